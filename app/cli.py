@@ -1,0 +1,190 @@
+"""The command `rapporteur`: everything an operator does."""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from sqlalchemy.engine import Engine
+
+from app import __version__
+from app.db.drivers import Driver, driver_for
+from app.db.engine import create_engine, writing
+from app.db.schema import migrate as migrate_schema
+from app.db.schema import require_current
+from app.errors import OperatorError
+from app.main import create_app
+from app.reading.compiler import Compiler
+from app.resources import RESOURCES
+from app.settings import Settings
+from app.writing import projections
+from app.writing.checking import disagreements
+from app.writing.unit import Line, Writer
+from app.writing.verifying import failures
+
+SUFFIX = ".ndjson"
+
+
+class Refusing(click.Group):
+    """Tells the operator what is wrong instead of where the program was."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(context)
+        except OperatorError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Refusing)
+@click.version_option(__version__)
+@click.pass_context
+def main(context: click.Context) -> None:
+    """The system of record for international cooperation in ICT. Settings come from RAPPORTEUR_… variables."""
+    context.obj = Settings.from_environment()
+
+
+@main.command()
+@click.pass_obj
+def serve(settings: Settings) -> None:
+    """Serve the API and the docs page."""
+    engine = create_engine(settings.database_url)
+    require_current(engine)
+    engine.dispose()
+    where = f"http://{settings.host}:{settings.port}"
+    click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_level=settings.log_level,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+    )
+
+
+@main.command()
+@click.option("--revision", default="head", show_default=True, help="The revision to bring the schema to.")
+@click.pass_obj
+def migrate(settings: Settings, revision: str) -> None:
+    """Make or update the database's schema."""
+    migrate_schema(settings.database_url, revision=revision)
+
+
+@main.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path, allow_dash=True))
+@click.pass_obj
+def import_(settings: Settings, paths: tuple[Path, ...]) -> None:
+    """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
+    engine, writer = _writer(settings)
+    lines = list(_lines(paths))
+    with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
+        report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)
+    click.echo(str(report))
+
+
+@main.command()
+@click.argument("target", type=click.Path(path_type=Path, allow_dash=True))
+@click.pass_obj
+def export(settings: Settings, target: Path) -> None:
+    """Write all records: to a folder, a file a kind; or to one file or standard output (`-`), all kinds in turn."""
+    engine, writer = _writer(settings)
+    with writing(engine) as connection:
+        total = writer.count(connection)
+        with click.progressbar(writer.export(connection), length=total, label="writing", file=sys.stderr) as records:
+            if target.suffix == SUFFIX or str(target) == "-":
+                with click.open_file(str(target), "w", encoding="utf-8", atomic=str(target) != "-") as file:
+                    file.writelines(f"{text}\n" for _, text in records)
+                return
+            target.mkdir(parents=True, exist_ok=True)
+            plurals = {resource.kind: resource.plural for resource in RESOURCES}
+            texts: dict[str, list[str]] = {plural: [] for plural in plurals.values()}
+            for kind, text in records:
+                texts[plurals[kind]].append(f"{text}\n")
+    for plural, several in texts.items():
+        path = target / f"{plural}{SUFFIX}"
+        if several:
+            path.write_text("".join(several), encoding="utf-8", newline="\n")
+        else:
+            path.unlink(missing_ok=True)
+
+
+@main.command()
+@click.pass_obj
+def check(settings: Settings) -> None:
+    """Compare tables, log and projections with one another; fails where they disagree."""
+    engine, writer = _writer(settings)
+    with writing(engine) as connection:
+        total = writer.count(connection)
+        with click.progressbar(length=total, label="checking", file=sys.stderr) as bar:
+            found = disagreements(connection, writer, progress=bar.update)
+    _tell(found, f"{total} records, all in agreement")
+
+
+@main.command()
+@click.pass_obj
+def rebuild(settings: Settings) -> None:
+    """Compute all projections anew."""
+    engine, writer = _writer(settings)
+    with writing(engine) as connection:
+        projections.refresh(connection, None, writer.encode)
+    click.echo("all projections are rebuilt")
+
+
+@main.command()
+@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.pass_obj
+def verify(settings: Settings, directory: Path) -> None:
+    """Check every citation against the documents in a folder."""
+    engine, _ = _writer(settings)
+    with writing(engine) as connection:
+        checked, found = failures(connection, directory)
+    _tell(found, f"{checked} citations, each stands in its document")
+
+
+@main.command()
+@click.pass_obj
+def openapi(settings: Settings) -> None:
+    """Print the OpenAPI document."""
+    click.echo(json.dumps(create_app(settings).openapi(), ensure_ascii=False, indent=1, sort_keys=False))
+
+
+def _tell(found: list[str], well: str) -> None:
+    if found:
+        raise OperatorError("\n".join(found))
+    click.echo(well)
+
+
+def _writer(settings: Settings) -> tuple[Engine, Writer]:
+    engine = create_engine(settings.database_url)
+    require_current(engine)
+    driver: Driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=1)
+    return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode)
+
+
+def _lines(paths: tuple[Path, ...]) -> Iterator[Line]:
+    for path in paths:
+        files = sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        if not files:
+            raise OperatorError(f"{path} holds no {SUFFIX} files")
+        for file in files:
+            try:
+                with click.open_file(str(file), encoding="utf-8") as opened:
+                    for number, text in enumerate(opened, 1):
+                        if text.strip():
+                            yield Line(f"{file.name}:{number}", text)
+            except UnicodeDecodeError as error:
+                raise OperatorError(f"{file} is not UTF-8: {error.reason} at byte {error.start}") from error
+
+
+logging.getLogger("alembic").setLevel(logging.WARNING)
+
+if __name__ == "__main__":
+    main()

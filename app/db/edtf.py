@@ -1,0 +1,99 @@
+"""Dates in the world: EDTF (ISO 8601-2, levels 0 and 1) and the earliest and latest day that each can mean."""
+
+import re
+from calendar import monthrange
+from datetime import date, timedelta
+from functools import lru_cache
+from typing import NamedTuple
+
+from edtf import EDTFParseException, parse_edtf
+from edtf.parser.parser_classes import Date, Season, Unspecified
+
+NO_START = "0001-01-01"
+"""Stands for no first day in the database, where no sort key is null; reads as null."""
+NO_END = "9999-12-31"
+"""Stands for no last day in the database; reads as null."""
+OPEN = ".."
+"""An end of an interval that is not there yet, or not known."""
+
+_YEARS = range(1000, 9999)
+_PLAIN = re.compile(r"(\d{4})(?:-(\d\d))?(?:-(\d\d))?", re.ASCII)
+_QUALIFIERS = "~?%"
+
+
+class Bounds(NamedTuple):
+    """The earliest and the latest day a date can mean, as YYYY-MM-DD."""
+
+    start: str
+    end: str
+
+
+NONE = Bounds(NO_START, NO_END)
+
+
+@lru_cache(maxsize=65_536)
+def bounds(text: str) -> Bounds:
+    """The bounds of an EDTF date or interval; ValueError says what is wrong with it.
+
+    `~`, `?` and `%` widen to the next coarser unit: a day to its month, a month to its year, a year to a year either
+    side. EDTF itself gives no width, and the library's fuzzy bounds run to a year whatever the precision.
+    """
+    sides = text.split("/")
+    if len(sides) == 1:
+        return _day_range(text)
+    if len(sides) > 2 or sides == [OPEN, OPEN]:
+        raise ValueError(f"{text!r} is no interval: write start/end, at most one of them '..'")
+    first, last = (None if side == OPEN else _day_range(side) for side in sides)
+    if first and last and first.start > last.end:
+        raise ValueError(f"{text!r} ends before it starts")
+    return Bounds(first.start if first else NO_START, last.end if last else NO_END)
+
+
+def _day_range(text: str) -> Bounds:
+    """The bounds of one date; the library is asked only for what is no plain calendar date (it parses 200 a second)."""
+    qualified = text[-1:] in _QUALIFIERS and text != ""
+    core = text[:-1] if qualified else text
+    plain = _PLAIN.fullmatch(core)
+    first, last = _calendar(plain) if plain else _by_library(core)
+    if first.year not in _YEARS or last.year not in _YEARS:
+        raise ValueError(f"the year of {text!r} lies outside {_YEARS.start}-{_YEARS.stop - 1}")
+    if qualified:
+        first, last = _widened(first, last)
+    return Bounds(first.isoformat(), last.isoformat())
+
+
+def _calendar(match: re.Match[str]) -> tuple[date, date]:
+    year, month, day = (int(part) if part else None for part in match.groups())
+    try:
+        if year is None or month is None:
+            return date(year or 0, 1, 1), date(year or 0, 12, 31)
+        if day is None:
+            return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+        return date(year, month, day), date(year, month, day)
+    except ValueError:
+        raise _invalid(match.group()) from None
+
+
+def _by_library(text: str) -> tuple[date, date]:
+    try:
+        parsed = parse_edtf(text)
+        if not isinstance(parsed, (Date, Season, Unspecified)):
+            raise _invalid(text)
+        lower, upper = parsed.lower_strict(), parsed.upper_strict()
+        return date(*lower[:3]), date(*upper[:3])
+    except (EDTFParseException, TypeError, AttributeError, OverflowError):
+        raise _invalid(text) from None
+
+
+def _invalid(text: str) -> ValueError:
+    return ValueError(
+        f"{text!r} is no EDTF date of levels 0 or 1: write 2004, 2009-11, 2025-06-17, 2025-06-17/2025-06-18, 2022-10-27~"
+    )
+
+
+def _widened(first: date, last: date) -> tuple[date, date]:
+    if first == last:
+        return first.replace(day=1), first.replace(day=monthrange(first.year, first.month)[1])
+    if last - first < timedelta(days=364):
+        return first.replace(month=1, day=1), last.replace(month=12, day=31)
+    return date(first.year - 1, 1, 1), date(last.year + 1, 12, 31)

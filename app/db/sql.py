@@ -1,0 +1,126 @@
+"""SQL that the databases write differently, each as one construct: JSON text, aggregates, lists of values.
+
+JSON is written as concatenated text. Measured on both databases that is the fastest form, the only one that is equal
+to the byte, and the only one without a limit on arguments (`json_object` takes 63 pairs on SQLite 3.40, 50 on Postgres).
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.db.types import Exact
+
+
+class json_string(FunctionElement[str]):  # noqa: N801 - read as a function of SQL
+    """A text value as a JSON string."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(json_string, "sqlite")
+def _json_quote(element: json_string, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_quote({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(json_string, "postgresql")
+def _to_json(element: json_string, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"to_json({compiler.process(element.clauses, **kw)})::text"
+
+
+class json_instant(FunctionElement[str]):  # noqa: N801
+    """An instant as a JSON string, RFC 3339 in UTC with microseconds."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(json_instant, "sqlite")
+def _stored_text(element: json_instant, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"'\"' || {compiler.process(element.clauses, **kw)} || '\"'"
+
+
+@compiles(json_instant, "postgresql")
+def _to_char(element: json_instant, compiler: SQLCompiler, **kw: Any) -> str:
+    instant = compiler.process(element.clauses, **kw)
+    return f"""'"' || to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
+
+
+class concatenated(FunctionElement[str]):  # noqa: N801
+    """Its arguments, joined end to end; null if one of them is."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(concatenated)
+def _pipes(element: concatenated, compiler: SQLCompiler, **kw: Any) -> str:
+    return "(" + " || ".join(compiler.process(clause, **kw) for clause in element.clauses) + ")"
+
+
+class comma_joined(FunctionElement[str]):  # noqa: N801
+    """Aggregate: the values of all rows joined by commas, in the order of an ordered subquery; '' for no row."""
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(comma_joined, "sqlite")
+def _group_concat(element: comma_joined, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"coalesce(group_concat({compiler.process(element.clauses, **kw)}, ','), '')"
+
+
+@compiles(comma_joined, "postgresql")
+def _string_agg(element: comma_joined, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"coalesce(string_agg({compiler.process(element.clauses, **kw)}, ','), '')"
+
+
+class is_one_of(FunctionElement[Any]):  # noqa: N801
+    """Whether a column equals one of the values of ONE parameter, so that no number of values makes a new statement.
+
+    On SQLite the values are a JSON array, on Postgres a list. Not typed as a boolean, to which SQLAlchemy would add
+    `= 1` on SQLite, where no index serves that.
+    """
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(is_one_of, "sqlite")
+def _in_json_each(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({values}))"
+
+
+@compiles(is_one_of, "postgresql")
+def _any(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = element.clauses
+    return f"{compiler.process(column, **kw)} = ANY({compiler.process(values, **kw)})"
+
+
+class rank_in(FunctionElement[int]):  # noqa: N801
+    """The place of a column's value among the values of one parameter, to sort by; made like `is_one_of`'s."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(rank_in, "sqlite")
+def _json_key(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"(SELECT key FROM json_each({values}) WHERE value = {column})"
+
+
+@compiles(rank_in, "postgresql")
+def _array_position(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
+    column, values = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"array_position({values}, {column})"
+
+
+def literal(text: str) -> sa.ColumnElement[str]:
+    """A constant of ours written into the statement (a parameter would be sent each time)."""
+    quoted = text.replace("'", "''")
+    return sa.literal_column(f"'{quoted}'", Exact)

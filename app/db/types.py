@@ -1,0 +1,43 @@
+"""Column types: text in byte order on both databases, and instants in UTC."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+INSTANT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
+"""RFC 3339 in UTC with microseconds: how SQLite keeps an instant and how every answer shows it."""
+
+Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+"""Text compared and sorted by bytes, whatever the server's locale: ids, dates, words of a vocabulary, sort keys."""
+
+
+def instant_text(instant: datetime) -> str:
+    """The instant as the registry writes it."""
+    return instant.astimezone(UTC).strftime(INSTANT_FORMAT)
+
+
+class Instant(sa.types.TypeDecorator[datetime]):
+    """An instant in UTC: `timestamptz` on Postgres, its RFC 3339 text on SQLite, aware `datetime` in Python."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
+        """Text where the database has no such type."""
+        return dialect.type_descriptor(sa.String() if dialect.name == "sqlite" else sa.DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse a naive time; write the text that SQLite compares."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs its time zone")
+        return instant_text(value) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """An aware time in UTC."""
+        if value is None:
+            return None
+        return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)

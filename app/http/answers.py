@@ -1,0 +1,133 @@
+"""What every answer has in common: its tag, its headers, its encoding, how it is sent."""
+
+import zlib
+from collections.abc import AsyncIterator, Iterable
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+from urllib.parse import quote
+
+from starlette.types import Scope, Send
+
+Header = tuple[bytes, bytes]
+
+COMPRESSED_FROM = 1_000
+"""Bytes from which compressing an answer pays."""
+_LEVEL = 1
+_GZIP_WINDOW = 31
+_DIGEST_BYTES = 9
+
+ALWAYS: tuple[Header, ...] = (
+    (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
+    (b"cache-control", b"no-cache"),
+    (b"x-content-type-options", b"nosniff"),
+)
+JSON = (b"content-type", b"application/json")
+
+
+class Asked(NamedTuple):
+    """What of a request's headers an answer depends on."""
+
+    accept: str
+    accept_language: str
+    if_none_match: str
+    gzip: bool
+    head: bool
+
+
+def asked(scope: Scope) -> Asked:
+    """The headers of a request that matter here."""
+    accept = language = none_match = encoding = b""
+    for name, value in scope["headers"]:
+        if name == b"accept":
+            accept = accept + b"," + value if accept else value
+        elif name == b"accept-language":
+            language = language + b"," + value if language else value
+        elif name == b"if-none-match":
+            none_match = none_match + b"," + value if none_match else value
+        elif name == b"accept-encoding":
+            encoding = encoding + b"," + value if encoding else value
+    return Asked(
+        accept.decode("latin-1"),
+        language.decode("latin-1"),
+        none_match.decode("latin-1"),
+        bool(encoding) and _takes_gzip(encoding.decode("latin-1")),
+        scope["method"] == "HEAD",
+    )
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(accept_encoding: str) -> bool:
+    for part in accept_encoding.lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the client has this very answer already."""
+    return if_none_match.strip() == "*" or any(
+        part.strip().removeprefix("W/") == tag for part in if_none_match.split(",")
+    )
+
+
+async def send_tagged(
+    send: Send, body: bytes, request: Asked, *, version: int | None = None, headers: Iterable[Header] = ()
+) -> None:
+    """Send JSON with its entity tag, or 304 to a client that has it."""
+    digest = blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+    compressed = request.gzip and len(body) >= COMPRESSED_FROM
+    tag = f'"{digest}' if version is None else f'"{version}.{digest}'
+    tag += '-gzip"' if compressed else '"'
+    common = [*ALWAYS, (b"etag", tag.encode()), *headers]
+    if request.if_none_match and matches(request.if_none_match, tag):
+        await send({"type": "http.response.start", "status": 304, "headers": common})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    if compressed:
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
+        body = packer.compress(body) + packer.flush()
+        common.append((b"content-encoding", b"gzip"))
+    common += [JSON, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": common})
+    await send({"type": "http.response.body", "body": b"" if request.head else body})
+
+
+async def send_stream(
+    send: Send, chunks: AsyncIterator[str], request: Asked, *, content_type: str, headers: Iterable[Header] = ()
+) -> None:
+    """Send a result of any length as it comes."""
+    first = "" if request.head else await anext(chunks, "")
+    common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if request.gzip else None
+    if packer:
+        common.append((b"content-encoding", b"gzip"))
+    await send({"type": "http.response.start", "status": 200, "headers": common})
+    if not request.head:
+        await _send_chunk(send, packer, first)
+        async for chunk in chunks:
+            await _send_chunk(send, packer, chunk)
+    last = packer.flush() if packer and not request.head else b""
+    await send({"type": "http.response.body", "body": last})
+
+
+async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -> None:
+    body = chunk.encode()
+    if packer:
+        body = packer.compress(body)
+    if body:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def base_url(scope: Scope) -> str:
+    """Scheme, host and prefix as the client used them; what proxies said is in the scope already."""
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
+    return f"{scope['scheme']}://{host.decode('latin-1')}{scope.get('shown_prefix', '')}"
+
+
+def address(scope: Scope) -> str:
+    """The path and query that were asked for."""
+    query = scope["query_string"]
+    return quote(scope["path"], safe="/:@!$&'()*+,;=~-._") + ("?" + query.decode("latin-1") if query else "")
+

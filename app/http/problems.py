@@ -1,0 +1,87 @@
+"""Every failure in one shape: application/problem+json, RFC 9457."""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import errors
+from app.http.answers import ALWAYS, address, base_url
+
+MEDIA_TYPE = "application/problem+json"
+PAGE = "/docs/problems"
+_log = logging.getLogger("rapporteur")
+
+
+def all_problems() -> list[type[errors.Problem]]:
+    """Every problem a client can be told, by status."""
+    found: list[type[errors.Problem]] = []
+    waiting = list(errors.Problem.__subclasses__())
+    while waiting:
+        problem = waiting.pop()
+        found.append(problem)
+        waiting += problem.__subclasses__()
+    return sorted(found, key=lambda problem: (problem.status, problem.code))
+
+
+def body(problem: errors.Problem, request: Request) -> dict[str, Any]:
+    """A problem as the client reads it."""
+    told: dict[str, Any] = {
+        "type": f"{base_url(request.scope)}{PAGE}#{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": address(request.scope),
+        "code": problem.code,
+    }
+    if problem.faults:
+        told["errors"] = [
+            {name: value for name, value in (("parameter", fault.parameter), ("pointer", fault.pointer)) if value is not None}
+            | {"detail": fault.detail}
+            for fault in problem.faults
+        ]
+    return told
+
+
+def answer(problem: errors.Problem, request: Request) -> Response:
+    """The problem as a response."""
+    text = json.dumps(body(problem, request), ensure_ascii=False, separators=(",", ":"))
+    headers = {name.decode(): value.decode() for name, value in ALWAYS}
+    return Response(text.encode("utf-8", "replace"), problem.status, {**headers, **problem.headers}, MEDIA_TYPE)
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """A problem of ours."""
+    assert isinstance(error, errors.Problem)
+    if error.status >= 500:
+        _log.warning("%s %s: %s", request.method, request.url.path, error.detail, exc_info=error.__cause__)
+    return answer(error, request)
+
+
+async def on_http_exception(request: Request, error: Exception) -> Response:
+    """A failure of the router's."""
+    assert isinstance(error, HTTPException)
+    headers: Mapping[str, str] = error.headers or {}
+    if error.status_code == 405:
+        allowed = ", ".join(sorted(part.strip() for part in headers.get("Allow", "").split(",")))
+        problem: errors.Problem = errors.MethodNotAllowed(
+            f"{request.method} is none of {allowed}", headers={"Allow": allowed}
+        )
+    elif error.status_code == 404:
+        problem = errors.NotFound(f"there is nothing at {request.url.path}")
+    else:
+        problem = errors.Malformed(str(error.detail))
+    return answer(problem, request)
+
+
+async def on_mistake(request: Request, error: Exception) -> Response:
+    """A mistake of ours: the log has it, the client is told nothing of our insides."""
+    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return answer(errors.Unexpected("something went wrong that is not your fault"), request)
+
+
+HANDLERS = {errors.Problem: on_problem, HTTPException: on_http_exception, Exception: on_mistake}

@@ -1,0 +1,272 @@
+"""The hot path: records and lists, from the address to the answer in one small place.
+
+These are plain ASGI endpoints: FastAPI's own handling of a request costs more than the database's. The OpenAPI document
+describes them from the same declarations that they read.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from functools import lru_cache, partial
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import sqlalchemy as sa
+from starlette.responses import RedirectResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from app.db.drivers import Driver, Row
+from app.errors import AddressTooLong, Fault, Gone, Invalid, NotFound
+from app.http.answers import ALWAYS, Asked, Header, asked, base_url, send_stream, send_tagged
+from app.models.records import Change, Record, Redirect
+from app.models.vocabulary import Kind
+from app.reading import cursor as cursors
+from app.reading import formats
+from app.reading.compiler import Compiler, Shape, Statement
+from app.reading.model import is_storable
+from app.reading.request import (
+    FORMATS,
+    MAX_IDS,
+    Many,
+    One,
+    Reads,
+    asked_languages,
+    language_parameters,
+    negotiated_format,
+    query_pairs,
+    read_many,
+    read_one,
+)
+from app.reading.resource import VERSION_PREFIX, Resource
+
+MAX_ADDRESS = 16_384
+PARSED_KEPT = 4_096
+SHAPES_KEPT = 512
+STREAM_PAGE = 1_000
+"""Records a page of a stream: no transaction stays open between two, however slowly a client reads."""
+METHODS = ["GET"]
+
+
+class Records:
+    """Answers for the records of all resources."""
+
+    def __init__(self, resources: Iterable[Resource], driver: Driver) -> None:
+        self.resources = {resource.plural: resource for resource in resources}
+        self.compiler = Compiler(self.resources.values(), driver.dialect)
+        self.reads = {
+            resource.plural: Reads(resource, self.compiler.plans[resource.kind]) for resource in self.resources.values()
+        }
+        self.driver = driver
+        self.paths = {resource.kind: resource.path for resource in self.resources.values()}
+        self._statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
+        self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
+        self._one: Callable[[str, bytes, str, str], One] = lru_cache(PARSED_KEPT)(partial(self._parse, read_one))
+        self._many: Callable[[str, bytes, str, str], Many] = lru_cache(PARSED_KEPT)(partial(self._parse, read_many))
+        self._miss = self.compiler.compiled(_missing(self.resources.values()))
+
+    def routes(self) -> list[Route]:
+        """The routes, the most frequent first."""
+        return [
+            Route("/v1/records/{id}", _Endpoint(self.any_one), methods=METHODS),
+            Route("/v1/{plural}/{id}", _Endpoint(self.one), methods=METHODS),
+            Route("/v1/records", _Endpoint(self.any_many), methods=METHODS),
+            Route("/v1/{plural}", _Endpoint(self.many), methods=METHODS),
+        ]
+
+    def _parse(self, read: Callable[..., Any], plural: str, query: bytes, accept: str, language: str) -> Any:
+        return read(self.reads[plural], query, accept, language, encode=self.driver.encode)
+
+    def _resource(self, scope: Scope) -> Resource:
+        plural = scope["path_params"]["plural"]
+        found = self.resources.get(plural)
+        if found is None:
+            raise NotFound(f"there is no collection {plural!r}; there are {', '.join(self.resources)}")
+        return found
+
+    # -- one record ----------------------------------------------------------------------------------------------
+
+    async def one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`GET /v1/{plural}/{id}`."""
+        resource = self._resource(scope)
+        wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        record_id = scope["path_params"]["id"]
+        rows = await self._by_id(self._statement(wanted.shape), record_id, wanted.parameters)
+        if not rows:
+            await self._explain_miss(scope, receive, send, record_id, resource)
+            return
+        text, version = rows[0]
+        await send_tagged(send, text.encode(), request, version=version, headers=_language(wanted.language))
+
+    async def any_one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`GET /v1/records/{id}`: a record of whatever kind."""
+        asked_for = _parameters(scope, ("lang",))
+        negotiated_format(request.accept, offered=("json",))
+        languages, language = _languages(asked_for, request)
+        statement = self._any(min(len(languages), 2), many=False)
+        record_id = scope["path_params"]["id"]
+        rows = await self._by_id(statement, record_id, language_parameters(languages, self.driver.encode))
+        if not rows:
+            await self._explain_miss(scope, receive, send, record_id, None)
+            return
+        text, version = rows[0]
+        await send_tagged(send, text.encode(), request, version=version, headers=_language(language))
+
+    async def _by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> list[Row]:
+        if not is_storable(record_id):
+            return []
+        return await self.driver.fetch(statement, {"id": record_id, **parameters})
+
+    async def _explain_miss(
+        self, scope: Scope, receive: Receive, send: Send, record_id: str, resource: Resource | None
+    ) -> None:
+        """Redirect from an id that led here once or in another spelling; else say what is wrong with it."""
+        rows: list[Row] = []
+        if is_storable(record_id):
+            same = {"id": record_id, "lower": record_id.lower(), "upper": record_id.upper()}
+            rows = await self.driver.fetch(self._miss, same)
+        for what, target, kind in rows:
+            if what == "leads" and (resource is None or kind == resource.kind):
+                path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
+                query = scope["query_string"].decode("latin-1")
+                where = f"{base_url(scope)}{path}/{quote(target)}" + (f"?{query}" if query else "")
+                headers = {name.decode(): value.decode() for name, value in ALWAYS}
+                await RedirectResponse(where, 308, headers)(scope, receive, send)
+                return
+            if what == "gone" and (resource is None or kind == resource.kind):
+                raise Gone(f"the {kind} {record_id!r} was deleted")
+            if what == "leads" and resource is not None:
+                raise NotFound(f"{record_id!r} is no {resource.kind}; it is a {kind}: {self.paths[Kind(kind)]}/{target}")
+        raise NotFound(f"there is no {resource.kind if resource else 'record'} with the id {record_id!r}")
+
+    # -- lists ---------------------------------------------------------------------------------------------------
+
+    async def many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`GET /v1/{plural}`."""
+        resource = self._resource(scope)
+        wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        if wanted.format != "json":
+            await self._stream(send, resource, wanted, request)
+            return
+        rows = await self.driver.fetch(self._statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
+        total = "null"
+        if wanted.count:
+            shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
+            counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
+            total = str((await self.driver.fetch(self._statement(shape), counted))[0][0])
+        next_cursor = None
+        if len(rows) > wanted.limit:
+            rows.pop()
+            next_cursor = cursors.encode(rows[-1][1], wanted.digest)
+        await self._send_page(scope, request, send, [row[0] for row in rows], wanted, next_cursor, total)
+
+    async def _send_page(
+        self, scope: Scope, request: Asked, send: Send, rows: list[str], wanted: Many, next_cursor: str | None, total: str
+    ) -> None:
+        here = f"{base_url(scope)}{scope['path']}"
+        query = scope["query_string"].decode("latin-1")
+        links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
+        headers = _language(wanted.language)
+        if next_cursor is not None:
+            links["next"] = f"{here}?{urlencode([*wanted.query, ('cursor', next_cursor)])}"
+            headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
+        page = {"limit": wanted.limit, "next_cursor": next_cursor}
+        tail = f'],"page":{json.dumps(page)[:-1]}, "total": {total}}},"links":{json.dumps(links)}}}'
+        await send_tagged(send, f'{{"data":[{",".join(rows)}{tail}'.encode(), request, headers=headers)
+
+    async def _stream(self, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
+        headers = _language(wanted.language)
+        if wanted.format == "csv":
+            headers.append((b"content-disposition", f'attachment; filename="{resource.plural}.csv"'.encode()))
+        content_type = FORMATS[wanted.format] + ("; charset=utf-8" if wanted.format == "csv" else "")
+        chunks = self._chunks(resource, wanted)
+        await send_stream(send, chunks, request, content_type=content_type, headers=headers)
+
+    async def _chunks(self, resource: Resource, wanted: Many) -> AsyncIterator[str]:
+        """The whole result, a page of the keyset at a time."""
+        plans = self.compiler.plans[resource.kind]
+        shown = [plan for plan in plans if wanted.csv_fields is None or plan.name in wanted.csv_fields]
+        if "valid_at" not in dict(wanted.shape.filters):
+            shown = [plan for plan in shown if plan.name != "held"]
+        columns = formats.columns(shown)
+        if wanted.format == "csv":
+            yield formats.header(columns)
+        shape = wanted.shape
+        parameters = {**wanted.parameters, "limit": STREAM_PAGE}
+        while True:
+            rows = await self.driver.fetch(self._statement(shape), parameters)
+            records = [row[0] for row in rows]
+            if records:
+                yield formats.rows(records, columns) if wanted.format == "csv" else "\n".join(records) + "\n"
+            if len(rows) < STREAM_PAGE:
+                return
+            shape = Shape(**{**vars(shape), "after": True})
+            parameters |= {f"key_{place}": part for place, part in enumerate(json.loads(rows[-1][1]))}
+
+    async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`GET /v1/records?ids=a,b`: records of whatever kinds, in the order asked for."""
+        asked_for = _parameters(scope, ("ids", "lang"))
+        negotiated_format(request.accept, offered=("json",))
+        ids = list(dict.fromkeys(part for value in asked_for.get("ids", []) for part in value.split(",") if part))
+        if not 1 <= len(ids) <= MAX_IDS:
+            raise Invalid(f"ids: name 1 to {MAX_IDS} ids", faults=[Fault(f"name 1 to {MAX_IDS} ids, separated by commas", "ids")])
+        languages, language = _languages(asked_for, request)
+        parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
+        found = {row[1]: row[0] for row in await self.driver.fetch(self._any(min(len(languages), 2), many=True), parameters)}
+        missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
+        data = ",".join(found[record_id] for record_id in ids if record_id in found)
+        await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=_language(language))
+
+
+class _Endpoint:
+    """An ASGI endpoint: reads the headers once and refuses addresses that are too long."""
+
+    def __init__(self, answer: Callable[[Scope, Asked, Receive, Send], Any]) -> None:
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
+            raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
+        await self._answer(scope, asked(scope), receive, send)
+
+
+def _language(language: str | None) -> list[Header]:
+    return [(b"content-language", language.encode())] if language else []
+
+
+def _parameters(scope: Scope, known: tuple[str, ...]) -> dict[str, list[str]]:
+    given: dict[str, list[str]] = {}
+    for name, value in query_pairs(scope["query_string"]):
+        given.setdefault(name, []).append(value)
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        detail = f"there is no such parameter here; there are {', '.join(known)}"
+        raise Invalid(f"{unknown[0]}: {detail}", faults=[Fault(detail, parameter=name) for name in unknown])
+    return given
+
+
+def _languages(given: Mapping[str, list[str]], request: Asked) -> tuple[list[str], str | None]:
+    return asked_languages(given.get("lang", [None])[-1], request.accept_language)
+
+
+def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
+    """Why an id leads to no record: rows of (leads | gone, id, kind)."""
+    records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
+    given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
+    leads, gone = sa.literal_column("'leads'"), sa.literal_column("'gone'")
+    selects: list[sa.Select[Any]] = [
+        sa.select(leads, redirects.c.new_id, records.c.kind)
+        .join(records, records.c.id == redirects.c.new_id)
+        .where(redirects.c.old_id == given),
+        sa.select(leads, records.c.id, records.c.kind).where(records.c.id.in_([given, lower, upper])),
+    ]
+    for resource in resources:
+        for key in resource.alternative_keys:
+            kind = sa.literal_column(f"'{resource.kind}'")
+            selects.append(sa.select(leads, resource.table.c.id, kind).where(resource.table.c[key] == upper))
+    last = sa.select(sa.func.max(changes.c.seq)).where(changes.c.record_id == given).scalar_subquery()
+    selects.append(
+        sa.select(gone, changes.c.record_id, changes.c.kind).where(changes.c.seq == last, changes.c.operation == "delete")
+    )
+    return sa.union_all(*selects)
+
+

@@ -1,0 +1,131 @@
+"""The registry about itself: what it is, whether it lives, whether it can answer, its vocabularies."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, Field
+
+from app import __version__
+from app.db.drivers import Driver
+from app.db.sql import json_instant
+from app.errors import Unavailable
+from app.http.answers import ALWAYS
+from app.models import vocabulary
+from app.models.records import Change, Record
+from app.reading.compiler import Statement
+from app.reading.resource import Resource
+
+DATA_LICENCE = "CC-BY-4.0"
+_HEADERS = {name.decode(): value.decode() for name, value in ALWAYS}
+
+
+class Health(BaseModel):
+    """That the process answers."""
+
+    status: Annotated[str, Field(examples=["ok"])]
+
+
+class LastChange(BaseModel):
+    """The newest entry of the change log."""
+
+    seq: int
+    at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Index(BaseModel):
+    """What this registry is and holds."""
+
+    name: Annotated[str, Field(examples=["Rapporteur"])]
+    description: str
+    version: Annotated[str, Field(description="of the software")]
+    data_licence: Annotated[str, Field(description="under which the registry's facts may be used, SPDX")]
+    counts: Annotated[dict[str, int], Field(description="how many records of each kind there are")]
+    last_change: Annotated[LastChange | None, Field(description="the newest entry of the change log")]
+    links: Annotated[dict[str, str], Field(description="where to go from here")]
+
+
+class Word(BaseModel):
+    """A word of a vocabulary."""
+
+    word: str
+    explanation: str
+
+
+class Vocabularies(BaseModel):
+    """The closed vocabularies with every word explained."""
+
+    vocabularies: dict[str, list[Word]]
+
+
+def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
+    """The routes; HEAD answers wherever GET does."""
+    routes = APIRouter(tags=["registry"])
+    resources = tuple(resources)
+    counts = _statement(driver, sa.select(Record.kind, sa.func.count()).group_by(Record.kind))
+    newest = sa.select(Change.seq, json_instant(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
+    last = _statement(driver, newest)
+    ping = _statement(driver, sa.select(sa.literal_column("1")))
+    words = _vocabularies()
+
+    @routes.head("/healthz", include_in_schema=False)
+    @routes.get("/healthz", operation_id="get_health", summary="Whether the process lives")
+    async def health(response: Response) -> Health:
+        """Says nothing of the database; ask `/readyz` for that."""
+        response.headers.update(_HEADERS)
+        return Health(status="ok")
+
+    @routes.head("/readyz", include_in_schema=False)
+    @routes.get("/readyz", operation_id="get_readiness", summary="Whether the registry can answer")
+    async def readiness(response: Response) -> Health:
+        """503 when the database does not answer."""
+        if not await driver.fetch(ping, {}):
+            raise Unavailable("the database does not answer")
+        response.headers.update(_HEADERS)
+        return Health(status="ok")
+
+    @routes.head("/v1/", include_in_schema=False)
+    @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
+    async def index(response: Response) -> Index:
+        """Version, licence of the data, counts, last change, links."""
+        response.headers.update(_HEADERS)
+        found = await driver.fetch(last, {})
+        return Index(
+            name="Rapporteur",
+            description="The system of record for international cooperation in ICT",
+            version=__version__,
+            data_licence=DATA_LICENCE,
+            counts={kind: 0 for kind in (resource.kind for resource in resources)} | dict(await driver.fetch(counts, {})),
+            last_change=LastChange(seq=found[0][0], at=found[0][1].strip('"')) if found else None,
+            links={
+                **{resource.plural: resource.path for resource in resources},
+                "records": "/v1/records",
+                "vocabularies": "/v1/vocabularies",
+                "documentation": "/docs",
+                "openapi": "/openapi.json",
+            },
+        )
+
+    @routes.head("/v1/vocabularies", include_in_schema=False)
+    @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")
+    async def vocabularies(response: Response) -> Vocabularies:
+        """Every word that a closed field can have, with what it means, by the name of the vocabulary."""
+        response.headers.update(_HEADERS)
+        return words
+
+    return routes
+
+
+def _statement(driver: Driver, query: sa.Select[Any]) -> Statement:
+    compiled = query.compile(dialect=driver.dialect)
+    return Statement(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
+
+
+def _vocabularies() -> Vocabularies:
+    return Vocabularies(
+        vocabularies={
+            each.__name__: [Word(word=word.value, explanation=word.explanation) for word in each]
+            for each in vocabulary.Vocabulary.__subclasses__()
+        }
+    )

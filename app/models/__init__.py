@@ -1,0 +1,34 @@
+"""The tables, clustered by subject."""
+
+from app.models.actors import Country, Membership, Organization, Person, Position
+from app.models.columns import Base
+from app.models.evidence import Citation, Source, Topic
+from app.models.instruments import Action, Memorandum, Outcome, Party
+from app.models.meetings import Meeting, Participant, Series
+from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
+
+__all__ = [
+    "Action",
+    "Base",
+    "Change",
+    "Citation",
+    "Country",
+    "Identifier",
+    "Involvement",
+    "Meeting",
+    "Membership",
+    "Memorandum",
+    "Name",
+    "Organization",
+    "Outcome",
+    "Participant",
+    "Party",
+    "Person",
+    "Position",
+    "Record",
+    "RecordTopic",
+    "Redirect",
+    "Series",
+    "Source",
+    "Topic",
+]

@@ -1,0 +1,179 @@
+"""Who cooperates: countries, organizations, people, the offices they hold and what they belong to."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import edtf
+from app.db.collation import sort_key
+from app.db.types import Exact
+from app.models.columns import (
+    Base,
+    Content,
+    Holding,
+    Lasting,
+    Named,
+    Versioned,
+    any_of,
+    ascending,
+    bounds_of,
+    code,
+    derived,
+    edtf_date,
+    first_day,
+    flag,
+    kind_of,
+    last_day,
+    lookups,
+    number,
+    orders,
+    reference,
+    text,
+    word,
+)
+from app.models.vocabulary import Kind, MembershipStatus, OrganizationType
+
+
+class Country(Named, Base):
+    """A state."""
+
+    __tablename__ = "countries"
+    __table_args__ = (
+        *orders("name_key", "updated_at", "created_at"),
+        *lookups("name_key", "region", "subregion"),
+        {"comment": "states, by ISO 3166-1"},
+    )
+
+    alpha_3: Mapped[str] = mapped_column(Exact, unique=True, comment="ISO 3166-1 alpha-3 code", info={"plain": True})
+    numeric: Mapped[str] = mapped_column(Exact, unique=True, comment="ISO 3166-1 numeric code", info={"plain": True})
+    official_name: Mapped[str | None] = text("the state's official name in English")
+    region: Mapped[str | None] = text("the region by UN M49")
+    subregion: Mapped[str | None] = text("the subregion by UN M49")
+
+
+class Organization(Named, Base):
+    """A body with members or acts of its own."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        *orders("name_key", "founded_start", "founded_order", "updated_at", "created_at"),
+        *lookups("name_key", "type", "country_id", "parent_id", "seat_country_id"),
+        {"comment": "bodies with members or acts of their own"},
+    )
+
+    acronym: Mapped[str | None] = text("the acronym in common use")
+    type: Mapped[str | None] = word(OrganizationType, "what it is")
+    country_id: Mapped[str | None] = reference("countries", "whose it is; empty if international")
+    parent_id: Mapped[str | None] = reference("organizations", "the organization it is part of")
+    seat: Mapped[str | None] = text("the city it sits in")
+    seat_country_id: Mapped[str | None] = reference("countries", "the country it sits in")
+    founded: Mapped[str | None] = edtf_date("when it was founded, or its founding announced (EDTF)")
+    founded_start: Mapped[str] = first_day("founded")
+    founded_end: Mapped[str] = last_day("founded")
+    founded_order: Mapped[str] = ascending("founded_start")
+    dissolved: Mapped[str | None] = edtf_date("when it was dissolved (EDTF)")
+    dissolved_start: Mapped[str] = first_day("dissolved")
+    dissolved_end: Mapped[str] = last_day("dissolved")
+    website: Mapped[str | None] = text("its own site")
+    summary: Mapped[str | None] = text("what it is, in the registry's words")
+
+
+class Person(Named, Base):
+    """Somebody who takes part."""
+
+    __tablename__ = "people"
+    __table_args__ = (
+        *orders("name_key", "sort_key", "updated_at", "created_at"),
+        {"comment": "people who take part"},
+    )
+
+    sort_name: Mapped[str | None] = text("the name as a list of names would have it: surname first")
+    sort_key: Mapped[str] = derived(
+        lambda content: sort_key(content.get("sort_name") or content["name"]), "the place of `sort_name` in the order of names"
+    )
+    summary: Mapped[str | None] = text("who it is, in the registry's words")
+
+
+def _attested(content: Content) -> list[edtf.Bounds]:
+    return [edtf.bounds(day) for day in content.get("attested") or ()]
+
+
+def _surely_from(content: Content) -> str:
+    """The end of the earliest thing shown: its being taken up, or a day on which it held."""
+    since = [bounds_of(content, "since")] if content.get("since") else []
+    return min((shown.end for shown in [*since, *_attested(content)]), default=edtf.NO_END)
+
+
+def _last_shown(content: Content) -> str:
+    since = [bounds_of(content, "since")] if content.get("since") else []
+    return max((shown.start for shown in [*since, *_attested(content)]), default=edtf.NO_START)
+
+
+class _Tenure(Lasting, Holding):
+    """An office or a membership, which holds over a span of which sources show only parts."""
+
+    attested: Mapped[str | None] = mapped_column(
+        sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}
+    )
+    possible_from: Mapped[str] = derived(
+        lambda content: bounds_of(content, "since").start, "the first day on which it can have held"
+    )
+    certain_from: Mapped[str] = derived(_surely_from, "the first day on which it surely held")
+    possible_until: Mapped[str] = derived(
+        lambda content: bounds_of(content, "until").end, "the last day on which it can have held"
+    )
+
+
+class Position(_Tenure, Base):
+    """An office that a person holds."""
+
+    __tablename__ = "positions"
+    __table_args__ = (
+        *orders("since_start", "since_order", "updated_at", "created_at"),
+        *lookups("since_start", "person_id", "organization_id", "country_id"),
+        sa.Index(
+            "uq_positions_key",
+            "person_id",
+            "title",
+            sa.text("coalesce(organization_id, '')"),
+            sa.text("coalesce(country_id, '')"),
+            unique=True,
+        ),
+        {"comment": "offices that people hold"},
+    )
+
+    person_id: Mapped[str] = reference("people", "who holds it")
+    title: Mapped[str] = text("the office as printed, in the nominative")
+    organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")
+    country_id: Mapped[str | None] = reference("countries", "the state for which it is held")
+    certain_until: Mapped[str] = derived(
+        lambda content: bounds_of(content, "until").start if content.get("until") else _last_shown(content),
+        "the last day on which it surely held: without an end stated, the last on which a source shows it",
+    )
+
+
+class Membership(_Tenure, Base):
+    """A country or organization in an organization or series."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        *orders("since_start", "since_order", "updated_at", "created_at"),
+        *lookups("since_start", "of_id", "member_id", "status"),
+        sa.Index("uq_memberships_key", "of_id", "member_id", "status", unique=True),
+        {"comment": "who belongs to what"},
+    )
+
+    of_id: Mapped[str] = any_of(Kind.ORGANIZATION, Kind.SERIES, comment="the organization or series belonged to")
+    of_kind: Mapped[str] = kind_of(of_id)
+    member_id: Mapped[str] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the country or organization that belongs")
+    member_kind: Mapped[str] = kind_of(member_id)
+    status: Mapped[str] = word(MembershipStatus, "how it belongs")
+    founding: Mapped[bool] = flag("whether it is one of the founders")
+    ordinal: Mapped[int | None] = number("the how-manieth member it became")
+    certain_until: Mapped[str] = derived(
+        lambda content: bounds_of(content, "until").start if content.get("until") else edtf.NO_END,
+        "the last day on which it surely held: without an end stated it holds on",
+    )
+
+

@@ -1,0 +1,202 @@
+"""How columns are declared: each with its description, its vocabulary, what it may refer to and how it is derived.
+
+A column that is derived carries the function that computes it from the record's content (`info["derive"]`), so that
+the writing half fills it without knowing what it means.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
+
+from app.db import edtf
+from app.db.collation import fold, sort_key
+from app.db.types import Exact, Instant
+from app.models.vocabulary import Kind, Vocabulary
+
+Content = Mapping[str, Any]
+"""A record's own fields by name, references as ids: what the exchange format holds."""
+
+
+class Base(DeclarativeBase):
+    """The tables; CHECKs and references follow from what their columns declare."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    __table__: ClassVar[sa.Table]  # type: ignore[assignment]
+
+    def __init_subclass__(cls, **kw: Any) -> None:
+        """Add what the declared columns imply."""
+        super().__init_subclass__(**kw)
+        table = cls.__table__
+        table.dialect_options["sqlite"]["with_rowid"] = "seq" in table.c
+        for column in list(table.c):
+            words = column.info.get("words")
+            if words:
+                quoted = ", ".join(f"'{word}'" for word in words)
+                table.append_constraint(sa.CheckConstraint(f'"{column.name}" IN ({quoted})', name=column.name))
+            if "kinds" in column.info:
+                kind_column = table.c[column.name.removesuffix("_id") + "_kind"]
+                table.append_constraint(
+                    sa.ForeignKeyConstraint(
+                        [column, kind_column], ["records.id", "records.kind"], deferrable=True, initially="DEFERRED"
+                    )
+                )
+
+
+def text(comment: str) -> MappedColumn[Any]:
+    """Free text."""
+    return mapped_column(sa.String, comment=comment)
+
+
+def number(comment: str) -> MappedColumn[Any]:
+    """A whole number."""
+    return mapped_column(sa.Integer, comment=comment)
+
+
+def flag(comment: str) -> MappedColumn[Any]:
+    """True or false, false where nothing is stated."""
+    return mapped_column(sa.Boolean, comment=comment, default=False)
+
+
+def code(comment: str) -> MappedColumn[Any]:
+    """Text of letters, digits and signs that JSON need not escape, compared by bytes."""
+    return mapped_column(Exact, comment=comment, info={"plain": True})
+
+
+def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
+    """One word of a closed vocabulary."""
+    return mapped_column(
+        Exact,
+        comment=f"{comment}: {vocabulary.described()}",
+        info={"plain": True, "words": tuple(entry.value for entry in vocabulary)},
+    )
+
+
+def reference(target: str, comment: str, **kw: Any) -> MappedColumn[Any]:
+    """The id of a record of one kind; `target` is its table."""
+    key = sa.ForeignKey(f"{target}.id", deferrable=True, initially="DEFERRED")
+    return mapped_column(Exact, key, comment=comment, info={"plain": True}, **kw)
+
+
+def any_of(*kinds: Kind, comment: str) -> MappedColumn[Any]:
+    """The id of a record of one of several kinds; the column `…_kind` beside it says which."""
+    return mapped_column(Exact, comment=comment, info={"plain": True, "kinds": kinds})
+
+
+def kind_of(reference_: MappedColumn[Any]) -> MappedColumn[Any]:
+    """The kind of the record that the reference beside it leads to."""
+    kinds = reference_.column.info["kinds"]
+    return mapped_column(Exact, comment="the kind of the record referred to", info={"plain": True, "words": kinds})
+
+
+def edtf_date(comment: str) -> MappedColumn[Any]:
+    """A date as precise as its source states it, EDTF."""
+    return mapped_column(Exact, comment=comment, info={"plain": True, "edtf": True})
+
+
+def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = False) -> MappedColumn[Any]:
+    """A value computed from the record's content whenever that is written."""
+    return mapped_column(Exact, comment=comment, info={"derive": derive, "plain": plain})
+
+
+def first_day(field: str) -> MappedColumn[Any]:
+    """The earliest day that an EDTF field can mean."""
+    return derived(
+        lambda content: bounds_of(content, field).start,
+        f"the earliest day that `{field}` can mean; {edtf.NO_START} for none",
+        plain=True,
+    )
+
+
+def last_day(field: str) -> MappedColumn[Any]:
+    """The latest day that an EDTF field can mean."""
+    return derived(
+        lambda content: bounds_of(content, field).end,
+        f"the latest day that `{field}` can mean; {edtf.NO_END} for none",
+        plain=True,
+    )
+
+
+def ascending(first: str) -> MappedColumn[Any]:
+    """A first day to sort by from the earliest on: what has none comes last in both directions, through two columns."""
+    return mapped_column(
+        Exact,
+        sa.Computed(f"CASE WHEN {first} = '{edtf.NO_START}' THEN '{edtf.NO_END}' ELSE {first} END", persisted=True),
+        comment=f"`{first}` for ascending order, where none comes last",
+    )
+
+
+def bounds_of(content: Content, field: str) -> edtf.Bounds:
+    """The bounds of a content's EDTF field."""
+    value = content.get(field)
+    return edtf.bounds(value) if value else edtf.NONE
+
+
+class Versioned:
+    """What every record carries: its id in `records`, its version and its times."""
+
+    @declared_attr
+    def id(self) -> Mapped[str]:
+        """The record's id."""
+        return reference("records", "the record's id: it never changes and is unique over all kinds", primary_key=True)
+
+    version: Mapped[int] = mapped_column(sa.Integer, comment="counts the record's versions from 1")
+    created_at: Mapped[Any] = mapped_column(Instant, comment="when the record was made (RFC 3339, UTC)")
+    updated_at: Mapped[Any] = mapped_column(Instant, comment="when its content last changed (RFC 3339, UTC)")
+
+
+class Named(Versioned):
+    """A record with a name of its own."""
+
+    name: Mapped[str] = text("the record's name, in the language asked for where it has one")
+    name_key: Mapped[str] = derived(lambda content: sort_key(content["name"]), "the place of `name` in the order of names")
+    name_folded: Mapped[str] = derived(lambda content: fold(content["name"]), "`name` without case and marks, for `q`")
+
+
+class Dated(Versioned):
+    """A record with a date."""
+
+    date: Mapped[str | None] = edtf_date("when, as precisely as a source states it (EDTF, ISO 8601-2)")
+    date_start: Mapped[str] = first_day("date")
+    date_end: Mapped[str] = last_day("date")
+    date_order: Mapped[str] = ascending("date_start")
+
+
+class Lasting(Versioned):
+    """A record that holds from a day until a day."""
+
+    since: Mapped[str | None] = edtf_date("since when, where stated (EDTF)")
+    since_start: Mapped[str] = first_day("since")
+    since_end: Mapped[str] = last_day("since")
+    since_order: Mapped[str] = ascending("since_start")
+    until: Mapped[str | None] = edtf_date("until when, where stated (EDTF)")
+    until_start: Mapped[str] = first_day("until")
+    until_end: Mapped[str] = last_day("until")
+
+
+class Holding(Versioned):
+    """What held on a day: possibly from the first of these days to the last, certainly between the two within."""
+
+    possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")
+    certain_from: Mapped[str] = derived(lambda content: edtf.NO_END, "the first day on which it surely held")
+    certain_until: Mapped[str] = derived(lambda content: edtf.NO_START, "the last day on which it surely held")
+    possible_until: Mapped[str] = derived(lambda content: edtf.NO_END, "the last day on which it can have held")
+
+
+def lookups(order: str, *columns: str) -> tuple[sa.Index, ...]:
+    """Indexes that serve each filter by itself in the default order, `order` and then the id."""
+    return tuple(sa.Index(None, column, order, "id") for column in columns)
+
+
+def orders(*columns: str) -> tuple[sa.Index, ...]:
+    """Indexes that serve each sort by itself, tied by the id."""
+    return tuple(sa.Index(None, column, "id") for column in columns)

@@ -1,0 +1,96 @@
+"""What it is about, and how we know: topics, sources, citations."""
+
+from urllib.parse import quote
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+
+from app.models.columns import (
+    Base,
+    Named,
+    Versioned,
+    any_of,
+    ascending,
+    code,
+    derived,
+    edtf_date,
+    first_day,
+    kind_of,
+    last_day,
+    lookups,
+    number,
+    orders,
+    reference,
+    text,
+    word,
+)
+from app.db.collation import sort_key
+from app.models.vocabulary import Confidence, Kind, Review
+
+
+class Topic(Named, Base):
+    """A subject."""
+
+    __tablename__ = "topics"
+    __table_args__ = (
+        *orders("name_key", "updated_at", "created_at"),
+        *lookups("name_key", "broader_id"),
+        {"comment": "subjects"},
+    )
+
+    broader_id: Mapped[str | None] = reference("topics", "the wider subject it belongs to")
+
+
+class Source(Versioned, Base):
+    """A document."""
+
+    __tablename__ = "sources"
+    __table_args__ = (
+        *orders("title_key", "published_start", "published_order", "updated_at", "created_at"),
+        *lookups("published_start", "publisher", "language"),
+        {"comment": "documents; the full text stays with its publisher"},
+    )
+
+    title: Mapped[str] = text("the title as printed")
+    title_key: Mapped[str] = derived(lambda content: sort_key(content["title"]), "the place of `title` in the order of names")
+    publisher: Mapped[str | None] = text("who published it")
+    url: Mapped[str | None] = text("where it stands")
+    language: Mapped[str | None] = code("its language, BCP 47")
+    author: Mapped[str | None] = text("who wrote it, where stated")
+    published: Mapped[str | None] = edtf_date("when it was published, where stated (EDTF)")
+    published_start: Mapped[str] = first_day("published")
+    published_end: Mapped[str] = last_day("published")
+    published_order: Mapped[str] = ascending("published_start")
+    retrieved: Mapped[str | None] = edtf_date("when it was retrieved (EDTF)")
+    sha256: Mapped[str | None] = code("the SHA-256 of the document as retrieved, in hexadecimal")
+    archive_url: Mapped[str | None] = text("where a copy is archived")
+    summary: Mapped[str | None] = text("what it reports, in the registry's words")
+
+
+class Citation(Versioned, Base):
+    """Which passage supports which record, or one field of it."""
+
+    __tablename__ = "citations"
+    __table_args__ = (
+        *orders("updated_at", "created_at"),
+        sa.Index(None, "record_id", "id"),
+        sa.Index(None, "source_id", "paragraph", "id"),
+        sa.Index(None, "confidence", "id"),
+        sa.Index(None, "review", "id"),
+        sa.Index("uq_citations_key", "record_id", "source_id", "paragraph", "quote", sa.text("coalesce(field, '')"), unique=True),
+        {"comment": "which passage of which source supports which record"},
+    )
+
+    record_id: Mapped[str] = any_of(*(kind for kind in Kind if kind is not Kind.CITATION), comment="the record supported")
+    record_kind: Mapped[str] = kind_of(record_id)
+    field: Mapped[str | None] = text("the one field that the passage supports; empty if the record as a whole")
+    value: Mapped[str | None] = text("the field as this source states it, where sources differ")
+    source_id: Mapped[str] = reference("sources", "the document")
+    paragraph: Mapped[int] = number("the how-manieth block of text between blank lines, from 1")
+    quote: Mapped[str] = text("a short exact phrase of that paragraph, at most eight words")
+    text_fragment: Mapped[str] = derived(
+        lambda content: ":~:text=" + quote(content["quote"], safe="").replace("-", "%2D"),
+        "the end of an address that opens a page at the quote",
+    )
+    confidence: Mapped[str] = word(Confidence, "how directly the passage states it")
+    review: Mapped[str] = word(Review, "whether a second reader compared it with the source")

@@ -1,0 +1,155 @@
+"""What came of it: instruments, between whom they are, what was done to them, and outcomes short of an instrument."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+
+from app.db import edtf
+from app.models.columns import (
+    Base,
+    Content,
+    Dated,
+    Holding,
+    Named,
+    Versioned,
+    any_of,
+    bounds_of,
+    derived,
+    edtf_date,
+    first_day,
+    flag,
+    kind_of,
+    last_day,
+    lookups,
+    orders,
+    reference,
+    text,
+    word,
+)
+from app.models.vocabulary import (
+    ActionType,
+    Kind,
+    MemorandumStatus,
+    MemorandumType,
+    OutcomeStatus,
+    OutcomeType,
+    PartyRole,
+)
+
+_NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION)
+
+
+def _span(content: Content) -> tuple[str, str, str, str]:
+    """Possible from, certain from, certain until, possible until: of the period stated, else from the date on."""
+    if content.get("status") in _NOT_YET:
+        return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START
+    if content.get("period"):
+        start, end = bounds_of(content, "period")
+        return start, start, end, end
+    if not content.get("date"):
+        return edtf.NO_START, edtf.NO_END, edtf.NO_START, edtf.NO_END
+    start, end = bounds_of(content, "date")
+    return start, end, start, edtf.NO_END
+
+
+class Memorandum(Named, Dated, Holding, Base):
+    """An instrument."""
+
+    __tablename__ = "memoranda"
+    __table_args__ = (
+        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *lookups("date_start", "type", "status", "country_id", "city"),
+        {"comment": "instruments: memoranda, agreements, declarations, plans, resolutions, strategies"},
+    )
+
+    type: Mapped[str | None] = word(MemorandumType, "what sort of instrument")
+    symbol: Mapped[str | None] = text("its symbol or number")
+    status: Mapped[str | None] = word(MemorandumStatus, "the furthest point stated")
+    period: Mapped[str | None] = edtf_date("the time for which it is made (EDTF)")
+    period_start: Mapped[str] = first_day("period")
+    period_end: Mapped[str] = last_day("period")
+    city: Mapped[str | None] = text("the city it was signed or adopted in, where stated")
+    country_id: Mapped[str | None] = reference("countries", "the country it was signed or adopted in, where stated")
+    summary: Mapped[str | None] = text("what it provides for, in the registry's words")
+    possible_from: Mapped[str] = derived(lambda content: _span(content)[0], "the first day on which it can have held")
+    certain_from: Mapped[str] = derived(lambda content: _span(content)[1], "the first day on which it surely held")
+    certain_until: Mapped[str] = derived(lambda content: _span(content)[2], "the last day on which it surely held")
+    possible_until: Mapped[str] = derived(lambda content: _span(content)[3], "the last day on which it can have held")
+
+
+class Party(Versioned, Base):
+    """Between whom an instrument is, who adopted or sponsored it."""
+
+    __tablename__ = "parties"
+    __table_args__ = (
+        *orders("updated_at", "created_at"),
+        sa.Index(None, "memorandum_id", "id"),
+        sa.Index(None, "party_id", "id"),
+        sa.Index(None, "role", "id"),
+        sa.Index(None, "signed_by_id", "id"),
+        sa.Index("uq_parties_key", "memorandum_id", "party_id", "members", "role", unique=True),
+        {"comment": "the parties, adopters and sponsors of instruments"},
+    )
+
+    memorandum_id: Mapped[str] = reference("memoranda", "the instrument")
+    party_id: Mapped[str] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the country or organization")
+    party_kind: Mapped[str] = kind_of(party_id)
+    members: Mapped[bool] = flag("whether the member states of the party are meant, not the party itself")
+    role: Mapped[str] = word(PartyRole, "how it stands to the instrument")
+    signed_by_id: Mapped[str | None] = reference("people", "who signed for it")
+
+
+class Outcome(Named, Dated, Base):
+    """What a meeting or a party brought about short of an instrument."""
+
+    __tablename__ = "outcomes"
+    __table_args__ = (
+        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *lookups("date_start", "type", "status", "meeting_id", "made_by_id", "made_to_id", "subject_id"),
+        {"comment": "proposals, understandings, pledges, statements, awards, establishments"},
+    )
+
+    type: Mapped[str] = word(OutcomeType, "what sort of result")
+    period: Mapped[str | None] = edtf_date("the time it is about (EDTF)")
+    period_start: Mapped[str] = first_day("period")
+    period_end: Mapped[str] = last_day("period")
+    meeting_id: Mapped[str | None] = reference("meetings", "the meeting that brought it about")
+    made_by_id: Mapped[str | None] = any_of(
+        Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="who put it forward, pledged or won it: who is named"
+    )
+    made_by_kind: Mapped[str | None] = kind_of(made_by_id)
+    made_to_id: Mapped[str | None] = any_of(
+        Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="to whom it was made"
+    )
+    made_to_kind: Mapped[str | None] = kind_of(made_to_id)
+    subject_id: Mapped[str | None] = any_of(*Kind, comment="the record it is about")
+    subject_kind: Mapped[str | None] = kind_of(subject_id)
+    status: Mapped[str | None] = word(OutcomeStatus, "what became of it, as far as a source says")
+    summary: Mapped[str | None] = text("what it says, in the registry's words")
+
+
+class Action(Dated, Base):
+    """What was done to an instrument or an outcome."""
+
+    __tablename__ = "actions"
+    __table_args__ = (
+        *orders("date_start", "date_order", "updated_at", "created_at"),
+        *lookups("date_start", "of_id", "type", "meeting_id", "party_id"),
+        sa.Index(
+            "uq_actions_key",
+            "of_id",
+            "type",
+            sa.text("coalesce(date, '')"),
+            sa.text("coalesce(meeting_id, '')"),
+            sa.text("coalesce(party_id, '')"),
+            unique=True,
+        ),
+        {"comment": "the dated life of instruments and outcomes"},
+    )
+
+    of_id: Mapped[str] = any_of(Kind.MEMORANDUM, Kind.OUTCOME, comment="the instrument or outcome")
+    of_kind: Mapped[str] = kind_of(of_id)
+    type: Mapped[str] = word(ActionType, "what was done")
+    meeting_id: Mapped[str | None] = reference("meetings", "the meeting at which it was done")
+    party_id: Mapped[str | None] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the party whose authority did it")
+    party_kind: Mapped[str | None] = kind_of(party_id)
+    note: Mapped[str | None] = text("what else is known of it, in the registry's words")

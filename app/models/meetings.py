@@ -1,0 +1,111 @@
+"""Where they meet: series, meetings, who took part."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+
+from app.models.columns import (
+    Base,
+    Dated,
+    Lasting,
+    Named,
+    any_of,
+    kind_of,
+    lookups,
+    number,
+    orders,
+    reference,
+    text,
+    word,
+)
+from app.models.vocabulary import (
+    Kind,
+    MeetingFormat,
+    MeetingStatus,
+    MeetingType,
+    ParticipantRole,
+    Presence,
+    Qualifier,
+    Rank,
+)
+
+
+class Series(Named, Lasting, Base):
+    """What recurs under one name."""
+
+    __tablename__ = "series"
+    __table_args__ = (
+        *orders("name_key", "since_start", "since_order", "updated_at", "created_at"),
+        *lookups("name_key", "parent_id", "organization_id", "country_id"),
+        {"comment": "what recurs under one name: meetings, forums, summits in phases, prizes"},
+    )
+
+    parent_id: Mapped[str | None] = reference("series", "the series it is part of")
+    organization_id: Mapped[str | None] = reference("organizations", "the organization whose series it is")
+    country_id: Mapped[str | None] = reference("countries", "the country whose series it is")
+    frequency: Mapped[str | None] = text("how often, as stated")
+    summary: Mapped[str | None] = text("what it is, in the registry's words")
+
+
+class Meeting(Named, Dated, Base):
+    """An occasion with a date, place or named participants of its own."""
+
+    __tablename__ = "meetings"
+    __table_args__ = (
+        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *lookups("date_start", "country_id", "series_id", "type", "status", "format", "part_of_id", "city"),
+        {"comment": "occasions with a date, place or named participants of their own"},
+    )
+
+    type: Mapped[str | None] = word(MeetingType, "what sort of occasion")
+    series_id: Mapped[str | None] = reference("series", "the series it belongs to")
+    ordinal: Mapped[int | None] = number("the how-manieth of its series it is")
+    part_of_id: Mapped[str | None] = reference("meetings", "the meeting of which it is part")
+    city: Mapped[str | None] = text("the city it was held in, where stated")
+    country_id: Mapped[str | None] = reference("countries", "the country it was held in, where stated")
+    venue: Mapped[str | None] = text("the house or hall, where stated")
+    format: Mapped[str | None] = word(MeetingFormat, "how those present met")
+    status: Mapped[str | None] = word(MeetingStatus, "as the source says, never by the clock")
+    theme: Mapped[str | None] = text("its theme or motto")
+    summary: Mapped[str | None] = text("what it was about, in the registry's words")
+    attendance: Mapped[int | None] = number("how many attended")
+    attendance_qualifier: Mapped[str | None] = word(Qualifier, "how exact `attendance` is")
+
+
+class Participant(Dated, Base):
+    """Who took part, in what capacity."""
+
+    __tablename__ = "participants"
+    __table_args__ = (
+        *orders("date_start", "date_order", "updated_at", "created_at"),
+        *lookups("date_start", "meeting_id", "person_id", "organization_id", "country_id", "on_behalf_of_id", "role", "rank"),
+        *lookups("date_start", "presence"),
+        sa.Index(
+            "uq_participants_key",
+            "meeting_id",
+            sa.text("coalesce(person_id, '')"),
+            sa.text("coalesce(organization_id, '')"),
+            sa.text("coalesce(country_id, '')"),
+            sa.text("coalesce(\"group\", '')"),
+            "role",
+            unique=True,
+        ),
+        sa.CheckConstraint('coalesce(person_id, organization_id, country_id, "group") IS NOT NULL', name="somebody"),
+        {"comment": "who took part in a meeting, in what capacity"},
+    )
+
+    meeting_id: Mapped[str] = reference("meetings", "the meeting")
+    person_id: Mapped[str | None] = reference("people", "the person")
+    organization_id: Mapped[str | None] = reference("organizations", "the body they came from, or that took part")
+    country_id: Mapped[str | None] = reference("countries", "the country they came from, or that took part")
+    group: Mapped[str | None] = text("who took part, where a group is named by description alone")
+    count: Mapped[int | None] = number("how many they were")
+    count_qualifier: Mapped[str | None] = word(Qualifier, "how exact `count` is")
+    role: Mapped[str] = word(ParticipantRole, "what part they took")
+    capacity: Mapped[str | None] = text("the office in which they took part, as printed, in the nominative")
+    rank: Mapped[str | None] = word(Rank, "the rank of that office")
+    on_behalf_of_id: Mapped[str | None] = any_of(
+        Kind.COUNTRY, Kind.ORGANIZATION, comment="for whom they acted, where it is not their own country or body"
+    )
+    on_behalf_of_kind: Mapped[str | None] = kind_of(on_behalf_of_id)
+    presence: Mapped[str | None] = word(Presence, "how they were there")
+    contribution: Mapped[str | None] = text("the report or speech they gave, in the registry's words")

@@ -1,0 +1,132 @@
+"""What may be said of any record, and what the registry keeps about its records: log, redirects, who was involved."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.collation import fold
+from app.db.types import Exact, Instant
+from app.models.columns import Base, code, derived, flag, number, reference, text, word
+from app.models.vocabulary import Kind, NameType
+
+ACTORS = (Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON)
+OCCASIONS = (Kind.MEETING, Kind.PARTICIPANT, Kind.MEMORANDUM, Kind.PARTY, Kind.OUTCOME)
+
+
+class Record(Base):
+    """Every record: the one target for whatever may point to any of them."""
+
+    __tablename__ = "records"
+    __table_args__ = (sa.UniqueConstraint("id", "kind"), {"comment": "every record of every kind"})
+
+    id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="unique over all kinds", info={"plain": True})
+    kind: Mapped[str] = word(Kind, "the kind, which names the table that holds the rest")
+    name: Mapped[str] = text("a checked copy of the record's name, or of what it says of itself")
+
+
+class Name(Base):
+    """A name of a record in a language."""
+
+    __tablename__ = "names"
+    __table_args__ = (
+        sa.Index(
+            "ix_names_shown",
+            "record_id",
+            "language",
+            unique=True,
+            sqlite_where=sa.text("shown = 1"),
+            postgresql_where=sa.text("shown"),
+        ),
+        {"comment": "names of records: languages, spellings, acronyms, misprints"},
+    )
+
+    record_id: Mapped[str] = reference("records", "whose name it is", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the record's names, from 0")
+    language: Mapped[str] = code("the language, BCP 47")
+    text: Mapped[str] = text("the name")
+    type: Mapped[str] = word(NameType, "how the name stands to its bearer")
+    folded: Mapped[str] = derived(lambda name: fold(name["text"]), "the name without case and marks, for `q`")
+    shown: Mapped[bool] = flag("whether this is the name shown to who asks for its language")
+
+
+class Identifier(Base):
+    """An identifier of a record in a scheme of somebody else's."""
+
+    __tablename__ = "identifiers"
+    __table_args__ = (
+        sa.Index("ix_identifiers_scheme", "scheme", "identifier"),
+        {"comment": "identifiers of records elsewhere: Wikidata, ROR, UN symbols"},
+    )
+
+    record_id: Mapped[str] = reference("records", "whose identifier it is", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the identifiers, from 0")
+    scheme: Mapped[str] = text("the scheme: `wikidata`, `ror`, `un-symbol` …")
+    identifier: Mapped[str] = text("the identifier in that scheme")
+
+
+class RecordTopic(Base):
+    """A subject of a record."""
+
+    __tablename__ = "record_topics"
+    __table_args__ = (sa.Index(None, "topic_id", "record_id"), {"comment": "the topics of records"})
+
+    record_id: Mapped[str] = reference("records", "whose topic it is", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the topics, from 0")
+    topic_id: Mapped[str] = reference("topics", "the topic")
+
+
+class Involvement(Base):
+    """Projection: who takes part in a meeting, is party to an instrument, made or received an outcome."""
+
+    __tablename__ = "involvements"
+    __table_args__ = (
+        sa.Index(None, "record_id", "actor_kind", "actor_id"),
+        {"comment": "projection: which actors are involved in which records, also through their bodies and people"},
+    )
+
+    actor_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="who is involved")
+    record_kind: Mapped[str] = mapped_column(
+        Exact, primary_key=True, comment="the kind of the record they are involved in", info={"words": OCCASIONS}
+    )
+    date_start: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the record's first day")
+    record_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the record they are involved in")
+    actor_kind: Mapped[str] = mapped_column(Exact, comment="what they are", info={"words": ACTORS})
+
+
+class Change(Base):
+    """The change log: one row a version of a record, in the order in which they were committed."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        sa.Index(None, "record_id", "seq"),
+        {"comment": "the change log: every write of every record, with the state after it"},
+    )
+
+    seq: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, comment="the place in the log, rising"
+    )
+    record_id: Mapped[str] = mapped_column(Exact, comment="the record written; it may be gone")
+    kind: Mapped[str] = mapped_column(Exact, comment="its kind", info={"words": tuple(Kind)})
+    operation: Mapped[str] = mapped_column(
+        Exact,
+        comment="what was done",
+        info={"words": ("create", "replace", "patch", "delete", "merge", "restore")},
+    )
+    version: Mapped[int] = number("the record's version after it")
+    at: Mapped[Any] = mapped_column(Instant, comment="when (RFC 3339, UTC)")
+    author: Mapped[str] = text("the name of the key, or of the command, that wrote it")
+    transaction: Mapped[str] = mapped_column(Exact, comment="one id for all that was written together")
+    state: Mapped[str | None] = text("the record's content after it, as in the exchange format; null when deleted")
+
+
+class Redirect(Base):
+    """Where a merged record's old id leads."""
+
+    __tablename__ = "redirects"
+    __table_args__ = ({"comment": "old ids of merged records"},)
+
+    old_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the id that is no more")
+    new_id: Mapped[str] = reference("records", "the record that took its place", index=True)
+
+

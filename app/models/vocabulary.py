@@ -1,0 +1,256 @@
+"""The closed vocabularies: enums in the OpenAPI document, CHECKs in the database, one line of explanation a word."""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Vocabulary(StrEnum):
+    """A closed list of words, each with its explanation."""
+
+    explanation: str
+
+    def __new__(cls, word: str, explanation: str) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.explanation = explanation
+        return member
+
+    @classmethod
+    def described(cls) -> str:
+        """All words with their explanations, as Markdown for the documentation."""
+        return "; ".join(f"`{word.value}` {word.explanation}" for word in cls)
+
+
+class Kind(Vocabulary):
+    """The kinds of record, in the order in which they depend on one another."""
+
+    COUNTRY = "country", "a state"
+    TOPIC = "topic", "a subject"
+    SOURCE = "source", "a document"
+    ORGANIZATION = "organization", "a body with members or acts of its own"
+    PERSON = "person", "somebody who takes part"
+    POSITION = "position", "an office that a person holds"
+    SERIES = "series", "what recurs under one name: meetings, a forum, a summit in phases, a prize"
+    MEMBERSHIP = "membership", "a country or organization in an organization or series"
+    MEETING = "meeting", "an occasion with a date, place or named participants of its own"
+    PARTICIPANT = "participant", "who took part, in what capacity"
+    MEMORANDUM = "memorandum", "an instrument"
+    PARTY = "party", "between whom an instrument is, who adopted or sponsored it"
+    RELATION = "relation", "from an instrument to another, to a series or an organization"
+    OUTCOME = "outcome", "what a meeting or a party brought about short of an instrument"
+    ACTION = "action", "what was done to an instrument or an outcome"
+    CITATION = "citation", "which passage supports which record"
+
+
+class NameType(Vocabulary):
+    """How a name stands to its bearer."""
+
+    OFFICIAL = "official", "the bearer's own full name"
+    SHORT = "short", "a shorter form in common use"
+    ACRONYM = "acronym", "made of initials"
+    ALIAS = "alias", "another printed form"
+    FORMER = "former", "no longer in use"
+    TRANSLATION = "translation", "translated by the registry"
+    TRANSLITERATION = "transliteration", "transliterated by the registry"
+    AS_PRINTED = "as_printed", "a misprint, kept so that it can be found"
+    DESCRIPTIVE = "descriptive", "given by the registry, since the source gives no title"
+
+
+class OrganizationType(Vocabulary):
+    """What an organization is."""
+
+    INTERGOVERNMENTAL = "intergovernmental", "states are its members"
+    BODY = "body", "an organ of an intergovernmental organization"
+    MINISTRY = "ministry", "a ministry"
+    AGENCY = "agency", "another state authority"
+    MISSION = "mission", "a diplomatic mission"
+    COMPANY = "company", "a company"
+    ASSOCIATION = "association", "a non-governmental association"
+    ACADEMIC = "academic", "a university or research body"
+    MEDIA = "media", "a news agency, paper or portal"
+    PROGRAMME = "programme", "a project or joint system of several partners"
+
+
+class MembershipStatus(Vocabulary):
+    """How a member belongs."""
+
+    FULL = "full", "a full member"
+    ASSOCIATE = "associate", "an associate member"
+    OBSERVER = "observer", "an observer"
+    PARTNER = "partner", "a partner, dialogue partners too"
+    PARTICIPANT = "participant", "takes part; membership is not stated"
+
+
+class MeetingType(Vocabulary):
+    """What sort of occasion it was."""
+
+    SUMMIT = "summit", "of heads of state or government, or so named"
+    MINISTERIAL = "ministerial", "of ministers"
+    SESSION = "session", "a regular sitting of a body"
+    TALKS = "talks", "two sides meet or negotiate"
+    VISIT = "visit", "one side travels to the other"
+    FORUM = "forum", "a forum"
+    CONFERENCE = "conference", "a conference"
+    EXHIBITION = "exhibition", "an exhibition or fair"
+    REVIEW = "review", "a review that is no single sitting"
+
+
+class MeetingFormat(Vocabulary):
+    """How those present met."""
+
+    IN_PERSON = "in_person", "in one place"
+    ONLINE = "online", "by remote connection alone"
+    HYBRID = "hybrid", "in one place and by remote connection"
+
+
+class MeetingStatus(Vocabulary):
+    """What the source says of it, never what the clock says."""
+
+    PLANNED = "planned", "announced"
+    HELD = "held", "took place"
+    POSTPONED = "postponed", "put off"
+    CANCELLED = "cancelled", "called off"
+
+
+class Qualifier(Vocabulary):
+    """How exact a number is."""
+
+    EXACT = "exact", "just so many"
+    ABOUT = "about", "roughly so many"
+    MORE_THAN = "more_than", "more than so many"
+    FEWER_THAN = "fewer_than", "fewer than so many"
+
+
+class ParticipantRole(Vocabulary):
+    """What part somebody took; two roles are two records."""
+
+    CHAIR = "chair", "chaired it"
+    VICE_CHAIR = "vice_chair", "vice-chaired it"
+    HOST = "host", "held it on its own ground"
+    ORGANIZER = "organizer", "organized it"
+    INITIATOR = "initiator", "it was held at their initiative"
+    HEAD_OF_DELEGATION = "head_of_delegation", "led a delegation"
+    DELEGATION = "delegation", "a side's representatives as a whole"
+    DELEGATE = "delegate", "a member of a delegation, or a side's negotiator"
+    SPEAKER = "speaker", "spoke or reported"
+    VISITOR = "visitor", "visited it"
+    OBSERVER = "observer", "observed it"
+    PARTICIPANT = "participant", "took part; nothing closer is stated"
+
+
+class Rank(Vocabulary):
+    """The rank of an office, from the highest down."""
+
+    HEAD_OF_STATE = "head_of_state", "head of state"
+    HEAD_OF_GOVERNMENT = "head_of_government", "head of government"
+    DEPUTY_HEAD_OF_GOVERNMENT = "deputy_head_of_government", "deputy head of government"
+    HEAD_OF_ORGANIZATION = "head_of_organization", "chief officer of an intergovernmental organization"
+    MINISTER = "minister", "minister"
+    DEPUTY_MINISTER = "deputy_minister", "deputy minister, first deputies too"
+    AMBASSADOR = "ambassador", "ambassador"
+    HEAD_OF_AGENCY = "head_of_agency", "head of another authority"
+    OFFICIAL = "official", "another official"
+    EXPERT = "expert", "an expert"
+
+
+class Presence(Vocabulary):
+    """How somebody was there, or was not."""
+
+    IN_PERSON = "in_person", "was there"
+    REMOTE = "remote", "took part by remote connection"
+    REPRESENTED = "represented", "was represented by somebody else"
+    INVITED = "invited", "was invited; coming is not stated"
+    ABSENT = "absent", "did not come"
+
+
+class MemorandumType(Vocabulary):
+    """What sort of instrument it is."""
+
+    MEMORANDUM = "memorandum", "a memorandum"
+    AGREEMENT = "agreement", "an agreement, treaty or convention"
+    DECLARATION = "declaration", "a declaration, a commitment too"
+    PLAN = "plan", "a plan, an agenda too"
+    RESOLUTION = "resolution", "a resolution"
+    STRATEGY = "strategy", "a strategy"
+    OTHER = "other", "another instrument"
+
+
+class MemorandumStatus(Vocabulary):
+    """The furthest point that a source states."""
+
+    PROPOSED = "proposed", "somebody proposed it"
+    DRAFT = "draft", "a draft exists"
+    NEGOTIATION = "negotiation", "it is being negotiated"
+    SIGNED = "signed", "it was signed"
+    ADOPTED = "adopted", "it was adopted or approved"
+    IN_FORCE = "in_force", "it is in force"
+    ENDED = "ended", "it has ended"
+
+
+class PartyRole(Vocabulary):
+    """How a party stands to an instrument."""
+
+    PARTY = "party", "it is between them"
+    ADOPTER = "adopter", "they adopted it"
+    SPONSOR = "sponsor", "they sponsored it"
+    DEPOSITARY = "depositary", "they keep it"
+
+
+class ActionType(Vocabulary):
+    """What was done."""
+
+    PROPOSED = "proposed", "it was proposed"
+    DISCUSSED = "discussed", "its draft was discussed"
+    NEGOTIATED = "negotiated", "talks towards it were held or agreed"
+    SIGNED = "signed", "it was signed"
+    ADOPTED = "adopted", "a meeting or body adopted it"
+    APPROVED = "approved", "one party's authority approved it"
+    RATIFIED = "ratified", "it was ratified"
+    ENTERED_INTO_FORCE = "entered_into_force", "it entered into force"
+    REVIEWED = "reviewed", "its implementation was discussed"
+    AMENDED = "amended", "it was amended"
+    EXTENDED = "extended", "it was extended"
+    ENDED = "ended", "it ended"
+
+
+class OutcomeType(Vocabulary):
+    """What sort of result it is."""
+
+    PROPOSAL = "proposal", "put forward for others"
+    UNDERSTANDING = "understanding", "the sides agreed on a step"
+    PLEDGE = "pledge", "one side promised or confirmed readiness"
+    STATEMENT = "statement", "a position declared"
+    AWARD = "award", "a prize won"
+    ESTABLISHMENT = "establishment", "something came into being"
+
+
+class OutcomeStatus(Vocabulary):
+    """What became of it, as far as a source says."""
+
+    OPEN = "open", "nothing is known to have come of it"
+    UNDER_WAY = "under_way", "being carried out"
+    REALIZED = "realized", "done"
+    DECLINED = "declined", "turned down"
+
+
+class Confidence(Vocabulary):
+    """How directly a passage states what it supports."""
+
+    STATED = "stated", "the passage says so"
+    INFERRED = "inferred", "one step away from what the passage says"
+    DOUBTFUL = "doubtful", "the passage can be read otherwise"
+
+
+class Review(Vocabulary):
+    """Whether a second reader has compared it with its source."""
+
+    UNREVIEWED = "unreviewed", "nobody has yet"
+    CONFIRMED = "confirmed", "a reader confirmed it"
+    DISPUTED = "disputed", "a reader disputed it"
+
+
+class Held(Vocabulary):
+    """How surely something held on the day asked for."""
+
+    CERTAIN = "certain", "the sources leave no other reading"
+    POSSIBLE = "possible", "the sources leave it open"

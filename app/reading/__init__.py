@@ -1,0 +1,1 @@
+"""How the registry is read: read model, to SELECT, to JSON. It knows no noun."""

@@ -1,0 +1,398 @@
+"""Read model to SELECT: the database itself writes each record's JSON, and the application sends it as it came.
+
+A statement depends on the shape of a request only: which fields, includes and filters, one value or several, which
+order, from the start or from a cursor. Shapes are compiled once (building one takes 1 to 4 ms) and kept.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from app.db import edtf
+from app.db.sql import comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in
+from app.db.types import Exact, Instant
+from app.models.records import Name, Record
+from app.models.vocabulary import Kind
+from app.reading.filters import Narrowing
+from app.reading.model import AnyRef, Computed, Derived, OnDay, Part, Ref
+from app.reading.resource import INCLUDED_AT_MOST, Resource
+
+records: sa.Table = Record.__table__
+names: sa.Table = Name.__table__
+
+Segment = str | sa.ColumnElement[Any]
+NO_DAYS = f"'{edtf.NO_START}', '{edtf.NO_END}'"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """All of a request that its statement depends on."""
+
+    kind: Kind
+    fields: frozenset[str] | None = None
+    include: tuple[str, ...] = ()
+    filters: tuple[tuple[str, int], ...] = ()
+    sort: tuple[str, ...] = ()
+    after: bool = False
+    languages: int = 0
+    """0: own names; 1: one language; 2: several, in order."""
+    purpose: str = "list"
+    """`one` by id, `list`, `exchange` (content only, what is empty left out) by ids, `count`."""
+
+
+@dataclass
+class Statement:
+    """A compiled SELECT. A row is (JSON,), with the cursor's key as JSON behind it in a list."""
+
+    sql: str
+    constants: Mapping[str, Any]
+    dear: bool = False
+    """Whether it once ran longer than the event loop may wait."""
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """A field of a read model: where it comes from and what it may be."""
+
+    name: str
+    annotation: Any
+    nullable: bool
+    source: Any
+    written: bool
+
+
+def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
+    """The read model's fields in their order; TypeError where a field could not be written faithfully."""
+    plans = []
+    for name, info in resource.model.model_fields.items():
+        annotation, nullable = _without_none(info.annotation)
+        source = next((mark for mark in info.metadata if isinstance(mark, (Part, Computed, OnDay))), None)
+        written = source is None or (isinstance(source, Part) and source.written)
+        written = written and not any(isinstance(mark, Derived) for mark in info.metadata)
+        plan = FieldPlan(name, annotation, nullable, source, written and name not in _KEPT_BY_THE_REGISTRY)
+        if source is None and name != "kind":
+            _refuse_unfaithful(resource, plan)
+        plans.append(plan)
+    return tuple(plans)
+
+
+_KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, UnionType):
+        kept = [argument for argument in get_args(annotation) if argument is not type(None)]
+        return kept[0], len(kept) < len(get_args(annotation))
+    return annotation, False
+
+
+def _refuse_unfaithful(resource: Resource, plan: FieldPlan) -> None:
+    column = resource.table.c[column_name(plan)]
+    is_day = plan.nullable and not column.nullable and "derive" in column.info
+    if column.nullable and not plan.nullable and not column.info.get("list"):
+        raise TypeError(f"{resource.title}.{plan.name} may be null in the database")
+    if plan.nullable and not column.nullable and not is_day:
+        raise TypeError(f"{resource.title}.{plan.name} is never null in the database")
+    if isinstance(column.type, (sa.Float, sa.Numeric)) and not isinstance(column.type, sa.Integer):
+        raise TypeError(f"{resource.title}.{plan.name}: the databases write floats differently")
+
+
+def column_name(plan: FieldPlan) -> str:
+    """The column that a field stands for."""
+    return f"{plan.name}_id" if plan.annotation in (Ref, AnyRef) else plan.name
+
+
+class Compiler:
+    """Compiles the shapes of all resources for one database."""
+
+    def __init__(self, resources: Iterable[Resource], dialect: Dialect) -> None:
+        self.resources: Mapping[Kind, Resource] = {resource.kind: resource for resource in resources}
+        self.plans = {kind: field_plans(resource) for kind, resource in self.resources.items()}
+        self.dialect = dialect
+
+    def compile(self, shape: Shape) -> Statement:
+        """The statement of a shape."""
+        builder = {"one": self._one, "list": self._list, "count": self._count, "exchange": self._exchange}[shape.purpose]
+        return self.compiled(builder(shape, self.resources[shape.kind]))
+
+    def any_kind(self, languages: int, *, many: bool) -> Statement:
+        """Records of whatever kind: each kind's SELECT in a branch of one CASE, of which the database runs the one."""
+        table = records.alias("any")
+        branches, versions = [], []
+        for kind, resource in self.resources.items():
+            rows = resource.table.alias("t")
+            shape = Shape(kind, languages=languages, purpose="one")
+            one = sa.select(self._object(rows, shape)).where(rows.c.id == table.c.id)
+            versions.append((table.c.kind == literal(kind), sa.select(rows.c.version).where(rows.c.id == table.c.id).correlate(table).scalar_subquery()))
+            branches.append((table.c.kind == literal(kind), one.correlate(table).scalar_subquery()))
+        statement = sa.select(sa.case(*branches), sa.case(*versions)).select_from(table)
+        if many:
+            ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
+            return self.compiled(sa.select(sa.case(*branches), table.c.id).where(is_one_of(table.c.id, ids)))
+        return self.compiled(statement.where(table.c.id == sa.bindparam("id", type_=Exact)))
+
+    def compiled(self, statement: sa.SelectBase) -> Statement:
+        compiled = statement.compile(dialect=self.dialect)
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return Statement(str(compiled), constants)
+
+    def _one(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+        rows = resource.table.alias("t")
+        return sa.select(self._object(rows, shape), rows.c.version).where(rows.c.id == sa.bindparam("id", type_=Exact))
+
+    def _exchange(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+        """Records in the exchange format, in the order of their ids: those given, or a page of all after an id."""
+        rows = resource.table.alias("t")
+        statement = sa.select(self._content(rows, resource), rows.c.id, rows.c.version).order_by(rows.c.id)
+        if shape.after:
+            return statement.where(rows.c.id > sa.bindparam("after", type_=Exact)).limit(sa.bindparam("limit"))
+        return statement.where(is_one_of(rows.c.id, sa.bindparam("ids", type_=sa.ARRAY(Exact))))
+
+    def _count(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+        narrowing = self._narrowed(shape, resource)
+        return sa.select(sa.func.count()).select_from(narrowing.source).where(*narrowing.conditions)
+
+    def _list(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+        narrowing = self._narrowed(shape, resource)
+        rows = narrowing.table
+        order = self._order(shape, resource, narrowing)
+        key = concatenated(literal("["), *_between_commas(_key_json(column) for column, _ in order), literal("]"))
+        statement = sa.select(self._object(rows, shape), key).select_from(narrowing.source).where(*narrowing.conditions)
+        if shape.after:
+            statement = statement.where(_after(order))
+        directed = [column.desc() if descending else column.asc() for column, descending in order]
+        return statement.order_by(*directed).limit(sa.bindparam("limit", type_=sa.Integer))
+
+    def _narrowed(self, shape: Shape, resource: Resource) -> Narrowing:
+        rows = resource.table.alias("t")
+        narrowing = Narrowing(rows, rows, default_order=shape.sort == (resource.default_sort,))
+        if shape.after and shape.sort[0].startswith("-"):
+            narrowing.upper_bound = resource.sorts[shape.sort[0][1:]].descending.name
+        for name, filter_shape in shape.filters:
+            resource.filters[name].narrow(name, filter_shape, narrowing)
+        return narrowing
+
+    def _order(
+        self, shape: Shape, resource: Resource, narrowing: Narrowing
+    ) -> list[tuple[sa.ColumnElement[Any], bool]]:
+        """The columns to order by with whether they descend, tied by the id in the direction of the last."""
+        order = []
+        for key in shape.sort:
+            descending = key.startswith("-")
+            sort = resource.sorts[key.removeprefix("-")]
+            order.append(((sort.descending if descending else sort.ascending).name, descending))
+        order.append(("id", order[-1][1]))
+        return [(narrowing.order.get(name, narrowing.table.c[name]), descending) for name, descending in order]
+
+    # -- the JSON of a record ------------------------------------------------------------------------------------
+
+    def _object(self, rows: sa.FromClause, shape: Shape) -> sa.ColumnElement[str]:
+        """A record as its read model shows it."""
+        resource = self.resources[shape.kind]
+        segments: list[Segment] = []
+        for plan in self.plans[shape.kind]:
+            if self._is_shown(plan, shape):
+                segments += [f'{"," if segments else "{"}"{plan.name}":', *self._value(plan, rows, shape, resource)]
+        for name in shape.include:
+            if name in resource.includes:
+                segments += self._included(name, rows, shape, resource, comma="," if segments else "{")
+        return _joined([*segments, "}"])
+
+    def _is_shown(self, plan: FieldPlan, shape: Shape) -> bool:
+        if isinstance(plan.source, OnDay) and "valid_at" not in dict(shape.filters):
+            return False
+        if shape.fields is not None:
+            return plan.name in shape.fields or plan.name == "id" or plan.name in shape.include
+        return not isinstance(plan.source, Part) or shape.purpose == "one" or plan.name in shape.include
+
+    def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, resource: Resource) -> list[Segment]:
+        match plan.source:
+            case Part():
+                return ["[", self._part(plan.source, _item_type(plan), rows, shape.languages), "]"]
+            case Computed():
+                return _text(plan.source.expression(rows), plain=plan.source.plain, nullable=plan.nullable)
+            case OnDay():
+                return _text(plan.source.expression(rows, sa.bindparam("valid_at", type_=Exact)), plain=True, nullable=False)
+        if plan.name == "kind":
+            return [f'"{shape.kind}"']
+        column = rows.c[column_name(plan)]
+        if plan.annotation in (Ref, AnyRef):
+            reference = _reference(column, plan.annotation, shape.languages)
+            return [sa.func.coalesce(reference, literal("null"))] if plan.nullable else [reference]
+        if plan.name == "name":
+            return _text(_name(rows.c.id, column, shape.languages), plain=False, nullable=False)
+        return _scalar(column, plan, resource.table.c[column.name])
+
+    def _part(
+        self, part: Part, item: Any, rows: sa.FromClause, languages: int, *, exchange: bool = False
+    ) -> sa.ColumnElement[str]:
+        """A record's own array, its items joined by commas."""
+        own = part.table.alias("own")
+        if item in (Ref, AnyRef):
+            key = own.c[part.columns[0]]
+            text = _joined(['"', key, '"']) if exchange else _reference(key, item, languages)
+        else:
+            segments: list[Segment] = []
+            for name in part.columns:
+                plan = FieldPlan(name, str, nullable=False, source=None, written=True)
+                segments += [f'{"," if segments else "{"}"{name}":', *_scalar(own.c[name], plan, part.table.c[name])]
+            text = _joined([*segments, "}"])
+        items = (
+            sa.select(text.label("item"))
+            .where(own.c[part.owner] == rows.c.id, *(own.c[name] == literal(value) for name, value in part.only))
+            .order_by(*(own.c[name] for name in part.order))
+            .correlate(rows)
+            .subquery("items")
+        )
+        return sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
+
+    def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource, *, comma: str) -> list[Segment]:
+        """Related records, at most 200, and past that where the rest is."""
+        include = resource.includes[name]
+        related = self.resources[include.kind]
+        own = related.table.alias(f"r_{name}")
+        key = own.c[f"{include.through}_id"]
+        inner = Shape(include.kind, languages=shape.languages)
+        items = (
+            sa.select(self._object(own, inner).label("item"))
+            .where(key == rows.c.id)
+            .order_by(*include.order(own))
+            .limit(sa.literal_column(str(INCLUDED_AT_MOST)))
+            .correlate(rows)
+            .subquery(f"i_{name}")
+        )
+        joined = sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
+        one_more = sa.select(sa.literal_column("1")).where(key == rows.c.id).correlate(rows)
+        rest = one_more.limit(sa.literal_column("1")).offset(sa.literal_column(str(INCLUDED_AT_MOST))).exists()
+        where = _joined([f',"{name}_more":"{related.path}?{include.through}=', rows.c.id, '"'])
+        return [f'{comma}"{name}":[', joined, "]", sa.case((rest, where), else_=literal(""))]
+
+    def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:
+        """A record in the exchange format: what is written of it, references as ids, what is empty left out."""
+        segments: list[Segment] = [f'{{"kind":"{resource.kind}","id":"', rows.c.id, '"']
+        for plan in self.plans[resource.kind]:
+            if not plan.written or plan.name in ("kind", "id"):
+                continue
+            key = f',"{plan.name}":'
+            if isinstance(plan.source, Part):
+                items = self._part(plan.source, _item_type(plan), rows, 0, exchange=True)
+                value: list[Segment] = [f"{key}[", sa.func.nullif(items, literal("")), "]"]
+            else:
+                column = resource.table.c[column_name(plan)]
+                stated = rows.c[column.name]
+                if isinstance(column.type, sa.Boolean):
+                    segments.append(sa.case((stated, literal(f"{key}true")), else_=literal("")))
+                    continue
+                value = [key, *_scalar(stated, replace(plan, nullable=False), column)]
+                if column.nullable:
+                    segments.append(sa.case((stated.is_not(None), _joined(value)), else_=literal("")))
+                else:
+                    segments += value
+                continue
+            segments.append(sa.func.coalesce(_joined(value), literal("")))
+        return _joined([*segments, "}"])
+
+
+def _item_type(plan: FieldPlan) -> Any:
+    return get_args(plan.annotation)[0]
+
+
+def _scalar(column: sa.ColumnElement[Any], plan: FieldPlan, declared: sa.Column[Any]) -> list[Segment]:
+    """A column's value as JSON."""
+    if declared.info.get("list"):
+        return [sa.func.coalesce(column, literal("[]"))]
+    if isinstance(declared.type, sa.Boolean):
+        return [sa.case((column, literal("true")), else_=literal("false"))]
+    if isinstance(declared.type, sa.Integer):
+        number = sa.cast(column, sa.String)
+        return [sa.func.coalesce(number, literal("null")) if plan.nullable else number]
+    if isinstance(declared.type, Instant):
+        return [json_instant(column)]
+    if plan.nullable and not declared.nullable:
+        none = column.in_([sa.literal_column(f"'{edtf.NO_START}'"), sa.literal_column(f"'{edtf.NO_END}'")])
+        return [sa.case((none, literal("null")), else_=_joined(['"', column, '"']))]
+    return _text(column, plain=bool(declared.info.get("plain")), nullable=plan.nullable)
+
+
+def _text(value: sa.ColumnElement[Any], *, plain: bool, nullable: bool) -> list[Segment]:
+    """Text as a JSON string; plain text has nothing to escape."""
+    if not nullable:
+        return ['"', value, '"'] if plain else [json_string(value)]
+    quoted = _joined(['"', value, '"']) if plain else json_string(value)
+    return [sa.func.coalesce(quoted, literal("null"))]
+
+
+def _reference(key: sa.ColumnElement[Any], annotation: Any, languages: int) -> sa.ColumnElement[str]:
+    """A reference with its record's name; null where the key is."""
+    target = records.alias("ref")
+    kind: list[Segment] = ['","kind":"', target.c.kind] if annotation is AnyRef else []
+    text = _joined(['{"id":"', target.c.id, *kind, '","name":', json_string(_name(target.c.id, target.c.name, languages)), "}"])
+    return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
+
+
+def _name(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
+    """A record's name in the first language asked for that it has one in, else its own."""
+    if not languages:
+        return own
+    shown = names.alias("shown")
+    found = sa.select(shown.c.text).where(shown.c.record_id == owner, shown.c.shown)
+    if languages == 1:
+        found = found.where(shown.c.language == sa.bindparam("language", type_=Exact))
+    else:
+        asked = sa.bindparam("languages", type_=sa.ARRAY(Exact))
+        found = found.where(is_one_of(shown.c.language, asked)).order_by(rank_in(shown.c.language, asked))
+        found = found.limit(sa.literal_column("1"))
+    return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
+
+
+def _key_json(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    if isinstance(column.type, Instant):
+        return json_instant(column)
+    return json_string(column)
+
+
+def _between_commas(values: Iterable[sa.ColumnElement[Any]]) -> Iterator[sa.ColumnElement[Any]]:
+    for place, value in enumerate(values):
+        if place:
+            yield literal(",")
+        yield value
+
+
+def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:
+    """What comes after the cursor's key, in a form that both databases answer from an index."""
+    keys = [sa.bindparam(f"key_{place}", type_=column.type if not isinstance(column.type, Instant) else sa.String) for place, (column, _) in enumerate(order)]
+    keys = [
+        sa.cast(key, sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")) if isinstance(column.type, Instant) else key
+        for key, (column, _) in zip(keys, order, strict=True)
+    ]
+    if len({descending for _, descending in order}) == 1:
+        left, right = sa.tuple_(*(column for column, _ in order)), sa.tuple_(*keys)
+        return left < right if order[0][1] else left > right
+    (column, descending), key = order[0], keys[0]
+    beyond = column < key if descending else column > key
+    within = column <= key if descending else column >= key
+    rest = _after_rest(order[1:], keys[1:])
+    return sa.and_(within, sa.or_(beyond, rest))
+
+
+def _after_rest(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[Any]) -> sa.ColumnElement[bool]:
+    (column, descending), key = order[0], keys[0]
+    beyond = column < key if descending else column > key
+    if len(order) == 1:
+        return beyond
+    return sa.or_(beyond, sa.and_(column == key, _after_rest(order[1:], keys[1:])))
+
+
+def _joined(segments: Iterable[Segment]) -> sa.ColumnElement[str]:
+    """Constants and values end to end, neighbouring constants made one."""
+    merged: list[Segment] = []
+    for segment in segments:
+        if isinstance(segment, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += segment
+        else:
+            merged.append(segment)
+    return concatenated(*(literal(segment) if isinstance(segment, str) else segment for segment in merged))

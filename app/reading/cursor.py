@@ -1,0 +1,39 @@
+"""Cursors: where a page ended, bound to what was asked."""
+
+import base64
+import binascii
+import json
+from hashlib import blake2b
+from typing import Any
+
+from app.errors import CursorInvalid, CursorMismatch
+from app.reading.model import is_storable
+
+_DIGEST_BYTES = 6
+
+
+def request_digest(*parts: Any) -> str:
+    """What a cursor is bound to, in a few characters."""
+    text = json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()
+    return base64.urlsafe_b64encode(blake2b(text, digest_size=_DIGEST_BYTES).digest()).decode()
+
+
+def encode(key: str, digest: str) -> str:
+    """An opaque cursor: the digest, then the last row's key (a JSON array of text)."""
+    return digest + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def decode(cursor: str, *, digest: str, length: int) -> list[str]:
+    """The key a cursor holds; CursorInvalid if it is none of ours, CursorMismatch if it is another request's."""
+    head, body = cursor[: len(digest)], cursor[len(digest) :]
+    try:
+        if not cursor.isascii():
+            raise ValueError
+        key = json.loads(base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before") from None
+    if not isinstance(key, list) or not all(isinstance(part, str) and is_storable(part) for part in key):
+        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before")
+    if head != digest or len(key) != length:
+        raise CursorMismatch("this cursor was given with other filters, another sort or another language; start again without it")
+    return key

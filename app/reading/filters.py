@@ -1,0 +1,334 @@
+"""The filters a list can have, one class a way of narrowing it.
+
+A filter says what a client may write (`parse`, `multiple`) and what that means in SQL (`narrow`). Values never shape the
+statement, only whether there is one or there are several: one is `=`, several are one parameter that holds them all.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, ClassVar
+
+import sqlalchemy as sa
+from pydantic import AfterValidator, Field, StringConstraints
+
+from app.db import edtf
+from app.db.collation import fold
+from app.db.sql import is_one_of
+from app.db.types import Exact, instant_text
+from app.models.records import Involvement, Name, RecordTopic
+from app.models.vocabulary import Kind, Vocabulary
+from app.reading.model import ID_PATTERN, MAX_TEXT
+
+MAX_VALUES = 100
+"""How many values one filter may be given."""
+MAX_WORDS = 8
+_WORD = re.compile(r"[^\W_]+")
+BETWEEN = range(2, 6)
+
+involvements: sa.Table = Involvement.__table__
+names: sa.Table = Name.__table__
+record_topics: sa.Table = RecordTopic.__table__
+
+
+def _calendar_day(value: str) -> str:
+    try:
+        day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise ValueError(f"{value!r} is no day of the calendar: write YYYY-MM-DD") from None
+    if not edtf.NO_START < day.isoformat() == value < edtf.NO_END:
+        raise ValueError(f"{value!r} is no day between 0001-01-02 and 9999-12-30, written YYYY-MM-DD")
+    return value
+
+
+def _instant(value: str) -> str:
+    try:
+        instant = datetime.fromisoformat(value)
+        if instant.tzinfo is None:
+            raise ValueError
+        return instant_text(instant)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{value!r} is no instant: write RFC 3339 with a time zone, 2026-01-28T09:30:00Z") from None
+
+
+def _separate(value: str) -> str:
+    ids = value.split(",")
+    if len(ids) not in BETWEEN or len(set(ids)) != len(ids):
+        raise ValueError("name two to five different actors, separated by commas: between=BY,CN")
+    return value
+
+
+IdValue = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
+TextValue = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+DayValue = Annotated[str, AfterValidator(_calendar_day), Field(json_schema_extra={"format": "date"})]
+InstantValue = Annotated[str, AfterValidator(_instant), Field(json_schema_extra={"format": "date-time"})]
+QueryText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"[^\W_]")]
+IdList = Annotated[
+    str,
+    StringConstraints(pattern=rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$", max_length=505),
+    AfterValidator(_separate),
+]
+
+Parameters = dict[str, Any]
+Encode = Callable[[Sequence[str]], Any]
+"""How the database takes the values of one parameter: a JSON array on SQLite, a list on Postgres."""
+
+
+@dataclass
+class Narrowing:
+    """A SELECT as filters narrow it.
+
+    `order` maps columns of the table to the columns to sort by instead, where a filter walks another index.
+    """
+
+    table: sa.FromClause
+    source: sa.FromClause
+    conditions: list[sa.ColumnElement[bool]] = field(default_factory=list)
+    order: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
+    upper_bound: str | None = None
+    """The column that the cursor bounds from above, so that a second bound on it would only cost time."""
+    default_order: bool = True
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Narrows a list."""
+
+    description: str
+    example: str | None = None
+    parse: ClassVar[Any] = IdValue
+    multiple: ClassVar[bool] = True
+
+    def annotation(self) -> Any:
+        """The type of one value, for the validator and the OpenAPI document."""
+        return self.parse
+
+    def shape(self, values: Sequence[str]) -> int:
+        """What of the values shapes the statement: one or several."""
+        return 1 if len(values) == 1 else 2
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """The values as the statement's parameters."""
+        return {name: values[0] if len(values) == 1 else encode(values)}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Add the conditions."""
+        raise NotImplementedError  # pragma: no cover - every filter has its own
+
+    def matches(self, column: sa.ColumnElement[Any], name: str, shape: int) -> sa.ColumnElement[bool]:
+        """The column equals the value, or one of the values."""
+        if shape == 1:
+            return column == sa.bindparam(name, type_=column.type)
+        return is_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
+
+
+def column_of(table: sa.FromClause, attribute: Any) -> sa.ColumnElement[Any]:
+    """A model's column in the (possibly aliased) table of the statement."""
+    return table.c[attribute.key if isinstance(attribute, sa.Column) else attribute.property.columns[0].name]
+
+
+@dataclass(frozen=True)
+class Equals(Filter):
+    """A field equals one of the values. `column` names it; `words` is its vocabulary, if it has one."""
+
+    column: str = ""
+    words: type[Vocabulary] | None = None
+    free: bool = False
+
+    def annotation(self) -> Any:
+        """A word of the vocabulary, free text, or an id."""
+        if self.words is not None:
+            return self.words
+        return TextValue if self.free else IdValue
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """`=` or one of."""
+        narrowing.conditions.append(self.matches(narrowing.table.c[self.column], name, shape))
+
+
+@dataclass(frozen=True)
+class From(Filter):
+    """What can still have been going on on that day or later."""
+
+    start: str = "date_start"
+    end: str = "date_end"
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """An undated record, whose bounds are the farthest, matches no window."""
+        columns = narrowing.table.c
+        narrowing.conditions.append(columns[self.end] >= sa.bindparam(name, type_=Exact))
+        narrowing.conditions.append(narrowing.order.get(self.start, columns[self.start]) > sa.literal_column(f"'{edtf.NO_START}'"))
+
+
+@dataclass(frozen=True)
+class To(Filter):
+    """What can have begun on that day or before."""
+
+    start: str = "date_start"
+    end: str = "date_end"
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Left out where the cursor already bounds the first day: SQLite would scan from the start beside both."""
+        column = narrowing.order.get(self.start, narrowing.table.c[self.start])
+        if narrowing.upper_bound != self.start:
+            narrowing.conditions.append(column <= sa.bindparam(name, type_=Exact))
+        narrowing.conditions.append(column > sa.literal_column(f"'{edtf.NO_START}'"))
+
+
+@dataclass(frozen=True)
+class ValidAt(Filter):
+    """What held on that day, certainly or possibly."""
+
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Within the widest reading of its dates."""
+        columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
+        narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
+
+
+@dataclass(frozen=True)
+class UpdatedSince(Filter):
+    """What changed at that instant or later."""
+
+    parse: ClassVar[Any] = InstantValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """By the record's own time."""
+        column = narrowing.table.c.updated_at
+        narrowing.conditions.append(column >= sa.cast(sa.bindparam(name, type_=sa.String), sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")))
+
+
+@dataclass(frozen=True)
+class HasTopic(Filter):
+    """What is about one of the topics."""
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """By the record's own topics."""
+        about = sa.select(record_topics.c.record_id).where(self.matches(record_topics.c.topic_id, name, shape))
+        narrowing.conditions.append(narrowing.table.c.id.in_(about))
+
+
+@dataclass(frozen=True)
+class Uncited(Filter):
+    """What has no citation, or what has some."""
+
+    citations: sa.Table | None = None
+    parse: ClassVar[Any] = bool
+    multiple: ClassVar[bool] = False
+
+    def shape(self, values: Sequence[str]) -> int:
+        """Whether with or without is asked for."""
+        return 1 if values[0] == "true" else 2
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """It has none: the shape says it all."""
+        return {}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """By an anti-join."""
+        assert self.citations is not None
+        cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
+        narrowing.conditions.append(~cited if shape == 1 else cited)
+
+
+@dataclass(frozen=True)
+class Among(Filter):
+    """Records whose id stands in `select` of rows of a table whose `match` is one of the values."""
+
+    table: sa.FromClause | None = None
+    select: str = ""
+    match: str = ""
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """By the rows that lead to the record."""
+        assert self.table is not None
+        among = sa.select(self.table.c[self.select]).where(self.matches(self.table.c[self.match], name, shape))
+        narrowing.conditions.append(narrowing.table.c.id.in_(among))
+
+
+@dataclass(frozen=True)
+class Involves(Filter):
+    """Records in which an actor is involved, also through its bodies and its people."""
+
+    kind: Kind = Kind.MEETING
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """One actor in the default order is a walk along the projection; anything else asks it about each record."""
+        if shape == 1 and narrowing.default_order and not narrowing.order and "date_start" in narrowing.table.c:
+            walked = involvements.alias(f"by_{name}")
+            narrowing.source = walked.join(narrowing.source, narrowing.table.c.id == walked.c.record_id)
+            narrowing.conditions += [
+                self.matches(walked.c.actor_id, name, shape),
+                walked.c.record_kind == sa.literal_column(f"'{self.kind}'"),
+            ]
+            narrowing.order = {"date_start": walked.c.date_start, "id": walked.c.record_id}
+        else:
+            involved = sa.select(involvements.c.record_id).where(
+                self.matches(involvements.c.actor_id, name, shape),
+                involvements.c.record_kind == sa.literal_column(f"'{self.kind}'"),
+            )
+            narrowing.conditions.append(narrowing.table.c.id.in_(involved))
+
+
+@dataclass(frozen=True)
+class Between(Filter):
+    """Records in which all of two to five actors are involved together."""
+
+    kind: Kind = Kind.MEETING
+    parse: ClassVar[Any] = IdList
+    multiple: ClassVar[bool] = False
+
+    def shape(self, values: Sequence[str]) -> int:
+        """How many actors."""
+        return values[0].count(",") + 1
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """One parameter an actor."""
+        return {f"{name}_{place}": actor for place, actor in enumerate(values[0].split(","))}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Each by the projection's own key."""
+        for place in range(shape):
+            Involves(self.description, kind=self.kind).narrow(f"{name}_{place}", 1, narrowing)
+
+
+@dataclass(frozen=True)
+class Words(Filter):
+    """Records one of whose names has every word typed, case and marks aside, at the start of one of its own words."""
+
+    parse: ClassVar[Any] = QueryText
+    multiple: ClassVar[bool] = False
+
+    def words(self, text: str) -> list[str]:
+        """The words typed, folded."""
+        return _WORD.findall(fold(text))[:MAX_WORDS]
+
+    def shape(self, values: Sequence[str]) -> int:
+        """How many words."""
+        return len(self.words(values[0]))
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """A LIKE pattern a word."""
+        return {f"{name}_{place}": f"% {word}%" for place, word in enumerate(self.words(values[0]))}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """All words in the record's own name, or all in one of its other names."""
+        patterns = [sa.bindparam(f"{name}_{place}", type_=Exact) for place in range(shape)]
+
+        def has_all(folded: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+            spaced = sa.literal_column("' '", Exact).concat(sa.func.replace(folded, sa.literal_column("'-'"), sa.literal_column("' '")))
+            return sa.and_(*(spaced.like(pattern) for pattern in patterns))
+
+        other = sa.exists().where(names.c.record_id == narrowing.table.c.id, has_all(names.c.folded))
+        narrowing.conditions.append(sa.or_(has_all(narrowing.table.c.name_folded), other))
+
+
+Filters = Mapping[str, Filter]

@@ -1,0 +1,343 @@
+"""What a client asks for: a query string, read once against a resource's declaration."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+
+from app.errors import Fault, Invalid, Malformed, NotAcceptable
+from app.reading import cursor as cursors
+from app.reading.compiler import FieldPlan, Shape
+from app.reading.filters import MAX_VALUES, Encode
+from app.reading.model import is_storable
+from app.reading.resource import Resource
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_LANGUAGES = 8
+MAX_IDS = 200
+MAX_PARAMETERS = 1_000
+FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
+_ALSO_JSON = ("application/*", "*/*")
+_RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
+LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+Lang = Annotated[
+    str | None,
+    StringConstraints(pattern=LANG_PATTERN, max_length=35),
+    Field(
+        default=None,
+        description="the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`",
+        examples=["ru"],
+    ),
+]
+
+
+def _joined_by_commas(words: Sequence[str], description: str, example: str) -> Any:
+    """Several words, by commas or repeated."""
+    if not words:
+        return None
+    word = Literal[tuple(words)]  # type: ignore[valid-type]
+    return (list[word] | None, Field(default=None, max_length=MAX_VALUES, description=description, examples=[[example]]))
+
+
+class Reads:
+    """The two query strings of a resource, as pydantic models: unknown parameters are faults, never ignored."""
+
+    def __init__(self, resource: Resource, plans: Iterable[FieldPlan]) -> None:
+        self.resource = resource
+        self.plans = {plan.name: plan for plan in plans}
+
+    @cached_property
+    def one(self) -> type[BaseModel]:
+        """The parameters of a single record."""
+        return _query_model(f"{self.resource.title}Query", {**self._view, "lang": (Lang, None)})
+
+    @cached_property
+    def many(self) -> type[BaseModel]:
+        """The parameters of the list."""
+        fields: dict[str, Any] = {}
+        for name, entry in self.resource.filters.items():
+            annotation: Any = entry.annotation()
+            bounds: dict[str, Any] = {}
+            examples = None if entry.example is None else [entry.example]
+            if entry.multiple:
+                annotation, bounds = list[annotation], {"max_length": MAX_VALUES}
+                examples = None if entry.example is None else [[entry.example]]
+            description = entry.description
+            fields[name] = (annotation | None, Field(default=None, description=description, examples=examples, **bounds))
+        sorts = [sign + name for name in self.resource.sorts for sign in ("", "-")]
+        fields["sort"] = _joined_by_commas(
+            sorts, f"the order, `-` for descending; what has no value comes last. Default: `{self.resource.default_sort}`", sorts[0]
+        )
+        fields |= self._view
+        fields["lang"] = (Lang, None)
+        fields["limit"] = (
+            Annotated[int, Field(ge=1, le=MAX_LIMIT)],
+            Field(default=DEFAULT_LIMIT, description="how many records a page has at the most", examples=[10]),
+        )
+        fields["cursor"] = (
+            Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None,
+            Field(default=None, description="where to go on: `next_cursor` of the page before, with the same filters, sort and language"),
+        )
+        fields["count"] = (bool, Field(default=False, description="`true`: count all that match, in `page.total`"))
+        fields["format"] = (
+            Literal[tuple(FORMATS)] | None,  # type: ignore[valid-type]
+            Field(
+                default=None,
+                description="`csv` and `ndjson` stream the whole result, in pages of their own; goes before `Accept`",
+                examples=["json"],
+            ),
+        )
+        return _query_model(f"{self.resource.title}ListQuery", fields)
+
+    @cached_property
+    def _view(self) -> dict[str, Any]:
+        """What of a record is shown."""
+        parts = [name for name, plan in self.plans.items() if plan.source is not None and hasattr(plan.source, "table")]
+        includes = [*self.resource.includes, *parts]
+        return {
+            "include": _joined_by_commas(
+                includes,
+                "related records to embed, one level deep, at most 200 each; past that `…_more` says where the rest is",
+                includes[0],
+            ),
+            "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", "name"),
+        }
+
+
+def _query_model(name: str, fields: Mapping[str, Any]) -> type[BaseModel]:
+    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return model
+
+
+@dataclass(frozen=True)
+class One:
+    """A single record, as asked for."""
+
+    shape: Shape
+    parameters: Mapping[str, Any]
+    language: str | None
+
+
+@dataclass(frozen=True)
+class Many:
+    """A list, as asked for."""
+
+    shape: Shape
+    parameters: Mapping[str, Any]
+    language: str | None
+    limit: int
+    count: bool
+    format: str
+    digest: str
+    query: tuple[tuple[str, str], ...]
+    """The query string without its cursor, for links."""
+    csv_fields: tuple[str, ...] | None
+
+
+def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
+    """The parameters of a query string; Malformed if it is no percent-encoded UTF-8."""
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+        )
+    except UnicodeDecodeError:
+        raise Malformed("the query string is not percent-encoded UTF-8") from None
+    except ValueError:
+        raise Malformed(f"the query string has more than {MAX_PARAMETERS} parameters") from None
+    for name, value in pairs:
+        if not is_storable(name) or not is_storable(value):
+            raise Malformed("the query string holds a NUL character, which no text has")
+    return pairs
+
+
+def read_one(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
+    """A single record's request."""
+    pairs = query_pairs(query_string)
+    asked = _validated(reads.one, pairs, commas=("include", "fields"))
+    negotiated_format(accept, offered=("json",))
+    languages, language = asked_languages(asked.get("lang"), accept_language)
+    shape = Shape(
+        reads.resource.kind,
+        fields=_fields(asked),
+        include=_include(asked),
+        languages=min(len(languages), 2),
+        purpose="one",
+    )
+    return One(shape, language_parameters(languages, encode), language)
+
+
+def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> Many:
+    """A list's request: Invalid names every fault at once."""
+    pairs = query_pairs(query_string)
+    resource = reads.resource
+    asked = _validated(reads.many, pairs, commas=("include", "fields", "sort"))
+    form = asked.get("format") or negotiated_format(accept, offered=tuple(FORMATS))
+    languages, language = asked_languages(asked.get("lang"), accept_language)
+    include = _include(asked)
+    _refuse_contradictions(resource, asked, form, include)
+    values = {name: _as_text(asked[name]) for name in resource.filters if asked.get(name) is not None}
+    shapes = tuple((name, resource.filters[name].shape(given)) for name, given in values.items())
+    sort = tuple(asked.get("sort") or (resource.default_sort,))
+    digest = cursors.request_digest(resource.kind, {name: sorted(given) for name, given in values.items()}, sort, languages)
+    parameters: dict[str, Any] = language_parameters(languages, encode)
+    for name, given in values.items():
+        parameters |= resource.filters[name].parameters(name, given, encode)
+    after = asked.get("cursor")
+    if after is not None:
+        key = cursors.decode(after, digest=digest, length=len(sort) + 1)
+        parameters |= {f"key_{place}": part for place, part in enumerate(key)}
+    fields = _fields(asked)
+    return Many(
+        Shape(resource.kind, fields, include, shapes, sort, after is not None, min(len(languages), 2)),
+        parameters,
+        language,
+        asked["limit"],
+        asked["count"],
+        form,
+        digest,
+        tuple((name, value) for name, value in pairs if name != "cursor"),
+        None if fields is None else tuple(name for name in reads.plans if name in fields or name == "id"),
+    )
+
+
+def _refuse_contradictions(resource: Resource, asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:
+    faults = []
+    if form == "csv" and include:
+        faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))
+    if form != "json" and asked.get("cursor") is not None:
+        faults.append(Fault("CSV and NDJSON hold the whole result; leave the cursor out", parameter="cursor"))
+    if form != "json" and asked.get("count"):
+        faults.append(Fault("CSV and NDJSON hold the whole result; count its lines", parameter="count"))
+    sorts = [key.removeprefix("-") for key in asked.get("sort") or ()]
+    if len(set(sorts)) != len(sorts):
+        faults.append(Fault("names a key twice", parameter="sort"))
+    day_from, day_to = asked.get("date_from"), asked.get("date_to")
+    if day_from and day_to and day_from > day_to:
+        faults.append(Fault(f"{day_to} lies before date_from, {day_from}", parameter="date_to"))
+    if faults:
+        raise Invalid(f"{len(faults)} of the parameters contradict the request", faults=faults)
+
+
+def _validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str]) -> dict[str, Any]:
+    """The parameters by name, checked; Invalid lists every fault."""
+    given: dict[str, list[str]] = {}
+    for name, value in pairs:
+        given.setdefault(name, []).extend(value.split(",") if name in commas else [value])
+    faults = []
+    values: dict[str, Any] = {}
+    for name, several in given.items():
+        field = model.model_fields.get(name)
+        if field is None or _takes_several(field.annotation):
+            values[name] = several
+        elif len(several) > 1:
+            faults.append(Fault("may be given once", parameter=name))
+        else:
+            values[name] = several[0]
+    try:
+        checked = model.model_validate(values)
+    except ValidationError as error:
+        known = ", ".join(model.model_fields)
+        faults += [
+            Fault(
+                f"there is no such parameter here; there are {known}"
+                if entry["type"] == "extra_forbidden"
+                else entry["msg"].removeprefix("Value error, "),
+                parameter=str(entry["loc"][0]),
+            )
+            for entry in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    if faults:
+        raise Invalid(_summary(faults), faults=faults)
+    return checked.model_dump(mode="json")
+
+
+def _summary(faults: Sequence[Fault]) -> str:
+    return "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults[:3]) + (" …" if len(faults) > 3 else "")
+
+
+def _takes_several(annotation: Any) -> bool:
+    return "list[" in str(annotation)
+
+
+def _as_text(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(entry) for entry in value]
+    return [str(value).lower() if isinstance(value, bool) else str(value)]
+
+
+def _fields(asked: Mapping[str, Any]) -> frozenset[str] | None:
+    return frozenset(asked["fields"]) if asked.get("fields") else None
+
+
+def _include(asked: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(asked.get("include") or ()))
+
+
+def language_parameters(languages: Sequence[str], encode: Encode) -> dict[str, Any]:
+    """The languages as the statement's parameters."""
+    if not languages:
+        return {}
+    if len(languages) == 1:
+        return {"language": languages[0]}
+    return {"languages": encode(languages)}
+
+
+def asked_languages(lang: str | None, accept_language: str) -> tuple[list[str], str | None]:
+    """The languages to look for names in, best first, each with what it generalizes to; and the one first asked for."""
+    ranges = [lang] if lang else _ranges(accept_language)
+    wanted: dict[str, None] = {}
+    for tag in ranges:
+        parts = _canonical(tag).split("-")
+        for length in range(len(parts), 0, -1):
+            wanted.setdefault("-".join(parts[:length]))
+    languages = list(wanted)[:MAX_LANGUAGES]
+    return languages, languages[0] if languages else None
+
+
+def _ranges(accept_language: str) -> list[str]:
+    """The ranges of an Accept-Language header by preference; what cannot be read is passed over, as RFC 9110 has it."""
+    found = []
+    for place, part in enumerate(accept_language.split(",")[:MAX_LANGUAGES]):
+        match = _RANGE.fullmatch(part)
+        if match and match[1] != "*" and float(match[2] or 1) > 0:
+            found.append((-float(match[2] or 1), place, match[1]))
+    return [tag for _, _, tag in sorted(found)]
+
+
+def _canonical(tag: str) -> str:
+    """BCP 47's usual case: language lower, script title, region upper."""
+    first, *rest = tag.split("-")
+    cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
+    return "-".join([first.lower(), *cased])
+
+
+def negotiated_format(accept: str, *, offered: Sequence[str]) -> str:
+    """The format that an Accept header prefers; NotAcceptable if it takes none of those offered."""
+    if not accept or accept == "*/*":
+        return offered[0]
+    best, best_quality = None, 0.0
+    for part in accept.split(","):
+        media, *options = (piece.strip().lower() for piece in part.split(";"))
+        quality = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
+        found = next((name for name in offered if media == FORMATS[name] or (name == "json" and media in _ALSO_JSON)), None)
+        if found is None and media == "text/*" and "csv" in offered:
+            found = "csv"
+        if found is not None and quality > best_quality:
+            best, best_quality = found, quality
+    if best is None:
+        media_types = ", ".join(FORMATS[name] for name in offered)
+        raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {accept!r}")
+    return best
+
+
+def _quality(option: str) -> float:
+    try:
+        return float(option.removeprefix("q="))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,89 @@
+"""What a resource declares: its table, its read model, its filters, sorts, includes and rules."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.models.columns import Content
+from app.models.vocabulary import Kind
+from app.reading.filters import Filter
+from app.reading.model import Model
+
+VERSION_PREFIX = "/v1"
+INCLUDED_AT_MOST = 200
+"""How many related records one include shows; past that the answer says where the rest is."""
+
+
+@dataclass(frozen=True)
+class Sort:
+    """The columns that a sort key orders by; two, where what has no value comes last in both directions."""
+
+    ascending: sa.Column[Any]
+    descending: sa.Column[Any]
+
+
+def by(column: Any, *, ascending: Any = None) -> Sort:
+    """Order by a column; `ascending` is the one for ascending order where that differs."""
+    first = column if ascending is None else ascending
+    return Sort(ascending=_column(first), descending=_column(column))
+
+
+def _column(attribute: Any) -> sa.Column[Any]:
+    column = attribute.expression if hasattr(attribute, "expression") else attribute
+    assert isinstance(column, sa.Column)
+    return column
+
+
+@dataclass(frozen=True)
+class Include:
+    """Related records to embed: those of `kind` whose field `through` refers to this record, in a fixed order."""
+
+    kind: Kind
+    through: str
+    order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = field(default=lambda table: (table.c.id,))
+
+
+Rule = Callable[[Content], Iterable[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of record as the registry offers it: everything that reading, writing and the documentation derive from."""
+
+    kind: Kind
+    plural: str
+    model: type[Model]
+    table_model: type[Any]
+    filters: Mapping[str, Filter]
+    sorts: Mapping[str, Sort]
+    default_sort: str
+    includes: Mapping[str, Include]
+    label: Callable[[Content], str]
+    """What `records.name` holds: the name, or what a link record says of itself."""
+    natural_key: tuple[str, ...] = ()
+    """The fields that tell a link record from every other, of which an import derives an id left out."""
+    alternative_keys: tuple[str, ...] = ()
+    """Unique columns by which a record is found too: a request by one of them is sent on to the id."""
+    rules: tuple[Rule, ...] = ()
+    """Checks across fields: each yields (field, fault)."""
+    example: str = ""
+    """The id of a record of the seed, for the examples in the documentation."""
+
+    @cached_property
+    def table(self) -> sa.Table:
+        """The table that holds the kind's own fields."""
+        table: sa.Table = self.table_model.__table__
+        return table
+
+    @property
+    def path(self) -> str:
+        """Where the collection stands."""
+        return f"{VERSION_PREFIX}/{self.plural}"
+
+    @property
+    def title(self) -> str:
+        """The name of the schema in the OpenAPI document."""
+        return self.model.__name__

@@ -1,0 +1,60 @@
+"""Actions: the dated life of instruments and outcomes."""
+
+from app import models
+from app.models.vocabulary import ActionType, Kind
+from app.reading.filters import Equals
+from app.reading.model import AnyRef, DerivedDay, EventDate, Ref, Text
+from app.reading.resource import Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    kind,
+    label_of,
+    window_filters,
+)
+
+
+class Action(Record):
+    """What was done to an instrument or an outcome."""
+
+    kind: kind(Kind.ACTION)
+    of: AnyRef
+    type: ActionType
+    date: EventDate | None = None
+    date_start: DerivedDay
+    date_end: DerivedDay
+    meeting: Ref | None = None
+    party: AnyRef | None = None
+    note: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+ACTION = Resource(
+    kind=Kind.ACTION,
+    plural="actions",
+    model=Action,
+    table_model=models.Action,
+    filters={
+        "of": Equals("the instrument or outcome", "by-cn-ict-mou-2024", column="of_id"),
+        "type": Equals("what was done", "reviewed", column="type", words=ActionType),
+        "meeting": Equals("the meeting at which it was done", "by-ae-meeting-2026", column="meeting_id"),
+        "party": Equals("the party whose authority did it", "BY", column="party_id"),
+        **window_filters("what was done at a time"),
+        **common_filters(),
+    },
+    sorts={
+        "date": by(models.Action.date_start, ascending=models.Action.date_order),
+        **common_sorts(models.Action),
+    },
+    default_sort="-date",
+    includes=CITATIONS,
+    label=label_of("type"),
+    natural_key=("of", "type", "date", "meeting", "party"),
+)

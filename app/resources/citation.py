@@ -1,0 +1,90 @@
+"""Citations: which passage of which source supports which record."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from app import models
+from app.models.columns import Content
+from app.models.vocabulary import Confidence, Kind, Review
+from app.reading.filters import Equals
+from app.reading.model import AnyRef, Computed, Derived, Ordinal, Ref, Text
+from app.reading.resource import Resource
+from app.resources.record import (
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    kind,
+    label_of,
+)
+
+QUOTE_WORDS = 8
+"""A quote is enough to find the passage, never the passage itself."""
+_sources: sa.Table = models.Source.__table__
+
+
+def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
+    """The source's address with a text fragment that opens it at the quote."""
+    source = _sources.alias("cited")
+    hash_sign = sa.case((source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'"))
+    found = source.c.url.concat(hash_sign).concat(rows.c.text_fragment)
+    return sa.select(found).where(source.c.id == rows.c.source_id).correlate(rows).scalar_subquery()
+
+
+class Citation(Record):
+    """Which passage supports which record, or one field of it."""
+
+    kind: kind(Kind.CITATION)
+    record: AnyRef
+    field: Text | None = None
+    value: Text | None = None
+    source: Ref
+    paragraph: Ordinal
+    quote: Text
+    link: Annotated[
+        str | None,
+        Derived(),
+        Computed(_link),
+        Field(
+            description="the source opened at that very phrase, where it has an address",
+            json_schema_extra={"readOnly": True},
+        ),
+    ]
+    confidence: Confidence
+    review: Review = Review.UNREVIEWED
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+def _is_short(content: Content) -> Iterator[tuple[str, str]]:
+    words = len(content["quote"].split())
+    if words > QUOTE_WORDS:
+        yield "quote", f"has {words} words; at most {QUOTE_WORDS} are quoted, never the article"
+
+
+CITATION = Resource(
+    kind=Kind.CITATION,
+    plural="citations",
+    model=Citation,
+    table_model=models.Citation,
+    filters={
+        "record": Equals("the record supported", "by-cn-ict-mou-2024", column="record_id"),
+        "source": Equals("the document", "mpt-2026-ae", column="source_id"),
+        "field": Equals("the field supported", "date", column="field", free=True),
+        "confidence": Equals("how directly the passage states it", "inferred", column="confidence", words=Confidence),
+        "review": Equals("whether a second reader compared it", "unreviewed", column="review", words=Review),
+        **{name: entry for name, entry in common_filters().items() if name != "uncited"},
+    },
+    sorts=common_sorts(models.Citation),
+    default_sort="id",
+    includes={},
+    label=label_of("quote"),
+    natural_key=("record", "source", "paragraph", "quote", "field"),
+    rules=(_is_short,),
+)

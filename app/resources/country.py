@@ -1,0 +1,58 @@
+"""Countries: states by ISO 3166-1."""
+
+from app import models
+from app.models.vocabulary import Kind
+from app.reading.filters import Equals
+from app.reading.model import Text
+from app.reading.resource import Include, Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_sorts,
+    in_date_order,
+    kind,
+    label_of,
+    named_filters,
+)
+
+
+class Country(Record):
+    """A state, by its ISO 3166-1 alpha-2 code."""
+
+    kind: kind(Kind.COUNTRY)
+    alpha_3: Text
+    numeric: Text
+    name: Text
+    official_name: Text | None = None
+    region: Text | None = None
+    subregion: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+COUNTRY = Resource(
+    kind=Kind.COUNTRY,
+    plural="countries",
+    model=Country,
+    table_model=models.Country,
+    filters={
+        "region": Equals("the region by UN M49", "Asia", column="region", free=True),
+        "subregion": Equals("the subregion by UN M49", "Central Asia", column="subregion", free=True),
+        **named_filters(),
+    },
+    sorts={"name": by(models.Country.name_key), **common_sorts(models.Country)},
+    default_sort="name",
+    includes={
+        "organizations": Include(Kind.ORGANIZATION, "country", lambda table: (table.c.name_key, table.c.id)),
+        "memberships": Include(Kind.MEMBERSHIP, "member", lambda table: (table.c.since_order, table.c.id)),
+        "meetings": Include(Kind.MEETING, "country", in_date_order),
+        **CITATIONS,
+    },
+    label=label_of("name"),
+    alternative_keys=("alpha_3", "numeric"),
+    example="BY",
+)

@@ -1,0 +1,99 @@
+"""Meetings: occasions with a date, place or named participants of their own."""
+
+from app import models
+from app.models.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
+from app.reading.filters import Among, Between, Equals, Involves
+from app.reading.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
+from app.reading.resource import Include, Resource, by
+from app.resources.participant import by_rank
+from app.resources.record import (
+    CITATIONS,
+    Countries,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_sorts,
+    goes_with,
+    in_date_order,
+    kind,
+    label_of,
+    named_filters,
+    window_filters,
+)
+
+
+class Meeting(Record):
+    """An occasion with a date, place or named participants of its own."""
+
+    kind: kind(Kind.MEETING)
+    name: Text
+    type: MeetingType | None = None
+    series: Ref | None = None
+    ordinal: Ordinal | None = None
+    part_of: Ref | None = None
+    date: EventDate | None = None
+    date_start: DerivedDay
+    date_end: DerivedDay
+    city: Text | None = None
+    country: Ref | None = None
+    venue: Text | None = None
+    format: MeetingFormat | None = None
+    status: MeetingStatus | None = None
+    theme: Text | None = None
+    summary: Text | None = None
+    attendance: Count | None = None
+    attendance_qualifier: Qualifier | None = None
+    countries: Countries
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+MEETING = Resource(
+    kind=Kind.MEETING,
+    plural="meetings",
+    model=Meeting,
+    table_model=models.Meeting,
+    filters={
+        "country": Equals("the country it was held in", "CN", column="country_id"),
+        "city": Equals("the city it was held in, as its record has it", "Karamay", column="city", free=True),
+        "participant": Involves(
+            "who took part: the id of a person, an organization or a country. An organization takes part also through its"
+            " parts, a country also through its bodies and through people who acted for it",
+            "BY",
+            kind=Kind.MEETING,
+        ),
+        "between": Between("two to five actors who took part together, separated by commas", "BY,CN", kind=Kind.MEETING),
+        "series": Equals("the series it belongs to", "wsis", column="series_id"),
+        "part_of": Equals("the meeting of which it is part", "sco-ict-2025", column="part_of_id"),
+        "memorandum": Among(
+            "meetings at which something was done to this instrument",
+            "by-cn-ict-mou-2024",
+            table=models.Action.__table__,
+            select="meeting_id",
+            match="of_id",
+        ),
+        "type": Equals("what sort of occasion", "talks", column="type", words=MeetingType),
+        "status": Equals("as the source says", "held", column="status", words=MeetingStatus),
+        "format": Equals("how those present met", "in_person", column="format", words=MeetingFormat),
+        **window_filters("meetings"),
+        **named_filters(),
+    },
+    sorts={
+        "date": by(models.Meeting.date_start, ascending=models.Meeting.date_order),
+        "name": by(models.Meeting.name_key),
+        **common_sorts(models.Meeting),
+    },
+    default_sort="-date",
+    includes={
+        "participants": Include(Kind.PARTICIPANT, "meeting", by_rank),
+        "outcomes": Include(Kind.OUTCOME, "meeting", lambda table: (table.c.type, table.c.id)),
+        "actions": Include(Kind.ACTION, "meeting", lambda table: (table.c.type, table.c.of_id, table.c.id)),
+        "parts": Include(Kind.MEETING, "part_of", in_date_order),
+        **CITATIONS,
+    },
+    label=label_of("name"),
+    rules=(goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
+    example="sco-ict-2025",
+)

@@ -1,0 +1,70 @@
+"""Memberships: who belongs to what."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app import models
+from app.models.vocabulary import Kind, MembershipStatus
+from app.reading.filters import Equals, ValidAt
+from app.reading.model import AnyRef, DerivedDay, Moment, Ordinal
+from app.reading.resource import Resource, by
+from app.resources.record import (
+    CITATIONS,
+    HeldOnDay,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    ends_after_it_starts,
+    kind,
+    label_of,
+)
+
+
+class Membership(Record):
+    """A country or organization in an organization or series."""
+
+    kind: kind(Kind.MEMBERSHIP)
+    of: AnyRef
+    member: AnyRef
+    status: MembershipStatus
+    founding: bool = False
+    ordinal: Ordinal | None = None
+    since: Moment | None = None
+    since_start: DerivedDay
+    since_end: DerivedDay
+    until: Moment | None = None
+    until_start: DerivedDay
+    until_end: DerivedDay
+    attested: Annotated[list[Moment], Field(default=())]
+    held: HeldOnDay
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+MEMBERSHIP = Resource(
+    kind=Kind.MEMBERSHIP,
+    plural="memberships",
+    model=Membership,
+    table_model=models.Membership,
+    filters={
+        "of": Equals("the organization or series", "sco", column="of_id"),
+        "member": Equals("the country or organization that belongs to it", "BY", column="member_id"),
+        "status": Equals("how it belongs", "full", column="status", words=MembershipStatus),
+        "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
+        **common_filters(),
+    },
+    sorts={
+        "since": by(models.Membership.since_start, ascending=models.Membership.since_order),
+        **common_sorts(models.Membership),
+    },
+    default_sort="-since",
+    includes=CITATIONS,
+    label=label_of("status"),
+    natural_key=("of", "member", "status"),
+    rules=(ends_after_it_starts("since", "until"),),
+)

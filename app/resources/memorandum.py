@@ -1,0 +1,107 @@
+"""Memoranda: instruments of every sort."""
+
+import sqlalchemy as sa
+
+from app import models
+from app.models.vocabulary import Kind, MemorandumStatus, MemorandumType
+from app.reading.filters import Among, Between, Equals, Involves, ValidAt
+from app.reading.model import DerivedDay, EventDate, Period, Ref, Text
+from app.reading.resource import Include, Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Countries,
+    HeldOnDay,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_sorts,
+    in_date_order,
+    kind,
+    label_of,
+    named_filters,
+    window_filters,
+)
+
+
+class Memorandum(Record):
+    """An instrument: a memorandum, agreement, declaration, plan, resolution or strategy."""
+
+    kind: kind(Kind.MEMORANDUM)
+    name: Text
+    type: MemorandumType | None = None
+    symbol: Text | None = None
+    status: MemorandumStatus | None = None
+    date: EventDate | None = None
+    date_start: DerivedDay
+    date_end: DerivedDay
+    period: Period | None = None
+    period_start: DerivedDay
+    period_end: DerivedDay
+    city: Text | None = None
+    country: Ref | None = None
+    summary: Text | None = None
+    held: HeldOnDay
+    countries: Countries
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+_actions: sa.Table = models.Action.__table__
+_meetings: sa.Table = models.Meeting.__table__
+_done_in_series = (
+    sa.select(_actions.c.of_id, _meetings.c.series_id)
+    .join(_meetings, _meetings.c.id == _actions.c.meeting_id)
+    .subquery("done_in_series")
+)
+
+MEMORANDUM = Resource(
+    kind=Kind.MEMORANDUM,
+    plural="memoranda",
+    model=Memorandum,
+    table_model=models.Memorandum,
+    filters={
+        "party": Involves(
+            "who is party to it, adopted or sponsored it: the id of a country, an organization or a person who signed. A"
+            " country is party also through its ministries and through people who signed for it",
+            "BY",
+            kind=Kind.MEMORANDUM,
+        ),
+        "between": Between("two to five parties together, separated by commas", "BY,CN", kind=Kind.MEMORANDUM),
+        "meeting": Among(
+            "instruments to which something was done at this meeting",
+            "wsis-2005",
+            table=_actions,
+            select="of_id",
+            match="meeting_id",
+        ),
+        "series": Among(
+            "instruments to which something was done at a meeting of this series",
+            "wsis",
+            table=_done_in_series,
+            select="of_id",
+            match="series_id",
+        ),
+        "status": Equals("the furthest point stated", "signed", column="status", words=MemorandumStatus),
+        "type": Equals("what sort of instrument", "memorandum", column="type", words=MemorandumType),
+        "country": Equals("the country it was signed or adopted in", "BY", column="country_id"),
+        "city": Equals("the city it was signed or adopted in", "Geneva", column="city", free=True),
+        "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
+        **window_filters("instruments signed or adopted at a time"),
+        **named_filters(),
+    },
+    sorts={
+        "date": by(models.Memorandum.date_start, ascending=models.Memorandum.date_order),
+        "name": by(models.Memorandum.name_key),
+        **common_sorts(models.Memorandum),
+    },
+    default_sort="-date",
+    includes={
+        "parties": Include(Kind.PARTY, "memorandum", lambda table: (table.c.role, table.c.party_id, table.c.id)),
+        "actions": Include(Kind.ACTION, "of", in_date_order),
+        **CITATIONS,
+    },
+    label=label_of("name"),
+    example="by-cn-ict-mou-2024",
+)

@@ -1,0 +1,77 @@
+"""Outcomes: what a meeting or a party brought about short of an instrument."""
+
+from app import models
+from app.models.vocabulary import Kind, OutcomeStatus, OutcomeType
+from app.reading.filters import Between, Equals, Involves
+from app.reading.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
+from app.reading.resource import Include, Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_sorts,
+    in_date_order,
+    kind,
+    label_of,
+    named_filters,
+    window_filters,
+)
+
+
+class Outcome(Record):
+    """What a meeting or a party brought about short of an instrument."""
+
+    kind: kind(Kind.OUTCOME)
+    name: Text
+    type: OutcomeType
+    date: EventDate | None = None
+    date_start: DerivedDay
+    date_end: DerivedDay
+    period: Period | None = None
+    period_start: DerivedDay
+    period_end: DerivedDay
+    meeting: Ref | None = None
+    made_by: AnyRef | None = None
+    made_to: AnyRef | None = None
+    subject: AnyRef | None = None
+    status: OutcomeStatus | None = None
+    summary: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+OUTCOME = Resource(
+    kind=Kind.OUTCOME,
+    plural="outcomes",
+    model=Outcome,
+    table_model=models.Outcome,
+    filters={
+        "type": Equals("what sort of result", "pledge", column="type", words=OutcomeType),
+        "status": Equals("what became of it", "open", column="status", words=OutcomeStatus),
+        "meeting": Equals("the meeting that brought it about", "connect-cis-2009", column="meeting_id"),
+        "made_by": Equals("who put it forward, pledged or won it: who is named", "BY", column="made_by_id"),
+        "made_to": Equals("to whom it was made", "AE", column="made_to_id"),
+        "subject": Equals("the record it is about", "ems-cooperative-board", column="subject_id"),
+        "participant": Involves(
+            "who made it, to whom it was made, and for an understanding who took part in its meeting; a country also through"
+            " its bodies",
+            "UZ",
+            kind=Kind.OUTCOME,
+        ),
+        "between": Between("two to five actors involved together, separated by commas", "BY,AE", kind=Kind.OUTCOME),
+        **window_filters("results of a time"),
+        **named_filters(),
+    },
+    sorts={
+        "date": by(models.Outcome.date_start, ascending=models.Outcome.date_order),
+        "name": by(models.Outcome.name_key),
+        **common_sorts(models.Outcome),
+    },
+    default_sort="-date",
+    includes={"actions": Include(Kind.ACTION, "of", in_date_order), **CITATIONS},
+    label=label_of("name"),
+    example="by-pledge-ems-2026",
+)

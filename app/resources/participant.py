@@ -1,0 +1,95 @@
+"""Participants: who took part in a meeting, in what capacity."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from app import models
+from app.models.columns import Content
+from app.models.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
+from app.reading.filters import Equals, Involves
+from app.reading.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
+from app.reading.resource import Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    goes_with,
+    kind,
+    label_of,
+    window_filters,
+)
+
+
+class Participant(Record):
+    """Who took part, in what capacity."""
+
+    kind: kind(Kind.PARTICIPANT)
+    meeting: Ref
+    date: EventDate | None = None
+    date_start: DerivedDay
+    date_end: DerivedDay
+    person: Ref | None = None
+    organization: Ref | None = None
+    country: Ref | None = None
+    group: Text | None = None
+    count: Count | None = None
+    count_qualifier: Qualifier | None = None
+    role: ParticipantRole
+    capacity: Text | None = None
+    rank: Rank | None = None
+    on_behalf_of: AnyRef | None = None
+    presence: Presence | None = None
+    contribution: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    """From the highest rank down, then people before bodies."""
+    places = [(table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)]
+    return (sa.case(*places, else_=sa.literal_column(str(len(places)))), table.c.person_id.is_(None), table.c.id)
+
+
+def _names_somebody(content: Content) -> Iterator[tuple[str, str]]:
+    if not any(content.get(name) for name in ("person", "organization", "country", "group")):
+        yield "", "a participant names at least one of person, organization, country and group"
+
+
+PARTICIPANT = Resource(
+    kind=Kind.PARTICIPANT,
+    plural="participants",
+    model=Participant,
+    table_model=models.Participant,
+    filters={
+        "meeting": Equals("the meeting", "ots-ict-2022", column="meeting_id"),
+        "person": Equals("the person", "pavel-tkach", column="person_id"),
+        "organization": Involves(
+            "the organization they came from or acted for, its parts included", "by-mci", kind=Kind.PARTICIPANT
+        ),
+        "country": Involves(
+            "the country they came from or acted for, also through its ministries and other bodies", "KZ", kind=Kind.PARTICIPANT
+        ),
+        "on_behalf_of": Equals("for whom they acted", "BY", column="on_behalf_of_id"),
+        "role": Equals("what part they took", "speaker", column="role", words=ParticipantRole),
+        "rank": Equals("the rank of their office", "minister", column="rank", words=Rank),
+        "presence": Equals("how they were there", "remote", column="presence", words=Presence),
+        **window_filters("those who took part in what"),
+        **common_filters(),
+    },
+    sorts={
+        "date": by(models.Participant.date_start, ascending=models.Participant.date_order),
+        **common_sorts(models.Participant),
+    },
+    default_sort="-date",
+    includes=CITATIONS,
+    label=label_of("capacity", "group", "role"),
+    natural_key=("meeting", "person", "organization", "country", "group", "role"),
+    rules=(_names_somebody, goes_with("count_qualifier", "count")),
+)

@@ -1,0 +1,55 @@
+"""Parties: between whom an instrument is, who adopted or sponsored it."""
+
+from app import models
+from app.models.vocabulary import Kind, PartyRole
+from app.reading.filters import Equals, Involves
+from app.reading.model import AnyRef, Ref
+from app.reading.resource import Resource
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    kind,
+    label_of,
+)
+
+
+class Party(Record):
+    """Between whom an instrument is, who adopted or sponsored it."""
+
+    kind: kind(Kind.PARTY)
+    memorandum: Ref
+    party: AnyRef
+    members: bool = False
+    role: PartyRole
+    signed_by: Ref | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+PARTY = Resource(
+    kind=Kind.PARTY,
+    plural="parties",
+    model=Party,
+    table_model=models.Party,
+    filters={
+        "memorandum": Equals("the instrument", "by-cn-ict-mou-2024", column="memorandum_id"),
+        "party": Equals("the country or organization itself", "by-mci", column="party_id"),
+        "country": Involves(
+            "a country as party, also through its ministries and through people who signed for it", "BY", kind=Kind.PARTY
+        ),
+        "role": Equals("how it stands to the instrument", "party", column="role", words=PartyRole),
+        "signed_by": Equals("who signed for it", "pavel-tkach", column="signed_by_id"),
+        **common_filters(),
+    },
+    sorts=common_sorts(models.Party),
+    default_sort="id",
+    includes=CITATIONS,
+    label=label_of("role"),
+    natural_key=("memorandum", "party", "members", "role"),
+)

@@ -1,0 +1,69 @@
+"""Positions: offices that people hold."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from app import models
+from app.models.vocabulary import Kind
+from app.reading.filters import Equals, ValidAt
+from app.reading.model import DerivedDay, Moment, Ref, Text
+from app.reading.resource import Resource, by
+from app.resources.record import (
+    CITATIONS,
+    HeldOnDay,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    ends_after_it_starts,
+    kind,
+    label_of,
+)
+
+
+class Position(Record):
+    """An office that a person holds."""
+
+    kind: kind(Kind.POSITION)
+    person: Ref
+    title: Text
+    organization: Ref | None = None
+    country: Ref | None = None
+    since: Moment | None = None
+    since_start: DerivedDay
+    since_end: DerivedDay
+    until: Moment | None = None
+    until_start: DerivedDay
+    until_end: DerivedDay
+    attested: Annotated[list[Moment], Field(default=())]
+    held: HeldOnDay
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+POSITION = Resource(
+    kind=Kind.POSITION,
+    plural="positions",
+    model=Position,
+    table_model=models.Position,
+    filters={
+        "person": Equals("who holds it", "pavel-tkach", column="person_id"),
+        "organization": Equals("the body in which it is held", "by-mci", column="organization_id"),
+        "country": Equals("the state for which it is held", "BY", column="country_id"),
+        "valid_at": ValidAt("what was held on this day, certainly or possibly; `held` says which", "2025-06-16"),
+        **common_filters(),
+    },
+    sorts={
+        "since": by(models.Position.since_start, ascending=models.Position.since_order),
+        **common_sorts(models.Position),
+    },
+    default_sort="-since",
+    includes=CITATIONS,
+    label=label_of("title"),
+    natural_key=("person", "title", "organization", "country"),
+    rules=(ends_after_it_starts("since", "until"),),
+)

@@ -1,0 +1,172 @@
+"""What every resource shares: the fields of any record, what may be said of it, the filters and includes that all have."""
+
+from typing import Annotated, Any, Literal
+
+import sqlalchemy as sa
+from pydantic import Field
+
+from app import models
+from app.db import edtf
+from app.models.columns import Content
+from app.models.vocabulary import Held, Kind, NameType
+from app.reading.filters import Filter, From, HasTopic, To, Uncited, UpdatedSince, Words
+from app.reading.model import Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
+from app.reading.resource import Include, Sort, by
+
+
+class Name(Model):
+    """A name of a record in a language."""
+
+    language: Annotated[Language, Field(description="the language, BCP 47")]
+    text: Annotated[Text, Field(description="the name")]
+    type: Annotated[NameType, Field(description=f"how it stands to its bearer: {NameType.described()}")]
+
+
+class Identifier(Model):
+    """An identifier of a record in a scheme of somebody else's."""
+
+    scheme: Annotated[Text, Field(description="the scheme: `wikidata`, `ror`, `un-symbol` …")]
+    identifier: Annotated[Text, Field(description="the identifier in that scheme")]
+
+
+Names = Annotated[
+    list[Name],
+    Part(models.Name.__table__, "record_id", ("language", "text", "type"), ("place",)),
+    Field(default=(), description="names in all languages and spellings, misprints too"),
+]
+Identifiers = Annotated[
+    list[Identifier],
+    Part(models.Identifier.__table__, "record_id", ("scheme", "identifier"), ("place",)),
+    Field(default=(), description="identifiers elsewhere"),
+]
+Topics = Annotated[
+    list[Ref],
+    Part(models.RecordTopic.__table__, "record_id", ("topic_id",), ("place",)),
+    Field(default=(), description="what it is about"),
+]
+Countries = Annotated[
+    list[Ref],
+    Derived(),
+    Part(
+        models.Involvement.__table__,
+        "record_id",
+        ("actor_id",),
+        ("actor_id",),
+        only=(("actor_kind", Kind.COUNTRY),),
+        written=False,
+    ),
+    Field(
+        default=(),
+        description="the countries that take part, also through their ministries and people",
+        json_schema_extra={"readOnly": True},
+    ),
+]
+
+
+def _held(rows: sa.FromClause, day: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
+    certain = sa.and_(rows.c.certain_from <= day, rows.c.certain_until >= day)
+    return sa.case((certain, sa.literal_column(f"'{Held.CERTAIN}'")), else_=sa.literal_column(f"'{Held.POSSIBLE}'"))
+
+
+HeldOnDay = Annotated[
+    Held | None,
+    Derived(),
+    OnDay(_held),
+    Field(
+        default=None,
+        description=f"with `valid_at`: how surely it held on that day: {Held.described()}",
+        json_schema_extra={"readOnly": True},
+    ),
+]
+
+
+class Record(Model):
+    """What every record carries."""
+
+    id: Annotated[Id, Field(examples=["sco"])]
+    kind: Any
+    version: Annotated[int, Derived(), Field(json_schema_extra={"readOnly": True}, examples=[1])]
+    created_at: Annotated[Instant, Derived(), Field(json_schema_extra={"readOnly": True})]
+    updated_at: Annotated[Instant, Derived(), Field(json_schema_extra={"readOnly": True})]
+
+
+def kind(word: Kind) -> Any:
+    """The type of a model's `kind`: the one word."""
+    return Annotated[Literal[word], Field(description=f"the kind of record: {word.explanation}")]
+
+
+
+
+def common_sorts(table: Any) -> dict[str, Sort]:
+    """The sorts that every resource has."""
+    return {"id": by(table.id), "created_at": by(table.created_at), "updated_at": by(table.updated_at)}
+
+
+def common_filters() -> dict[str, Filter]:
+    """The filters that every resource has."""
+    return {
+        "topic": HasTopic("what is about this topic: its id; several are OR", "artificial-intelligence"),
+        "uncited": Uncited(
+            "`true`: what no citation supports; `false`: what at least one does", "true", citations=models.Citation.__table__
+        ),
+        "updated_since": UpdatedSince(
+            "what changed at this instant or later; to follow changes without a gap use `/v1/changes`", "2026-01-01T00:00:00Z"
+        ),
+    }
+
+
+def named_filters() -> dict[str, Filter]:
+    """The filters of resources whose records have names."""
+    return {
+        "q": Words("what has all these words at the start of words of one of its names; case and marks do not matter", "Минск"),
+        **common_filters(),
+    }
+
+
+def window_filters(what: str) -> dict[str, Filter]:
+    """The filters of dated resources."""
+    return {
+        "date_from": From(f"{what} that can still have been going on on this day or later", "2025-01-01"),
+        "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
+    }
+
+
+def label_of(*fields: str) -> Any:
+    """What a link record says of itself: the first of these fields that is stated."""
+
+    def label(content: Content) -> str:
+        return str(next(content[name] for name in fields if content.get(name)))
+
+    return label
+
+
+CITATIONS = {"citations": Include(Kind.CITATION, "record", lambda table: (table.c.source_id, table.c.paragraph, table.c.id))}
+
+
+def in_date_order(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    """Earliest first, what has no date last."""
+    return (table.c.date_order, table.c.id)
+
+
+def ends_after_it_starts(first: str, last: str) -> Any:
+    """A rule: the end is not before the start."""
+
+    def rule(content: Content) -> Any:
+        if content.get(first) and content.get(last):
+            start, end = edtf.bounds(content[first]).start, edtf.bounds(content[last]).end
+            if end < start:
+                yield last, f"{content[last]!r} lies before {first} {content[first]!r}"
+
+    return rule
+
+
+def goes_with(field: str, other: str) -> Any:
+    """A rule: a field that means nothing without another."""
+
+    def rule(content: Content) -> Any:
+        if content.get(field) is not None and content.get(other) is None:
+            yield field, f"means nothing without {other}"
+
+    return rule
+
+

@@ -1,0 +1,70 @@
+"""Series: what recurs under one name."""
+
+from app import models
+from app.models.vocabulary import Kind
+from app.reading.filters import Equals
+from app.reading.model import DerivedDay, Moment, Ref, Text
+from app.reading.resource import Include, Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_sorts,
+    ends_after_it_starts,
+    in_date_order,
+    kind,
+    label_of,
+    named_filters,
+)
+
+
+class Series(Record):
+    """What recurs under one name: meetings, a forum, a summit in phases, a prize."""
+
+    kind: kind(Kind.SERIES)
+    name: Text
+    parent: Ref | None = None
+    organization: Ref | None = None
+    country: Ref | None = None
+    frequency: Text | None = None
+    since: Moment | None = None
+    since_start: DerivedDay
+    since_end: DerivedDay
+    until: Moment | None = None
+    until_start: DerivedDay
+    until_end: DerivedDay
+    summary: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+SERIES = Resource(
+    kind=Kind.SERIES,
+    plural="series",
+    model=Series,
+    table_model=models.Series,
+    filters={
+        "parent": Equals("the series it is part of", "wsis", column="parent_id"),
+        "organization": Equals("the organization whose series it is", "sco", column="organization_id"),
+        "country": Equals("the country whose series it is", "BY", column="country_id"),
+        **named_filters(),
+    },
+    sorts={
+        "name": by(models.Series.name_key),
+        "since": by(models.Series.since_start, ascending=models.Series.since_order),
+        **common_sorts(models.Series),
+    },
+    default_sort="name",
+    includes={
+        "meetings": Include(Kind.MEETING, "series", in_date_order),
+        "members": Include(Kind.MEMBERSHIP, "of", lambda table: (table.c.since_order, table.c.id)),
+        "parts": Include(Kind.SERIES, "parent", lambda table: (table.c.name_key, table.c.id)),
+        **CITATIONS,
+    },
+    label=label_of("name"),
+    rules=(ends_after_it_starts("since", "until"),),
+    example="wsis",
+)

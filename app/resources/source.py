@@ -1,0 +1,64 @@
+"""Sources: documents."""
+
+from app import models
+from app.models.vocabulary import Kind
+from app.reading.filters import Equals
+from app.reading.model import DerivedDay, Language, Moment, Sha256, Text, Url
+from app.reading.resource import Include, Resource, by
+from app.resources.record import (
+    CITATIONS,
+    Identifiers,
+    Names,
+    Record,
+    Topics,
+    common_filters,
+    common_sorts,
+    kind,
+    label_of,
+)
+
+
+class Source(Record):
+    """A document; its full text stays with its publisher."""
+
+    kind: kind(Kind.SOURCE)
+    title: Text
+    publisher: Text | None = None
+    url: Url | None = None
+    language: Language | None = None
+    author: Text | None = None
+    published: Moment | None = None
+    published_start: DerivedDay
+    published_end: DerivedDay
+    retrieved: Moment | None = None
+    sha256: Sha256 | None = None
+    archive_url: Url | None = None
+    summary: Text | None = None
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
+
+
+SOURCE = Resource(
+    kind=Kind.SOURCE,
+    plural="sources",
+    model=Source,
+    table_model=models.Source,
+    filters={
+        "publisher": Equals("who published it", "UzA", column="publisher", free=True),
+        "language": Equals("its language, BCP 47", "ru", column="language", free=True),
+        **common_filters(),
+    },
+    sorts={
+        "published": by(models.Source.published_start, ascending=models.Source.published_order),
+        "title": by(models.Source.title_key),
+        **common_sorts(models.Source),
+    },
+    default_sort="-published",
+    includes={
+        "passages": Include(Kind.CITATION, "source", lambda table: (table.c.paragraph, table.c.id)),
+        **CITATIONS,
+    },
+    label=label_of("title"),
+    example="mpt-2026-ae",
+)

@@ -1,0 +1,58 @@
+"""Settings, read once from the environment: every name starts with RAPPORTEUR_."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Self
+
+from app.errors import Misconfigured
+
+PREFIX = "RAPPORTEUR_"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _setting(default: str | int, description: str) -> str | int:
+    return field(default=default, metadata={"description": description})  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator may choose; the README's table is made from these descriptions."""
+
+    database_url: str = _setting(  # type: ignore[assignment]
+        "sqlite:///var/rapporteur.db", "the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`"
+    )
+    host: str = _setting("127.0.0.1", "the address to listen on")  # type: ignore[assignment]
+    port: int = _setting(8000, "the port to listen on")  # type: ignore[assignment]
+    workers: int = _setting(1, "how many server processes share the port")  # type: ignore[assignment]
+    read_deadline: int = _setting(10, "seconds after which a read is given up with 503")  # type: ignore[assignment]
+    read_connections: int = _setting(8, "Postgres connections for reading, a process")  # type: ignore[assignment]
+    trusted_proxies: str = _setting(  # type: ignore[assignment]
+        "127.0.0.1", "addresses whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
+    )
+    log_level: str = _setting("info", "how much the server logs: critical, error, warning, info, debug")  # type: ignore[assignment]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """The settings in force; Misconfigured names a variable that is unknown or has no usable value."""
+        environment = os.environ if environment is None else environment
+        known = {PREFIX + entry.name.upper(): entry for entry in fields(cls)}
+        chosen: dict[str, str | int] = {}
+        for name in environment:
+            if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_"):
+                raise Misconfigured(f"{name} is no setting; there are {', '.join(known)}")
+        for name, entry in known.items():
+            value = environment.get(name)
+            if value is None:
+                continue
+            if not isinstance(entry.default, int):
+                chosen[entry.name] = value
+            elif value.isascii() and value.isdecimal() and int(value) > 0:
+                chosen[entry.name] = int(value)
+            else:
+                raise Misconfigured(f"{name}={value!r} is no whole number above 0")
+        settings = cls(**chosen)  # type: ignore[arg-type]
+        if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise Misconfigured(f"{PREFIX}DATABASE_URL must start with sqlite:/// or postgresql://")
+        return settings

@@ -1,0 +1,1 @@
+"""How the registry is written: units of work, the change log, projections. It knows no noun but what all records have."""

@@ -1,0 +1,100 @@
+"""Content to rows: the record's own table and the parts that it owns."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, get_args
+
+import sqlalchemy as sa
+
+from app.models.columns import Content
+from app.models.records import Name
+from app.models.vocabulary import Kind, NameType
+from app.reading.model import Part, Ref
+from app.reading.resource import Resource
+from app.writing.content import ContentSchema
+
+_SHOWN_BEST_FIRST = (
+    NameType.OFFICIAL,
+    NameType.SHORT,
+    NameType.TRANSLATION,
+    NameType.TRANSLITERATION,
+    NameType.DESCRIPTIVE,
+)
+"""Types of names that are shown to who asks for their language; the others only help to find the record."""
+
+names: sa.Table = Name.__table__
+Fill = Callable[[Content], Any]
+
+
+class RowWriter:
+    """Makes a resource's rows."""
+
+    def __init__(self, schema: ContentSchema) -> None:
+        self.schema = schema
+        self.resource: Resource = schema.resource
+        self.parts = [plan for plan in schema.plans if isinstance(plan.source, Part)]
+        self._fills: list[tuple[str, Fill]] = []
+        self._kinds: list[tuple[str, str]] = []
+        for column in self.resource.table.c:
+            if column.computed is None and column.name not in ("id", "version", "created_at", "updated_at"):
+                self._add(column)
+
+    def _add(self, column: sa.Column[Any]) -> None:
+        name = column.name
+        if "derive" in column.info:
+            self._fills.append((name, column.info["derive"]))
+        elif name.endswith("_kind"):
+            self._kinds.append((name, name.removesuffix("_kind")))
+        elif column.info.get("list"):
+            self._fills.append((name, lambda content: json.dumps(content[name], separators=(",", ":")) if name in content else None))
+        elif isinstance(column.type, sa.Boolean):
+            self._fills.append((name, lambda content: content.get(name, False)))
+        else:
+            field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
+            self._fills.append((name, lambda content: content.get(field)))
+
+    def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: datetime, now: datetime) -> dict[str, Any]:
+        """The row of the record's own table."""
+        row = {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
+        for name, fill in self._fills:
+            row[name] = fill(content)
+        for name, field in self._kinds:
+            target = content.get(field)
+            row[name] = kinds[target].value if target else None
+        return row
+
+    def part_rows(self, content: Content) -> list[tuple[sa.Table, list[dict[str, Any]]]]:
+        """The rows of the arrays that the record owns."""
+        found = []
+        for plan in self.parts:
+            part: Part = plan.source
+            items = content.get(plan.name)
+            if not items:
+                continue
+            if get_args(plan.annotation)[0] is Ref:
+                rows = [{part.columns[0]: item} for item in items]
+            else:
+                rows = [dict(item) for item in items]
+            shown = _shown(content.get("name"), items) if part.table is names else frozenset()
+            for place, row in enumerate(rows):
+                row |= {column.name: column.info["derive"](row) for column in part.table.c if "derive" in column.info}
+                row |= {part.owner: content["id"], "place": place}
+                if part.table is names:
+                    row["shown"] = place in shown
+            found.append((part.table, rows))
+        return found
+
+
+def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:
+    """The places of the names that are shown, one a language: the record's own name, else the best type, else the first."""
+    best: dict[str, tuple[int, int]] = {}
+    for place, item in enumerate(items):
+        if item["text"] == own_name:
+            rank = -1
+        elif item["type"] in _SHOWN_BEST_FIRST:
+            rank = _SHOWN_BEST_FIRST.index(item["type"])
+        else:
+            continue
+        best[item["language"]] = min(best.get(item["language"], (rank, place)), (rank, place))
+    return frozenset(place for _, place in best.values())

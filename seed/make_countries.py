@@ -1,0 +1,234 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["babel==2.18.0", "pycountry==26.2.16"]
+# ///
+"""Build ``countries.ndjson``, the countries the registry starts out with.
+
+The file holds the 249 countries of ISO 3166-1, one JSON object a line, sorted
+by ``id`` (the alpha-2 code). It is made ahead of time and committed, so that
+the registry itself needs neither of the libraries used here::
+
+    python -m pip install babel==2.18.0 pycountry==26.2.16
+    python seed/make_countries.py
+
+Where the values come from:
+
+* codes and official names: pycountry (Debian's iso-codes);
+* names in every language: Babel (the territories of Unicode CLDR);
+* region and sub-region: the UN's M49 standard, kept below as a table.
+
+The versions are part of the recipe: another one may name a country otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+
+import pycountry
+from babel import Locale
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+OUTPUT: Final = Path(__file__).with_name("countries.ndjson")
+
+COUNTRIES: Final = 249
+
+# Every country has a name in each of these; English comes first because it is
+# also the country's ``name``.
+REQUIRED_LANGUAGES: Final = (
+    "en", "ru", "be", "uz", "kk", "zh", "ar", "tr", "az", "ky", "fr", "es",
+)  # fmt: skip
+
+# A name in one of these is taken where CLDR has one.
+OPTIONAL_LANGUAGES: Final = ("tg", "tk", "uk")
+
+# English names that were official once and are still what people type.
+FORMER_NAMES: Final[Mapping[str, tuple[str, ...]]] = {"TR": ("Turkey",)}
+
+# UN M49: region -> sub-region -> alpha-2 codes. The intermediate regions
+# (Eastern Africa, Caribbean, Channel Islands, ...) are folded into the
+# sub-region above them. M49 puts Antarctica (AQ) into no region and has no
+# entry for Taiwan (TW), so neither is here.
+M49: Final[Mapping[str, Mapping[str, str]]] = {
+    "Africa": {
+        "Northern Africa": "DZ EG EH LY MA SD TN",
+        "Sub-Saharan Africa": (
+            "AO BF BI BJ BW CD CF CG CI CM CV DJ ER ET GA GH GM GN GQ GW IO KE KM LR "
+            "LS MG ML MR MU MW MZ NA NE NG RE RW SC SH SL SN SO SS ST SZ TD TF TG TZ "
+            "UG YT ZA ZM ZW"
+        ),
+    },
+    "Americas": {
+        "Latin America and the Caribbean": (
+            "AG AI AR AW BB BL BO BQ BR BS BV BZ CL CO CR CU CW DM DO EC FK GD GF GP "
+            "GS GT GY HN HT JM KN KY LC MF MQ MS MX NI PA PE PR PY SR SV SX TC TT UY "
+            "VC VE VG VI"
+        ),
+        "Northern America": "BM CA GL PM US",
+    },
+    "Asia": {
+        "Central Asia": "KG KZ TJ TM UZ",
+        "Eastern Asia": "CN HK JP KP KR MN MO",
+        "South-eastern Asia": "BN ID KH LA MM MY PH SG TH TL VN",
+        "Southern Asia": "AF BD BT IN IR LK MV NP PK",
+        "Western Asia": "AE AM AZ BH CY GE IL IQ JO KW LB OM PS QA SA SY TR YE",
+    },
+    "Europe": {
+        "Eastern Europe": "BG BY CZ HU MD PL RO RU SK UA",
+        "Northern Europe": "AX DK EE FI FO GB GG IE IM IS JE LT LV NO SE SJ",
+        "Southern Europe": "AD AL BA ES GI GR HR IT ME MK MT PT RS SI SM VA",
+        "Western Europe": "AT BE CH DE FR LI LU MC NL",
+    },
+    "Oceania": {
+        "Australia and New Zealand": "AU CC CX HM NF NZ",
+        "Melanesia": "FJ NC PG SB VU",
+        "Micronesia": "FM GU KI MH MP NR PW UM",
+        "Polynesia": "AS CK NU PF PN TK TO TV WF WS",
+    },
+}
+
+
+class Name(TypedDict):
+    """One name of a country: its language, its text and what sort it is."""
+
+    language: str
+    text: str
+    type: str
+
+
+class Country(TypedDict):
+    """One line of the file; the keys are written in this order."""
+
+    kind: str
+    id: str
+    alpha_3: str
+    numeric: str
+    name: str
+    official_name: NotRequired[str]
+    region: NotRequired[str]
+    subregion: NotRequired[str]
+    names: list[Name]
+
+
+class Optionals(TypedDict, total=False):
+    """The part of a line that a country may do without."""
+
+    official_name: str
+    region: str
+    subregion: str
+
+
+def require(*, condition: bool, message: str) -> None:
+    """Stop with the message unless the condition holds (``-O`` or not)."""
+    if not condition:
+        raise ValueError(message)
+
+
+def regions() -> dict[str, tuple[str, str]]:
+    """Turn the M49 table round: alpha-2 code -> (region, sub-region)."""
+    found: dict[str, tuple[str, str]] = {}
+    for region, subregions in M49.items():
+        for subregion, codes in subregions.items():
+            for code in codes.split():
+                require(condition=code not in found, message=f"M49: {code} twice")
+                found[code] = (region, subregion)
+    return found
+
+
+def territories() -> dict[str, dict[str, str]]:
+    """Return CLDR's territory names: language -> code -> name, codes left out."""
+    return {
+        language: {
+            str(code): str(text)
+            for code, text in Locale.parse(language).territories.items()
+            if text and text != code
+        }
+        for language in (*REQUIRED_LANGUAGES, *OPTIONAL_LANGUAGES)
+    }
+
+
+def names(
+    *,
+    code: str,
+    cldr: Mapping[str, Mapping[str, str]],
+    aliases: tuple[str | None, ...],
+) -> list[Name]:
+    """List a country's names: the short ones, then former ones, then aliases.
+
+    An alias is English, and is left out where an English name says the same.
+    """
+    found: list[Name] = []
+    for language, texts in cldr.items():
+        text = texts.get(code)
+        require(
+            condition=text is not None or language not in REQUIRED_LANGUAGES,
+            message=f"CLDR: {code} has no name in {language}",
+        )
+        if text is not None:
+            found.append({"language": language, "text": text, "type": "short"})
+
+    seen = {name["text"] for name in found if name["language"] == "en"}
+    extra = [(text, "former") for text in FORMER_NAMES.get(code, ())]
+    extra += [(text, "alias") for text in aliases if text]
+    for text, kind in extra:
+        if text not in seen:
+            seen.add(text)
+            found.append({"language": "en", "text": text, "type": kind})
+    return found
+
+
+def countries() -> list[Country]:
+    """Put the sources together: every country of ISO 3166-1, sorted by id."""
+    cldr = territories()
+    places = regions()
+    found: list[Country] = []
+    for entry in sorted(pycountry.countries, key=lambda entry: str(entry.alpha_2)):
+        code = str(entry.alpha_2)
+        # pycountry has neither attribute where a country has no such name.
+        common_name: str | None = getattr(entry, "common_name", None)
+        official_name: str | None = getattr(entry, "official_name", None)
+        optionals: Optionals = {}
+        if official_name:
+            optionals["official_name"] = official_name
+        if code in places:
+            optionals["region"], optionals["subregion"] = places[code]
+        listed = names(code=code, cldr=cldr, aliases=(common_name, str(entry.name)))
+        found.append(
+            {
+                "kind": "country",
+                "id": code,
+                "alpha_3": str(entry.alpha_3),
+                "numeric": str(entry.numeric),
+                "name": listed[0]["text"],
+                **optionals,
+                "names": listed,
+            },
+        )
+
+    ids = {country["id"] for country in found}
+    require(
+        condition=len(found) == len(ids) == COUNTRIES,
+        message=f"ISO 3166-1: {len(found)} countries, not {COUNTRIES}",
+    )
+    unknown = sorted(places.keys() - ids)
+    require(condition=not unknown, message=f"M49: not in ISO 3166-1: {unknown}")
+    return found
+
+
+def lines() -> Iterator[str]:
+    """Yield the lines of the file, without their newlines."""
+    for country in countries():
+        yield json.dumps(country, ensure_ascii=False, separators=(",", ":"))
+
+
+def main() -> None:
+    """Write the file beside this script."""
+    text = "".join(f"{line}\n" for line in lines())
+    OUTPUT.write_text(text, encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
