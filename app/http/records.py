@@ -125,7 +125,7 @@ class Records:
             same = {"id": record_id, "lower": record_id.lower(), "upper": record_id.upper()}
             rows = await self.driver.fetch(self._miss, same)
         for what, target, kind in rows:
-            if what == "leads" and (resource is None or kind == resource.kind):
+            if what == "leads" and target != record_id and (resource is None or kind == resource.kind):
                 path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
                 query = scope["query_string"].decode("latin-1")
                 where = f"{base_url(scope)}{path}/{quote(target)}" + (f"?{query}" if query else "")
@@ -148,11 +148,11 @@ class Records:
             await self._stream(send, resource, wanted, request)
             return
         rows = await self.driver.fetch(self._statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
-        total = "null"
+        total = None
         if wanted.count:
             shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
             counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
-            total = str((await self.driver.fetch(self._statement(shape), counted))[0][0])
+            total = (await self.driver.fetch(self._statement(shape), counted))[0][0]
         next_cursor = None
         if len(rows) > wanted.limit:
             rows.pop()
@@ -160,7 +160,7 @@ class Records:
         await self._send_page(scope, request, send, [row[0] for row in rows], wanted, next_cursor, total)
 
     async def _send_page(
-        self, scope: Scope, request: Asked, send: Send, rows: list[str], wanted: Many, next_cursor: str | None, total: str
+        self, scope: Scope, request: Asked, send: Send, rows: list[str], wanted: Many, next_cursor: str | None, total: int | None
     ) -> None:
         here = f"{base_url(scope)}{scope['path']}"
         query = scope["query_string"].decode("latin-1")
@@ -169,9 +169,9 @@ class Records:
         if next_cursor is not None:
             links["next"] = f"{here}?{urlencode([*wanted.query, ('cursor', next_cursor)])}"
             headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
-        page = {"limit": wanted.limit, "next_cursor": next_cursor}
-        tail = f'],"page":{json.dumps(page)[:-1]}, "total": {total}}},"links":{json.dumps(links)}}}'
-        await send_tagged(send, f'{{"data":[{",".join(rows)}{tail}'.encode(), request, headers=headers)
+        page = {"limit": wanted.limit, "next_cursor": next_cursor, "total": total}
+        around = json.dumps({"page": page, "links": links}, separators=(",", ":"))
+        await send_tagged(send, f'{{"data":[{",".join(rows)}],{around[1:]}'.encode(), request, headers=headers)
 
     async def _stream(self, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
         headers = _language(wanted.language)

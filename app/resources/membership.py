@@ -7,7 +7,7 @@ from pydantic import Field
 from app import models
 from app.models.vocabulary import Kind, MembershipStatus
 from app.reading.filters import Equals, ValidAt
-from app.reading.model import AnyRef, DerivedDay, Moment, Ordinal
+from app.reading.model import AnyRef, DerivedDay, EventDate, Moment, Ordinal
 from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
@@ -39,7 +39,7 @@ class Membership(Record):
     until: Moment | None = None
     until_start: DerivedDay
     until_end: DerivedDay
-    attested: Annotated[list[Moment], Field(default=())]
+    attested: Annotated[list[EventDate], Field(default=())]
     held: HeldOnDay
     names: Names
     identifiers: Identifiers

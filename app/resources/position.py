@@ -7,7 +7,7 @@ from pydantic import Field
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals, ValidAt
-from app.reading.model import DerivedDay, Moment, Ref, Text
+from app.reading.model import DerivedDay, EventDate, Moment, Ref, Text
 from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
@@ -38,7 +38,7 @@ class Position(Record):
     until: Moment | None = None
     until_start: DerivedDay
     until_end: DerivedDay
-    attested: Annotated[list[Moment], Field(default=())]
+    attested: Annotated[list[EventDate], Field(default=())]
     held: HeldOnDay
     names: Names
     identifiers: Identifiers

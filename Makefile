@@ -1,0 +1,67 @@
+# Two commands do all the set-up: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
+
+.PHONY: help run test lint types pages bench lock migration diagram openapi countries clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Rapporteur needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { echo 'Python has no venv module; on Debian: apt-get install python3-venv'; rm -rf .venv; exit 1; }
+	@touch $@
+
+.venv/runtime: .venv/python requirements.lock pyproject.toml
+	@echo 'installing …'
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+.venv/development: .venv/runtime requirements-dev.lock
+	@echo 'installing what development needs …'
+	@$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+run: .venv/runtime  ## set up everything and serve
+	@$(BIN)/rapporteur migrate
+	@$(BIN)/rapporteur import seed
+	@$(BIN)/rapporteur serve
+
+test: .venv/development lint types  ## check everything, on SQLite and Postgres
+	@$(BIN)/python -m pytest
+
+lint: .venv/development  ## style, and which part may import which
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-logo
+
+types: .venv/development  ## strict typing
+	@$(BIN)/mypy
+
+pages: .venv/development  ## the docs page in a real browser (needs Chromium)
+	@$(BIN)/python -m pytest tests/pages
+
+bench: .venv/development  ## measure, beside what users would otherwise take
+	@$(BIN)/python -m bench
+
+lock: .venv/development  ## pin all requirements anew, by hash
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group build -o requirements.lock
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+migration: .venv/development  ## write the migration that the models need: make migration NAME="what changes"
+	@$(BIN)/python -m tests.postgres sh -c '$(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate -m "$(NAME)" --rev-id $$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))'
+	@$(BIN)/ruff format --quiet migrations
+
+diagram: .venv/development  ## draw docs/schema.md from the models
+	@$(BIN)/python -m docs.diagram
+
+openapi: .venv/development  ## write the snapshot of the OpenAPI document
+	@$(BIN)/rapporteur openapi > docs/openapi.json
+
+countries: .venv/development  ## make the seed's countries from the libraries that know them
+	@$(BIN)/python seed/make_countries.py
+
+clean:  ## remove the environment and the local database
+	@rm -rf .venv var
