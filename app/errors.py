@@ -63,9 +63,7 @@ class Problem(RapporteurError):
     title: ClassVar[str]
     explanation: ClassVar[str]
 
-    def __init__(
-        self, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, detail: str, *, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.faults = faults
@@ -94,7 +92,10 @@ class CursorMismatch(Malformed):
 
     code = "cursor_mismatch"
     title = "The cursor belongs to another request"
-    explanation = "A cursor is bound to the filters, the sort and the language of the list it was given with; only `limit`, `fields`, `include`, `count` and `format` may change."
+    explanation = (
+        "A cursor is bound to the filters, the sort and the language of the list it was given with;"
+        " `limit`, `fields`, `include` and `count` may change."
+    )
 
 
 class NotFound(Problem):
@@ -148,7 +149,10 @@ class Invalid(Problem):
     status = 422
     code = "invalid"
     title = "The request has faults"
-    explanation = "Each fault is listed in `errors` with the parameter, or the place in the body, that it is about. Unknown parameters are faults too: they are never ignored."
+    explanation = (
+        "Each fault is listed in `errors` with the parameter, or the place in the body, that it is about."
+        " Unknown parameters are faults too: they are never ignored."
+    )
 
 
 class Unexpected(Problem):
@@ -166,4 +170,7 @@ class Unavailable(Problem):
     status = 503
     code = "unavailable"
     title = "The registry cannot answer now"
-    explanation = "The database does not answer, or the question took longer than a read may take. Try again after the seconds in `Retry-After`, or ask for less."
+    explanation = (
+        "The database does not answer, or the question took longer than a read may take."
+        " Try again after the seconds in `Retry-After`, or ask for less."
+    )

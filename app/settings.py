@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from app.errors import Misconfigured
 
@@ -12,26 +12,26 @@ PREFIX = "RAPPORTEUR_"
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _setting(default: str | int, description: str) -> str | int:
-    return field(default=default, metadata={"description": description})  # type: ignore[no-any-return]
+def _setting(default: Any, description: str) -> Any:
+    return field(default=default, metadata={"description": description})
 
 
 @dataclass(frozen=True)
 class Settings:
     """What an operator may choose; the README's table is made from these descriptions."""
 
-    database_url: str = _setting(  # type: ignore[assignment]
+    database_url: str = _setting(
         "sqlite:///var/rapporteur.db", "the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`"
     )
-    host: str = _setting("127.0.0.1", "the address to listen on")  # type: ignore[assignment]
-    port: int = _setting(8000, "the port to listen on")  # type: ignore[assignment]
-    workers: int = _setting(1, "how many server processes share the port")  # type: ignore[assignment]
-    read_deadline: int = _setting(10, "seconds after which a read is given up with 503")  # type: ignore[assignment]
-    read_connections: int = _setting(8, "Postgres connections for reading, a process")  # type: ignore[assignment]
-    trusted_proxies: str = _setting(  # type: ignore[assignment]
+    host: str = _setting("127.0.0.1", "the address to listen on")
+    port: int = _setting(8000, "the port to listen on")
+    workers: int = _setting(1, "how many server processes share the port")
+    read_deadline: int = _setting(10, "seconds after which a read is given up with 503")
+    read_connections: int = _setting(8, "Postgres connections for reading, a process")
+    trusted_proxies: str = _setting(
         "127.0.0.1", "addresses whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
     )
-    log_level: str = _setting("info", "how much the server logs: critical, error, warning, info, debug")  # type: ignore[assignment]
+    log_level: str = _setting("info", "how much the server logs: critical, error, warning, info, debug")
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
@@ -52,7 +52,7 @@ class Settings:
                 chosen[entry.name] = int(value)
             else:
                 raise Misconfigured(f"{name}={value!r} is no whole number above 0")
-        settings = cls(**chosen)  # type: ignore[arg-type]
+        settings = cls(**chosen)
         if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
             raise Misconfigured(f"{PREFIX}DATABASE_URL must start with sqlite:/// or postgresql://")
         return settings

@@ -18,7 +18,9 @@ _plan = rewriter.Rewriter()
 @_plan.rewrites(ops.CreateTableOp)
 def _keyed_by_id(_context: Any, _revision: Any, operation: ops.CreateTableOp) -> ops.CreateTableOp:
     """Write the tables' SQLite option into the migration; autogenerate leaves it out."""
-    operation.kw.setdefault("sqlite_with_rowid", Base.metadata.tables[operation.table_name].dialect_options["sqlite"]["with_rowid"])
+    operation.kw.setdefault(
+        "sqlite_with_rowid", Base.metadata.tables[operation.table_name].dialect_options["sqlite"]["with_rowid"]
+    )
     return operation
 
 

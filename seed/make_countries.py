@@ -141,11 +141,7 @@ def regions() -> dict[str, tuple[str, str]]:
 def territories() -> dict[str, dict[str, str]]:
     """Return CLDR's territory names: language -> code -> name, codes left out."""
     return {
-        language: {
-            str(code): str(text)
-            for code, text in Locale.parse(language).territories.items()
-            if text and text != code
-        }
+        language: {str(code): str(text) for code, text in Locale.parse(language).territories.items() if text and text != code}
         for language in (*REQUIRED_LANGUAGES, *OPTIONAL_LANGUAGES)
     }
 

@@ -49,7 +49,7 @@ def _started(base: Path, *, durable: bool) -> Iterator[str]:
     password_file.write_text(password)
     if account:
         os.chown(password_file, account["user"], account["group"])
-    init = [binaries / "initdb", "-D", base / "data", "-U", "rapporteur", "-A", "scram-sha-256", "--pwfile", password_file]
+    init: list[str | Path] = [binaries / "initdb", "-D", base / "data", "-U", "rapporteur", "-A", "scram-sha-256", "--pwfile", password_file]
     locale = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
     done = subprocess.run(
         [*init, *locale],
@@ -64,7 +64,8 @@ def _started(base: Path, *, durable: bool) -> Iterator[str]:
         raise RuntimeError(f"initdb failed: {done.stderr}")
     port = _free_port()
     choices = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", *(() if durable else _FAST)]
-    command = [binaries / "postgres", "-D", base / "data", *(part for choice in choices for part in ("-c", choice))]
+    command: list[str | Path] = [binaries / "postgres", "-D", base / "data"]
+    command += [part for choice in choices for part in ("-c", choice)]
     with (base / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=base, stdout=log, stderr=log, **account)
         try:

@@ -141,7 +141,7 @@ def _file_uri(path: Path) -> str:
 class PostgresDriver:
     """A pool of connections that only read."""
 
-    dialect: Dialect = psycopg_dialect.dialect()
+    dialect: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
     def __init__(self, url: str, *, deadline: float, connections: int) -> None:
         conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

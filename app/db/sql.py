@@ -92,7 +92,7 @@ class is_one_of(FunctionElement[Any]):  # noqa: N801
 @compiles(is_one_of, "sqlite")
 def _in_json_each(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} IN (SELECT value FROM json_each({values}))"
+    return f"{column} IN (SELECT value FROM json_each({values}))"  # noqa: S608 - compiled parts, no values
 
 
 @compiles(is_one_of, "postgresql")
@@ -111,13 +111,19 @@ class rank_in(FunctionElement[int]):  # noqa: N801
 @compiles(rank_in, "sqlite")
 def _json_key(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"(SELECT key FROM json_each({values}) WHERE value = {column})"
+    return f"(SELECT key FROM json_each({values}) WHERE value = {column})"  # noqa: S608 - likewise
 
 
 @compiles(rank_in, "postgresql")
 def _array_position(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"array_position({values}, {column})"
+
+
+def as_instant(parameter: str) -> sa.ColumnElement[Any]:
+    """A parameter that holds an instant as text, to compare with a column of instants."""
+    instant = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
+    return sa.cast(sa.bindparam(parameter, type_=sa.String()), instant)
 
 
 def literal(text: str) -> sa.ColumnElement[str]:

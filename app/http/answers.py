@@ -67,9 +67,7 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 def matches(if_none_match: str, tag: str) -> bool:
     """Whether the client has this very answer already."""
-    return if_none_match.strip() == "*" or any(
-        part.strip().removeprefix("W/") == tag for part in if_none_match.split(",")
-    )
+    return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
 async def send_tagged(
@@ -130,4 +128,3 @@ def address(scope: Scope) -> str:
     """The path and query that were asked for."""
     query = scope["query_string"]
     return quote(scope["path"], safe="/:@!$&'()*+,;=~-._") + ("?" + query.decode("latin-1") if query else "")
-

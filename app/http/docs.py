@@ -98,9 +98,7 @@ def router() -> APIRouter:
 
     @get("/docs/problems")
     async def problems() -> Response:
-        return HTMLResponse(
-            _PAGE.format(title="Rapporteur: problems", base="../", body=_problems()), headers=_HEADERS
-        )
+        return HTMLResponse(_PAGE.format(title="Rapporteur: problems", base="../", body=_problems()), headers=_HEADERS)
 
     return routes
 

@@ -12,7 +12,7 @@ from app import errors
 from app.http.problems import MEDIA_TYPE, PAGE
 from app.http.records import Records
 from app.reading.compiler import column_name
-from app.reading.request import FORMATS, MAX_IDS, Lang, Reads
+from app.reading.request import FORMATS, LANG_DESCRIPTION, MAX_IDS, Reads
 from app.reading.resource import INCLUDED_AT_MOST, Resource
 
 _REF = "#/components/schemas/{model}"
@@ -174,7 +174,10 @@ def _shared_schemas() -> Json:
             "description": "Where in the list this page is.",
             "properties": {
                 "limit": {"type": "integer", "description": "how many records a page has at the most"},
-                "next_cursor": {"anyOf": [text, {"type": "null"}], "description": "where the next page goes on; null on the last"},
+                "next_cursor": {
+                    "anyOf": [text, {"type": "null"}],
+                    "description": "where the next page goes on; null on the last",
+                },
                 "total": {
                     "anyOf": [{"type": "integer"}, {"type": "null"}],
                     "description": "how many records match in all, if `count=true` asked for it",
@@ -253,8 +256,7 @@ def _parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
         if entry.get("default") is None:
             entry.pop("default", None)
         if examples:
-            example = examples[0][0] if isinstance(examples[0], list) else examples[0]
-            description += f". Example: `{name}={example}`"
+            description += f". Example: `{name}={examples[0]}`"
         parameter = {"name": name, "in": "query", "required": False, "description": description, "schema": entry}
         if entry.get("type") == "array":
             parameter |= {"style": "form", "explode": name not in ("include", "fields", "sort")}
@@ -317,7 +319,9 @@ def _list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
 
 def _one_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
     article = "an" if resource.kind[0] in "aeiou" else "a"
-    examples = [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []
+    examples = (
+        [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []
+    )
     return {
         "tags": [resource.plural],
         "operationId": f"get_{resource.kind}",
@@ -369,7 +373,7 @@ def _any_kind(resources: list[Resource]) -> Json:
         "name": "lang",
         "in": "query",
         "required": False,
-        "description": Lang.__metadata__[-1].description,
+        "description": LANG_DESCRIPTION,
         "schema": {"type": "string"},
     }
     ids = {
@@ -405,7 +409,8 @@ def _any_kind(resources: list[Resource]) -> Json:
                 "tags": ["records"],
                 "operationId": "list_records",
                 "summary": "Read records of whatever kinds",
-                "description": "In the order asked for.\n\n" + _examples(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
+                "description": "In the order asked for.\n\n"
+                + _examples(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
                 "parameters": [ids, lang, *_CONDITIONAL],
                 "responses": answered("The records.", many),
             }

@@ -40,9 +40,7 @@ def body(problem: errors.Problem, request: Request) -> dict[str, Any]:
     }
     if problem.faults:
         told["errors"] = [
-            {name: value for name, value in (("parameter", fault.parameter), ("pointer", fault.pointer)) if value is not None}
-            | {"detail": fault.detail}
-            for fault in problem.faults
+            {name: value for name, value in fault._asdict().items() if value is not None} for fault in problem.faults
         ]
     return told
 
@@ -68,9 +66,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 405:
         allowed = ", ".join(sorted(part.strip() for part in headers.get("Allow", "").split(",")))
-        problem: errors.Problem = errors.MethodNotAllowed(
-            f"{request.method} is none of {allowed}", headers={"Allow": allowed}
-        )
+        problem: errors.Problem = errors.MethodNotAllowed(f"{request.method} is none of {allowed}", headers={"Allow": allowed})
     elif error.status_code == 404:
         problem = errors.NotFound(f"there is nothing at {request.url.path}")
     else:
@@ -84,4 +80,8 @@ async def on_mistake(request: Request, error: Exception) -> Response:
     return answer(errors.Unexpected("something went wrong that is not your fault"), request)
 
 
-HANDLERS = {errors.Problem: on_problem, HTTPException: on_http_exception, Exception: on_mistake}
+HANDLERS: dict[int | type[Exception], Any] = {
+    errors.Problem: on_problem,
+    HTTPException: on_http_exception,
+    Exception: on_mistake,
+}

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row
+from app.db.sql import literal
 from app.errors import AddressTooLong, Fault, Gone, Invalid, NotFound
 from app.http.answers import ALWAYS, Asked, Header, asked, base_url, send_stream, send_tagged
 from app.models.records import Change, Record, Redirect
@@ -160,7 +161,14 @@ class Records:
         await self._send_page(scope, request, send, [row[0] for row in rows], wanted, next_cursor, total)
 
     async def _send_page(
-        self, scope: Scope, request: Asked, send: Send, rows: list[str], wanted: Many, next_cursor: str | None, total: int | None
+        self,
+        scope: Scope,
+        request: Asked,
+        send: Send,
+        rows: list[str],
+        wanted: Many,
+        next_cursor: str | None,
+        total: int | None,
     ) -> None:
         here = f"{base_url(scope)}{scope['path']}"
         query = scope["query_string"].decode("latin-1")
@@ -208,7 +216,9 @@ class Records:
         negotiated_format(request.accept, offered=("json",))
         ids = list(dict.fromkeys(part for value in asked_for.get("ids", []) for part in value.split(",") if part))
         if not 1 <= len(ids) <= MAX_IDS:
-            raise Invalid(f"ids: name 1 to {MAX_IDS} ids", faults=[Fault(f"name 1 to {MAX_IDS} ids, separated by commas", "ids")])
+            raise Invalid(
+                f"ids: name 1 to {MAX_IDS} ids", faults=[Fault(f"name 1 to {MAX_IDS} ids, separated by commas", "ids")]
+            )
         languages, language = _languages(asked_for, request)
         parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
         found = {row[1]: row[0] for row in await self.driver.fetch(self._any(min(len(languages), 2), many=True), parameters)}
@@ -252,21 +262,20 @@ def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
     """Why an id leads to no record: rows of (leads | gone, id, kind)."""
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
-    leads, gone = sa.literal_column("'leads'"), sa.literal_column("'gone'")
+    leads, gone = literal("leads"), literal("gone")
     selects: list[sa.Select[Any]] = [
         sa.select(leads, redirects.c.new_id, records.c.kind)
         .join(records, records.c.id == redirects.c.new_id)
         .where(redirects.c.old_id == given),
         sa.select(leads, records.c.id, records.c.kind).where(records.c.id.in_([given, lower, upper])),
     ]
-    for resource in resources:
-        for key in resource.alternative_keys:
-            kind = sa.literal_column(f"'{resource.kind}'")
-            selects.append(sa.select(leads, resource.table.c.id, kind).where(resource.table.c[key] == upper))
+    selects += [
+        sa.select(leads, resource.table.c.id, literal(resource.kind)).where(resource.table.c[key] == upper)
+        for resource in resources
+        for key in resource.alternative_keys
+    ]
     last = sa.select(sa.func.max(changes.c.seq)).where(changes.c.record_id == given).scalar_subquery()
     selects.append(
         sa.select(gone, changes.c.record_id, changes.c.kind).where(changes.c.seq == last, changes.c.operation == "delete")
     )
     return sa.union_all(*selects)
-
-

@@ -1,7 +1,7 @@
 """The registry about itself: what it is, whether it lives, whether it can answer, its vocabularies."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
@@ -64,7 +64,9 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
     routes = APIRouter(tags=["registry"])
     resources = tuple(resources)
     counts = _statement(driver, sa.select(Record.kind, sa.func.count()).group_by(Record.kind))
-    newest = sa.select(Change.seq, json_instant(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
+    newest = (
+        sa.select(Change.seq, json_instant(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
+    )
     last = _statement(driver, newest)
     ping = _statement(driver, sa.select(sa.literal_column("1")))
     words = _vocabularies()
@@ -96,7 +98,7 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
             description="The system of record for international cooperation in ICT",
             version=__version__,
             data_licence=DATA_LICENCE,
-            counts={kind: 0 for kind in (resource.kind for resource in resources)} | dict(await driver.fetch(counts, {})),
+            counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
             last_change=LastChange(seq=found[0][0], at=found[0][1].strip('"')) if found else None,
             links={
                 **{resource.plural: resource.path for resource in resources},
@@ -117,7 +119,7 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
     return routes
 
 
-def _statement(driver: Driver, query: sa.Select[Any]) -> Statement:
+def _statement(driver: Driver, query: sa.SelectBase) -> Statement:
     compiled = query.compile(dialect=driver.dialect)
     return Statement(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
 

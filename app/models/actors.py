@@ -1,7 +1,5 @@
 """Who cooperates: countries, organizations, people, the offices they hold and what they belong to."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,11 +12,9 @@ from app.models.columns import (
     Holding,
     Lasting,
     Named,
-    Versioned,
     any_of,
     ascending,
     bounds_of,
-    code,
     derived,
     edtf_date,
     first_day,
@@ -175,5 +171,3 @@ class Membership(_Tenure, Base):
         lambda content: bounds_of(content, "until").start if content.get("until") else edtf.NO_END,
         "the last day on which it surely held: without an end stated it holds on",
     )
-
-

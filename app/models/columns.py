@@ -31,7 +31,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    __table__: ClassVar[sa.Table]  # type: ignore[assignment]
+    __table__: ClassVar[sa.Table]
 
     def __init_subclass__(cls, **kw: Any) -> None:
         """Add what the declared columns imply."""
@@ -92,7 +92,7 @@ def any_of(*kinds: Kind, comment: str) -> MappedColumn[Any]:
     return mapped_column(Exact, comment=comment, info={"plain": True, "kinds": kinds})
 
 
-def kind_of(reference_: MappedColumn[Any]) -> MappedColumn[Any]:
+def kind_of(reference_: Any) -> MappedColumn[Any]:
     """The kind of the record that the reference beside it leads to."""
     kinds = reference_.column.info["kinds"]
     return mapped_column(Exact, comment="the kind of the record referred to", info={"plain": True, "words": kinds})

@@ -5,6 +5,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
+from app.db.collation import sort_key
 from app.models.columns import (
     Base,
     Named,
@@ -24,7 +25,6 @@ from app.models.columns import (
     text,
     word,
 )
-from app.db.collation import sort_key
 from app.models.vocabulary import Confidence, Kind, Review
 
 
@@ -77,7 +77,9 @@ class Citation(Versioned, Base):
         sa.Index(None, "source_id", "paragraph", "id"),
         sa.Index(None, "confidence", "id"),
         sa.Index(None, "review", "id"),
-        sa.Index("uq_citations_key", "record_id", "source_id", "paragraph", "quote", sa.text("coalesce(field, '')"), unique=True),
+        sa.Index(
+            "uq_citations_key", "record_id", "source_id", "paragraph", "quote", sa.text("coalesce(field, '')"), unique=True
+        ),
         {"comment": "which passage of which source supports which record"},
     )
 

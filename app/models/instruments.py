@@ -117,9 +117,7 @@ class Outcome(Named, Dated, Base):
         Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="who put it forward, pledged or won it: who is named"
     )
     made_by_kind: Mapped[str | None] = kind_of(made_by_id)
-    made_to_id: Mapped[str | None] = any_of(
-        Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="to whom it was made"
-    )
+    made_to_id: Mapped[str | None] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="to whom it was made")
     made_to_kind: Mapped[str | None] = kind_of(made_to_id)
     subject_id: Mapped[str | None] = any_of(*Kind, comment="the record it is about")
     subject_kind: Mapped[str | None] = kind_of(subject_id)

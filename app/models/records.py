@@ -128,5 +128,3 @@ class Redirect(Base):
 
     old_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the id that is no more")
     new_id: Mapped[str] = reference("records", "the record that took its place", index=True)
-
-

@@ -9,7 +9,8 @@ class Vocabulary(StrEnum):
 
     explanation: str
 
-    def __new__(cls, word: str, explanation: str) -> Self:
+    def __new__(cls, word: str, explanation: str = "") -> Self:
+        """A word of text that knows what it means."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.explanation = explanation

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from app.db import edtf
-from app.db.sql import comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in
+from app.db.sql import as_instant, comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
 from app.models.vocabulary import Kind
@@ -66,7 +66,7 @@ class FieldPlan:
 
 
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
-    """The read model's fields in their order; TypeError where a field could not be written faithfully."""
+    """The read model's fields in their order, its own arrays last; TypeError where a field could not be written faithfully."""
     plans = []
     for name, info in resource.model.model_fields.items():
         annotation, nullable = _without_none(info.annotation)
@@ -77,7 +77,7 @@ def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
         if source is None and name != "kind":
             _refuse_unfaithful(resource, plan)
         plans.append(plan)
-    return tuple(plans)
+    return tuple(sorted(plans, key=lambda plan: isinstance(plan.source, Part)))
 
 
 _KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
@@ -126,9 +126,9 @@ class Compiler:
         for kind, resource in self.resources.items():
             rows = resource.table.alias("t")
             shape = Shape(kind, languages=languages, purpose="one")
-            one = sa.select(self._object(rows, shape)).where(rows.c.id == table.c.id)
-            versions.append((table.c.kind == literal(kind), sa.select(rows.c.version).where(rows.c.id == table.c.id).correlate(table).scalar_subquery()))
-            branches.append((table.c.kind == literal(kind), one.correlate(table).scalar_subquery()))
+            is_kind, is_it = table.c.kind == literal(kind), rows.c.id == table.c.id
+            branches.append((is_kind, sa.select(self._object(rows, shape)).where(is_it).correlate(table).scalar_subquery()))
+            versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
         statement = sa.select(sa.case(*branches), sa.case(*versions)).select_from(table)
         if many:
             ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
@@ -136,6 +136,7 @@ class Compiler:
         return self.compiled(statement.where(table.c.id == sa.bindparam("id", type_=Exact)))
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
+        """A statement of any kind, ready for the driver."""
         compiled = statement.compile(dialect=self.dialect)
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return Statement(str(compiled), constants)
@@ -161,7 +162,8 @@ class Compiler:
         rows = narrowing.table
         order = self._order(shape, resource, narrowing)
         key = concatenated(literal("["), *_between_commas(_key_json(column) for column, _ in order), literal("]"))
-        statement = sa.select(self._object(rows, shape), key).select_from(narrowing.source).where(*narrowing.conditions)
+        shown: sa.Select[Any] = sa.select(self._object(rows, shape), key)
+        statement = shown.select_from(narrowing.source).where(*narrowing.conditions)
         if shape.after:
             statement = statement.where(_after(order))
         directed = [column.desc() if descending else column.asc() for column, descending in order]
@@ -176,9 +178,7 @@ class Compiler:
             resource.filters[name].narrow(name, filter_shape, narrowing)
         return narrowing
 
-    def _order(
-        self, shape: Shape, resource: Resource, narrowing: Narrowing
-    ) -> list[tuple[sa.ColumnElement[Any], bool]]:
+    def _order(self, shape: Shape, resource: Resource, narrowing: Narrowing) -> list[tuple[sa.ColumnElement[Any], bool]]:
         """The columns to order by with whether they descend, tied by the id in the direction of the last."""
         order = []
         for key in shape.sort:
@@ -266,7 +266,7 @@ class Compiler:
             .subquery(f"i_{name}")
         )
         joined = sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
-        one_more = sa.select(sa.literal_column("1")).where(key == rows.c.id).correlate(rows)
+        one_more: sa.Select[Any] = sa.select(sa.literal_column("1")).where(key == rows.c.id).correlate(rows)
         rest = one_more.limit(sa.literal_column("1")).offset(sa.literal_column(str(INCLUDED_AT_MOST))).exists()
         where = _joined([f',"{name}_more":"{related.path}?{include.through}=', rows.c.id, '"'])
         return [f'{comma}"{name}":[', joined, "]", sa.case((rest, where), else_=literal(""))]
@@ -364,27 +364,26 @@ def _between_commas(values: Iterable[sa.ColumnElement[Any]]) -> Iterator[sa.Colu
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:
     """What comes after the cursor's key, in a form that both databases answer from an index."""
-    keys = [sa.bindparam(f"key_{place}", type_=column.type if not isinstance(column.type, Instant) else sa.String) for place, (column, _) in enumerate(order)]
-    keys = [
-        sa.cast(key, sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")) if isinstance(column.type, Instant) else key
-        for key, (column, _) in zip(keys, order, strict=True)
-    ]
+    keys = [_key_parameter(place, column) for place, (column, _) in enumerate(order)]
     if len({descending for _, descending in order}) == 1:
         left, right = sa.tuple_(*(column for column, _ in order)), sa.tuple_(*keys)
         return left < right if order[0][1] else left > right
     (column, descending), key = order[0], keys[0]
-    beyond = column < key if descending else column > key
-    within = column <= key if descending else column >= key
-    rest = _after_rest(order[1:], keys[1:])
-    return sa.and_(within, sa.or_(beyond, rest))
+    return sa.and_(column <= key if descending else column >= key, _beyond(order, keys))
 
 
-def _after_rest(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[Any]) -> sa.ColumnElement[bool]:
+def _beyond(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[Any]) -> sa.ColumnElement[bool]:
     (column, descending), key = order[0], keys[0]
-    beyond = column < key if descending else column > key
+    beyond: sa.ColumnElement[bool] = column < key if descending else column > key
     if len(order) == 1:
         return beyond
-    return sa.or_(beyond, sa.and_(column == key, _after_rest(order[1:], keys[1:])))
+    return sa.or_(beyond, sa.and_(column == key, _beyond(order[1:], keys[1:])))
+
+
+def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """A part of the cursor's key, which is text, as what its column holds."""
+    name = f"key_{place}"
+    return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)
 
 
 def _joined(segments: Iterable[Segment]) -> sa.ColumnElement[str]:

@@ -27,13 +27,11 @@ def decode(cursor: str, *, digest: str, length: int) -> list[str]:
     """The key a cursor holds; CursorInvalid if it is none of ours, CursorMismatch if it is another request's."""
     head, body = cursor[: len(digest)], cursor[len(digest) :]
     try:
-        if not cursor.isascii():
-            raise ValueError
-        key = json.loads(base64.b64decode(body + "=" * (-len(body) % 4), altchars=b"-_", validate=True))
+        key = json.loads(base64.b64decode(body.encode("ascii") + b"=" * (-len(body) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
         raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before") from None
     if not isinstance(key, list) or not all(isinstance(part, str) and is_storable(part) for part in key):
         raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before")
     if head != digest or len(key) != length:
-        raise CursorMismatch("this cursor was given with other filters, another sort or another language; start again without it")
+        raise CursorMismatch("this cursor was given with other filters, another sort or language; start again without it")
     return key

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from app.db import edtf
 from app.db.collation import fold
-from app.db.sql import is_one_of
+from app.db.sql import as_instant, is_one_of, literal
 from app.db.types import Exact, instant_text
 from app.models.records import Involvement, Name, RecordTopic
 from app.models.vocabulary import Kind, Vocabulary
@@ -45,11 +45,15 @@ def _calendar_day(value: str) -> str:
 def _instant(value: str) -> str:
     try:
         instant = datetime.fromisoformat(value)
-        if instant.tzinfo is None:
-            raise ValueError
-        return instant_text(instant)
+        return instant_text(_aware(instant))
     except (ValueError, OverflowError):
         raise ValueError(f"{value!r} is no instant: write RFC 3339 with a time zone, 2026-01-28T09:30:00Z") from None
+
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError("a time without a zone means another instant on every machine")
+    return instant
 
 
 def _separate(value: str) -> str:
@@ -160,7 +164,7 @@ class From(Filter):
         """An undated record, whose bounds are the farthest, matches no window."""
         columns = narrowing.table.c
         narrowing.conditions.append(columns[self.end] >= sa.bindparam(name, type_=Exact))
-        narrowing.conditions.append(narrowing.order.get(self.start, columns[self.start]) > sa.literal_column(f"'{edtf.NO_START}'"))
+        narrowing.conditions.append(narrowing.order.get(self.start, columns[self.start]) > literal(edtf.NO_START))
 
 
 @dataclass(frozen=True)
@@ -177,7 +181,7 @@ class To(Filter):
         column = narrowing.order.get(self.start, narrowing.table.c[self.start])
         if narrowing.upper_bound != self.start:
             narrowing.conditions.append(column <= sa.bindparam(name, type_=Exact))
-        narrowing.conditions.append(column > sa.literal_column(f"'{edtf.NO_START}'"))
+        narrowing.conditions.append(column > literal(edtf.NO_START))
 
 
 @dataclass(frozen=True)
@@ -202,8 +206,7 @@ class UpdatedSince(Filter):
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """By the record's own time."""
-        column = narrowing.table.c.updated_at
-        narrowing.conditions.append(column >= sa.cast(sa.bindparam(name, type_=sa.String), sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")))
+        narrowing.conditions.append(narrowing.table.c.updated_at >= as_instant(name))
 
 
 @dataclass(frozen=True)
@@ -267,13 +270,13 @@ class Involves(Filter):
             narrowing.source = walked.join(narrowing.source, narrowing.table.c.id == walked.c.record_id)
             narrowing.conditions += [
                 self.matches(walked.c.actor_id, name, shape),
-                walked.c.record_kind == sa.literal_column(f"'{self.kind}'"),
+                walked.c.record_kind == literal(self.kind),
             ]
             narrowing.order = {"date_start": walked.c.date_start, "id": walked.c.record_id}
         else:
             involved = sa.select(involvements.c.record_id).where(
                 self.matches(involvements.c.actor_id, name, shape),
-                involvements.c.record_kind == sa.literal_column(f"'{self.kind}'"),
+                involvements.c.record_kind == literal(self.kind),
             )
             narrowing.conditions.append(narrowing.table.c.id.in_(involved))
 
@@ -324,7 +327,7 @@ class Words(Filter):
         patterns = [sa.bindparam(f"{name}_{place}", type_=Exact) for place in range(shape)]
 
         def has_all(folded: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-            spaced = sa.literal_column("' '", Exact).concat(sa.func.replace(folded, sa.literal_column("'-'"), sa.literal_column("' '")))
+            spaced = literal(" ").concat(sa.func.replace(folded, literal("-"), literal(" ")))
             return sa.and_(*(spaced.like(pattern) for pattern in patterns))
 
         other = sa.exists().where(names.c.record_id == narrowing.table.c.id, has_all(names.c.folded))

@@ -56,17 +56,23 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, patte
 Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(ge=1, le=2_147_483_647)]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN, max_length=35), Field(examples=["ru"])]
-EventDate = Annotated[str, AfterValidator(_closed), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])]
+EventDate = Annotated[
+    str, AfterValidator(_closed), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])
+]
 Moment = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "edtf"}, examples=["2024-07"])]
 Period = Annotated[str, AfterValidator(_edtf), Field(json_schema_extra={"format": "edtf"}, examples=["2022/2023"])]
-Day = Annotated[str, StringConstraints(pattern=DAY_PATTERN), Field(json_schema_extra={"format": "date"}, examples=["2025-06-17"])]
+Day = Annotated[
+    str, StringConstraints(pattern=DAY_PATTERN), Field(json_schema_extra={"format": "date"}, examples=["2025-06-17"])
+]
 Instant = Annotated[
     str,
     StringConstraints(pattern=INSTANT_PATTERN),
     Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-28T09:30:00.000000Z"]),
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000), Field(json_schema_extra={"format": "uri"})]
+Url = Annotated[
+    str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000), Field(json_schema_extra={"format": "uri"})
+]
 
 
 class Model(BaseModel):

@@ -26,12 +26,13 @@ _ALSO_JSON = ("application/*", "*/*")
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
+LANG_DESCRIPTION = "the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`"
 Lang = Annotated[
     str | None,
     StringConstraints(pattern=LANG_PATTERN, max_length=35),
     Field(
         default=None,
-        description="the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`",
+        description=LANG_DESCRIPTION,
         examples=["ru"],
     ),
 ]
@@ -41,8 +42,8 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
     """Several words, by commas or repeated."""
     if not words:
         return None
-    word = Literal[tuple(words)]  # type: ignore[valid-type]
-    return (list[word] | None, Field(default=None, max_length=MAX_VALUES, description=description, examples=[[example]]))
+    several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
+    return (several | None, Field(default=None, max_length=MAX_VALUES, description=description, examples=[example]))
 
 
 class Reads:
@@ -64,15 +65,16 @@ class Reads:
         for name, entry in self.resource.filters.items():
             annotation: Any = entry.annotation()
             bounds: dict[str, Any] = {}
-            examples = None if entry.example is None else [entry.example]
+            examples = [entry.example] if entry.example else None
             if entry.multiple:
                 annotation, bounds = list[annotation], {"max_length": MAX_VALUES}
-                examples = None if entry.example is None else [[entry.example]]
             description = entry.description
             fields[name] = (annotation | None, Field(default=None, description=description, examples=examples, **bounds))
-        sorts = [sign + name for name in self.resource.sorts for sign in ("", "-")]
+        sorts: list[str] = [sign + name for name in self.resource.sorts for sign in ("", "-")]
         fields["sort"] = _joined_by_commas(
-            sorts, f"the order, `-` for descending; what has no value comes last. Default: `{self.resource.default_sort}`", sorts[0]
+            sorts,
+            f"the order, `-` for descending; what has no value comes last. Default: `{self.resource.default_sort}`",
+            sorts[0],
         )
         fields |= self._view
         fields["lang"] = (Lang, None)
@@ -82,11 +84,14 @@ class Reads:
         )
         fields["cursor"] = (
             Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None,
-            Field(default=None, description="where to go on: `next_cursor` of the page before, with the same filters, sort and language"),
+            Field(
+                default=None,
+                description="where to go on: `next_cursor` of the page before, with the same filters, sort and language",
+            ),
         )
         fields["count"] = (bool, Field(default=False, description="`true`: count all that match, in `page.total`"))
         fields["format"] = (
-            Literal[tuple(FORMATS)] | None,  # type: ignore[valid-type]
+            Literal[tuple(FORMATS)] | None,
             Field(
                 default=None,
                 description="`csv` and `ndjson` stream the whole result, in pages of their own; goes before `Accept`",
@@ -143,9 +148,7 @@ class Many:
 def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
     """The parameters of a query string; Malformed if it is no percent-encoded UTF-8."""
     try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
-        )
+        pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
         raise Malformed("the query string is not percent-encoded UTF-8") from None
     except ValueError:
@@ -180,7 +183,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     form = asked.get("format") or negotiated_format(accept, offered=tuple(FORMATS))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     include = _include(asked)
-    _refuse_contradictions(resource, asked, form, include)
+    _refuse_contradictions(asked, form, include)
     values = {name: _as_text(asked[name]) for name in resource.filters if asked.get(name) is not None}
     shapes = tuple((name, resource.filters[name].shape(given)) for name, given in values.items())
     sort = tuple(asked.get("sort") or (resource.default_sort,))
@@ -206,7 +209,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     )
 
 
-def _refuse_contradictions(resource: Resource, asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:
+def _refuse_contradictions(asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:
     faults = []
     if form == "csv" and include:
         faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))

@@ -1,7 +1,7 @@
 """What a resource declares: its table, its read model, its filters, sorts, includes and rules."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -37,13 +37,18 @@ def _column(attribute: Any) -> sa.Column[Any]:
     return column
 
 
+def ordered(*columns: str) -> Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]]:
+    """The order of included records: by these columns, then by id."""
+    return lambda table: tuple(table.c[name] for name in (*columns, "id"))
+
+
 @dataclass(frozen=True)
 class Include:
     """Related records to embed: those of `kind` whose field `through` refers to this record, in a fixed order."""
 
     kind: Kind
     through: str
-    order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = field(default=lambda table: (table.c.id,))
+    order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = ordered()
 
 
 Rule = Callable[[Content], Iterable[tuple[str, str]]]

@@ -1,5 +1,7 @@
 """Actions: the dated life of instruments and outcomes."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import ActionType, Kind
 from app.reading.filters import Equals
@@ -7,13 +9,9 @@ from app.reading.model import AnyRef, DerivedDay, EventDate, Ref, Text
 from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
-    kind,
     label_of,
     window_filters,
 )
@@ -22,7 +20,7 @@ from app.resources.record import (
 class Action(Record):
     """What was done to an instrument or an outcome."""
 
-    kind: kind(Kind.ACTION)
+    kind: Literal[Kind.ACTION]
     of: AnyRef
     type: ActionType
     date: EventDate | None = None
@@ -31,9 +29,6 @@ class Action(Record):
     meeting: Ref | None = None
     party: AnyRef | None = None
     note: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 ACTION = Resource(

@@ -1,7 +1,7 @@
 """Citations: which passage of which source supports which record."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -13,13 +13,9 @@ from app.reading.filters import Equals
 from app.reading.model import AnyRef, Computed, Derived, Ordinal, Ref, Text
 from app.reading.resource import Resource
 from app.resources.record import (
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
-    kind,
     label_of,
 )
 
@@ -31,7 +27,9 @@ _sources: sa.Table = models.Source.__table__
 def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
     """The source's address with a text fragment that opens it at the quote."""
     source = _sources.alias("cited")
-    hash_sign = sa.case((source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'"))
+    hash_sign = sa.case(
+        (source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'")
+    )
     found = source.c.url.concat(hash_sign).concat(rows.c.text_fragment)
     return sa.select(found).where(source.c.id == rows.c.source_id).correlate(rows).scalar_subquery()
 
@@ -39,7 +37,7 @@ def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
 class Citation(Record):
     """Which passage supports which record, or one field of it."""
 
-    kind: kind(Kind.CITATION)
+    kind: Literal[Kind.CITATION]
     record: AnyRef
     field: Text | None = None
     value: Text | None = None
@@ -57,9 +55,6 @@ class Citation(Record):
     ]
     confidence: Confidence
     review: Review = Review.UNREVIEWED
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 def _is_short(content: Content) -> Iterator[tuple[str, str]]:

@@ -1,19 +1,16 @@
 """Countries: states by ISO 3166-1."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
 )
@@ -22,16 +19,13 @@ from app.resources.record import (
 class Country(Record):
     """A state, by its ISO 3166-1 alpha-2 code."""
 
-    kind: kind(Kind.COUNTRY)
+    kind: Literal[Kind.COUNTRY]
     alpha_3: Text
     numeric: Text
     name: Text
     official_name: Text | None = None
     region: Text | None = None
     subregion: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 COUNTRY = Resource(
@@ -47,9 +41,9 @@ COUNTRY = Resource(
     sorts={"name": by(models.Country.name_key), **common_sorts(models.Country)},
     default_sort="name",
     includes={
-        "organizations": Include(Kind.ORGANIZATION, "country", lambda table: (table.c.name_key, table.c.id)),
-        "memberships": Include(Kind.MEMBERSHIP, "member", lambda table: (table.c.since_order, table.c.id)),
-        "meetings": Include(Kind.MEETING, "country", in_date_order),
+        "organizations": Include(Kind.ORGANIZATION, "country", ordered("name_key")),
+        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order")),
+        "meetings": Include(Kind.MEETING, "country", ordered("date_order")),
         **CITATIONS,
     },
     label=label_of("name"),

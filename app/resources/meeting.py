@@ -1,22 +1,19 @@
 """Meetings: occasions with a date, place or named participants of their own."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.reading.filters import Among, Between, Equals, Involves
 from app.reading.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
     Countries,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
     goes_with,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
     window_filters,
@@ -26,7 +23,7 @@ from app.resources.record import (
 class Meeting(Record):
     """An occasion with a date, place or named participants of its own."""
 
-    kind: kind(Kind.MEETING)
+    kind: Literal[Kind.MEETING]
     name: Text
     type: MeetingType | None = None
     series: Ref | None = None
@@ -45,9 +42,6 @@ class Meeting(Record):
     attendance: Count | None = None
     attendance_qualifier: Qualifier | None = None
     countries: Countries
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 MEETING = Resource(
@@ -88,9 +82,9 @@ MEETING = Resource(
     default_sort="-date",
     includes={
         "participants": Include(Kind.PARTICIPANT, "meeting", by_rank),
-        "outcomes": Include(Kind.OUTCOME, "meeting", lambda table: (table.c.type, table.c.id)),
-        "actions": Include(Kind.ACTION, "meeting", lambda table: (table.c.type, table.c.of_id, table.c.id)),
-        "parts": Include(Kind.MEETING, "part_of", in_date_order),
+        "outcomes": Include(Kind.OUTCOME, "meeting", ordered("type")),
+        "actions": Include(Kind.ACTION, "meeting", ordered("type", "of_id")),
+        "parts": Include(Kind.MEETING, "part_of", ordered("date_order")),
         **CITATIONS,
     },
     label=label_of("name"),

@@ -1,6 +1,6 @@
 """Memberships: who belongs to what."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,14 +12,10 @@ from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
     HeldOnDay,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
     ends_after_it_starts,
-    kind,
     label_of,
 )
 
@@ -27,7 +23,7 @@ from app.resources.record import (
 class Membership(Record):
     """A country or organization in an organization or series."""
 
-    kind: kind(Kind.MEMBERSHIP)
+    kind: Literal[Kind.MEMBERSHIP]
     of: AnyRef
     member: AnyRef
     status: MembershipStatus
@@ -41,9 +37,6 @@ class Membership(Record):
     until_end: DerivedDay
     attested: Annotated[list[EventDate], Field(default=())]
     held: HeldOnDay
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 MEMBERSHIP = Resource(

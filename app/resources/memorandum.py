@@ -1,23 +1,20 @@
 """Memoranda: instruments of every sort."""
 
+from typing import Literal
+
 import sqlalchemy as sa
 
 from app import models
 from app.models.vocabulary import Kind, MemorandumStatus, MemorandumType
 from app.reading.filters import Among, Between, Equals, Involves, ValidAt
 from app.reading.model import DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
     Countries,
     HeldOnDay,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
     window_filters,
@@ -27,7 +24,7 @@ from app.resources.record import (
 class Memorandum(Record):
     """An instrument: a memorandum, agreement, declaration, plan, resolution or strategy."""
 
-    kind: kind(Kind.MEMORANDUM)
+    kind: Literal[Kind.MEMORANDUM]
     name: Text
     type: MemorandumType | None = None
     symbol: Text | None = None
@@ -43,9 +40,6 @@ class Memorandum(Record):
     summary: Text | None = None
     held: HeldOnDay
     countries: Countries
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 _actions: sa.Table = models.Action.__table__
@@ -98,8 +92,8 @@ MEMORANDUM = Resource(
     },
     default_sort="-date",
     includes={
-        "parties": Include(Kind.PARTY, "memorandum", lambda table: (table.c.role, table.c.party_id, table.c.id)),
-        "actions": Include(Kind.ACTION, "of", in_date_order),
+        "parties": Include(Kind.PARTY, "memorandum", ordered("role", "party_id")),
+        "actions": Include(Kind.ACTION, "of", ordered("date_order")),
         **CITATIONS,
     },
     label=label_of("name"),

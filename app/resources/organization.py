@@ -1,19 +1,17 @@
 """Organizations: bodies with members or acts of their own."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind, OrganizationType
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Moment, Ref, Text, Url
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
     ends_after_it_starts,
-    kind,
     label_of,
     named_filters,
 )
@@ -22,7 +20,7 @@ from app.resources.record import (
 class Organization(Record):
     """A body with members or acts of its own."""
 
-    kind: kind(Kind.ORGANIZATION)
+    kind: Literal[Kind.ORGANIZATION]
     name: Text
     acronym: Text | None = None
     type: OrganizationType | None = None
@@ -38,9 +36,6 @@ class Organization(Record):
     dissolved_end: DerivedDay
     website: Url | None = None
     summary: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 ORGANIZATION = Resource(
@@ -62,11 +57,11 @@ ORGANIZATION = Resource(
     },
     default_sort="name",
     includes={
-        "members": Include(Kind.MEMBERSHIP, "of", lambda table: (table.c.ordinal.is_(None), table.c.ordinal, table.c.since_order, table.c.id)),
-        "memberships": Include(Kind.MEMBERSHIP, "member", lambda table: (table.c.since_order, table.c.id)),
-        "positions": Include(Kind.POSITION, "organization", lambda table: (table.c.since_order, table.c.id)),
-        "series": Include(Kind.SERIES, "organization", lambda table: (table.c.name_key, table.c.id)),
-        "parts": Include(Kind.ORGANIZATION, "parent", lambda table: (table.c.name_key, table.c.id)),
+        "members": Include(Kind.MEMBERSHIP, "of", ordered("since_order")),
+        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order")),
+        "positions": Include(Kind.POSITION, "organization", ordered("since_order")),
+        "series": Include(Kind.SERIES, "organization", ordered("name_key")),
+        "parts": Include(Kind.ORGANIZATION, "parent", ordered("name_key")),
         **CITATIONS,
     },
     label=label_of("name"),

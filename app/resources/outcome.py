@@ -1,19 +1,16 @@
 """Outcomes: what a meeting or a party brought about short of an instrument."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.reading.filters import Between, Equals, Involves
 from app.reading.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
     window_filters,
@@ -23,7 +20,7 @@ from app.resources.record import (
 class Outcome(Record):
     """What a meeting or a party brought about short of an instrument."""
 
-    kind: kind(Kind.OUTCOME)
+    kind: Literal[Kind.OUTCOME]
     name: Text
     type: OutcomeType
     date: EventDate | None = None
@@ -38,9 +35,6 @@ class Outcome(Record):
     subject: AnyRef | None = None
     status: OutcomeStatus | None = None
     summary: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 OUTCOME = Resource(
@@ -71,7 +65,7 @@ OUTCOME = Resource(
         **common_sorts(models.Outcome),
     },
     default_sort="-date",
-    includes={"actions": Include(Kind.ACTION, "of", in_date_order), **CITATIONS},
+    includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
     label=label_of("name"),
     example="by-pledge-ems-2026",
 )

@@ -1,7 +1,7 @@
 """Participants: who took part in a meeting, in what capacity."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -13,14 +13,10 @@ from app.reading.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
 from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
     goes_with,
-    kind,
     label_of,
     window_filters,
 )
@@ -29,7 +25,7 @@ from app.resources.record import (
 class Participant(Record):
     """Who took part, in what capacity."""
 
-    kind: kind(Kind.PARTICIPANT)
+    kind: Literal[Kind.PARTICIPANT]
     meeting: Ref
     date: EventDate | None = None
     date_start: DerivedDay
@@ -46,14 +42,13 @@ class Participant(Record):
     on_behalf_of: AnyRef | None = None
     presence: Presence | None = None
     contribution: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """From the highest rank down, then people before bodies."""
-    places = [(table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)]
+    places: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
+        (table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)
+    ]
     return (sa.case(*places, else_=sa.literal_column(str(len(places)))), table.c.person_id.is_(None), table.c.id)
 
 

@@ -1,5 +1,7 @@
 """Parties: between whom an instrument is, who adopted or sponsored it."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind, PartyRole
 from app.reading.filters import Equals, Involves
@@ -7,13 +9,9 @@ from app.reading.model import AnyRef, Ref
 from app.reading.resource import Resource
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
-    kind,
     label_of,
 )
 
@@ -21,15 +19,12 @@ from app.resources.record import (
 class Party(Record):
     """Between whom an instrument is, who adopted or sponsored it."""
 
-    kind: kind(Kind.PARTY)
+    kind: Literal[Kind.PARTY]
     memorandum: Ref
     party: AnyRef
     members: bool = False
     role: PartyRole
     signed_by: Ref | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 PARTY = Resource(

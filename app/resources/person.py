@@ -1,18 +1,15 @@
 """People who take part."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.model import Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
 )
@@ -21,13 +18,10 @@ from app.resources.record import (
 class Person(Record):
     """Somebody who takes part."""
 
-    kind: kind(Kind.PERSON)
+    kind: Literal[Kind.PERSON]
     name: Text
     sort_name: Text | None = None
     summary: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 PERSON = Resource(
@@ -43,8 +37,8 @@ PERSON = Resource(
     },
     default_sort="name",
     includes={
-        "positions": Include(Kind.POSITION, "person", lambda table: (table.c.since_order, table.c.id)),
-        "participants": Include(Kind.PARTICIPANT, "person", in_date_order),
+        "positions": Include(Kind.POSITION, "person", ordered("since_order")),
+        "participants": Include(Kind.PARTICIPANT, "person", ordered("date_order")),
         "signatures": Include(Kind.PARTY, "signed_by"),
         **CITATIONS,
     },

@@ -1,6 +1,6 @@
 """Positions: offices that people hold."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -12,14 +12,10 @@ from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
     HeldOnDay,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
     ends_after_it_starts,
-    kind,
     label_of,
 )
 
@@ -27,7 +23,7 @@ from app.resources.record import (
 class Position(Record):
     """An office that a person holds."""
 
-    kind: kind(Kind.POSITION)
+    kind: Literal[Kind.POSITION]
     person: Ref
     title: Text
     organization: Ref | None = None
@@ -40,9 +36,6 @@ class Position(Record):
     until_end: DerivedDay
     attested: Annotated[list[EventDate], Field(default=())]
     held: HeldOnDay
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 POSITION = Resource(

@@ -1,6 +1,6 @@
 """What every resource shares: the fields of any record, what may be said of it, the filters and includes that all have."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from pydantic import Field
@@ -11,7 +11,7 @@ from app.models.columns import Content
 from app.models.vocabulary import Held, Kind, NameType
 from app.reading.filters import Filter, From, HasTopic, To, Uncited, UpdatedSince, Words
 from app.reading.model import Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
-from app.reading.resource import Include, Sort, by
+from app.reading.resource import Include, Sort, by, ordered
 
 
 class Name(Model):
@@ -81,20 +81,16 @@ HeldOnDay = Annotated[
 
 
 class Record(Model):
-    """What every record carries."""
+    """What every record carries; its own arrays are shown after its other fields."""
 
     id: Annotated[Id, Field(examples=["sco"])]
-    kind: Any
+    kind: Kind
     version: Annotated[int, Derived(), Field(json_schema_extra={"readOnly": True}, examples=[1])]
     created_at: Annotated[Instant, Derived(), Field(json_schema_extra={"readOnly": True})]
     updated_at: Annotated[Instant, Derived(), Field(json_schema_extra={"readOnly": True})]
-
-
-def kind(word: Kind) -> Any:
-    """The type of a model's `kind`: the one word."""
-    return Annotated[Literal[word], Field(description=f"the kind of record: {word.explanation}")]
-
-
+    names: Names
+    identifiers: Identifiers
+    topics: Topics
 
 
 def common_sorts(table: Any) -> dict[str, Sort]:
@@ -140,12 +136,7 @@ def label_of(*fields: str) -> Any:
     return label
 
 
-CITATIONS = {"citations": Include(Kind.CITATION, "record", lambda table: (table.c.source_id, table.c.paragraph, table.c.id))}
-
-
-def in_date_order(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """Earliest first, what has no date last."""
-    return (table.c.date_order, table.c.id)
+CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", "paragraph"))}
 
 
 def ends_after_it_starts(first: str, last: str) -> Any:
@@ -168,5 +159,3 @@ def goes_with(field: str, other: str) -> Any:
             yield field, f"means nothing without {other}"
 
     return rule
-
-

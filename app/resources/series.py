@@ -1,20 +1,17 @@
 """Series: what recurs under one name."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Moment, Ref, Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
     ends_after_it_starts,
-    in_date_order,
-    kind,
     label_of,
     named_filters,
 )
@@ -23,7 +20,7 @@ from app.resources.record import (
 class Series(Record):
     """What recurs under one name: meetings, a forum, a summit in phases, a prize."""
 
-    kind: kind(Kind.SERIES)
+    kind: Literal[Kind.SERIES]
     name: Text
     parent: Ref | None = None
     organization: Ref | None = None
@@ -36,9 +33,6 @@ class Series(Record):
     until_start: DerivedDay
     until_end: DerivedDay
     summary: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 SERIES = Resource(
@@ -59,9 +53,9 @@ SERIES = Resource(
     },
     default_sort="name",
     includes={
-        "meetings": Include(Kind.MEETING, "series", in_date_order),
-        "members": Include(Kind.MEMBERSHIP, "of", lambda table: (table.c.since_order, table.c.id)),
-        "parts": Include(Kind.SERIES, "parent", lambda table: (table.c.name_key, table.c.id)),
+        "meetings": Include(Kind.MEETING, "series", ordered("date_order")),
+        "members": Include(Kind.MEMBERSHIP, "of", ordered("since_order")),
+        "parts": Include(Kind.SERIES, "parent", ordered("name_key")),
         **CITATIONS,
     },
     label=label_of("name"),

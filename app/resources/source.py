@@ -1,19 +1,17 @@
 """Sources: documents."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Language, Moment, Sha256, Text, Url
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_filters,
     common_sorts,
-    kind,
     label_of,
 )
 
@@ -21,7 +19,7 @@ from app.resources.record import (
 class Source(Record):
     """A document; its full text stays with its publisher."""
 
-    kind: kind(Kind.SOURCE)
+    kind: Literal[Kind.SOURCE]
     title: Text
     publisher: Text | None = None
     url: Url | None = None
@@ -34,9 +32,6 @@ class Source(Record):
     sha256: Sha256 | None = None
     archive_url: Url | None = None
     summary: Text | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 SOURCE = Resource(
@@ -56,7 +51,7 @@ SOURCE = Resource(
     },
     default_sort="-published",
     includes={
-        "passages": Include(Kind.CITATION, "source", lambda table: (table.c.paragraph, table.c.id)),
+        "passages": Include(Kind.CITATION, "source", ordered("paragraph")),
         **CITATIONS,
     },
     label=label_of("title"),

@@ -1,18 +1,16 @@
 """Topics: subjects."""
 
+from typing import Literal
+
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import Ref, Text
-from app.reading.resource import Include, Resource, by
+from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
     CITATIONS,
-    Identifiers,
-    Names,
     Record,
-    Topics,
     common_sorts,
-    kind,
     label_of,
     named_filters,
 )
@@ -21,12 +19,9 @@ from app.resources.record import (
 class Topic(Record):
     """A subject."""
 
-    kind: kind(Kind.TOPIC)
+    kind: Literal[Kind.TOPIC]
     name: Text
     broader: Ref | None = None
-    names: Names
-    identifiers: Identifiers
-    topics: Topics
 
 
 TOPIC = Resource(
@@ -40,7 +35,7 @@ TOPIC = Resource(
     },
     sorts={"name": by(models.Topic.name_key), **common_sorts(models.Topic)},
     default_sort="name",
-    includes={"narrower": Include(Kind.TOPIC, "broader", lambda table: (table.c.name_key, table.c.id)), **CITATIONS},
+    includes={"narrower": Include(Kind.TOPIC, "broader", ordered("name_key")), **CITATIONS},
     label=label_of("name"),
     example="artificial-intelligence",
 )

@@ -27,9 +27,15 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Progress)
             seen.add(record_id)
             progress(1)
             found += [f"{kind} {record_id}: {fault}" for fault in _faults(writer, kind, text, version, kinds, log)]
-        found += [f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})]
+        found += [
+            f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})
+        ]
     found += [f"{kind} {record_id}: has no row in its table" for record_id, (kind, _) in kinds.items() if record_id not in seen]
-    gone = (record_id for record_id, (operation, *_) in log.items() if operation not in ("delete", "merge") and record_id not in kinds)
+    gone = (
+        record_id
+        for record_id, (operation, *_) in log.items()
+        if operation not in ("delete", "merge") and record_id not in kinds
+    )
     found += [f"{record_id}: stands in the log and nowhere else" for record_id in gone]
     return found
 
@@ -68,7 +74,9 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
         wanted = writer.rows[kind].row(content, kinds, version=row["version"], created=row["created_at"], now=row["updated_at"])
         if inherits and "date" not in content:
             del wanted["date_start"], wanted["date_end"]
-        yield from (f"{record_id}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items() if row[name] != value)
+        yield from (
+            f"{record_id}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items() if row[name] != value
+        )
         for part, part_rows in writer.rows[kind].part_rows(content):
             key = part.c.record_id == record_id
             standing = [dict(each) for each in connection.execute(sa.select(part).where(key).order_by(part.c.place)).mappings()]

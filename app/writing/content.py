@@ -26,7 +26,7 @@ def _id_of(value: Any) -> Any:
 Reference = Annotated[Id, BeforeValidator(_id_of)]
 
 
-class Fault(Exception):  # noqa: N818 - a finding that is collected, not a failure
+class Fault(Exception):
     """What is wrong with one field of a record."""
 
     def __init__(self, pointer: str, detail: str) -> None:

@@ -37,7 +37,9 @@ def _word(text: str) -> sa.ColumnElement[str]:
 
 def _reach() -> sa.CTE:
     """What an organization's part in something reaches: itself, its parents, and the countries whose they are."""
-    up = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id")).cte("up", recursive=True)
+    up = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id")).cte(
+        "up", recursive=True
+    )
     parent = organizations.alias("parent")
     up = up.union(
         sa.select(up.c.organization_id, parent.c.parent_id)
@@ -223,6 +225,8 @@ def disagreements(connection: Connection) -> list[str]:
             found.append(f"involvements: {what}: {actor} in {kind} {record} of {day}")
     for table in DATED_BY_MEETING:
         start, end = inherited_bounds(table)
-        wrong = sa.select(table.c.id).where(table.c.date.is_(None), sa.or_(table.c.date_start != start, table.c.date_end != end))
+        wrong = sa.select(table.c.id).where(
+            table.c.date.is_(None), sa.or_(table.c.date_start != start, table.c.date_end != end)
+        )
         found += [f"{table.name}: {record} has not the dates of its meeting" for record in connection.execute(wrong).scalars()]
     return found

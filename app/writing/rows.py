@@ -47,14 +47,18 @@ class RowWriter:
         elif name.endswith("_kind"):
             self._kinds.append((name, name.removesuffix("_kind")))
         elif column.info.get("list"):
-            self._fills.append((name, lambda content: json.dumps(content[name], separators=(",", ":")) if name in content else None))
+            self._fills.append(
+                (name, lambda content: json.dumps(content[name], separators=(",", ":")) if name in content else None)
+            )
         elif isinstance(column.type, sa.Boolean):
             self._fills.append((name, lambda content: content.get(name, False)))
         else:
             field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
             self._fills.append((name, lambda content: content.get(field)))
 
-    def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: datetime, now: datetime) -> dict[str, Any]:
+    def row(
+        self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: datetime, now: datetime
+    ) -> dict[str, Any]:
         """The row of the record's own table."""
         row = {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
         for name, fill in self._fills:

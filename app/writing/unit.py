@@ -98,9 +98,7 @@ class Writer:
         self.compiler = compiler
         self.encode = encode
         kinds = {resource.table.name: resource.kind for resource in self.resources.values()}
-        self.schemas = {
-            kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()
-        }
+        self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
         self._exchange = {kind: compiler.compile(Shape(kind, purpose="exchange")) for kind in self.resources}
         self._pages = {kind: compiler.compile(Shape(kind, purpose="exchange", after=True)) for kind in self.resources}
@@ -151,8 +149,7 @@ class Writer:
         self._check_ids(connection, batch, kinds)
         self._check_references(batch, kinds)
         batch.reject()
-        report = self._write(connection, batch, kinds, author=author)
-        return report
+        return self._write(connection, batch, kinds, author=author)
 
     def _take(self, batch: Batch, line: Line) -> None:
         """Check a line by itself and add its records: the one it says, and the citations within."""
@@ -316,7 +313,9 @@ class Writer:
         table = resource.table
         found = []
         for chunk in _chunks(batch.emptied):
-            query = sa.select(table.c.id, table.c.record_id, table.c.version).where(_among(table.c.record_id, chunk, self.encode))
+            query = sa.select(table.c.id, table.c.record_id, table.c.version).where(
+                _among(table.c.record_id, chunk, self.encode)
+            )
             for citation_id, record_id, version in connection.execute(query):
                 if citation_id not in batch.emptied[record_id] and citation_id not in batch.wanted:
                     content = {"id": citation_id, "record": record_id}

@@ -1,0 +1,184 @@
+"""Databases of both kinds, fresh or seeded, and a client for the application over each."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine, make_url
+from starlette.testclient import TestClient
+
+from app.cli import _lines, _writer
+from app.db.engine import create_engine, writing
+from app.db.schema import migrate
+from app.main import create_app
+from app.settings import ROOT, Settings
+from app.writing.unit import Line, Report, Writer
+from tests import postgres
+
+SEED = ROOT / "seed"
+DOCUMENTS = ROOT.parent / "shared" / "seeds"
+"""The documents of the seed, which are cited and never republished: they lie beside a checkout, not in it."""
+
+Fresh = Callable[[], str]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep each database's tests on one worker, so that two workers take one database each."""
+    for item in items:
+        engine = getattr(item, "callspec", None) and item.callspec.params.get("kind_of_database")  # type: ignore[attr-defined]
+        item.add_marker(pytest.mark.xdist_group(engine or item.nodeid.split("::")[0]))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgres"])
+def kind_of_database(request: pytest.FixtureRequest) -> str:
+    """Everything that asks for a database runs on both."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def _postgres_server(kind_of_database: str) -> Iterator[str | None]:
+    if kind_of_database == "sqlite":
+        yield None
+        return
+    with postgres.server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def fresh(kind_of_database: str, _postgres_server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+    """Makes a migrated, empty database and returns its URL: a copy of one that was migrated once."""
+    if _postgres_server is None:
+        folder = tmp_path_factory.mktemp("sqlite")
+        migrate(f"sqlite:///{folder}/template.db")
+        _settle(f"sqlite:///{folder}/template.db")
+
+        def copy_file() -> str:
+            path = folder / f"{uuid4().hex}.db"
+            shutil.copyfile(folder / "template.db", path)
+            return f"sqlite:///{path}"
+
+        return copy_file
+    server = _postgres_server
+    template = f"template_{uuid4().hex}"
+    _create_database(server, template)
+    migrate(_named(server, template))
+
+    def copy_database() -> str:
+        name = f"copy_{uuid4().hex}"
+        _create_database(server, name, template=template)
+        return _named(server, name)
+
+    return copy_database
+
+
+def _settle(url: str) -> None:
+    """Write SQLite's log into its file, so that the file alone is the database."""
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+
+
+def _create_database(server: str, name: str, *, template: str = "template0") -> None:
+    engine = sa.create_engine(make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    engine.dispose()
+
+
+def _named(server: str, database: str) -> str:
+    return make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+class Database:
+    """A database with its engine and its writer."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.settings = Settings(database_url=url)
+        self.engine: Engine
+        self.writer: Writer
+        self.engine, self.writer = _writer(self.settings)
+
+    def load(self, *texts: str) -> Report:
+        """Import lines."""
+        return self.load_lines([Line(f"line {number}", text) for number, text in enumerate(texts, 1)])
+
+    def load_lines(self, lines: list[Line]) -> Report:
+        """Import lines that say where they are from."""
+        with writing(self.engine) as connection:
+            return self.writer.import_lines(connection, lines, author="test", progress=lambda _: None)
+
+    def seed(self) -> Report:
+        """Import the first data set."""
+        return self.load_lines(list(_lines((SEED,))))
+
+    def export(self) -> list[str]:
+        """All records as lines."""
+        with writing(self.engine) as connection:
+            return [text for _, text in self.writer.export(connection)]
+
+    def execute(self, statement: str, **values: object) -> list[tuple[object, ...]]:
+        """Run a statement and return its rows, if it has any."""
+        with writing(self.engine) as connection:
+            result = connection.execute(sa.text(statement), values)
+            return [tuple(row) for row in result] if result.returns_rows else []
+
+    def client(self) -> TestClient:
+        """The application over this database; a context manager."""
+        return TestClient(create_app(self.settings), raise_server_exceptions=False, follow_redirects=False)
+
+
+@pytest.fixture
+def database(fresh: Fresh) -> Iterator[Database]:
+    """A migrated, empty database of the test's own."""
+    made = Database(fresh())
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def seeded(fresh: Fresh) -> Iterator[Database]:
+    """A database with the first data set; tests must not write to it."""
+    made = Database(fresh())
+    made.seed()
+    yield made
+    made.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def client(seeded: Database) -> Iterator[TestClient]:
+    """A client of the application over the first data set."""
+    with seeded.client() as opened:
+        yield opened
+
+
+@pytest.fixture
+def documents() -> Path:
+    """The folder of the seed's documents."""
+    if not DOCUMENTS.is_dir():
+        pytest.skip(f"the seed's documents are not at {DOCUMENTS}")
+    return DOCUMENTS
+
+
+def run_command(*words: str, url: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run `rapporteur` as a process."""
+    from os import environ
+
+    command = [sys.executable, "-m", "app.cli", *words]
+    return subprocess.run(
+        command,
+        env={**environ, "RAPPORTEUR_DATABASE_URL": url},
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=timeout,
+        check=False,
+    )
