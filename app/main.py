@@ -38,7 +38,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(service.router(RESOURCES, driver))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
-    app.router.routes[:0] = records.routes()
+    app.router.routes[:0] = records.routes_by_id()
+    app.router.routes += records.routes_of_lists()
     app.openapi = openapi.builder(app, records)  # type: ignore[method-assign]
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies)
     return app

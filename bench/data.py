@@ -38,17 +38,21 @@ FLUSH = 50_000
 CHECKED = 997
 """One record in so many is held against the product's own schema."""
 
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    return [(left, right) for left, _, right in (pair.partition(":") for pair in text.split())]
+
+
 # The countries that meet, the most frequent first, each with the city they meet in.
 CAPITALS = dict(
-    pair.split(":")
-    for pair in (
+    _pairs(
         "CN:Beijing RU:Moscow UZ:Tashkent KZ:Astana BY:Minsk TR:Ankara AZ:Baku US:Washington IN:Delhi AE:Dubai KG:Bishkek "
         "DE:Berlin FR:Paris JP:Tokyo KR:Seoul SG:Singapore GB:London CH:Geneva TJ:Dushanbe TM:Ashgabat AM:Yerevan GE:Tbilisi "
         "IR:Tehran PK:Islamabad SA:Riyadh EG:Cairo QA:Doha IL:Jerusalem IT:Rome ES:Madrid PL:Warsaw RS:Belgrade HU:Budapest "
         "MN:Ulaanbaatar VN:Hanoi TH:Bangkok MY:Putrajaya ID:Jakarta BR:Brasilia MX:Mexico ZA:Pretoria KE:Nairobi NG:Abuja "
-        "ET:Addis RW:Kigali SE:Stockholm FI:Helsinki NO:Oslo EE:Tallinn LV:Riga LT:Vilnius CZ:Prague AT:Vienna NL:Hague "
-        "BE:Brussels PT:Lisbon GR:Athens BG:Sofia RO:Bucharest MD:Chisinau"
-    ).split()
+        "RW:Kigali SE:Stockholm FI:Helsinki NO:Oslo EE:Tallinn LV:Riga LT:Vilnius CZ:Prague AT:Vienna NL:Amsterdam BE:Brussels "
+        "PT:Lisbon GR:Athens BG:Sofia RO:Bucharest MD:Chisinau UA:Kyiv"
+    )
 )
 MINISTRIES = (
     ("Ministry of Digital Development", "Министерство цифрового развития", "mdd"),
@@ -57,22 +61,21 @@ MINISTRIES = (
     ("Ministry of Economy", "Министерство экономики", "me"),
     ("Agency for Information Security", "Агентство информационной безопасности", "ais"),
 )
-GIVEN = tuple(
-    pair.split(":")
-    for pair in (
-        "Alexander:Александр Olga:Ольга Ivan:Иван Kirill:Кирилл Pavel:Павел Li:Ли Wei:Вэй Aziz:Азиз Dilshod:Дильшод Anna:Анна "
-        "Mehmet:Мехмет Leyla:Лейла Nurlan:Нурлан Aigul:Айгуль Marat:Марат John:Джон Maria:Мария Hans:Ханс Yuki:Юки Omar:Омар"
-    ).split()
+GIVEN = _pairs(
+    "Alexander:Александр Olga:Ольга Ivan:Иван Kirill:Кирилл Pavel:Павел Li:Ли Wei:Вэй Aziz:Азиз Dilshod:Дильшод Anna:Анна "
+    "Mehmet:Мехмет Leyla:Лейла Nurlan:Нурлан Aigul:Айгуль Marat:Марат John:Джон Maria:Мария Hans:Ханс Yuki:Юки Omar:Омар"
 )
-SURNAMES = tuple(
-    pair.split(":")
-    for pair in (
-        "Petrov:Петров Zhang:Чжан Karimov:Каримов Aliev:Алиев Smith:Смит Müller:Мюллер Tanaka:Танака Kim:Ким Singh:Сингх "
-        "Hassan:Хасан Yılmaz:Йылмаз Novak:Новак Silva:Силва Garcia:Гарсия Rossi:Росси Kaya:Кая Omarov:Омаров Shulgan:Шульган "
-        "Tkach:Ткач Wang:Ван Sato:Сато Park:Пак Martin:Мартен Berg:Берг Popescu:Попеску"
-    ).split()
+SURNAMES = _pairs(
+    "Petrov:Петров Zhang:Чжан Karimov:Каримов Aliev:Алиев Smith:Смит Müller:Мюллер Tanaka:Танака Kim:Ким Singh:Сингх "
+    "Hassan:Хасан Yılmaz:Йылмаз Novak:Новак Silva:Силва Garcia:Гарсия Rossi:Росси Kaya:Кая Omarov:Омаров Shulgan:Шульган "
+    "Tkach:Ткач Wang:Ван Sato:Сато Park:Пак Martin:Мартен Berg:Берг Popescu:Попеску"
 )
-TYPES = (("talks", "Talks", "Переговоры"), ("visit", "Visit", "Визит"), ("forum", "Forum", "Форум"), ("session", "Session", "Сессия"))
+TYPES = (
+    ("talks", "Talks", "Переговоры"),
+    ("visit", "Visit", "Визит"),
+    ("forum", "Forum", "Форум"),
+    ("session", "Session", "Сессия"),
+)
 SUBJECTS = (
     ("digital trade", "цифровой торговле"),
     ("information security", "информационной безопасности"),
@@ -81,8 +84,10 @@ SUBJECTS = (
     ("electronic government", "электронному правительству"),
 )
 ROLES = ("head_of_delegation", "delegate", "speaker", "participant", "visitor")
-RANKS = (("Minister", "minister"), ("Deputy Minister", "deputy_minister"), ("Head of department", "official"), ("Expert", "expert"))
-SUMMARY = "The sides discussed {subject}, agreed to exchange experience and to prepare a joint plan of action for the coming years."
+OFFICES = _pairs("Minister:minister Deputy_Minister:deputy_minister Head_of_department:official Expert:expert")
+SUMMARY = (
+    "The sides discussed {subject}, agreed to exchange experience and to prepare a joint plan of action for the years ahead."
+)
 
 
 class Loader:
@@ -180,7 +185,7 @@ class World:
                 self.ministries.setdefault(country, []).append(organization)
 
     def _people(self) -> None:
-        for number, country in enumerate(self._countries(max(self.size // 10, 200))):
+        for number, country in enumerate([*self.codes, *self._countries(self.size // 10)]):
             given, surname = self.random.choice(GIVEN), self.random.choice(SURNAMES)
             name = f"{given[0]} {surname[0]}"
             person = self.add(
@@ -207,7 +212,7 @@ class World:
                     publisher="UzA",
                     url=f"https://news.example/{number}",
                     language="en",
-                    published=self._day(),
+                    published=self._day()[:10],
                 )
             )
 
@@ -259,8 +264,8 @@ class World:
             if (body if alone else person) in seen:
                 continue
             seen |= {person, body}
-            capacity, rank = self.random.choice(RANKS)
-            who = {} if alone else {"person": person, "capacity": capacity, "rank": rank}
+            capacity, rank = self.random.choice(OFFICES)
+            who = {} if alone else {"person": person, "capacity": capacity.replace("_", " "), "rank": rank}
             participant = self.add(
                 Kind.PARTICIPANT, meeting=meeting, organization=body, country=country, role=self.random.choice(ROLES), **who
             )

@@ -50,7 +50,7 @@ def _postgres_server(kind_of_database: str) -> Iterator[str | None]:
 
 
 @pytest.fixture(scope="session")
-def fresh(kind_of_database: str, _postgres_server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
+def fresh(_postgres_server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Fresh:
     """Makes a migrated, empty database and returns its URL: a copy of one that was migrated once."""
     if _postgres_server is None:
         folder = tmp_path_factory.mktemp("sqlite")

@@ -49,7 +49,17 @@ def _started(base: Path, *, durable: bool) -> Iterator[str]:
     password_file.write_text(password)
     if account:
         os.chown(password_file, account["user"], account["group"])
-    init: list[str | Path] = [binaries / "initdb", "-D", base / "data", "-U", "rapporteur", "-A", "scram-sha-256", "--pwfile", password_file]
+    init: list[str | Path] = [
+        binaries / "initdb",
+        "-D",
+        base / "data",
+        "-U",
+        "rapporteur",
+        "-A",
+        "scram-sha-256",
+        "--pwfile",
+        password_file,
+    ]
     locale = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
     done = subprocess.run(
         [*init, *locale],

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from tests.conftest import Database
-
 
 def ask(client: TestClient, path: str) -> list[dict[str, Any]]:
     answer = client.get(path)
@@ -49,7 +47,9 @@ def test_which_memoranda_cover_artificial_intelligence(client: TestClient) -> No
     assert all(each["citations"] for each in found)
 
 
-@pytest.mark.parametrize(("day", "answers"), [("2024-01-01", []), ("2025-01-01", [("certain", 10)]), ("2024-07-15", [("possible", 10)])])
+@pytest.mark.parametrize(
+    ("day", "answers"), [("2024-01-01", []), ("2025-01-01", [("certain", 10)]), ("2024-07-15", [("possible", 10)])]
+)
 def test_was_belarus_a_member_of_sco(client: TestClient, day: str, answers: list[tuple[str, int]]) -> None:
     found = ask(client, f"/v1/memberships?of=sco&member=BY&valid_at={day}")
     assert [(each["held"], each["ordinal"]) for each in found] == answers
@@ -132,7 +132,7 @@ def test_where_were_the_talks_of_16_june_2025(client: TestClient) -> None:
     assert (answer["city"], answer["country"], answer["venue"]) == (None, None, None)
 
 
-def test_every_answer_leads_back_to_its_source(seeded: Database, client: TestClient) -> None:
+def test_every_answer_leads_back_to_its_source(client: TestClient) -> None:
     """What supports a record names its source, and opens it at the phrase where it has an address."""
     (found,) = ask(client, "/v1/memoranda?between=BY,CN&include=citations")
     first = found["citations"][0]

@@ -65,11 +65,16 @@ class Records:
         self._many: Callable[[str, bytes, str, str], Many] = lru_cache(PARSED_KEPT)(partial(self._parse, read_many))
         self._miss = self.compiler.compiled(_missing(self.resources.values()))
 
-    def routes(self) -> list[Route]:
-        """The routes, the most frequent first."""
+    def routes_by_id(self) -> list[Route]:
+        """The routes of single records: the router tries routes in turn, so these go first."""
         return [
             Route("/v1/records/{id}", _Endpoint(self.any_one), methods=METHODS),
             Route("/v1/{plural}/{id}", _Endpoint(self.one), methods=METHODS),
+        ]
+
+    def routes_of_lists(self) -> list[Route]:
+        """The routes of lists, behind those of other things right under `/v1/`."""
+        return [
             Route("/v1/records", _Endpoint(self.any_many), methods=METHODS),
             Route("/v1/{plural}", _Endpoint(self.many), methods=METHODS),
         ]

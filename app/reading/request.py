@@ -24,6 +24,7 @@ MAX_PARAMETERS = 1_000
 FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 _ALSO_JSON = ("application/*", "*/*")
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
+_OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 LANG_DESCRIPTION = "the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`"
@@ -62,6 +63,8 @@ class Reads:
     def many(self) -> type[BaseModel]:
         """The parameters of the list."""
         fields: dict[str, Any] = {}
+        if taken := _OF_ALL_LISTS & set(self.resource.filters):
+            raise TypeError(f"{self.resource.plural}: the filters {taken} have names that every list gives to something else")
         for name, entry in self.resource.filters.items():
             annotation: Any = entry.annotation()
             bounds: dict[str, Any] = {}

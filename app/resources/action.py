@@ -39,7 +39,7 @@ ACTION = Resource(
     filters={
         "of": Equals("the instrument or outcome", "by-cn-ict-mou-2024", column="of_id"),
         "type": Equals("what was done", "reviewed", column="type", words=ActionType),
-        "meeting": Equals("the meeting at which it was done", "by-ae-meeting-2026", column="meeting_id"),
+        "meeting": Equals("the meeting at which it was done", "by-ae-talks-2026-01-28", column="meeting_id"),
         "party": Equals("the party whose authority did it", "BY", column="party_id"),
         **window_filters("what was done at a time"),
         **common_filters(),

@@ -70,7 +70,7 @@ CITATION = Resource(
     table_model=models.Citation,
     filters={
         "record": Equals("the record supported", "by-cn-ict-mou-2024", column="record_id"),
-        "source": Equals("the document", "mpt-2026-ae", column="source_id"),
+        "source": Equals("the document", "mpt-2026-uae", column="source_id"),
         "field": Equals("the field supported", "date", column="field", free=True),
         "confidence": Equals("how directly the passage states it", "inferred", column="confidence", words=Confidence),
         "review": Equals("whether a second reader compared it", "unreviewed", column="review", words=Review),

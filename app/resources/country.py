@@ -36,7 +36,7 @@ COUNTRY = Resource(
     filters={
         "region": Equals("the region by UN M49", "Asia", column="region", free=True),
         "subregion": Equals("the subregion by UN M49", "Central Asia", column="subregion", free=True),
-        **named_filters(),
+        **named_filters("беларусь"),
     },
     sorts={"name": by(models.Country.name_key), **common_sorts(models.Country)},
     default_sort="name",

@@ -60,7 +60,7 @@ MEETING = Resource(
         ),
         "between": Between("two to five actors who took part together, separated by commas", "BY,CN", kind=Kind.MEETING),
         "series": Equals("the series it belongs to", "wsis", column="series_id"),
-        "part_of": Equals("the meeting of which it is part", "sco-ict-2025", column="part_of_id"),
+        "part_of": Equals("the meeting of which it is part", "by-visit-dubai-2025", column="part_of_id"),
         "memorandum": Among(
             "meetings at which something was done to this instrument",
             "by-cn-ict-mou-2024",
@@ -70,9 +70,9 @@ MEETING = Resource(
         ),
         "type": Equals("what sort of occasion", "talks", column="type", words=MeetingType),
         "status": Equals("as the source says", "held", column="status", words=MeetingStatus),
-        "format": Equals("how those present met", "in_person", column="format", words=MeetingFormat),
+        "meeting_format": Equals("how those present met", "in_person", column="format", words=MeetingFormat),
         **window_filters("meetings"),
-        **named_filters(),
+        **named_filters("совещание"),
     },
     sorts={
         "date": by(models.Meeting.date_start, ascending=models.Meeting.date_order),

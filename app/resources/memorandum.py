@@ -65,7 +65,7 @@ MEMORANDUM = Resource(
         "between": Between("two to five parties together, separated by commas", "BY,CN", kind=Kind.MEMORANDUM),
         "meeting": Among(
             "instruments to which something was done at this meeting",
-            "wsis-2005",
+            "wsis-tunis",
             table=_actions,
             select="of_id",
             match="meeting_id",
@@ -83,7 +83,7 @@ MEMORANDUM = Resource(
         "city": Equals("the city it was signed or adopted in", "Geneva", column="city", free=True),
         "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
         **window_filters("instruments signed or adopted at a time"),
-        **named_filters(),
+        **named_filters("меморандум"),
     },
     sorts={
         "date": by(models.Memorandum.date_start, ascending=models.Memorandum.date_order),

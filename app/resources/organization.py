@@ -46,9 +46,9 @@ ORGANIZATION = Resource(
     filters={
         "type": Equals("what it is", "ministry", column="type", words=OrganizationType),
         "country": Equals("whose it is: the country's id", "BY", column="country_id"),
-        "parent": Equals("the organization it is part of", "un", column="parent_id"),
+        "parent": Equals("the organization it is part of", "united-nations", column="parent_id"),
         "seat_country": Equals("the country it sits in", "UZ", column="seat_country_id"),
-        **named_filters(),
+        **named_filters("минсвязи"),
     },
     sorts={
         "name": by(models.Organization.name_key),

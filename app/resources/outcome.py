@@ -57,7 +57,7 @@ OUTCOME = Resource(
         ),
         "between": Between("two to five actors involved together, separated by commas", "BY,AE", kind=Kind.OUTCOME),
         **window_filters("results of a time"),
-        **named_filters(),
+        **named_filters("форум"),
     },
     sorts={
         "date": by(models.Outcome.date_start, ascending=models.Outcome.date_order),
@@ -67,5 +67,5 @@ OUTCOME = Resource(
     default_sort="-date",
     includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
     label=label_of("name"),
-    example="by-pledge-ems-2026",
+    example="by-ae-ems-pledge-2026",
 )

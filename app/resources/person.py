@@ -29,7 +29,7 @@ PERSON = Resource(
     plural="people",
     model=Person,
     table_model=models.Person,
-    filters=named_filters(),
+    filters=named_filters("ткач"),
     sorts={
         "name": by(models.Person.name_key),
         "sort_name": by(models.Person.sort_key),

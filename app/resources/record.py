@@ -111,10 +111,10 @@ def common_filters() -> dict[str, Filter]:
     }
 
 
-def named_filters() -> dict[str, Filter]:
+def named_filters(example: str) -> dict[str, Filter]:
     """The filters of resources whose records have names."""
     return {
-        "q": Words("what has all these words at the start of words of one of its names; case and marks do not matter", "Минск"),
+        "q": Words("what has all these words at the start of words of one of its names; case and marks do not matter", example),
         **common_filters(),
     }
 
@@ -122,7 +122,7 @@ def named_filters() -> dict[str, Filter]:
 def window_filters(what: str) -> dict[str, Filter]:
     """The filters of dated resources."""
     return {
-        "date_from": From(f"{what} that can still have been going on on this day or later", "2025-01-01"),
+        "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
     }
 

@@ -44,7 +44,7 @@ SERIES = Resource(
         "parent": Equals("the series it is part of", "wsis", column="parent_id"),
         "organization": Equals("the organization whose series it is", "sco", column="organization_id"),
         "country": Equals("the country whose series it is", "BY", column="country_id"),
-        **named_filters(),
+        **named_filters("форум"),
     },
     sorts={
         "name": by(models.Series.name_key),

@@ -55,5 +55,5 @@ SOURCE = Resource(
         **CITATIONS,
     },
     label=label_of("title"),
-    example="mpt-2026-ae",
+    example="mpt-2026-uae",
 )

@@ -31,7 +31,7 @@ TOPIC = Resource(
     table_model=models.Topic,
     filters={
         "broader": Equals("the wider subject", "digital-transformation", column="broader_id"),
-        **named_filters(),
+        **named_filters("интеллект"),
     },
     sorts={"name": by(models.Topic.name_key), **common_sorts(models.Topic)},
     default_sort="name",

@@ -1,0 +1,117 @@
+"""The load: one process, raw keep-alive connections, each asking its next question as soon as the last is answered."""
+
+import asyncio
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import cast
+
+LINGER_SECONDS = 10
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one run of one server gave."""
+
+    per_second: float
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+    """Processor time of the server, a request."""
+
+
+@dataclass
+class _Run:
+    requests: Iterator[bytes]
+    stopped: bool = False
+    failure: str = ""
+    latencies: list[float] = field(default_factory=list)
+
+    def fail(self, why: str) -> None:
+        self.failure = self.failure or why
+        self.stopped = True
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one question at a time."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.head = b""
+        self.missing = 0
+        """Bytes of the answer that are still to come, once its head was read."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ask at once."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._ask()
+
+    def _ask(self) -> None:
+        if self.run.stopped:
+            self.transport.close()
+            return
+        self.began = perf_counter()
+        self.transport.write(next(self.run.requests))
+
+    def data_received(self, data: bytes) -> None:
+        """Count the answer's bytes; nobody reads what they say."""
+        if not self.missing:
+            self.head += data
+            end = self.head.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            if not self.head.startswith(b"HTTP/1.1 200 "):
+                self.run.fail(f"an answer that is not 200: {self.head[:500]!r}")
+                self.transport.close()
+                return
+            self.missing = end + 4 + _content_length(self.head) - len(self.head)
+            self.head = b""
+        else:
+            self.missing -= len(data)
+        if not self.missing:
+            self.run.latencies.append(perf_counter() - self.began)
+            self._ask()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """A failure unless the run is over."""
+        if not self.run.stopped:
+            self.run.fail(f"the server closed a connection: {exc}")
+        self.closed.set_result(None)
+
+
+def _content_length(head: bytes) -> int:
+    lower = head.lower()
+    start = lower.index(b"content-length:") + 15
+    return int(lower[start : lower.index(b"\r\n", start)])
+
+
+def request(path: str, port: int) -> bytes:
+    """A request as any client sends it, uncompressed as the ORM twin has it."""
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n".encode()
+
+
+async def measure(port: int, pid: int, requests: Iterator[bytes], *, seconds: float, connections: int) -> Measured:
+    """Ask for so many seconds; RuntimeError on the first failure. The questions go on where the last run left them."""
+    run = _Run(requests)
+    loop = asyncio.get_running_loop()
+    clients = [(await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port))[1] for _ in range(connections)]
+    run.latencies.clear()
+    began, cpu = perf_counter(), _cpu_seconds(pid)
+    await asyncio.wait([client.closed for client in clients], timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    took, cpu, answered = perf_counter() - began, _cpu_seconds(pid) - cpu, sorted(run.latencies)
+    run.stopped = True
+    await asyncio.wait_for(asyncio.gather(*(client.closed for client in clients)), LINGER_SECONDS)
+    if run.failure or not answered:
+        raise RuntimeError(run.failure or "no answer in time")
+    median, slow = (answered[int(share * (len(answered) - 1))] * 1e3 for share in (0.5, 0.99))
+    return Measured(len(answered) / took, median, slow, cpu / len(answered) * 1e6)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process so far."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS
