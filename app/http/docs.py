@@ -102,7 +102,7 @@ const Rapporteur = ({ React: { createElement: h } }) => ({
       const phrase = phraseOf(layoutSelectors.currentFilter());
       const groups = specSelectors.taggedOperations();
       const found = groups.reduce((sum, group) => sum + group.get("operations").size, 0);
-      const count = `${found} operation${found === 1 ? "" : "s"}`;
+      const count = `${found} operation${found === 1 ? "" : "s"}${phrase.trim() ? " found" : ""}`;
       return h("div", { className: "filter wrapper" },
         h("h2", { id: "operations" }, "Operations"),
         h("input", {
@@ -113,10 +113,11 @@ const Rapporteur = ({ React: { createElement: h } }) => ({
           "aria-label": "Filter the operations",
           onChange: (event) => layoutActions.updateFilter(event.target.value),
         }),
-        h("p", { role: "status" }, specSelectors.loadingStatus() === "loading" ? "" : phrase ? `${count} found` : count));
+        h("p", { role: "status" }, specSelectors.loadingStatus() === "loading" ? "" : count));
     },
   },
   wrapComponents: {
+    operations: (Operations) => (props) => (props.specSelectors.taggedOperations().size > 0 ? h(Operations, props) : null),
     response: (Response) => (props) => {
       const code = props.response.getIn(["content", "application/problem+json", "example", "code"]);
       if (!code) return h(Response, props);
@@ -190,9 +191,11 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
   font: 500 .86em/1.4 var(--code); overflow-wrap: anywhere;
 }
 
-.swagger-ui, .swagger-ui :is(h1, h2, h3, h4, h5, p, li, a, label, small, button, input, select, td, th, table, .title, .btn,
-  .opblock-tag, .opblock-summary-method, .opblock-summary-description, .parameter__name, .response-col_status,
-  .opblock-description-wrapper, .tab li) { color: var(--ink); font-family: var(--text); }
+.swagger-ui, .swagger-ui :is(h1, h2, h3, h4, h5, p, li, a, label, small, td, th, table, .opblock-tag, .parameter__name) {
+  color: var(--ink); font-family: var(--text); }
+#docs :is(h4, label, button, input, select, .title, .opblock-summary-method, .opblock-summary-description, .parameter__name,
+  .json-schema-2020-12__title) { font-family: var(--text); }
+.swagger-ui :focus:not(:focus-visible) { outline: none; }
 .swagger-ui .wrapper { max-width: var(--width); padding: 0 1.25rem; }
 .swagger-ui :is(.markdown, .renderedMarkdown, .info .description) a { color: var(--accent); text-decoration: underline;
   text-decoration-color: #1d4f9166; text-underline-offset: .15em; overflow-wrap: anywhere; }
@@ -200,13 +203,12 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
 .swagger-ui :is(.markdown, .renderedMarkdown) a:hover { text-decoration-color: currentColor; }
 .swagger-ui :is(.markdown, .renderedMarkdown) p { word-break: normal; overflow-wrap: anywhere; }
 .swagger-ui .scheme-container { margin: 0; padding: 0 0 1rem; box-shadow: none; }
-.swagger-ui :is(.schemes-server-container, .info__license, .info hgroup .link, .info .version-stamp, .response-col_links),
-.swagger-ui .info .title small:has(.version-stamp), .swagger-ui .title .version-stamp,
-.swagger-ui .scheme-container:not(:has(.auth-wrapper)) { display: none; }
+.swagger-ui :is(.schemes-server-container, .info__license, .response-col_links), .swagger-ui .info hgroup .link,
+.swagger-ui .info .title .version-stamp, .swagger-ui .scheme-container:not(:has(.auth-wrapper)) { display: none; }
 
 .swagger-ui .info { margin: 2.25rem 0 1.5rem; }
 .swagger-ui .info hgroup.main { margin: 0; }
-.swagger-ui .info .title { color: var(--ink); font-family: var(--text); font-size: 2.1rem; line-height: 1.2; letter-spacing: -.01em; }
+.swagger-ui .info .title { color: var(--ink); font-size: 2.1rem; line-height: 1.2; letter-spacing: -.01em; }
 .swagger-ui .info .title small { top: -.5em; padding: .15rem .5rem; background: #e3eaf3; }
 .swagger-ui .info .title small pre { color: var(--accent); font: 600 .7rem/1.3 var(--text); }
 .swagger-ui .info p.info__summary { margin: .1rem 0 1rem; color: var(--faint); font-size: 1.1rem; }
@@ -278,10 +280,14 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
 .swagger-ui .response-col_status { font-weight: 600; }
 .swagger-ui .response-col_description, .swagger-ui .response-col_description p { font-size: .95rem; line-height: 1.5; }
 .swagger-ui .problem .response-col_description a { float: right; margin-left: 1rem; }
-.swagger-ui .problem .response-col_description code { color: var(--accent); }
+.swagger-ui .problem .response-col_description a code { color: var(--accent); }
 .swagger-ui .response-col_description .renderedMarkdown p { margin: 0; }
 .swagger-ui table.headers td { font: 400 .85rem/1.5 var(--text); }
 .swagger-ui .opblock-body pre.microlight { padding: .8rem; border-radius: 6px; font: 400 .82rem/1.5 var(--code); }
+.swagger-ui .highlight-code > .microlight code, .swagger-ui .curl-command code, .swagger-ui .curl-command code span {
+  white-space: pre-wrap !important; word-break: normal; overflow-wrap: anywhere; }
+.swagger-ui .download-contents { color: #fff; }
+.swagger-ui .json-schema-form-item-add { margin-top: .3rem; }
 .swagger-ui section.models { border-color: var(--line); border-radius: 8px; }
 .swagger-ui section.models h4 { padding: .8rem; font-size: 1.1rem; }
 

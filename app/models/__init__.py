@@ -3,7 +3,7 @@
 from app.models.actors import Country, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, Topic
-from app.models.instruments import Action, Memorandum, Outcome, Party
+from app.models.instruments import Action, Memorandum, Outcome, Party, Relation
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 
@@ -28,6 +28,7 @@ __all__ = [
     "Record",
     "RecordTopic",
     "Redirect",
+    "Relation",
     "Series",
     "Source",
     "Topic",

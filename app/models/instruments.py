@@ -33,6 +33,7 @@ from app.models.vocabulary import (
     OutcomeStatus,
     OutcomeType,
     PartyRole,
+    RelationType,
 )
 
 _NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION)
@@ -96,6 +97,27 @@ class Party(Versioned, Base):
     members: Mapped[bool] = flag("whether the member states of the party are meant, not the party itself")
     role: Mapped[str] = word(PartyRole, "how it stands to the instrument")
     signed_by_id: Mapped[str | None] = reference("people", "who signed for it")
+
+
+class Relation(Versioned, Base):
+    """From a memorandum to a memorandum, series or organization."""
+
+    __tablename__ = "relations"
+    __table_args__ = (
+        *orders("updated_at", "created_at"),
+        sa.Index(None, "memorandum_id", "id"),
+        sa.Index(None, "related_id", "id"),
+        sa.Index(None, "type", "id"),
+        sa.Index("uq_relations_key", "memorandum_id", "related_id", "type", unique=True),
+        {"comment": "how instruments stand to one another, to series and to organizations"},
+    )
+
+    memorandum_id: Mapped[str] = reference("memoranda", "the instrument")
+    related_id: Mapped[str] = any_of(
+        Kind.MEMORANDUM, Kind.SERIES, Kind.ORGANIZATION, comment="the instrument, series or organization it stands to"
+    )
+    related_kind: Mapped[str] = kind_of(related_id)
+    type: Mapped[str] = word(RelationType, "how it stands to it")
 
 
 class Outcome(Named, Dated, Base):

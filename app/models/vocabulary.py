@@ -214,6 +214,16 @@ class ActionType(Vocabulary):
     ENDED = "ended", "it ended"
 
 
+class RelationType(Vocabulary):
+    """How one instrument stands to another, to a series or an organization."""
+
+    BUILDS_ON = "builds_on", "rests on what the other laid down"
+    IMPLEMENTS = "implements", "carries the other out"
+    AMENDS = "amends", "changes the other"
+    SUPERSEDES = "supersedes", "takes the other's place"
+    CONFIRMS = "confirms", "says that the other stands"
+
+
 class OutcomeType(Vocabulary):
     """What sort of result it is."""
 

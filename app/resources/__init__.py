@@ -13,6 +13,7 @@ from app.resources.participant import PARTICIPANT
 from app.resources.party import PARTY
 from app.resources.person import PERSON
 from app.resources.position import POSITION
+from app.resources.relation import RELATION
 from app.resources.series import SERIES
 from app.resources.source import SOURCE
 from app.resources.topic import TOPIC
@@ -30,6 +31,7 @@ RESOURCES: tuple[Resource, ...] = (
     PARTICIPANT,
     MEMORANDUM,
     PARTY,
+    RELATION,
     OUTCOME,
     ACTION,
     CITATION,

@@ -93,6 +93,7 @@ MEMORANDUM = Resource(
     default_sort="-date",
     includes={
         "parties": Include(Kind.PARTY, "memorandum", ordered("role", "party_id")),
+        "relations": Include(Kind.RELATION, "memorandum", ordered("type", "related_id")),
         "actions": Include(Kind.ACTION, "of", ordered("date_order")),
         **CITATIONS,
     },

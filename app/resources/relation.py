@@ -1,0 +1,38 @@
+"""Relations: how an instrument stands to another, to a series or an organization."""
+
+from typing import Literal
+
+from app import models
+from app.models.vocabulary import Kind, RelationType
+from app.reading.filters import Equals
+from app.reading.model import AnyRef, Ref
+from app.reading.resource import Resource
+from app.resources.record import CITATIONS, Record, common_filters, common_sorts, label_of
+
+
+class Relation(Record):
+    """How an instrument stands to another, to a series or an organization."""
+
+    kind: Literal[Kind.RELATION]
+    memorandum: Ref
+    related: AnyRef
+    type: RelationType
+
+
+RELATION = Resource(
+    kind=Kind.RELATION,
+    plural="relations",
+    model=Relation,
+    table_model=models.Relation,
+    filters={
+        "memorandum": Equals("the instrument", "sco-information-security-plan", column="memorandum_id"),
+        "related": Equals("what it stands to", "sco-information-security-agreement", column="related_id"),
+        "type": Equals("how it stands to it", "builds_on", column="type", words=RelationType),
+        **common_filters(),
+    },
+    sorts=common_sorts(models.Relation),
+    default_sort="id",
+    includes=CITATIONS,
+    label=label_of("type"),
+    natural_key=("memorandum", "related", "type"),
+)
