@@ -17,6 +17,7 @@ from app.db.engine import create_engine, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current
 from app.errors import OperatorError
+from app.http.protocol import Protocol
 from app.main import create_app
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
@@ -60,6 +61,7 @@ def serve(settings: Settings) -> None:
     uvicorn.run(
         "app.main:create_app",
         factory=True,
+        http=Protocol,
         host=settings.host,
         port=settings.port,
         workers=settings.workers,

@@ -38,7 +38,7 @@ class Settings:
         """The settings in force; Misconfigured names a variable that is unknown or has no usable value."""
         environment = os.environ if environment is None else environment
         known = {PREFIX + entry.name.upper(): entry for entry in fields(cls)}
-        chosen: dict[str, str | int] = {}
+        chosen: dict[str, Any] = {}
         for name in environment:
             if name.startswith(PREFIX) and name not in known and not name.startswith(PREFIX + "TEST_"):
                 raise Misconfigured(f"{name} is no setting; there are {', '.join(known)}")

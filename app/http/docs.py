@@ -125,7 +125,7 @@ const Rapporteur = ({ React: { createElement: h } }) => ({
       return h("tr", { className: `response problem ${props.className ?? ""}`, "data-code": props.code },
         h("td", { className: "response-col_status" }, props.code),
         h("td", { className: "response-col_description" },
-          h("a", { href: `docs/problems#${code}` }, h("code", null, code)),
+          h("a", { href: `docs/problems#${code}`, target: "_blank", rel: "noopener" }, h("code", null, code)),
           h(Markdown, { source: props.response.get("description") })));
     },
   },
@@ -191,10 +191,12 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
   font: 500 .86em/1.4 var(--code); overflow-wrap: anywhere;
 }
 
-.swagger-ui, .swagger-ui :is(h1, h2, h3, h4, h5, p, li, a, label, small, td, th, table, .opblock-tag, .parameter__name) {
-  color: var(--ink); font-family: var(--text); }
-#docs :is(h4, label, button, input, select, .title, .opblock-summary-method, .opblock-summary-description, .parameter__name,
-  .json-schema-2020-12__title) { font-family: var(--text); }
+.swagger-ui { color: var(--ink); font-family: var(--text); }
+.swagger-ui :is(.info, .opblock, .responses-inner) :is(h1, h2, h3, h4, h5, p, li, td, table) { color: var(--ink); }
+#docs :is(h1, h2, h3, h4, h5, p, li, a, label, small, td, th, button, input, select, .opblock-summary-method,
+  .opblock-summary-description, .opblock-description-wrapper, .parameter__name, .json-schema-2020-12__title) {
+  font-family: var(--text); }
+#docs .opblock-summary-path a { font-family: inherit; }
 .swagger-ui :focus:not(:focus-visible) { outline: none; }
 .swagger-ui .wrapper { max-width: var(--width); padding: 0 1.25rem; }
 .swagger-ui :is(.markdown, .renderedMarkdown, .info .description) a { color: var(--accent); text-decoration: underline;
@@ -244,7 +246,7 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
 .swagger-ui .opblock.opblock-get .tab-header .tab-item.active h4 span:after { background: var(--accent); }
 .swagger-ui .opblock .opblock-summary-method { min-width: 4.5rem; border-radius: 5px; color: #fff; text-shadow: none; }
 .swagger-ui .opblock .opblock-summary-path { color: var(--ink); font: 600 .95rem/1.4 var(--code); }
-.swagger-ui .opblock .opblock-summary-path a { color: inherit; font-family: inherit; }
+.swagger-ui .opblock .opblock-summary-path a { color: inherit; }
 .swagger-ui .opblock .opblock-summary-description { color: var(--faint); font-size: .9rem; }
 .swagger-ui .opblock .opblock-section-header { min-height: 3rem; background: #ffffffb3; box-shadow: none;
   border-block: 1px solid var(--line); }

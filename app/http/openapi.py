@@ -12,7 +12,7 @@ from app import errors
 from app.http.problems import MEDIA_TYPE, PAGE
 from app.http.records import Records
 from app.reading.compiler import column_name
-from app.reading.request import FORMATS, LANG_DESCRIPTION, MAX_IDS, Reads
+from app.reading.request import FORMATS, AnyManyQuery, AnyOneQuery, Reads
 from app.reading.resource import INCLUDED_AT_MOST, Resource
 
 _REF = "#/components/schemas/{model}"
@@ -82,7 +82,7 @@ def _document(app: FastAPI, records: Records) -> Json:
         reads = records.reads[resource.plural]
         paths[resource.path] = {"get": _list_operation(resource, reads, schemas)}
         paths[f"{resource.path}/{{id}}"] = {"get": _one_operation(resource, reads, schemas)}
-    paths |= _any_kind(resources)
+    paths |= _any_kind(resources, schemas)
     document["paths"] = paths | document["paths"]
     document["components"]["responses"] = _problem_responses()
     for path in document["paths"].values():
@@ -257,9 +257,15 @@ def _parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
             entry.pop("default", None)
         if examples:
             description += f". Example: `{name}={examples[0]}`"
-        parameter = {"name": name, "in": "query", "required": False, "description": description, "schema": entry}
+        parameter = {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": description,
+            "schema": entry,
+        }
         if entry.get("type") == "array":
-            parameter |= {"style": "form", "explode": name not in ("include", "fields", "sort")}
+            parameter |= {"style": "form", "explode": name not in ("include", "fields", "sort", "ids")}
         found.append(parameter)
     return found
 
@@ -361,29 +367,13 @@ def _examples(paths: list[str]) -> str:
     return "Examples, as they run against the first data set:\n" + "\n".join(f"- [`{path}`]({path})" for path in paths)
 
 
-def _any_kind(resources: list[Resource]) -> Json:
+def _any_kind(resources: list[Resource], schemas: Json) -> Json:
     kinds = {
         "oneOf": [{"$ref": _REF.format(model=resource.title)} for resource in resources],
         "discriminator": {
             "propertyName": "kind",
             "mapping": {resource.kind.value: _REF.format(model=resource.title) for resource in resources},
         },
-    }
-    lang = {
-        "name": "lang",
-        "in": "query",
-        "required": False,
-        "description": LANG_DESCRIPTION,
-        "schema": {"type": "string"},
-    }
-    ids = {
-        "name": "ids",
-        "in": "query",
-        "required": True,
-        "description": f"the records' ids, at most {MAX_IDS}. Example: `ids=BY,sco,pavel-tkach`",
-        "schema": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_IDS},
-        "style": "form",
-        "explode": False,
     }
     many = {
         "type": "object",
@@ -411,7 +401,7 @@ def _any_kind(resources: list[Resource]) -> Json:
                 "summary": "Read records of whatever kinds",
                 "description": "In the order asked for.\n\n"
                 + _examples(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
-                "parameters": [ids, lang, *_CONDITIONAL],
+                "parameters": [*_parameters(AnyManyQuery, schemas), *_CONDITIONAL],
                 "responses": answered("The records.", many),
             }
         },
@@ -421,7 +411,7 @@ def _any_kind(resources: list[Resource]) -> Json:
                 "operationId": "get_record",
                 "summary": "Read a record of whatever kind",
                 "description": "The kind is in `kind`.\n\n" + _examples(["/v1/records/sco", "/v1/records/sco?lang=ru"]),
-                "parameters": [_id_parameter("sco"), lang, *_CONDITIONAL],
+                "parameters": [_id_parameter("sco"), *_parameters(AnyOneQuery, schemas), *_CONDITIONAL],
                 "responses": answered("The record.", kinds, _FAILURES_OF_ONE)
                 | {"308": {"description": "The record has another id.", "headers": _headers("Location")}},
             }

@@ -8,6 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from app import errors
 from app.http.answers import ALWAYS, address, base_url
@@ -28,27 +29,27 @@ def all_problems() -> list[type[errors.Problem]]:
     return sorted(found, key=lambda problem: (problem.status, problem.code))
 
 
-def body(problem: errors.Problem, request: Request) -> dict[str, Any]:
+def text_of(problem: errors.Problem, scope: Scope) -> str:
     """A problem as the client reads it."""
     told: dict[str, Any] = {
-        "type": f"{base_url(request.scope)}{PAGE}#{problem.code}",
+        "type": f"{base_url(scope)}{PAGE}#{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
-        "instance": address(request.scope),
+        "instance": address(scope),
         "code": problem.code,
     }
     if problem.faults:
         told["errors"] = [
             {name: value for name, value in fault._asdict().items() if value is not None} for fault in problem.faults
         ]
-    return told
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 
 def answer(problem: errors.Problem, request: Request) -> Response:
     """The problem as a response."""
-    text = json.dumps(body(problem, request), ensure_ascii=False, separators=(",", ":"))
     headers = {name.decode(): value.decode() for name, value in ALWAYS}
+    text = text_of(problem, request.scope)
     return Response(text.encode("utf-8", "replace"), problem.status, {**headers, **problem.headers}, MEDIA_TYPE)
 
 

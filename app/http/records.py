@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row
 from app.db.sql import literal
-from app.errors import AddressTooLong, Fault, Gone, Invalid, NotFound
+from app.errors import AddressTooLong, Gone, NotFound
 from app.http.answers import ALWAYS, Asked, Header, asked, base_url, send_stream, send_tagged
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
@@ -27,7 +27,8 @@ from app.reading.compiler import Compiler, Shape, Statement
 from app.reading.model import is_storable
 from app.reading.request import (
     FORMATS,
-    MAX_IDS,
+    AnyManyQuery,
+    AnyOneQuery,
     Many,
     One,
     Reads,
@@ -37,6 +38,7 @@ from app.reading.request import (
     query_pairs,
     read_many,
     read_one,
+    validated,
 )
 from app.reading.resource import VERSION_PREFIX, Resource
 
@@ -105,9 +107,9 @@ class Records:
 
     async def any_one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/records/{id}`: a record of whatever kind."""
-        asked_for = _parameters(scope, ("lang",))
+        asked_for = validated(AnyOneQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
-        languages, language = _languages(asked_for, request)
+        languages, language = asked_languages(asked_for["lang"], request.accept_language)
         statement = self._any(min(len(languages), 2), many=False)
         record_id = scope["path_params"]["id"]
         rows = await self._by_id(statement, record_id, language_parameters(languages, self.driver.encode))
@@ -217,14 +219,10 @@ class Records:
 
     async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: records of whatever kinds, in the order asked for."""
-        asked_for = _parameters(scope, ("ids", "lang"))
+        asked_for = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated_format(request.accept, offered=("json",))
-        ids = list(dict.fromkeys(part for value in asked_for.get("ids", []) for part in value.split(",") if part))
-        if not 1 <= len(ids) <= MAX_IDS:
-            raise Invalid(
-                f"ids: name 1 to {MAX_IDS} ids", faults=[Fault(f"name 1 to {MAX_IDS} ids, separated by commas", "ids")]
-            )
-        languages, language = _languages(asked_for, request)
+        ids = list(dict.fromkeys(asked_for["ids"]))
+        languages, language = asked_languages(asked_for["lang"], request.accept_language)
         parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
         found = {row[1]: row[0] for row in await self.driver.fetch(self._any(min(len(languages), 2), many=True), parameters)}
         missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
@@ -246,21 +244,6 @@ class _Endpoint:
 
 def _language(language: str | None) -> list[Header]:
     return [(b"content-language", language.encode())] if language else []
-
-
-def _parameters(scope: Scope, known: tuple[str, ...]) -> dict[str, list[str]]:
-    given: dict[str, list[str]] = {}
-    for name, value in query_pairs(scope["query_string"]):
-        given.setdefault(name, []).append(value)
-    unknown = [name for name in given if name not in known]
-    if unknown:
-        detail = f"there is no such parameter here; there are {', '.join(known)}"
-        raise Invalid(f"{unknown[0]}: {detail}", faults=[Fault(detail, parameter=name) for name in unknown])
-    return given
-
-
-def _languages(given: Mapping[str, list[str]], request: Asked) -> tuple[list[str], str | None]:
-    return asked_languages(given.get("lang", [None])[-1], request.accept_language)
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:

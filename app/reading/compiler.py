@@ -162,8 +162,8 @@ class Compiler:
         rows = narrowing.table
         order = self._order(shape, resource, narrowing)
         key = concatenated(literal("["), *_between_commas(_key_json(column) for column, _ in order), literal("]"))
-        shown: sa.Select[Any] = sa.select(self._object(rows, shape), key)
-        statement = shown.select_from(narrowing.source).where(*narrowing.conditions)
+        columns: list[sa.ColumnElement[Any]] = [self._object(rows, shape), key]
+        statement = sa.select(*columns).select_from(narrowing.source).where(*narrowing.conditions)
         if shape.after:
             statement = statement.where(_after(order))
         directed = [column.desc() if descending else column.asc() for column, descending in order]

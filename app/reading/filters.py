@@ -19,7 +19,7 @@ from app.db.sql import as_instant, is_one_of, literal
 from app.db.types import Exact, instant_text
 from app.models.records import Involvement, Name, RecordTopic
 from app.models.vocabulary import Kind, Vocabulary
-from app.reading.model import ID_PATTERN, MAX_TEXT
+from app.reading.model import ID_PATTERN
 
 MAX_VALUES = 100
 """How many values one filter may be given."""
@@ -64,10 +64,10 @@ def _separate(value: str) -> str:
 
 
 IdValue = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
-TextValue = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT)]
+TextValue = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 DayValue = Annotated[str, AfterValidator(_calendar_day), Field(json_schema_extra={"format": "date"})]
 InstantValue = Annotated[str, AfterValidator(_instant), Field(json_schema_extra={"format": "date-time"})]
-QueryText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"[^\W_]")]
+QueryText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\W_\x00][^\x00]*$")]
 IdList = Annotated[
     str,
     StringConstraints(pattern=rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$", max_length=505),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.errors import Fault, Invalid, Malformed, NotAcceptable
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
-from app.reading.filters import MAX_VALUES, Encode
+from app.reading.filters import MAX_VALUES, Encode, IdValue
 from app.reading.model import is_storable
 from app.reading.resource import Resource
 
@@ -27,13 +27,12 @@ _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=
 _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
-LANG_DESCRIPTION = "the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`"
 Lang = Annotated[
     str | None,
     StringConstraints(pattern=LANG_PATTERN, max_length=35),
     Field(
         default=None,
-        description=LANG_DESCRIPTION,
+        description="the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`",
         examples=["ru"],
     ),
 ]
@@ -44,7 +43,31 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
     if not words:
         return None
     several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
-    return (several | None, Field(default=None, max_length=MAX_VALUES, description=description, examples=[example]))
+    return (
+        several | None,
+        Field(default=None, min_length=1, max_length=MAX_VALUES, description=description, examples=[example]),
+    )
+
+
+class AnyOneQuery(BaseModel):
+    """The parameters of a record of whatever kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    lang: Lang
+
+
+class AnyManyQuery(AnyOneQuery):
+    """The parameters of records of whatever kinds."""
+
+    ids: Annotated[
+        list[IdValue],
+        Field(
+            min_length=1,
+            max_length=MAX_IDS,
+            description=f"the records' ids, at most {MAX_IDS}",
+            examples=["BY,sco,pavel-tkach"],
+        ),
+    ]
 
 
 class Reads:
@@ -70,7 +93,7 @@ class Reads:
             bounds: dict[str, Any] = {}
             examples = [entry.example] if entry.example else None
             if entry.multiple:
-                annotation, bounds = list[annotation], {"max_length": MAX_VALUES}
+                annotation, bounds = list[annotation], {"min_length": 1, "max_length": MAX_VALUES}
             description = entry.description
             fields[name] = (annotation | None, Field(default=None, description=description, examples=examples, **bounds))
         sorts: list[str] = [sign + name for name in self.resource.sorts for sign in ("", "-")]
@@ -165,7 +188,7 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
 def read_one(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
     """A single record's request."""
     pairs = query_pairs(query_string)
-    asked = _validated(reads.one, pairs, commas=("include", "fields"))
+    asked = validated(reads.one, pairs, commas=("include", "fields"))
     negotiated_format(accept, offered=("json",))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     shape = Shape(
@@ -182,7 +205,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     """A list's request: Invalid names every fault at once."""
     pairs = query_pairs(query_string)
     resource = reads.resource
-    asked = _validated(reads.many, pairs, commas=("include", "fields", "sort"))
+    asked = validated(reads.many, pairs, commas=("include", "fields", "sort"))
     form = asked.get("format") or negotiated_format(accept, offered=tuple(FORMATS))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     include = _include(asked)
@@ -230,7 +253,7 @@ def _refuse_contradictions(asked: Mapping[str, Any], form: str, include: Sequenc
         raise Invalid(f"{len(faults)} of the parameters contradict the request", faults=faults)
 
 
-def _validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str]) -> dict[str, Any]:
+def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> dict[str, Any]:
     """The parameters by name, checked; Invalid lists every fault."""
     given: dict[str, list[str]] = {}
     for name, value in pairs:

@@ -1,0 +1,132 @@
+"""The real server on the first data set, and a browser that reaches nothing else."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+_COMMAND = str(Path(sys.executable).with_name("rapporteur"))
+_CHROMIUM = "RAPPORTEUR_TEST_CHROMIUM"
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_FLAGS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+)
+_START_SECONDS = 30
+_WATCH = "addEventListener('securitypolicyviolation', (event) => violated(`${event.violatedDirective}: ${event.blockedURI}`));"
+
+
+@dataclass
+class Visit:
+    """A page in a fresh profile, and what went wrong on it; a test fails if anything did."""
+
+    origin: str
+    context: BrowserContext
+    page: Page
+    troubles: list[str] = field(default_factory=list)
+
+    def open(self, path: str, *, shows: str) -> None:
+        """Go there afresh and wait until the element is shown."""
+        self.page.goto("about:blank")
+        self.page.goto(self.origin + path)
+        self.page.locator(shows).first.wait_for()
+
+    def json(self, path: str) -> dict[str, Any]:
+        """What the server answers, asked without the page."""
+        found: dict[str, Any] = self.context.request.get(self.origin + path).json()
+        return found
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the server listens; it runs as operators run it, on a new database with the first data set."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAPPORTEUR_")} | {
+        "RAPPORTEUR_DATABASE_URL": f"sqlite:///{folder / 'rapporteur.db'}",
+        "RAPPORTEUR_HOST": "127.0.0.1",
+        "RAPPORTEUR_PORT": str(port),
+    }
+    for arguments in (["migrate"], ["import", "seed"]):
+        done = subprocess.run([_COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"rapporteur {' '.join(arguments)} failed:\n{done.stderr}"
+    log = folder / "server.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen([_COMMAND, "serve"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as server,
+    ):
+        try:
+            _wait(server, f"http://127.0.0.1:{port}", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+
+
+def _wait(server: subprocess.Popen[bytes], where: str, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            with urlopen(f"{where}/readyz", timeout=1):
+                return
+        except (URLError, TimeoutError):
+            time.sleep(0.05)
+    pytest.fail(f"the server did not start:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless browser for which no host has an address but the loopback."""
+    found = os.environ.get(_CHROMIUM) or next(filter(None, map(shutil.which, _NAMES)), None)
+    if found is None:
+        pytest.fail(f"these tests need Chromium: install one of {', '.join(_NAMES)}, or set {_CHROMIUM} to its path")
+    sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=[*_FLAGS, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, origin: str) -> Iterator[Visit]:
+    """A page that may ask only its own origin, violate no policy and log no error."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000}, locale="en-GB")
+    visit = Visit(origin, context, context.new_page())
+
+    def only_own(route: Route) -> None:
+        if route.request.url.startswith(f"{origin}/"):
+            route.continue_()
+        else:
+            visit.troubles.append(f"a request to {route.request.url}")
+            route.abort()
+
+    context.route("**/*", only_own)
+    context.expose_function("violated", lambda what: visit.troubles.append(f"a policy violation, {what}"))
+    context.add_init_script(_WATCH)
+    context.on("console", lambda said: visit.troubles.append(f"on the console: {said.text}") if said.type == "error" else None)
+    context.on("weberror", lambda error: visit.troubles.append(f"in a script: {error.error}"))
+    yield visit
+    context.close()
+    assert visit.troubles == []

@@ -1,0 +1,199 @@
+"""The docs page in a real browser: it is whole without any network, and what it shows runs."""
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.pages.conftest import ROOT, Visit
+
+pytestmark = pytest.mark.xdist_group("pages")
+
+GROUP = ".opblock-tag"
+QUESTIONS = 5
+SCREENSHOT = ROOT / "docs" / "docs-page.png"
+SCREENSHOT_BYTES = 300 * 1024
+WIDTHS = (1280, 400)
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation with the id of its element."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            yield f"operations-{operation['tags'][0]}-{operation['operationId']}", operation
+
+
+def codes(part: Any) -> set[str]:
+    """The codes of all examples of problems."""
+    if isinstance(part, list):
+        return set().union(*map(codes, part))
+    if not isinstance(part, dict):
+        return set()
+    example = part.get("example")
+    own = {example["code"]} if isinstance(example, dict) and "code" in example else set()
+    return own.union(*map(codes, part.values()))
+
+
+def opened(visit: Visit, link: Locator) -> dict[str, Any]:
+    """The JSON that the link leads to when it is clicked."""
+    address = link.evaluate("link => link.href")
+    with (
+        visit.context.expect_event("response", lambda answer: answer.url == address) as answered,
+        visit.page.expect_popup() as tab,
+    ):
+        link.click()
+    assert answered.value.status == 200, address
+    found: dict[str, Any] = answered.value.json()
+    tab.value.close()
+    return found
+
+
+def test_introduction(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    expect(visit.page).to_have_title("Rapporteur: the API")
+    expect(visit.page.get_by_role("heading", level=1)).to_contain_text("Rapporteur")
+    expect(visit.page.get_by_text("which sentence of which document says so")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="The first five questions")).to_be_visible()
+    expect(visit.page.locator(".info ol > li")).to_have_count(QUESTIONS)
+
+
+def test_nothing_beside_it(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    for clutter in (
+        ".topbar",
+        ".servers",
+        ".download-url-wrapper",
+        ".errors-wrapper",
+        ".response-col_links",
+        "[alt*=validator]",
+    ):
+        expect(visit.page.locator(clutter).locator("visible=true")).to_have_count(0)
+
+
+@pytest.mark.parametrize("number", range(QUESTIONS))
+def test_question_is_answered(visit: Visit, number: int) -> None:
+    visit.open("/docs", shows=GROUP)
+    question = visit.page.locator(".info ol > li").nth(number)
+    assert opened(visit, question.locator("a"))["data"]
+    address = question.locator("a").get_attribute("href")
+    assert address is not None
+    expect(question.locator("code")).to_have_text(address)
+
+
+def test_every_operation_is_listed(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    for group in visit.page.locator(GROUP).all():
+        group.click()
+    identifiers = {identifier for identifier, _ in operations(visit.json("/openapi.json"))}
+    for identifier in identifiers:
+        expect(visit.page.locator(f"#{identifier}")).to_be_visible()
+    expect(visit.page.locator(".opblock")).to_have_count(len(identifiers))
+
+
+def test_operation_is_tried(visit: Visit) -> None:
+    visit.open("/docs#/meetings/list_meetings", shows="#operations-meetings-list_meetings .opblock-body")
+    operation = visit.page.locator("#operations-meetings-list_meetings")
+    operation.get_by_role("button", name="Try it out").click()
+    country = operation.locator("tr[data-param-name=country]")
+    country.get_by_role("button").click()
+    country.locator("input").fill("CN")
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table")
+    expect(answer.locator("tbody > tr > td").first).to_have_text("200")
+    expect(answer.locator(".highlight-code").first).to_contain_text("Karamay")
+
+
+def test_deep_link_leads_to_its_operation(visit: Visit) -> None:
+    visit.open("/docs#/memoranda/list_memoranda", shows="#operations-memoranda-list_memoranda .opblock-body")
+    operation = visit.page.locator("#operations-memoranda-list_memoranda")
+    expect(operation.locator(".opblock-summary")).to_be_in_viewport()
+    for example in operation.locator(".opblock-description a").all():
+        assert opened(visit, example)["data"]
+
+
+def test_failures_lead_to_their_explanations(visit: Visit) -> None:
+    visit.open("/docs#/meetings/get_meeting", shows="#operations-meetings-get_meeting tr.problem")
+    with visit.page.expect_popup() as tab:
+        visit.page.locator("tr.problem[data-code='404'] a").click()
+    expect(tab.value.locator("section:target")).to_contain_text("not_found")
+
+
+def test_filter_finds_operations_by_any_words(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    wanted = {
+        identifier
+        for identifier, operation in operations(visit.json("/openapi.json"))
+        if any(parameter["name"] == "valid_at" for parameter in operation.get("parameters", []))
+    }
+    box = visit.page.get_by_label("Filter the operations")
+    box.fill("Valid_At LIST")
+    expect(visit.page.locator(".opblock")).to_have_count(len(wanted))
+    assert {found.get_attribute("id") for found in visit.page.locator(".opblock").all()} == wanted
+    box.fill("no operation has these words")
+    expect(visit.page.locator(GROUP)).to_have_count(0)
+    expect(visit.page.get_by_role("status")).to_have_text("0 operations found")
+    box.fill("")
+    expect(visit.page.locator(GROUP)).to_have_count(len(visit.json("/openapi.json")["tags"]))
+    expect(visit.page.locator(".opblock")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_fits_the_width(visit: Visit, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 800})
+    for path, shows in (
+        ("/docs", GROUP),
+        ("/docs#/meetings/list_meetings", "#operations-meetings-list_meetings tr.problem"),
+        ("/docs/problems", "section"),
+    ):
+        visit.open(path, shows=shows)
+        assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
+
+
+def test_every_problem_has_its_place(visit: Visit) -> None:
+    expected = codes(visit.json("/openapi.json"))
+    assert expected
+    visit.open("/docs/problems", shows="section")
+    for code in expected:
+        expect(visit.page.locator(f"section[id='{code}'] h2 code")).to_have_text(code)
+
+
+def test_type_of_a_problem_leads_to_its_place(visit: Visit) -> None:
+    problem = visit.json("/v1/meetings?no_such_parameter=1")
+    visit.open(problem["type"].removeprefix(visit.origin), shows="section:target")
+    expect(visit.page.locator("section:target h2")).to_contain_text(problem["code"])
+    expect(visit.page.locator("section:target h2")).to_contain_text(problem["title"])
+
+
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems"])
+def test_policy_is_of_its_own_origin(visit: Visit, path: str) -> None:
+    policy = visit.context.request.get(visit.origin + path).headers["content-security-policy"]
+    assert set(re.findall(r"(?<=\s)'?[\w:/.*-]+'?(?=[\s;]|$)", policy.replace(";", " ;"))) >= {"'none'", "'self'"}
+    assert "unsafe" not in policy
+    assert not re.search(r"https?:|\*", policy)
+
+
+def test_intruders_would_be_noticed(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    assert visit.troubles == []
+    visit.page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'intruded = 1'}))")
+    visit.page.evaluate("fetch('https://example.org/').catch(() => 0)")
+    visit.page.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">')")
+    expect(visit.page.locator("body > p")).to_have_count(1)
+    told = " ".join(visit.troubles)
+    assert visit.page.evaluate("typeof intruded") == "undefined"
+    for directive in ("script-src-elem: inline", "connect-src: https://example.org/", "style-src-attr: inline"):
+        assert directive in told
+    visit.troubles.clear()
+
+
+@pytest.mark.skipif("RAPPORTEUR_SCREENSHOT" not in os.environ, reason="RAPPORTEUR_SCREENSHOT asks for it")
+def test_screenshot(visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 1280, "height": 1480})
+    visit.open("/docs", shows=GROUP)
+    visit.page.locator(GROUP).first.click()
+    visit.page.mouse.move(0, 0)
+    visit.page.screenshot(path=SCREENSHOT, animations="disabled")
+    assert SCREENSHOT.stat().st_size < SCREENSHOT_BYTES

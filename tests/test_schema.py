@@ -1,0 +1,489 @@
+"""What the schema promises by itself: migrations that make the models' tables, and constraints that hold without us."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from click.testing import CliRunner
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from app.cli import main
+from app.db.engine import create_engine
+from app.db.schema import alembic_config, migrate
+from app.db.types import Instant
+from app.models import Base
+from tests.conftest import Database, Fresh, _create_database, _named, run_command
+
+TABLES = Base.metadata.sorted_tables
+Row = dict[str, Any]
+Bare = Callable[[], str]
+
+
+@pytest.fixture
+def bare(_postgres_server: str | None, tmp_path: Path) -> Bare:
+    """Makes a database without any schema and returns its URL."""
+
+    def make() -> str:
+        if _postgres_server is None:
+            return f"sqlite:///{tmp_path}/{uuid4().hex}.db"
+        name = f"bare_{uuid4().hex}"
+        _create_database(_postgres_server, name)
+        return _named(_postgres_server, name)
+
+    return make
+
+
+@pytest.fixture
+def loaded(database: Database) -> Database:
+    """A database of the test's own with the first data set."""
+    database.seed()
+    return database
+
+
+@pytest.fixture
+def two_engines(bare: Bare) -> Iterator[tuple[Engine, Engine]]:
+    """A database that the migrations made, and one made from the models."""
+    migrated, modelled = bare(), bare()
+    migrate(migrated)
+    engines = create_engine(migrated), create_engine(modelled)
+    with engines[1].begin() as connection:
+        Base.metadata.create_all(connection)
+    yield engines
+    for engine in engines:
+        engine.dispose()
+
+
+def run(*words: str, url: str) -> tuple[int, str]:
+    """Run `rapporteur` in this process: exit code and all that it said."""
+    result = CliRunner().invoke(main, words, env={"RAPPORTEUR_DATABASE_URL": url})
+    return result.exit_code, result.output
+
+
+def one_behind() -> str:
+    """The revision before the newest."""
+    script = ScriptDirectory.from_config(alembic_config(""))
+    head = script.get_current_head()
+    assert head
+    before = script.get_revision(head).down_revision
+    assert isinstance(before, str)
+    return before
+
+
+# -- migrations ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
+def test_migrations_leave_nothing_that_alembic_would_change(bare: Bare) -> None:
+    url = bare()
+    migrate(url)
+    command.check(alembic_config(url))
+    migrated = create_engine(url)
+    with migrated.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE people DROP COLUMN summary"))
+    migrated.dispose()
+    with pytest.raises(CommandError, match="New upgrade operations detected"):
+        command.check(alembic_config(url))
+
+
+def _folded(sql: str | None) -> str:
+    return " ".join((sql or "").replace('"', "").split())
+
+
+def _structure_of_sqlite(connection: Connection) -> set[str]:
+    """What alembic does not compare too: CHECKs, deferral, expressions in indexes, tables keyed by their id."""
+    found = set()
+    for kind, name, sql in connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master"):
+        if name == "alembic_version":
+            continue
+        if kind == "index":
+            found.add(_folded(sql))
+        else:
+            start, end = sql.index("("), sql.rindex(")")
+            parts = re.split(r",\s*\n", sql[start + 1 : end])
+            found |= {f"{name}: {_folded(part)}" for part in parts} | {f"{name}: {_folded(sql[end + 1 :])}"}
+    return found
+
+
+def _structure_of_postgres(connection: Connection) -> set[str]:
+    """As Postgres itself says it, comments too."""
+    queries = (
+        "SELECT tablename || ': ' || indexdef FROM pg_indexes WHERE schemaname = 'public'",
+        "SELECT conrelid::regclass || ': ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE conrelid <> 0 AND connamespace = 'public'::regnamespace",
+        "SELECT concat_ws(' ', a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
+        " l.collname, a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum))"
+        " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
+        " LEFT JOIN pg_collation l ON l.oid = a.attcollation"
+        " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
+        " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'public'::regnamespace",
+        "SELECT relname || ': ' || obj_description(oid) FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+    )
+    rows = {str(row) for query in queries for row in connection.exec_driver_sql(query).scalars()}
+    return {row for row in rows if "alembic_version" not in row}
+
+
+def test_migrations_make_to_the_letter_what_the_models_declare(two_engines: tuple[Engine, Engine]) -> None:
+    structures = []
+    for engine in two_engines:
+        with engine.connect() as connection:
+            read = _structure_of_sqlite if engine.dialect.name == "sqlite" else _structure_of_postgres
+            structures.append(read(connection))
+    migrated, modelled = structures
+    assert len(modelled) > 300
+    assert sorted(migrated - modelled) == []
+    assert sorted(modelled - migrated) == []
+
+
+def _rows(database: Database) -> dict[str, list[Row]]:
+    """All rows of all tables, in an order of their own."""
+    metadata = sa.MetaData()
+    with database.engine.connect() as connection:
+        names = sa.inspect(connection).get_table_names()
+        for name in set(names) - {"alembic_version"}:
+            sa.Table(
+                name,
+                metadata,
+                *(sa.Column(column["name"], sa.types.NullType()) for column in sa.inspect(connection).get_columns(name)),
+            )
+        return {
+            table.name: sorted((dict(row) for row in connection.execute(sa.select(table)).mappings()), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def test_one_revision_down_and_up_keeps_the_data_of_all_other_tables(loaded: Database) -> None:
+    before = _rows(loaded)
+    command.downgrade(alembic_config(loaded.url), "-1")
+    down = _rows(loaded)
+    kept = before.keys() & down.keys()
+    assert {"records", "changes", "meetings", "participants", "citations", "names", "involvements"} <= kept
+    assert down != before
+    migrate(loaded.url)
+    up = _rows(loaded)
+    assert up.keys() == before.keys()
+    for name in kept:
+        assert up[name] == [{column: row[column] for column in up[name][0]} for row in before[name]] if up[name] else True
+        columns = down[name][0].keys() if down[name] else set[str]()
+        assert down[name] == sorted(({key: row[key] for key in row if key in columns} for row in before[name]), key=repr)
+
+
+def test_all_the_way_down_leaves_nothing_and_up_again_works(loaded: Database) -> None:
+    command.downgrade(alembic_config(loaded.url), "base")
+    with loaded.engine.connect() as connection:
+        assert sa.inspect(connection).get_table_names() == ["alembic_version"]
+        assert sa.inspect(connection).get_view_names() == []
+        if connection.dialect.name == "postgresql":
+            assert sa.inspect(connection).get_sequence_names() == []
+    migrate(loaded.url)
+    assert set(_rows(loaded)) == {table.name for table in TABLES}
+    assert loaded.seed().created == len(loaded.export())
+
+
+def test_every_table_and_column_says_what_it_is() -> None:
+    assert [table.name for table in TABLES if not table.comment] == []
+    assert [str(column) for table in TABLES for column in table.c if not column.comment] == []
+
+
+def test_every_foreign_key_is_served_by_an_index() -> None:
+    """Else deleting or renaming what is referred to reads the whole table that refers."""
+    unserved = []
+    for table in TABLES:
+        first = {next(iter(index.expressions)) for index in table.indexes}
+        first |= {next(iter(unique.columns)) for unique in table.constraints if isinstance(unique, sa.UniqueConstraint)}
+        first |= {next(iter(table.primary_key.columns))}
+        unserved += [
+            f"{table.name}.{key.column_keys[0]}" for key in table.foreign_key_constraints if key.columns[0] not in first
+        ]
+    assert unserved == []
+
+
+# -- constraints --------------------------------------------------------------------------------------------------------
+
+
+def _filled(table: sa.Table) -> Row:
+    """A row with a value in every column, each word the first of its vocabulary; its references lead nowhere."""
+    row: Row = {}
+    for column in table.c:
+        if column.computed is not None:
+            continue
+        if "words" in column.info:
+            row[column.name] = str(column.info["words"][0])
+        elif isinstance(column.type, Instant):
+            row[column.name] = datetime(2026, 1, 28, tzinfo=UTC)
+        elif column.type.python_type is bool:
+            row[column.name] = False
+        else:
+            row[column.name] = 987_654 if column.type.python_type is int else "nowhere"
+    return row
+
+
+def test_every_vocabulary_refuses_a_word_that_is_not_in_it(database: Database) -> None:
+    tried = 0
+    with database.engine.connect() as connection, connection.begin() as transaction:
+        for table in TABLES:
+            for column in (each for each in table.c if "words" in each.info):
+                for word in column.info["words"]:
+                    with connection.begin_nested() as savepoint:
+                        connection.execute(sa.insert(table).values(_filled(table) | {column.name: str(word)}))
+                        savepoint.rollback()
+                for no_word in ("no-such-word", str(column.info["words"][0]).upper(), ""):
+                    with pytest.raises(IntegrityError, match=f"ck_{table.name}_{column.name}"), connection.begin_nested():
+                        connection.execute(sa.insert(table).values(_filled(table) | {column.name: no_word}))
+                tried += 1
+        transaction.rollback()
+    assert tried > 30
+
+
+def _missing(column: sa.Column[Any], rows: list[Row]) -> Row:
+    """The row to spoil: one that refers to something if any does."""
+    return next((row for row in rows if row[column.name] is not None), rows[0])
+
+
+def _is(table: sa.Table, row: Row) -> sa.ColumnElement[bool]:
+    return sa.and_(*(column == row[column.name] for column in table.primary_key.columns))
+
+
+def _assert_refused_at_commit(database: Database, constraint: sa.ForeignKeyConstraint, values: Row, row: Row) -> None:
+    table = constraint.table
+    named = f"fk_{table.name}_{'_'.join(constraint.column_keys)}"
+    named = "violates foreign key constraint" if "id" in constraint.column_keys else named
+    with (
+        pytest.raises(IntegrityError, match=named if database.engine.dialect.name == "postgresql" else "FOREIGN KEY"),
+        database.engine.begin() as connection,
+    ):
+        changed = connection.execute(sa.update(table).where(_is(table, row)).values(values))
+        assert changed.rowcount == 1, "only the commit refuses, so that records may come in any order"
+
+
+def test_every_reference_must_lead_somewhere_when_the_transaction_ends(loaded: Database) -> None:
+    before, tried = loaded.export(), 0
+    with loaded.engine.connect() as connection:
+        stored = {table: [dict(row) for row in connection.execute(sa.select(table)).mappings()] for table in TABLES}
+    for table, rows in stored.items():
+        for constraint in table.foreign_key_constraints if rows else ():
+            column, *kinds = constraint.columns
+            row = _missing(column, rows)
+            values = {column.name: "nobody-of-this-name"}
+            values |= {kind.name: row[kind.name] or str(kind.info["words"][0]) for kind in kinds}
+            _assert_refused_at_commit(loaded, constraint, values, row)
+            tried += 1
+    assert tried > 50
+    assert loaded.export() == before
+
+
+def test_every_reference_to_several_kinds_must_name_the_kind_that_the_record_has(loaded: Database) -> None:
+    before, tried = loaded.export(), 0
+    for table in TABLES:
+        for constraint in table.foreign_key_constraints:
+            if len(constraint.columns) == 1:
+                continue
+            column, kind = constraint.columns
+            with loaded.engine.connect() as connection:
+                query = sa.select(table).where(column.is_not(None)).limit(1)
+                referring = connection.execute(query).mappings().one_or_none()
+                row = dict(referring or connection.execute(sa.select(table).limit(1)).mappings().one())
+            standing = row[kind.name] or "country"
+            other = next(word for word in kind.info["words"] if word != standing)
+            values = {column.name: row[column.name] or "BY", kind.name: str(other)}
+            _assert_refused_at_commit(loaded, constraint, values, row)
+            tried += 1
+    assert tried >= 11
+    assert loaded.export() == before
+
+
+def _copy(connection: Connection, table: sa.Table, row: Row, **changes: Any) -> None:
+    """Insert a row like another, as another record."""
+    row = {name: value for name, value in row.items() if table.c[name].computed is None} | changes
+    connection.execute(sa.insert(table).values(row | ({"id": uuid4().hex} if "id" in table.c else {})))
+
+
+def _natural_keys() -> list[tuple[sa.Table, str, list[str]]]:
+    """Table, index and the columns of which a natural key consists."""
+    found = []
+    for table in TABLES:
+        for index in table.indexes:
+            if index.unique and str(index.name).startswith("uq_"):
+                columns = [name for name in table.c.keys() if any(_names(part, name) for part in index.expressions)]  # noqa: SIM118
+                found.append((table, str(index.name), columns))
+    return found
+
+
+def _names(expression: Any, column: str) -> bool:
+    if isinstance(expression, sa.Column):
+        return bool(expression.name == column)
+    return column in re.findall(r"\w+", str(expression).split(",")[0])
+
+
+NATURAL_KEYS = {
+    "uq_positions_key": ["person_id", "title", "organization_id", "country_id"],
+    "uq_memberships_key": ["of_id", "member_id", "status"],
+    "uq_citations_key": ["record_id", "source_id", "paragraph", "quote", "field"],
+    "uq_participants_key": ["meeting_id", "person_id", "organization_id", "country_id", "group", "role"],
+    "uq_parties_key": ["memorandum_id", "party_id", "members", "role"],
+    "uq_relations_key": ["memorandum_id", "related_id", "type"],
+    "uq_actions_key": ["of_id", "type", "date", "meeting_id", "party_id"],
+}
+
+
+def test_natural_keys_are_unique_also_where_parts_of_them_are_empty(loaded: Database) -> None:
+    keys = {index: (table, columns) for table, index, columns in _natural_keys()}
+    assert {index: sorted(columns) for index, (_, columns) in keys.items()} == {
+        index: sorted(columns) for index, columns in NATURAL_KEYS.items()
+    }
+    with loaded.engine.connect() as connection, connection.begin() as transaction:
+        for index, (table, columns) in keys.items():
+            rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+            emptiest = max(rows, key=lambda row: sum(row[name] is None for name in columns))  # noqa: B023 - used at once
+            optional = [name for name in columns if table.c[name].nullable]
+            assert not optional or any(emptiest[name] is None for name in optional)
+            fullest = min(rows, key=lambda row: sum(row[name] is None for name in columns))  # noqa: B023 - likewise
+            for row in (emptiest, fullest):
+                with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
+                    _copy(connection, table, row)
+                for name in columns:
+                    with connection.begin_nested() as savepoint:
+                        _copy(connection, table, row, **{name: _another(table.c[name], row[name])})
+                        savepoint.rollback()
+            assert index.startswith(f"uq_{table.name}")
+        transaction.rollback()
+
+
+def _another(column: sa.Column[Any], value: Any) -> Any:
+    if "words" in column.info:
+        return next(str(word) for word in reversed(column.info["words"]) if word != value)
+    if column.type.python_type is bool:
+        return not value
+    return value + 987_654 if isinstance(value, int) else "something-else"
+
+
+def test_a_record_has_one_shown_name_a_language_and_codes_of_its_own(loaded: Database) -> None:
+    names, countries = Base.metadata.tables["names"], Base.metadata.tables["countries"]
+    with loaded.engine.connect() as connection, connection.begin() as transaction:
+        shown = dict(connection.execute(sa.select(names).where(names.c.shown).limit(1)).mappings().one())
+        with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
+            _copy(connection, names, shown, place=99)
+        _copy(connection, names, shown, place=99, shown=False)
+        _copy(connection, names, shown, place=100, shown=False)
+        _copy(connection, names, shown, place=101, language="eo")
+        belarus = dict(connection.execute(sa.select(countries).where(countries.c.id == "BY")).mappings().one())
+        for code in ("alpha_3", "numeric"):
+            with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
+                _copy(connection, countries, {**belarus, "alpha_3": "XXX", "numeric": "999", code: belarus[code]})
+        _copy(connection, countries, {**belarus, "alpha_3": "XXX", "numeric": "999"})
+        transaction.rollback()
+
+
+def test_an_id_is_that_of_one_record_only(loaded: Database) -> None:
+    with pytest.raises(IntegrityError, match=r"(?i)unique|duplicate"):
+        loaded.execute("INSERT INTO records (id, kind, name) VALUES ('sco', 'topic', 'SCO')")
+
+
+def test_a_participant_names_somebody(loaded: Database) -> None:
+    columns = ("person_id", "organization_id", "country_id", '"group"')
+    nobody = ", ".join(f"{column} = NULL" for column in columns)
+    with pytest.raises(IntegrityError, match="ck_participants_somebody"):
+        loaded.execute(f"UPDATE participants SET {nobody}")
+    for column in columns:
+        others = ", ".join(f"{other} = NULL" for other in columns if other != column)
+        statement = f"UPDATE participants SET {others} WHERE id IN (SELECT min(id) FROM participants WHERE {column} IS NOT NULL)"
+        loaded.execute(statement)
+
+
+# -- instants -----------------------------------------------------------------------------------------------------------
+
+
+def _instants() -> Mapping[str, list[str]]:
+    return {
+        table.name: found
+        for table in TABLES
+        if (found := [column.name for column in table.c if isinstance(column.type, Instant)])
+    }
+
+
+def test_every_instant_needs_its_time_zone(database: Database) -> None:
+    naive = datetime(2026, 1, 28, 9, 30)  # noqa: DTZ001 - what is refused
+    assert {"meetings": ["created_at", "updated_at"], "changes": ["at"]}.items() <= {
+        table: sorted(columns) for table, columns in _instants().items()
+    }.items()
+    for table_name, columns in _instants().items():
+        table = Base.metadata.tables[table_name]
+        for column in columns:
+            with pytest.raises(StatementError, match="an instant needs its time zone"), database.engine.begin() as connection:
+                connection.execute(sa.insert(table).values(_filled(table) | {column: naive}))
+    assert database.execute("SELECT count(*) FROM changes") == [(0,)]
+
+
+def test_an_instant_of_any_zone_is_kept_in_utc_to_the_microsecond(database: Database) -> None:
+    changes = Base.metadata.tables["changes"]
+    minsk = datetime(2026, 1, 28, 12, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=3)))
+    with database.engine.begin() as connection:
+        connection.execute(sa.insert(changes).values(_filled(changes) | {"at": minsk}))
+        read = connection.execute(sa.select(changes.c.at)).scalar_one()
+    assert read.isoformat() == "2026-01-28T09:30:00.123456+00:00"
+
+
+# -- commands on another schema -----------------------------------------------------------------------------------------
+
+
+def test_serve_refuses_a_schema_that_is_not_the_newest(bare: Bare) -> None:
+    url = bare()
+    migrate(url, revision=one_behind())
+    done = run_command("serve", url=url)
+    assert done.returncode == 1
+    assert f"the database has the schema {one_behind()}" in done.stderr
+    assert "type: rapporteur migrate" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "docs" not in done.stdout
+
+
+def test_commands_refuse_a_schema_that_is_not_the_newest_until_it_is_migrated(
+    bare: Bare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[str] = []
+    monkeypatch.setattr("app.cli.uvicorn.run", lambda factory, **_: served.append(factory))
+    url, lines = bare(), tmp_path / "lines.ndjson"
+    lines.write_text('{"kind":"topic","id":"anything","name":"Anything"}\n')
+    commands = (("import", str(lines)), ("export", "-"), ("check",), ("rebuild",), ("verify", str(tmp_path)), ("serve",))
+    for revision, has in ((None, "has no schema yet"), (one_behind(), f"has the schema {one_behind()}")):
+        if revision:
+            assert run("migrate", "--revision", revision, url=url)[0] == 0
+        for words in commands:
+            code, said = run(*words, url=url)
+            assert code == 1, words
+            assert f"the database {has}" in said, words
+            assert "type: rapporteur migrate" in said, words
+            assert not served
+    assert run("migrate", url=url)[0] == 0
+    for words in commands:
+        assert run(*words, url=url)[0] == 0, words
+    assert '"anything"' in run("export", "-", url=url)[1]
+    assert served == ["app.main:create_app"]
+
+
+def test_a_schema_of_a_newer_version_is_refused_and_named(fresh: Fresh) -> None:
+    url = fresh()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = 'from-the-future'"))
+    engine.dispose()
+    code, said = run("check", url=url)
+    assert code == 1
+    assert "has the schema from-the-future" in said
+
+
+def test_a_database_that_does_not_answer_is_said_in_one_line(kind_of_database: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.db").mkdir()
+    urls = {"sqlite": f"sqlite:///{tmp_path}/folder.db", "postgres": "postgresql://nobody:nothing@127.0.0.1:1/none"}
+    code, said = run("check", url=urls[kind_of_database])
+    assert code == 1
+    assert said.startswith("Error: the database does not answer: ")
