@@ -125,7 +125,7 @@ def _structure_of_postgres(connection: Connection) -> set[str]:
         " LEFT JOIN pg_collation l ON l.oid = a.attcollation"
         " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
         " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'public'::regnamespace",
-        "SELECT relname || ': ' || obj_description(oid) FROM pg_class"
+        "SELECT concat(relname, ': ', obj_description(oid)) FROM pg_class"
         " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
     )
     rows = {str(row) for query in queries for row in connection.exec_driver_sql(query).scalars()}
@@ -395,7 +395,9 @@ def test_a_participant_names_somebody(loaded: Database) -> None:
         loaded.execute(f"UPDATE participants SET {nobody}")
     for column in columns:
         others = ", ".join(f"{other} = NULL" for other in columns if other != column)
-        statement = f"UPDATE participants SET {others} WHERE id IN (SELECT min(id) FROM participants WHERE {column} IS NOT NULL)"
+        statement = (
+            f"UPDATE participants SET {others} WHERE id IN (SELECT min(id) FROM participants WHERE {column} IS NOT NULL)"
+        )
         loaded.execute(statement)
 
 
@@ -450,7 +452,7 @@ def test_commands_refuse_a_schema_that_is_not_the_newest_until_it_is_migrated(
     bare: Bare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[str] = []
-    monkeypatch.setattr("app.cli.uvicorn.run", lambda factory, **_: served.append(factory))
+    monkeypatch.setattr("app.cli.uvicorn.run", lambda application, **_: served.append(application))
     url, lines = bare(), tmp_path / "lines.ndjson"
     lines.write_text('{"kind":"topic","id":"anything","name":"Anything"}\n')
     commands = (("import", str(lines)), ("export", "-"), ("check",), ("rebuild",), ("verify", str(tmp_path)), ("serve",))

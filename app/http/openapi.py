@@ -226,6 +226,7 @@ def _read_schemas(records: Records) -> Json:
                 "description": f"where the rest is, if there are more than {INCLUDED_AT_MOST}",
             }
         schema["required"] = ["id"]
+        schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
         schemas[f"{resource.title}List"] = {
             "type": "object",
             "title": f"{resource.title}List",
@@ -300,8 +301,12 @@ _CONDITIONAL = [
 _NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `If-None-Match`."}}
 
 
+_SHARED_FILTERS = ("topic", "uncited", "updated_since")
+
+
 def _list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
-    examples = [f"{resource.path}?{name}={entry.example}" for name, entry in resource.filters.items() if entry.example][:2]
+    own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
+    examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
     described = {name: {"schema": {"type": "string"}} for name in FORMATS.values()}
     described[FORMATS["json"]] = {"schema": {"$ref": _REF.format(model=f"{resource.title}List")}}

@@ -10,8 +10,6 @@ from playwright.sync_api import Locator, expect
 
 from tests.pages.conftest import ROOT, Visit
 
-pytestmark = pytest.mark.xdist_group("pages")
-
 GROUP = ".opblock-tag"
 QUESTIONS = 5
 SCREENSHOT = ROOT / "docs" / "docs-page.png"
