@@ -26,7 +26,7 @@ help:  ## list the targets
 
 run: .venv/runtime  ## set up everything and serve
 	@$(BIN)/rapporteur migrate
-	@$(BIN)/rapporteur import seed
+	@$(BIN)/rapporteur import --if-empty seed
 	@$(BIN)/rapporteur serve
 
 test: .venv/development lint types  ## check everything, on SQLite and Postgres

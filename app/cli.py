@@ -82,10 +82,15 @@ def migrate(settings: Settings, revision: str) -> None:
 
 @main.command("import")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path, allow_dash=True))
+@click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
-def import_(settings: Settings, paths: tuple[Path, ...]) -> None:
+def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> None:
     """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
     engine, writer = _writer(settings)
+    if if_empty:
+        with writing(engine) as connection:
+            if writer.count(connection):
+                return
     lines = list(_lines(paths))
     with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
         report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)

@@ -102,8 +102,8 @@ def test_folding_keeps_letters_apart() -> None:
 
 @pytest.mark.parametrize("alphabet", [RUSSIAN, BELARUSIAN, UKRAINIAN, LATIN], ids=["ru", "be", "uk", "en"])
 def test_letters_sort_by_their_alphabet(alphabet: str) -> None:
-    assert "".join(sorted(reversed(alphabet), key=sort_key)) == alphabet
-    assert "".join(sorted(reversed(alphabet.upper()), key=sort_key)) == alphabet.upper()
+    assert "".join(sorted(set(alphabet), key=sort_key)) == alphabet
+    assert "".join(sorted(set(alphabet.upper()), key=sort_key)) == alphabet.upper()
 
 
 @many
@@ -122,7 +122,7 @@ def test_russian_words_sort_as_in_a_dictionary(words: list[str]) -> None:
 @pytest.mark.parametrize(
     "in_order",
     [
-        ["Ель", "Ёлка", "Есть", "Жук"],
+        ["Ежи", "Ёлка", "Ель", "Жук"],
         ["Игла", "Йод", "Клён"],
         ["Eclair", "Éclair", "École", "Ezra", "Fable"],
         ["Tunisia", "Turkey", "Türkiye", "Tuvalu"],
@@ -132,17 +132,17 @@ def test_russian_words_sort_as_in_a_dictionary(words: list[str]) -> None:
     ],
 )
 def test_names_sort_as_a_reader_expects(in_order: list[str]) -> None:
-    assert sorted(reversed(in_order), key=sort_key) == in_order
+    assert sorted(set(in_order), key=sort_key) == in_order
 
 
 @many
-@given(one=names, other=names)
-def test_what_differs_in_letters_sorts_by_them_alone(one: str, other: str) -> None:
-    """Case and marks order only what is equal but for them."""
-    low, high = fold(one), fold(other)
-    if low != high and "\x01" not in low + high:
-        assert (sort_key(one) < sort_key(other)) == (low + "\x01" < high + "\x01")
-    assert (sort_key(one) < sort_key(other)) + (sort_key(other) < sort_key(one)) + (sort_key(one) == sort_key(other)) == 1
+@given(name=usual_name, upper=st.integers(0, 2**10), other=names)
+def test_case_orders_only_what_is_equal_but_for_it(name: str, upper: int, other: str) -> None:
+    """Nothing comes between two spellings of one name but a third."""
+    respelt = shuffled_by_case(name, upper)
+    if fold(respelt) == fold(name) != fold(other):
+        assert (sort_key(other) < sort_key(name)) == (sort_key(other) < sort_key(respelt))
+        assert sort_key(other) not in (sort_key(name), sort_key(respelt))
 
 
 @many
@@ -202,7 +202,7 @@ FOUND_BY_WORDS = [
     "COVID-19/Health Forum",
     "Côte d’Ivoire",
     "d’Artagnan",
-    "№5 Совещание",
+    "№ 5 Совещание",
     "Mr.Smith,Jones;Lee:Brown",
     "snake_case_name",
     "中国 工业和信息化部",

@@ -191,7 +191,8 @@ def test_a_format_that_is_not_there_is_406(client: TestClient, path: str, accept
 
 def test_a_deleted_record_is_410(database: Database) -> None:
     line = '{"kind":"source","id":"paper","title":"A paper","citations":[]}'
-    cited = '{"kind":"topic","id":"subject","name":"Subject","citations":[{"source":"paper","paragraph":1,"quote":"so it says","confidence":"stated"}]}'
+    passage = '{"source":"paper","paragraph":1,"quote":"so it says","confidence":"stated"}'
+    cited = f'{{"kind":"topic","id":"subject","name":"Subject","citations":[{passage}]}}'
     database.load(line, cited)
     ((citation_id,),) = database.execute("SELECT id FROM citations")
     database.load('{"kind":"topic","id":"subject","name":"Subject","citations":[]}')

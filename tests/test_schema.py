@@ -115,19 +115,24 @@ def _structure_of_sqlite(connection: Connection) -> set[str]:
 
 def _structure_of_postgres(connection: Connection) -> set[str]:
     """As Postgres itself says it, comments too."""
-    queries = (
-        "SELECT tablename || ': ' || indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    indexes = "SELECT tablename || ': ' || indexdef FROM pg_indexes WHERE schemaname = 'public'"
+    constraints = (
         "SELECT conrelid::regclass || ': ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint"
-        " WHERE conrelid <> 0 AND connamespace = 'public'::regnamespace",
+        " WHERE conrelid <> 0 AND connamespace = 'public'::regnamespace"
+    )
+    columns = (
         "SELECT concat_ws(' ', a.attrelid::regclass, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,"
         " l.collname, a.attgenerated, a.attidentity, pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum))"
         " FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'"
         " LEFT JOIN pg_collation l ON l.oid = a.attcollation"
         " LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum"
-        " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'public'::regnamespace",
-        "SELECT concat(relname, ': ', obj_description(oid)) FROM pg_class"
-        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+        " WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relnamespace = 'public'::regnamespace"
     )
+    tables = (
+        "SELECT concat(relname, ': ', obj_description(oid)) FROM pg_class"
+        " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    )
+    queries = (indexes, constraints, columns, tables)
     rows = {str(row) for query in queries for row in connection.exec_driver_sql(query).scalars()}
     return {row for row in rows if "alembic_version" not in row}
 
@@ -257,12 +262,16 @@ def _assert_refused_at_commit(database: Database, constraint: sa.ForeignKeyConst
     table = constraint.table
     named = f"fk_{table.name}_{'_'.join(constraint.column_keys)}"
     named = "violates foreign key constraint" if "id" in constraint.column_keys else named
-    with (
-        pytest.raises(IntegrityError, match=named if database.engine.dialect.name == "postgresql" else "FOREIGN KEY"),
-        database.engine.begin() as connection,
-    ):
-        changed = connection.execute(sa.update(table).where(_is(table, row)).values(values))
-        assert changed.rowcount == 1, "only the commit refuses, so that records may come in any order"
+    message = named if database.engine.dialect.name == "postgresql" else "FOREIGN KEY"
+    written = []
+
+    def spoil() -> None:
+        with database.engine.begin() as connection:
+            written.append(connection.execute(sa.update(table).where(_is(table, row)).values(values)).rowcount)
+
+    with pytest.raises(IntegrityError, match=message):
+        spoil()
+    assert written == [1], "only the commit refuses, so that records may come in any order"
 
 
 def test_every_reference_must_lead_somewhere_when_the_transaction_ends(loaded: Database) -> None:
@@ -343,10 +352,10 @@ def test_natural_keys_are_unique_also_where_parts_of_them_are_empty(loaded: Data
     with loaded.engine.connect() as connection, connection.begin() as transaction:
         for index, (table, columns) in keys.items():
             rows = [dict(row) for row in connection.execute(sa.select(table)).mappings()]
-            emptiest = max(rows, key=lambda row: sum(row[name] is None for name in columns))  # noqa: B023 - used at once
+            emptiest = max(rows, key=lambda row: sum(row[name] is None for name in columns))
             optional = [name for name in columns if table.c[name].nullable]
             assert not optional or any(emptiest[name] is None for name in optional)
-            fullest = min(rows, key=lambda row: sum(row[name] is None for name in columns))  # noqa: B023 - likewise
+            fullest = min(rows, key=lambda row: sum(row[name] is None for name in columns))
             for row in (emptiest, fullest):
                 with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
                     _copy(connection, table, row)
