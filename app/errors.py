@@ -54,6 +54,11 @@ class Fault(NamedTuple):
     parameter: str | None = None
     pointer: str | None = None
 
+    def told(self) -> dict[str, str]:
+        """The fault as a client reads it."""
+        named = {"parameter": self.parameter, "pointer": self.pointer, "detail": self.detail}
+        return {name: value for name, value in named.items() if value is not None}
+
 
 class Problem(RapporteurError):
     """A request that cannot be answered as asked (RFC 9457)."""

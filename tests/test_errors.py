@@ -241,7 +241,7 @@ def test_a_database_that_is_gone_is_503(fresh: Any, kind_of_database: str) -> No
             class Failing:
                 def execute(self, *_: object) -> object:
                     error = sqlite3.OperationalError("disk I/O error")
-                    error.sqlite_errorcode = sqlite3.SQLITE_IOERR  # type: ignore[misc]
+                    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
                     raise error
 
             driver._loop, kept = Failing(), driver._loop

@@ -40,9 +40,7 @@ def text_of(problem: errors.Problem, scope: Scope) -> str:
         "code": problem.code,
     }
     if problem.faults:
-        told["errors"] = [
-            {name: value for name, value in fault._asdict().items() if value is not None} for fault in problem.faults
-        ]
+        told["errors"] = [fault.told() for fault in problem.faults]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -143,7 +143,7 @@ class Records:
             if what == "gone" and (resource is None or kind == resource.kind):
                 raise Gone(f"the {kind} {record_id!r} was deleted")
             if what == "leads" and resource is not None:
-                raise NotFound(f"{record_id!r} is no {resource.kind}; it is a {kind}: {self.paths[Kind(kind)]}/{target}")
+                raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {self.paths[Kind(kind)]}/{target}")
         raise NotFound(f"there is no {resource.kind if resource else 'record'} with the id {record_id!r}")
 
     # -- lists ---------------------------------------------------------------------------------------------------
