@@ -346,6 +346,8 @@ def database(folder: Path, meetings: int) -> Path:
         for rest in folder.glob(f"{unfinished.name}*"):
             rest.unlink()
         _make(unfinished, meetings)
+        for outdated in folder.glob(f"meetings-{meetings}-*.db*"):
+            outdated.unlink()
         unfinished.rename(path)
         print(f"made {path.name}: {path.stat().st_size / 1e6:.0f} MB in {perf_counter() - began:.0f} s")
     return path
@@ -384,4 +386,4 @@ def _make(path: Path, meetings: int) -> None:
         connection.execute("ANALYZE")
         connection.execute("PRAGMA journal_mode = WAL")
     engine.dispose()
-    os.sync()
+    os.sync()  # else the system writes it out while servers are being measured

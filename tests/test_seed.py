@@ -148,12 +148,12 @@ def _documents(folder: Path) -> dict[str, str]:
 
 
 def _wholes(text: str) -> set[str]:
-    """A document's paragraphs and sentences of several words, without marks at their ends."""
+    """A document's paragraphs and sentences, without marks at their ends; a heading of a word or two is a name."""
     paragraphs = [folded(block) for block in re.split(r"\n\s*\n", text.strip())]
     sentences = [
         part for paragraph in paragraphs for part in re.split(r"(?<=[.!?])[*»”\"']*\s+(?=[*«“\"']*[A-ZА-ЯЁ])", paragraph)
     ]
-    return {bare for each in (*paragraphs, *sentences) if len((bare := _without_marks(each)).split()) > 1}
+    return {bare for each in (*paragraphs, *sentences) if len((bare := _without_marks(each)).split()) > 2}
 
 
 def _without_marks(text: str) -> str:

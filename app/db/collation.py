@@ -3,17 +3,31 @@
 import re
 import unicodedata
 
-_LETTERS_OF_THEIR_OWN = frozenset("йўїґѓќ")
-"""Letters that Unicode decomposes but whose alphabets sort by themselves."""
+_CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
+"""The letters of the Cyrillic alphabets in one order that keeps each alphabet's own; ё is an е that comes after it."""
+_PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
+_WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
+"""Letters that Unicode decomposes though their alphabets know them as letters of their own."""
+_ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
 _SPACE = re.compile(r"\s+")
-_ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "’": "'"})
+_WORD = re.compile(r"[^\W_]+")
 
 
 def fold(text: str) -> str:
     """Text without case, marks and doubled blanks, so that `Türkiye` meets `TURKIYE` and `ё` meets `е`."""
-    lowered = unicodedata.normalize("NFKC", text).casefold().translate(_ALIKE)
-    letters = (letter if letter in _LETTERS_OF_THEIR_OWN else unicodedata.normalize("NFD", letter)[0] for letter in lowered)
-    return _SPACE.sub(" ", "".join(letters)).strip()
+    lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    bare = "".join(letter if letter in _WHOLE else _without_marks(letter) for letter in lowered)
+    return _SPACE.sub(" ", bare.translate(_ALIKE)).strip()
+
+
+def _without_marks(letter: str) -> str:
+    decomposed = unicodedata.normalize("NFD", letter)
+    return unicodedata.normalize("NFC", "".join(part for part in decomposed if not unicodedata.combining(part)))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded."""
+    return _WORD.findall(fold(text))
 
 
 def sort_key(name: str) -> str:
@@ -21,4 +35,4 @@ def sort_key(name: str) -> str:
 
     The folded name decides; the name in lower case breaks its ties.
     """
-    return f"{fold(name)}\x01{unicodedata.normalize('NFC', name).casefold()}"
+    return f"{fold(name).translate(_PLACES)}\x01{unicodedata.normalize('NFC', name).casefold()}"

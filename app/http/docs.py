@@ -148,6 +148,8 @@ window.addEventListener("load", () => {
     docExpansion: "none",
     filter: true,
     defaultModelsExpandDepth: 0,
+    defaultModelRendering: "model", // the examples that Swagger UI makes up from patterns read as noise
+    defaultModelExpandDepth: 2,
     displayRequestDuration: true,
     validatorUrl: null,
     presets: [SwaggerUIBundle.presets.apis],
@@ -284,12 +286,19 @@ body { margin: 0; background: #fff; color: var(--ink); font: 1rem/1.55 var(--tex
 .swagger-ui .problem .response-col_description a { float: right; margin-left: 1rem; }
 .swagger-ui .problem .response-col_description a code { color: var(--accent); }
 .swagger-ui .response-col_description .renderedMarkdown p { margin: 0; }
-.swagger-ui table.headers td { font: 400 .85rem/1.5 var(--text); }
+.swagger-ui table.headers tbody tr td { padding: .3rem 0; font: 400 .9rem/1.5 var(--text); vertical-align: baseline; }
 .swagger-ui .opblock-body pre.microlight { padding: .8rem; border-radius: 6px; font: 400 .82rem/1.5 var(--code); }
 .swagger-ui .highlight-code > .microlight code, .swagger-ui .curl-command code, .swagger-ui .curl-command code span {
   white-space: pre-wrap !important; word-break: normal; overflow-wrap: anywhere; }
 .swagger-ui .download-contents { color: #fff; }
 .swagger-ui .json-schema-form-item-add { margin-top: .3rem; }
+.swagger-ui .json-schema-2020-12, #docs .json-schema-2020-12 p { font-size: .88rem; line-height: 1.5; }
+.swagger-ui .model-box, .swagger-ui section.models .model-box, .swagger-ui section.models .json-schema-2020-12 {
+  background: #fff; border: 1px solid var(--line); border-radius: 6px; }
+.swagger-ui .json-schema-2020-12 .json-schema-2020-12 { border: 0; }
+.swagger-ui .json-schema-2020-12__title { color: var(--ink); font-size: .9rem; }
+.swagger-ui .json-schema-2020-12__constraint { padding: .1em .4em; background: #eaeff5; color: #22374f;
+  font: 400 .8rem/1.4 var(--code); overflow-wrap: anywhere; }
 .swagger-ui section.models { border-color: var(--line); border-radius: 8px; }
 .swagger-ui section.models h4 { padding: .8rem; font-size: 1.1rem; }
 

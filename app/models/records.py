@@ -5,9 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.collation import fold
 from app.db.types import Exact, Instant
-from app.models.columns import Base, code, derived, flag, number, reference, text, word
+from app.models.columns import Base, code, derived, flag, folded, number, reference, text, word
 from app.models.vocabulary import Kind, NameType
 
 ACTORS = (Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON)
@@ -46,7 +45,7 @@ class Name(Base):
     language: Mapped[str] = code("the language, BCP 47")
     text: Mapped[str] = text("the name")
     type: Mapped[str] = word(NameType, "how the name stands to its bearer")
-    folded: Mapped[str] = derived(lambda name: fold(name["text"]), "the name without case and marks, for `q`")
+    folded: Mapped[str] = derived(lambda name: folded(name["text"]), "the words of the name without case and marks, for `q`")
     shown: Mapped[bool] = flag("whether this is the name shown to who asks for its language")
 
 

@@ -4,7 +4,6 @@ A filter says what a client may write (`parse`, `multiple`) and what that means 
 statement, only whether there is one or there are several: one is `=`, several are one parameter that holds them all.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, Field, StringConstraints
 
 from app.db import edtf
-from app.db.collation import fold
+from app.db.collation import words
 from app.db.sql import as_instant, is_one_of, literal
 from app.db.types import Exact, instant_text
 from app.models.records import Involvement, Name, RecordTopic
@@ -24,7 +23,6 @@ from app.reading.model import ID_PATTERN
 MAX_VALUES = 100
 """How many values one filter may be given."""
 MAX_WORDS = 8
-_WORD = re.compile(r"[^\W_]+")
 BETWEEN = range(2, 6)
 
 involvements: sa.Table = Involvement.__table__
@@ -310,24 +308,24 @@ class Words(Filter):
     parse: ClassVar[Any] = QueryText
     multiple: ClassVar[bool] = False
 
-    def words(self, text: str) -> list[str]:
+    def typed(self, values: Sequence[str]) -> list[str]:
         """The words typed, folded."""
-        return _WORD.findall(fold(text))[:MAX_WORDS]
+        return words(values[0])[:MAX_WORDS]
 
     def shape(self, values: Sequence[str]) -> int:
         """How many words."""
-        return len(self.words(values[0]))
+        return len(self.typed(values))
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
         """A LIKE pattern a word."""
-        return {f"{name}_{place}": f"% {word}%" for place, word in enumerate(self.words(values[0]))}
+        return {f"{name}_{place}": f"% {word}%" for place, word in enumerate(self.typed(values))}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """All words in the record's own name, or all in one of its other names."""
         patterns = [sa.bindparam(f"{name}_{place}", type_=Exact) for place in range(shape)]
 
         def has_all(folded: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-            spaced = literal(" ").concat(sa.func.replace(folded, literal("-"), literal(" ")))
+            spaced = literal(" ").concat(folded)
             return sa.and_(*(spaced.like(pattern) for pattern in patterns))
 
         other = sa.exists().where(names.c.record_id == narrowing.table.c.id, has_all(names.c.folded))

@@ -14,7 +14,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = str(Path(sys.executable).with_name("rapporteur"))
@@ -29,7 +29,8 @@ _FLAGS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 )
-_START_SECONDS = 30
+_START_SECONDS = 60
+_EXPECT_MILLISECONDS = 20_000
 _WATCH = "addEventListener('securitypolicyviolation', (event) => violated(`${event.violatedDirective}: ${event.blockedURI}`));"
 
 
@@ -103,6 +104,7 @@ def chromium() -> Iterator[Browser]:
     if found is None:
         pytest.fail(f"these tests need Chromium: install one of {', '.join(_NAMES)}, or set {_CHROMIUM} to its path")
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    expect.set_options(timeout=_EXPECT_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=[*_FLAGS, *sandbox])
         yield browser

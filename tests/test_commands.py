@@ -1,0 +1,480 @@
+"""What an operator sees: each command's exit code, words and files."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app import __version__
+from app.cli import main
+from app.db.engine import sqlite_path
+from app.resources import RESOURCES
+from app.settings import ROOT
+from tests.conftest import SEED, Database, Fresh, run_command
+
+STOPS_WITHIN = 5
+
+
+def run(*words: str | Path, url: str, text: str | bytes | None = None, **variables: str) -> Result:
+    """Run `rapporteur` in this process."""
+    environment = {"RAPPORTEUR_DATABASE_URL": url, **variables}
+    return CliRunner().invoke(main, [str(word) for word in words], input=text, env=environment)
+
+
+@pytest.fixture(scope="module")
+def spoilt(fresh: Fresh) -> Iterator[Database]:
+    """A database with the first data set, which tests spoil and mend again."""
+    made = Database(fresh())
+    made.seed()
+    yield made
+    made.engine.dispose()
+
+
+def check(database: Database) -> list[str]:
+    """What `rapporteur check` finds; it fails if it finds something."""
+    result = run("check", url=database.url)
+    if result.exit_code == 0:
+        assert result.stdout == f"{len(database.export())} records, all in agreement\n"
+        return []
+    assert result.exit_code == 1
+    return result.stderr.split("Error: ", 1)[1].splitlines()
+
+
+# -- check and rebuild --------------------------------------------------------------------------------------------------
+
+FAULTS: dict[str, tuple[str, str, str]] = {
+    "a wrong copy of a name": (
+        "UPDATE records SET name = 'Somebody else' WHERE id = 'pavel-tkach'",
+        "UPDATE records SET name = 'Pavel Tkach' WHERE id = 'pavel-tkach'",
+        "person pavel-tkach: records has it as the person 'Somebody else'",
+    ),
+    "content that the log does not know": (
+        "UPDATE meetings SET city = 'Minsk', version = version + 1 WHERE id = 'ots-ict-2022'",
+        "UPDATE meetings SET city = 'Samarkand', version = version - 1 WHERE id = 'ots-ict-2022'",
+        "meeting ots-ict-2022: differs from version 1 in the log; the table has version 2",
+    ),
+    "content changed under the same version": (
+        "UPDATE meetings SET city = 'Minsk' WHERE id = 'ots-ict-2022'",
+        "UPDATE meetings SET city = 'Samarkand' WHERE id = 'ots-ict-2022'",
+        "meeting ots-ict-2022: differs from version 1 in the log; the table has version 1",
+    ),
+    "content that could not be imported": (
+        "UPDATE meetings SET date = 'soon' WHERE id = 'ots-ict-2022'",
+        "UPDATE meetings SET date = '2022-10-27~' WHERE id = 'ots-ict-2022'",
+        "meeting ots-ict-2022: /date: 'soon' is no EDTF date",
+    ),
+    "an involvement too many": (
+        "INSERT INTO involvements (actor_id, record_kind, date_start, record_id, actor_kind)"
+        " VALUES ('AQ', 'meeting', '2022-10-01', 'ots-ict-2022', 'country')",
+        "DELETE FROM involvements WHERE actor_id = 'AQ'",
+        "involvements: superfluous: AQ in meeting ots-ict-2022 of 2022-10-01",
+    ),
+    "an involvement too few": (
+        "DELETE FROM involvements WHERE record_id = 'ots-ict-2022' AND actor_id = 'KZ'",
+        "INSERT INTO involvements (actor_id, record_kind, date_start, record_id, actor_kind)"
+        " VALUES ('KZ', 'meeting', '2022-10-01', 'ots-ict-2022', 'country')",
+        "involvements: missing: KZ in meeting ots-ict-2022 of 2022-10-01",
+    ),
+    "a date that is not the meeting's": (
+        "UPDATE actions SET date_start = '1999-01-01' WHERE id = '0b3f26bf-a570-5240-a130-0d595cd84f3c'",
+        "UPDATE actions SET date_start = (SELECT date_start FROM meetings WHERE id = 'wsis-tunis')"
+        " WHERE id = '0b3f26bf-a570-5240-a130-0d595cd84f3c'",
+        "actions: 0b3f26bf-a570-5240-a130-0d595cd84f3c has not the dates of its meeting",
+    ),
+    "a date's wrong first day": (
+        "UPDATE meetings SET date_start = '2022-10-27' WHERE id = 'ots-ict-2022'",
+        "UPDATE meetings SET date_start = '2022-10-01' WHERE id = 'ots-ict-2022'",
+        "meeting ots-ict-2022: date_start is '2022-10-27', not '2022-10-01'",
+    ),
+    "a wrong place in the order of names": (
+        "UPDATE people SET name_key = 'zzz' WHERE id = 'pavel-tkach'",
+        "UPDATE people SET name_key = 'pavel tkach' || chr(1) || 'pavel tkach' WHERE id = 'pavel-tkach'",
+        "person pavel-tkach: name_key is 'zzz', not 'pavel tkach",
+    ),
+    "another name shown": (
+        "UPDATE names SET shown = NOT shown WHERE record_id = 'pavel-tkach' AND place = 0",
+        "UPDATE names SET shown = NOT shown WHERE record_id = 'pavel-tkach' AND place = 0",
+        "person pavel-tkach: names are not what its content makes them",
+    ),
+    "a word of a name folded otherwise": (
+        "UPDATE names SET folded = 'x' WHERE record_id = 'pavel-tkach' AND place = 0",
+        "UPDATE names SET folded = 'pavel tkach' WHERE record_id = 'pavel-tkach' AND place = 0",
+        "person pavel-tkach: names are not what its content makes them",
+    ),
+    "a record that stands nowhere": (
+        "INSERT INTO records (id, kind, name) VALUES ('nobody', 'person', 'Nobody')",
+        "DELETE FROM records WHERE id = 'nobody'",
+        "person nobody: has no row in its table",
+    ),
+    "an entry of the log without its record": (
+        'INSERT INTO changes (seq, record_id, kind, operation, version, at, author, "transaction", state)'
+        " VALUES (999999, 'nobody', 'person', 'create', 1, '2026-01-28T09:30:00.000000Z', 'x', 'x', '{}')",
+        "DELETE FROM changes WHERE seq = 999999",
+        "nobody: stands in the log and nowhere else",
+    ),
+    "a record that the log does not know": (
+        "UPDATE changes SET record_id = 'nobody' WHERE record_id = 'pavel-tkach'",
+        "UPDATE changes SET record_id = 'pavel-tkach' WHERE record_id = 'nobody'",
+        "person pavel-tkach: has no entry in the log",
+    ),
+}
+BY_REBUILD = ("an involvement too many", "an involvement too few", "a date that is not the meeting's")
+
+
+def _char(statement: str, database: Database) -> str:
+    return statement.replace("chr(", "char(") if database.engine.dialect.name == "sqlite" else statement
+
+
+def test_check_finds_each_fault_and_names_the_record(spoilt: Database) -> None:
+    assert check(spoilt) == []
+    for what, (spoil, mend, message) in FAULTS.items():
+        spoilt.execute(_char(spoil, spoilt))
+        told = check(spoilt)
+        assert any(line.startswith(message) for line in told), (what, told)
+        spoilt.execute(_char(mend, spoilt))
+    assert check(spoilt) == []
+
+
+def test_check_finds_what_was_written_past_the_constraints(database: Database, kind_of_database: str) -> None:
+    database.load('{"kind":"topic","id":"wide","name":"Wide"}', '{"kind":"topic","id":"narrow","name":"N","broader":"wide"}')
+    off, delete = "PRAGMA foreign_keys = OFF", "DELETE FROM topics WHERE id = 'wide'"
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if kind_of_database == "sqlite":
+            connection.exec_driver_sql("COMMIT")
+            connection.exec_driver_sql(off)
+            connection.exec_driver_sql(delete)
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+            connection.exec_driver_sql("BEGIN")
+        else:
+            connection.exec_driver_sql("SET session_replication_role = replica")
+            connection.exec_driver_sql(delete)
+            connection.exec_driver_sql("SET session_replication_role = DEFAULT")
+    told = check(database)
+    assert "topics narrow: broader_id leads nowhere" in told
+    assert "topic wide: has no row in its table" in told
+
+
+def test_rebuild_mends_the_projections_and_nothing_else(spoilt: Database) -> None:
+    changes = spoilt.execute("SELECT * FROM changes ORDER BY seq")
+    for what in BY_REBUILD:
+        spoilt.execute(FAULTS[what][0])
+    assert len(check(spoilt)) >= len(BY_REBUILD)
+    result = run("rebuild", url=spoilt.url)
+    assert (result.exit_code, result.stdout) == (0, "all projections are rebuilt\n")
+    assert check(spoilt) == []
+    spoil, mend, message = FAULTS["a wrong copy of a name"]
+    spoilt.execute(spoil)
+    assert run("rebuild", url=spoilt.url).exit_code == 0
+    assert check(spoilt) == [message]
+    spoilt.execute(mend)
+    assert check(spoilt) == []
+    assert spoilt.execute("SELECT * FROM changes ORDER BY seq") == changes
+
+
+# -- verify -------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _changed(database: Database, statement: str, back: str) -> Iterator[None]:
+    database.execute(statement)
+    yield
+    database.execute(back)
+
+
+def verify(database: Database, folder: Path) -> list[str]:
+    """What `rapporteur verify` finds; it fails if it finds something."""
+    result = run("verify", folder, url=database.url)
+    if result.exit_code == 0:
+        ((citations,),) = database.execute("SELECT count(*) FROM citations")
+        assert result.stdout == f"{citations} citations, each stands in its document\n"
+        return []
+    assert result.exit_code == 1
+    return result.stderr.split("Error: ", 1)[1].splitlines()
+
+
+def test_every_citation_of_the_seed_stands_in_its_document(spoilt: Database, documents: Path) -> None:
+    assert verify(spoilt, documents) == []
+
+
+def test_verify_catches_each_kind_of_wrong_citation(spoilt: Database, documents: Path) -> None:
+    ((citation, record, source, paragraph, said),) = spoilt.execute(
+        "SELECT id, record_id, source_id, paragraph, quote FROM citations ORDER BY id LIMIT 1"
+    )
+    where = f"citation {citation} of {record}: {source} paragraph"
+    back = f"UPDATE citations SET paragraph = {paragraph}, quote = :quote WHERE id = '{citation}'"
+    for change, told in (
+        ("quote = 'never said'", f"{where} {paragraph}: does not say 'never said'"),
+        ("quote = upper(quote)", f"{where} {paragraph}: does not say {str(said).upper()!r}"),
+        ("quote = quote || '!'", f"{where} {paragraph}: does not say {said + '!'!r}"),  # type: ignore[operator]
+        ("paragraph = 1", f"{where} 1: does not say {said!r}"),
+        ("paragraph = 9999", f"{where} 9999: the document has "),
+    ):
+        spoilt.execute(f"UPDATE citations SET {change} WHERE id = '{citation}'")
+        found = verify(spoilt, documents)
+        assert len(found) == 1
+        assert found[0].startswith(told)
+        spoilt.execute(back, quote=said)
+    assert verify(spoilt, documents) == []
+
+
+def test_verify_catches_a_document_that_was_changed_or_is_missing(spoilt: Database, documents: Path, tmp_path: Path) -> None:
+    for name in os.listdir(documents):
+        shutil.copyfile(documents / name, tmp_path / f"renamed-{name}")
+    assert verify(spoilt, tmp_path) == [], "a document may have any name"
+    digests = dict(spoilt.execute("SELECT sha256, id FROM sources"))
+    first, *_ = sorted(tmp_path.iterdir())
+    content = first.read_bytes()
+    (other,) = verify_one_less(spoilt, tmp_path, first, digests)
+    first.write_bytes(content.replace(b"2025", b"2026", 1))
+    (changed,) = verify(spoilt, tmp_path)
+    assert changed == other
+    assert changed.endswith("it is missing or was changed")
+    first.write_bytes(content)
+    assert verify(spoilt, tmp_path) == []
+    with _changed(
+        spoilt,
+        "UPDATE sources SET summary = sha256, sha256 = NULL WHERE id = 'mpt-2025-sco'",
+        "UPDATE sources SET sha256 = summary WHERE id = 'mpt-2025-sco'",
+    ):
+        (without,) = verify(spoilt, tmp_path)
+        assert without.startswith("source mpt-2025-sco: has no sha256")
+
+
+def verify_one_less(database: Database, folder: Path, path: Path, digests: dict[object, object]) -> list[str]:
+    """What verify finds without one of the documents."""
+    content = path.read_bytes()
+    path.unlink()
+    found = verify(database, folder)
+    path.write_bytes(content)
+    assert all(line.startswith("source ") and any(str(digest) in line for digest in digests) for line in found)
+    return found
+
+
+def test_verify_forgives_white_space_and_nothing_else(database: Database, tmp_path: Path) -> None:
+    import hashlib
+
+    document = "First paragraph\r\n\r\nThe  two\u00a0sides\tagreed\non “e-government” – ё.\n \nThird: cafe\u0301."
+    (tmp_path / "document").write_bytes(document.encode())
+    digest = hashlib.sha256(document.encode()).hexdigest()
+    quotes = {
+        "the same": ("The two sides agreed on", 2, True),
+        "no-break spaces": ("two\u00a0sides\u202fagreed", 2, True),
+        "composed letters": ("café", 3, True),
+        "case": ("the two sides", 2, False),
+        "quotation marks": ('"e-government"', 2, False),
+        "a hyphen for a dash": ("” - ё", 2, False),
+        "another letter": ("– е", 2, False),
+        "a hidden sign": ("two\u200bsides", 2, False),
+        "across paragraphs": ("ё. Third", 2, False),
+    }
+    lines = [
+        {"kind": "source", "id": "it", "title": "It", "sha256": digest},
+        {"kind": "topic", "id": "topic", "name": "Topic"},
+        *(
+            {
+                "kind": "citation",
+                "record": "topic",
+                "source": "it",
+                "paragraph": paragraph,
+                "quote": quote,
+                "field": what,
+                "confidence": "stated",
+            }
+            for what, (quote, paragraph, _) in quotes.items()
+        ),
+    ]
+    database.load(*(json.dumps(line) for line in lines))
+    found = verify(database, tmp_path)
+    assert len(found) == sum(not good for _, _, good in quotes.values())
+    for quote, _, good in quotes.values():
+        assert any(line.endswith(f"does not say {quote!r}") for line in found) != good
+
+
+# -- import and export --------------------------------------------------------------------------------------------------
+
+
+def test_an_export_to_a_folder_is_the_seed_file_by_file(seeded: Database, tmp_path: Path) -> None:
+    target = tmp_path / "made" / "by export"
+    assert run("export", target, url=seeded.url).exit_code == 0
+    assert sorted(path.name for path in target.iterdir()) == sorted(f"{resource.plural}.ndjson" for resource in RESOURCES)
+    for path in target.iterdir():
+        assert path.read_bytes() == (SEED / path.name).read_bytes(), path.name
+
+
+def test_an_export_to_a_folder_takes_away_the_files_of_kinds_that_have_no_records(database: Database, tmp_path: Path) -> None:
+    (tmp_path / "people.ndjson").write_text('{"kind":"person","id":"old","name":"Old"}\n')
+    (tmp_path / "README").write_text("ours")
+    database.load('{"kind":"topic","id":"only","name":"Only"}')
+    assert run("export", tmp_path, url=database.url).exit_code == 0
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "README": "ours",
+        "topics.ndjson": '{"kind":"topic","id":"only","name":"Only"}\n',
+    }
+
+
+def test_an_export_to_one_file_and_to_standard_output_is_all_files_in_turn(seeded: Database, tmp_path: Path) -> None:
+    everything = b"".join((SEED / f"{resource.plural}.ndjson").read_bytes() for resource in RESOURCES)
+    target = tmp_path / "all.ndjson"
+    assert run("export", target, url=seeded.url).exit_code == 0
+    assert target.read_bytes() == everything
+    result = run("export", "-", url=seeded.url)
+    assert result.exit_code == 0
+    assert result.stdout_bytes == everything
+
+
+def test_an_import_reads_standard_input_files_and_folders(database: Database, tmp_path: Path) -> None:
+    result = run("import", "-", url=database.url, text='{"kind":"topic","id":"one","name":"Тема"}\n\n')
+    assert (result.exit_code, result.stdout) == (0, "1 created, 0 replaced, 0 unchanged, 0 deleted\n")
+    (tmp_path / "a.ndjson").write_text('{"kind":"topic","id":"two","name":"Two","broader":"three"}', encoding="utf-8")
+    (tmp_path / "b.ndjson").write_text('{"kind":"topic","id":"three","name":"Three"}\r\n', encoding="utf-8", newline="")
+    (tmp_path / "notes.txt").write_text("no record", encoding="utf-8")
+    assert run("import", tmp_path, url=database.url).stdout == "2 created, 0 replaced, 0 unchanged, 0 deleted\n"
+    both = run("import", tmp_path / "a.ndjson", tmp_path / "b.ndjson", url=database.url)
+    assert both.stdout == "0 created, 0 replaced, 2 unchanged, 0 deleted\n"
+    assert [json.loads(line)["id"] for line in database.export()] == ["one", "three", "two"]
+    assert "Тема" in database.export()[0]
+
+
+def test_an_import_from_standard_input_names_its_lines(database: Database) -> None:
+    result = run("import", "-", url=database.url, text='{"kind":"topic","id":"one","name":"One"}\n{"kind":"topic"}\n')
+    assert result.exit_code == 1
+    assert "-:2: /name: " in result.stderr
+    assert database.export() == []
+
+
+def test_what_cannot_be_read_is_said_with_its_name(database: Database, tmp_path: Path) -> None:
+    latin = tmp_path / "latin.ndjson"
+    latin.write_bytes('{"kind":"topic","id":"cafe","name":"Café"}\n'.encode("latin-1"))
+    result = run("import", latin, url=database.url)
+    assert result.exit_code == 1
+    assert f"Error: {latin} is not UTF-8: " in result.stderr
+    missing = run("import", tmp_path / "missing.ndjson", url=database.url)
+    assert missing.exit_code == 2
+    assert "missing.ndjson' does not exist" in missing.stderr
+    (tmp_path / "empty").mkdir()
+    empty = run("import", tmp_path / "empty", url=database.url)
+    assert empty.exit_code == 1
+    assert f"Error: {tmp_path / 'empty'} holds no .ndjson files" in empty.stderr
+    assert run("import", url=database.url).exit_code == 2
+    nowhere = run("verify", tmp_path / "missing", url=database.url)
+    assert nowhere.exit_code == 2
+    assert "missing' does not exist" in nowhere.stderr
+    standard = run("import", "-", url=database.url, text=b'{"kind":"topic","id":"x","name":"\xff"}\n')
+    assert standard.exit_code == 1
+    assert "is not UTF-8: " in standard.stderr
+    for done in (result, missing, empty, nowhere, standard):
+        assert "Traceback" not in done.output
+    assert database.export() == []
+
+
+# -- settings and the rest ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RAPPORTEUR_DATABSE_URL", "sqlite:///x.db"),
+        ("RAPPORTEUR_PORT", "eighty"),
+        ("RAPPORTEUR_PORT", "0"),
+        ("RAPPORTEUR_PORT", "-1"),
+        ("RAPPORTEUR_PORT", "70000"),
+        ("RAPPORTEUR_PORT", "８０００"),
+        ("RAPPORTEUR_PORT", ""),
+        ("RAPPORTEUR_WORKERS", "two"),
+        ("RAPPORTEUR_READ_DEADLINE", "0.5"),
+        ("RAPPORTEUR_READ_CONNECTIONS", "1e3"),
+        ("RAPPORTEUR_DATABASE_URL", "mysql://user@host/name"),
+        ("RAPPORTEUR_DATABASE_URL", "registry.db"),
+        ("RAPPORTEUR_DATABASE_URL", ""),
+        ("RAPPORTEUR_DATABASE_URL", "sqlite:///"),
+        ("RAPPORTEUR_DATABASE_URL", "postgresql://host:port/name"),
+        ("RAPPORTEUR_LOG_LEVEL", "loud"),
+        ("RAPPORTEUR_TRUSTED_PROXIES", "somebody"),
+    ],
+)
+def test_a_variable_that_is_unknown_or_unusable_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    result = run("check", **{"url": f"sqlite:///{tmp_path}/x.db", variable: value})
+    assert result.exit_code in (1, 2)
+    assert variable in result.stderr
+    assert "Traceback" not in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_openapi_document_is_printed_as_json(tmp_path: Path) -> None:
+    result = run("openapi", url=f"sqlite:///{tmp_path}/none.db")
+    assert result.exit_code == 0
+    document = json.loads(result.stdout)
+    assert document["openapi"].startswith("3.")
+    assert document["info"] == {**document["info"], "title": "Rapporteur", "version": __version__}
+    assert {resource.path for resource in RESOURCES} <= document["paths"].keys()
+    assert list(tmp_path.iterdir()) == [], "the document needs no database"
+
+
+def test_the_version_and_the_commands_are_told(tmp_path: Path) -> None:
+    assert run("--version", url="sqlite:///x.db").stdout == f"rapporteur, version {__version__}\n"
+    result = run("--help", url="sqlite:///x.db")
+    assert result.exit_code == 0
+    for command in ("serve", "migrate", "import", "export", "check", "rebuild", "verify", "openapi"):
+        assert f"\n  {command} " in result.stdout
+    assert run("nonsense", url=f"sqlite:///{tmp_path}/x.db").exit_code == 2
+
+
+def test_a_process_makes_its_database_and_fills_and_checks_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/new folder/registry.db"
+    assert run_command("migrate", url=url).returncode == 0
+    imported = run_command("import", "seed", url=url)
+    assert (imported.returncode, imported.stdout.split(" ", 1)[1]) == (0, "created, 0 replaced, 0 unchanged, 0 deleted\n")
+    assert sqlite_path(url).is_file()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _healthy(port: int, process: subprocess.Popen[str]) -> bool:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            time.sleep(0.05)
+    return False
+
+
+def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
+    port = _free_port()
+    variables = {"RAPPORTEUR_DATABASE_URL": seeded.url, "RAPPORTEUR_PORT": str(port)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", "serve"],
+        env={**os.environ, **variables},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert _healthy(port, process)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/organizations/sco", timeout=10) as answer:
+            assert json.load(answer)["id"] == "sco"
+        process.send_signal(signal.SIGTERM)
+        stdout, stderr = process.communicate(timeout=STOPS_WITHIN)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode in (0, -signal.SIGTERM)
+    assert f"http://127.0.0.1:{port}/docs" in stdout
+    assert "Traceback" not in stderr
