@@ -41,7 +41,7 @@ types: .venv/development  ## strict typing
 	@$(BIN)/mypy
 
 pages: .venv/development  ## the docs page in a real browser (needs Chromium)
-	@$(BIN)/python -m pytest tests/pages
+	@$(BIN)/python -m pytest tests/pages -n 0
 
 bench: .venv/development  ## measure, beside what users would otherwise take
 	@$(BIN)/python -m bench

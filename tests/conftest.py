@@ -27,13 +27,6 @@ DOCUMENTS = ROOT.parent / "shared" / "seeds"
 Fresh = Callable[[], str]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep each database's tests on one worker, so that two workers take one database each."""
-    for item in items:
-        engine = getattr(item, "callspec", None) and item.callspec.params.get("kind_of_database")  # type: ignore[attr-defined]
-        item.add_marker(pytest.mark.xdist_group(engine or item.nodeid.split("::")[0]))
-
-
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
 def kind_of_database(request: pytest.FixtureRequest) -> str:
     """Everything that asks for a database runs on both."""

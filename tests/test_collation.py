@@ -14,8 +14,8 @@ from app.db.collation import fold, sort_key
 from tests.conftest import Database, Fresh
 from tests.test_contract import get, walk
 
-many = settings(derandomize=True, deadline=None, max_examples=300)
-over_http = settings(derandomize=True, deadline=None, max_examples=120)
+many = settings(derandomize=True, deadline=None, max_examples=150)
+over_http = settings(derandomize=True, deadline=None, max_examples=80)
 whole_databases = settings(derandomize=True, deadline=None, max_examples=2)
 
 RUSSIAN = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"

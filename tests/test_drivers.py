@@ -40,8 +40,32 @@ def test_a_dear_read_answers_from_a_thread_and_goes_there_at_once_from_then_on(s
         citations = (await driver.fetch(Statement("SELECT count(*) FROM citations", {}), {}))[0][0]
         for _ in range(2):
             assert (await driver.fetch(dear, {}))[0][0] == topics * citations**2
+            assert bool(dear.dear) == isinstance(driver, SqliteDriver)
         assert not cheap.dear
-        assert dear.dear == isinstance(driver, SqliteDriver)
+
+    run(seeded, work)
+
+
+def test_a_cheap_read_stays_cheap_however_often_it_is_asked(seeded: Database) -> None:
+    """SQLite counts a prepared statement's steps over all its executions."""
+
+    async def work(driver: Driver) -> None:
+        cheap = Statement("SELECT id, name FROM countries ORDER BY name", {})
+        for _ in range(1_000):
+            await driver.fetch(cheap, {})
+            assert not cheap.dear
+
+    run(seeded, work)
+
+
+def test_a_dear_statement_is_tried_on_the_loop_again(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.db.drivers.DEAR_FOR", 3)
+
+    async def work(driver: Driver) -> None:
+        once_dear = Statement(CHEAP, {}, dear=3 if isinstance(driver, SqliteDriver) else 0)
+        for _ in range(3):
+            await driver.fetch(once_dear, {})
+        assert not once_dear.dear
 
     run(seeded, work)
 

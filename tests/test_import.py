@@ -415,9 +415,9 @@ def test_several_faults_of_one_line_are_all_told(database: Database) -> None:
 
 OF_ANOTHER_TYPE = (
     '"kind":"meeting","id":"a","name":"A","attendance":true',
-    '"kind":"meeting","id":"a","name":"A","attendance":"5"',
+    '"kind":"meeting","id":"b","name":"B","attendance":"5"',
     '"kind":"membership","of":"group-of-ministries","member":"BY","status":"full","founding":"yes"',
-    '"kind":"membership","of":"group-of-ministries","member":"BY","status":"full","founding":1',
+    '"kind":"membership","of":"group-of-ministries","member":"CN","status":"full","founding":1',
 )
 
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.errors import NotAcceptable
 from app.reading.request import FORMATS, MAX_LANGUAGES, asked_languages, negotiated_format
 
-many = settings(derandomize=True, deadline=None, max_examples=300)
+many = settings(derandomize=True, deadline=None, max_examples=150)
 
 OFFERED = tuple(FORMATS)
 MEDIA = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
@@ -102,7 +102,12 @@ def test_any_header_gets_a_format_or_not_acceptable(header: str, offered: tuple[
     assert all(FORMATS[name] in detail for name in offered)
 
 
-languages = st.from_regex(r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?", fullmatch=True).filter(str.isascii)
+languages = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["en", "ru", "be", "zh", "KK", "uz", "Tr", "aze"]),
+    st.sampled_from(["", "", "-hans", "-Latn", "-CYRL"]),
+    st.sampled_from(["", "", "-by", "-CN", "-Kz"]),
+)
 weights = st.sampled_from(["", ";q=1", ";q=0.5", "; q=0.9", ";q=0.001", ";q=0.123", ";q=0", ";q=0.0"])
 wishes = st.lists(st.tuples(languages | st.just("*"), weights), max_size=6)
 
@@ -211,7 +216,7 @@ def test_a_single_record_is_given_as_json_alone(client: TestClient, path: str) -
 
 
 def test_several_accept_headers_are_one(client: TestClient) -> None:
-    answer = client.get("/v1/series", headers=[("Accept", "application/xml"), ("Accept", "text/csv")])  # type: ignore[arg-type]
+    answer = client.get("/v1/series", headers=[("Accept", "application/xml"), ("Accept", "text/csv")])
     assert answer.headers["content-type"].startswith("text/csv")
 
 

@@ -27,8 +27,15 @@ from sqlalchemy.engine import Dialect, make_url
 from app.db.engine import BUSY_TIMEOUT_MS, sqlite_path
 from app.errors import Malformed, Unavailable
 
-LOOP_STEPS = 60_000
-"""SQLite's virtual machine steps a read may take on the event loop: some 3 ms."""
+LOOP_CHECK_STEPS = 10_000
+LOOP_CHECKS = 6
+"""A read may take so many checks' worth of SQLite's virtual machine steps on the event loop: some 3 ms.
+
+SQLite counts a prepared statement's steps over all its executions, so that one check may fall into the cheapest of reads;
+only several within one execution mean that it is dear.
+"""
+DEAR_FOR = 100
+"""Executions on a thread after which a statement is tried on the loop again: one dear value does not damn a shape."""
 DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
 STATEMENTS_KEPT = 512
@@ -42,7 +49,7 @@ class Readable(Protocol):
 
     sql: str
     constants: Mapping[str, Any]
-    dear: bool
+    dear: int
 
 
 class Driver(Protocol):
@@ -83,11 +90,16 @@ class SqliteDriver:
         self._threads = ThreadPoolExecutor(SQLITE_THREADS, thread_name_prefix="read")
         self._connections: list[sqlite3.Connection] = []
         self._loop: sqlite3.Connection | None = None
+        self._checks = 0
 
     async def open(self) -> None:
         """Open the event loop's connection; the threads open theirs when first needed."""
         self._loop = self._connect()
-        self._loop.set_progress_handler(lambda: 1, LOOP_STEPS)
+        self._loop.set_progress_handler(self._over_budget, LOOP_CHECK_STEPS)
+
+    def _over_budget(self) -> bool:
+        self._checks += 1
+        return self._checks > LOOP_CHECKS
 
     async def close(self) -> None:
         """Wait for what is running, then close all."""
@@ -112,12 +124,14 @@ class SqliteDriver:
         """On the event loop within the budget, else on a thread within the deadline."""
         given = {**statement.constants, **parameters}
         if self._loop is not None and not statement.dear:
+            self._checks = 0
             try:
                 return self._loop.execute(statement.sql, given).fetchall()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
                     raise _unavailable(_NO_ANSWER) from error
-                statement.dear = True
+                statement.dear = DEAR_FOR
+        statement.dear = max(statement.dear - 1, 0)
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._fetch_slowly, statement.sql, given)
 
     def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -89,9 +89,9 @@ def _document(app: FastAPI, records: Records) -> Json:
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in _FAILURES_OF_ALL}
     document["tags"] = [
-        {"name": "registry", "description": "The registry about itself."},
-        {"name": "records", "description": "Records of whatever kind, by their ids."},
         *({"name": resource.plural, "description": resource.model.__doc__} for resource in resources),
+        {"name": "records", "description": "Records of whatever kind, by their ids."},
+        {"name": "registry", "description": "The registry about itself."},
     ]
     return document
 

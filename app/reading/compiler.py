@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from app.db import edtf
-from app.db.sql import as_instant, comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in
+from app.db.sql import as_instant, comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in, written
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
 from app.models.vocabulary import Kind
@@ -50,8 +50,8 @@ class Statement:
 
     sql: str
     constants: Mapping[str, Any]
-    dear: bool = False
-    """Whether it once ran longer than the event loop may wait."""
+    dear: int = 0
+    """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ class Compiler:
         for name in shape.include:
             if name in resource.includes:
                 segments += self._included(name, rows, shape, resource, comma="," if segments else "{")
-        return _joined([*segments, "}"])
+        return _written([*segments, "}"])
 
     def _is_shown(self, plan: FieldPlan, shape: Shape) -> bool:
         if isinstance(plan.source, OnDay) and "valid_at" not in dict(shape.filters):
@@ -294,7 +294,7 @@ class Compiler:
                     segments += value
                 continue
             segments.append(sa.func.coalesce(_joined(value), literal("")))
-        return _joined([*segments, "}"])
+        return _written([*segments, "}"])
 
 
 def _item_type(plan: FieldPlan) -> Any:
@@ -386,12 +386,22 @@ def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElemen
     return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)
 
 
+def _written(segments: Iterable[Segment]) -> sa.ColumnElement[str]:
+    """A whole record: constants and values of which none is null, end to end."""
+    return written(*_merged(segments))
+
+
 def _joined(segments: Iterable[Segment]) -> sa.ColumnElement[str]:
-    """Constants and values end to end, neighbouring constants made one."""
+    """Constants and values end to end; null if one of them is."""
+    return concatenated(*_merged(segments))
+
+
+def _merged(segments: Iterable[Segment]) -> list[sa.ColumnElement[Any]]:
+    """Segments as SQL, neighbouring constants made one."""
     merged: list[Segment] = []
     for segment in segments:
         if isinstance(segment, str) and merged and isinstance(merged[-1], str):
             merged[-1] += segment
         else:
             merged.append(segment)
-    return concatenated(*(literal(segment) if isinstance(segment, str) else segment for segment in merged))
+    return [literal(segment) if isinstance(segment, str) else segment for segment in merged]

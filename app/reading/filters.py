@@ -6,7 +6,7 @@ statement, only whether there is one or there are several: one is `=`, several a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
@@ -32,7 +32,7 @@ record_topics: sa.Table = RecordTopic.__table__
 
 def _calendar_day(value: str) -> str:
     try:
-        day = datetime.strptime(value, "%Y-%m-%d").replace(tzinfo=UTC).date()
+        day = date.fromisoformat(value)
     except ValueError:
         raise ValueError(f"{value!r} is no day of the calendar: write YYYY-MM-DD") from None
     if not edtf.NO_START < day.isoformat() == value < edtf.NO_END:

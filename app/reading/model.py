@@ -42,7 +42,7 @@ def _closed(value: str) -> str:
 
 def is_storable(value: str) -> bool:
     """Whether both databases can hold the text: a NUL character or half a surrogate pair is none."""
-    return "\x00" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return "\x00" not in value and (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value))
 
 
 def _printable(value: str) -> str:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl
 
@@ -260,9 +260,9 @@ def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, comma
         given.setdefault(name, []).extend(value.split(",") if name in commas else [value])
     faults = []
     values: dict[str, Any] = {}
+    lists = _lists_of(model)
     for name, several in given.items():
-        field = model.model_fields.get(name)
-        if field is None or _takes_several(field.annotation):
+        if name in lists or name not in model.model_fields:
             values[name] = several
         elif len(several) > 1:
             faults.append(Fault("may be given once", parameter=name))
@@ -290,8 +290,10 @@ def _summary(faults: Sequence[Fault]) -> str:
     return "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults[:3]) + (" …" if len(faults) > 3 else "")
 
 
-def _takes_several(annotation: Any) -> bool:
-    return "list[" in str(annotation)
+@lru_cache(maxsize=256)
+def _lists_of(model: type[BaseModel]) -> frozenset[str]:
+    """The parameters that take several values."""
+    return frozenset(name for name, field in model.model_fields.items() if "list[" in str(field.annotation))
 
 
 def _as_text(value: Any) -> list[str]:

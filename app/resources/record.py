@@ -105,9 +105,7 @@ def common_filters() -> dict[str, Filter]:
         "uncited": Uncited(
             "`true`: what no citation supports; `false`: what at least one does", "true", citations=models.Citation.__table__
         ),
-        "updated_since": UpdatedSince(
-            "what changed at this instant or later; to follow changes without a gap use `/v1/changes`", "2026-01-01T00:00:00Z"
-        ),
+        "updated_since": UpdatedSince("what changed at this instant or later", "2026-01-01T00:00:00Z"),
     }
 
 
