@@ -1,14 +1,20 @@
 """Settings, read once from the environment: every name starts with RAPPORTEUR_."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
 
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
 from app.errors import Misconfigured
 
 PREFIX = "RAPPORTEUR_"
+DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
+LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+MAX_PORT = 65_535
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -53,6 +59,19 @@ class Settings:
             else:
                 raise Misconfigured(f"{name}={value!r} is no whole number above 0")
         settings = cls(**chosen)
-        if not settings.database_url.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
-            raise Misconfigured(f"{PREFIX}DATABASE_URL must start with sqlite:/// or postgresql://")
+        for name, fault in settings.faults():
+            raise Misconfigured(f"{PREFIX}{name.upper()}={getattr(settings, name)!r} {fault}")
         return settings
+
+    def faults(self) -> Iterator[tuple[str, str]]:
+        """Settings that cannot be meant, each with why."""
+        try:
+            url = make_url(self.database_url)
+        except (ArgumentError, ValueError):
+            url = None
+        if url is None or url.drivername not in DRIVERS or not url.database:
+            yield "database_url", "is neither sqlite:///PATH nor postgresql://USER:PASSWORD@HOST/NAME"
+        if self.port > MAX_PORT:
+            yield "port", f"is above {MAX_PORT}"
+        if self.log_level not in LOG_LEVELS:
+            yield "log_level", f"is none of {', '.join(LOG_LEVELS)}"

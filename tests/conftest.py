@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
 from app.cli import _lines, _writer
@@ -90,15 +90,24 @@ def _named(server: str, database: str) -> str:
     return make_url(server).set(database=database).render_as_string(hide_password=False)
 
 
+_writers: dict[str, Writer] = {}
+
+
+def _writer_for(dialect: str, url: str) -> Writer:
+    """A writer holds no connection, and takes a while to compile: one serves all databases of a kind."""
+    if dialect not in _writers:
+        _writers[dialect] = _writer(Settings(database_url=url))[1]
+    return _writers[dialect]
+
+
 class Database:
     """A database with its engine and its writer."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.settings = Settings(database_url=url)
-        self.engine: Engine
-        self.writer: Writer
-        self.engine, self.writer = _writer(self.settings)
+        self.engine = create_engine(url)
+        self.writer = _writer_for(self.engine.dialect.name, url)
 
     def load(self, *texts: str) -> Report:
         """Import lines."""

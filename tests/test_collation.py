@@ -14,6 +14,9 @@ from app.db.collation import fold, sort_key
 from tests.conftest import Database, Fresh
 from tests.test_contract import get, walk
 
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+"""Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
+
 many = settings(derandomize=True, deadline=None, max_examples=150)
 over_http = settings(derandomize=True, deadline=None, max_examples=80)
 whole_databases = settings(derandomize=True, deadline=None, max_examples=2)

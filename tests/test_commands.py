@@ -476,7 +476,7 @@ def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
         text=True,
     )
     try:
-        assert _healthy(port, process)
+        assert _healthy(port, process), process.poll() is not None and process.communicate()
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/organizations/sco", timeout=10) as answer:
             assert json.load(answer)["id"] == "sco"
         process.send_signal(signal.SIGTERM)

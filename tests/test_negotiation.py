@@ -11,6 +11,9 @@ from starlette.testclient import TestClient
 from app.errors import NotAcceptable
 from app.reading.request import FORMATS, MAX_LANGUAGES, asked_languages, negotiated_format
 
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+"""Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
+
 many = settings(derandomize=True, deadline=None, max_examples=150)
 
 OFFERED = tuple(FORMATS)

@@ -20,6 +20,9 @@ from tests.conftest import Database, Fresh
 from tests.synthetic import COUNTRIES, DEFAULT_SORT, FILTERS, ODD_CHARACTERS, PLURALS, SORTS, Registry, registry
 from tests.test_contract import get
 
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+"""Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
+
 queries_asked = settings(derandomize=True, deadline=None, max_examples=80)
 cursors_damaged = settings(derandomize=True, deadline=None, max_examples=100)
 PAGES = 6
@@ -113,6 +116,7 @@ def walked(client: TestClient, path: str, limit: int) -> list[dict[str, Any]]:
         page = get(client, f"{path}&limit={limit}{cursor}")
         assert len(page["data"]) <= limit
         found += page["data"]
+        assert len({record["id"] for record in found}) == len(found), "a page repeats what another had"
         if page["page"]["next_cursor"] is None:
             return found
         assert len(page["data"]) == limit
@@ -378,6 +382,7 @@ def test_walking_while_others_write_neither_repeats_nor_skips(
     while following is not None:
         page = get(client, following)
         found += [record["id"] for record in page["data"]]
+        assert len(found) < 2 * len(MODEL.records), "the walk does not end"
         following = page["links"]["next"]
         chosen = random.choice(MODEL.ids("meeting"))
         moved.add(chosen)

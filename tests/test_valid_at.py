@@ -15,6 +15,9 @@ from starlette.testclient import TestClient
 from app.db.edtf import bounds
 from tests.conftest import Database, Fresh
 
+pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
+"""Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
+
 on_days = settings(derandomize=True, deadline=None, max_examples=50)
 
 TENURES = 220
@@ -187,45 +190,55 @@ def test_a_page_says_how_surely_as_a_stream_does(held: TestClient) -> None:
     assert "held" not in held.get("/v1/memberships?limit=1").json()["data"][0]
 
 
-@pytest.mark.parametrize(
-    ("stated", "day", "membership", "position"),
-    [
-        ({"since": "2020-06-15"}, "2020-06-14", None, None),
-        ({"since": "2020-06-15"}, "2020-06-15", "certain", "certain"),
-        ({"since": "2020-06-15"}, "2024-01-01", "certain", "possible"),
-        ({"since": "2020"}, "2020-06-15", "possible", "possible"),
-        ({"since": "2020"}, "2020-12-31", "certain", "possible"),
-        ({"since": "2019", "attested": ["2021-06-01"]}, "2020-06-15", "certain", "certain"),
-        ({"since": "2019", "attested": ["2021-06-01"]}, "2021-06-02", "certain", "possible"),
-        ({"attested": ["2020-06-15"]}, "2020-06-14", "possible", "possible"),
-        ({"attested": ["2020-06-15"]}, "2020-06-15", "certain", "certain"),
-        ({"attested": ["2020-06-15"]}, "2020-06-16", "certain", "possible"),
-        ({"since": "2019", "until": "2021"}, "2020-06-15", "certain", "certain"),
-        ({"since": "2019", "until": "2021"}, "2021-06-15", "possible", "possible"),
-        ({"since": "2019", "until": "2021"}, "2022-01-01", None, None),
-        ({"since": "2019", "until": "2021", "attested": ["2021-06-15"]}, "2021-06-15", "certain", "certain"),
-        ({"since": "2021-06-15", "until": "2021"}, "2021-06-15", "certain", "certain"),
-        ({"until": "2021"}, "2020-06-15", "possible", "possible"),
-        ({}, "2020-06-15", "possible", "possible"),
-    ],
-)
-def test_cases_that_a_reader_can_check(
-    database: Database, stated: dict[str, Any], day: str, membership: str | None, position: str | None
-) -> None:
-    database.load(
-        '{"kind":"country","id":"BY","alpha_3":"BLR","numeric":"112","name":"Belarus"}',
-        '{"kind":"person","id":"somebody","name":"Somebody"}',
-        '{"kind":"organization","id":"sco","name":"SCO"}',
-        json.dumps({"kind": "membership", "id": "it", "of": "sco", "member": "BY", "status": "full", **stated}),
-        json.dumps({"kind": "position", "id": "office", "person": "somebody", "title": "Minister", **stated}),
-    )
+CASES: list[tuple[dict[str, Any], str, str | None, str | None]] = [
+    ({"since": "2020-06-15"}, "2020-06-14", None, None),
+    ({"since": "2020-06-15"}, "2020-06-15", "certain", "certain"),
+    ({"since": "2020-06-15"}, "2024-01-01", "certain", "possible"),
+    ({"since": "2020"}, "2020-06-15", "possible", "possible"),
+    ({"since": "2020"}, "2020-12-31", "certain", "possible"),
+    ({"since": "2019", "attested": ["2021-06-01"]}, "2020-06-15", "certain", "certain"),
+    ({"since": "2019", "attested": ["2021-06-01"]}, "2021-06-02", "certain", "possible"),
+    ({"attested": ["2020-06-15"]}, "2020-06-14", "possible", "possible"),
+    ({"attested": ["2020-06-15"]}, "2020-06-15", "certain", "certain"),
+    ({"attested": ["2020-06-15"]}, "2020-06-16", "certain", "possible"),
+    ({"since": "2019", "until": "2021"}, "2020-06-15", "certain", "certain"),
+    ({"since": "2019", "until": "2021"}, "2021-06-15", "possible", "possible"),
+    ({"since": "2019", "until": "2021"}, "2022-01-01", None, None),
+    ({"since": "2019", "until": "2021", "attested": ["2021-06-15"]}, "2021-06-15", "certain", "certain"),
+    ({"since": "2021-06-15", "until": "2021"}, "2021-06-15", "certain", "certain"),
+    ({"until": "2021"}, "2020-06-15", "possible", "possible"),
+    ({}, "2020-06-15", "possible", "possible"),
+]
+"""What is stated of a tenure, a day, and how surely a membership and a position then held."""
+
+
+@pytest.fixture(scope="session")
+def cases(fresh: Fresh) -> Iterator[TestClient]:
+    """A client over the cases, and an approximate period."""
+    database = Database(fresh())
+    lines: list[dict[str, Any]] = [
+        {"kind": "country", "id": "BY", "alpha_3": "BLR", "numeric": "112", "name": "Belarus"},
+        {"kind": "person", "id": "somebody", "name": "Somebody"},
+        {"kind": "memorandum", "id": "plan", "name": "Plan", "status": "in_force", "period": "2022~"},
+    ]
+    for place, (stated, *_) in enumerate(CASES):
+        membership = {"id": f"membership-{place}", "of": f"body-{place}", "member": "BY", "status": "full"}
+        position = {"id": f"position-{place}", "person": "somebody", "title": f"Office {place}"}
+        lines.append({"kind": "organization", "id": f"body-{place}", "name": f"Body {place}"})
+        lines += [{"kind": "membership", **membership, **stated}, {"kind": "position", **position, **stated}]
+    database.load(*map(json.dumps, lines))
     with database.client() as client:
-        assert answer(client, "memberships", day).get("it") == membership
-        assert answer(client, "positions", day).get("office") == position
+        yield client
+    database.engine.dispose()
+
+
+@pytest.mark.parametrize("place", range(len(CASES)), ids=lambda place: f"{json.dumps(CASES[place][0])} on {CASES[place][1]}")
+def test_cases_that_a_reader_can_check(cases: TestClient, place: int) -> None:
+    _, day, membership, position = CASES[place]
+    assert answer(cases, "memberships", day).get(f"membership-{place}") == membership
+    assert answer(cases, "positions", day).get(f"position-{place}") == position
 
 
 @pytest.mark.parametrize(("day", "how"), [("2021-06-15", "possible"), ("2023-06-15", "possible"), ("2020-06-15", None)])
-def test_an_approximate_period_is_not_certain_where_it_only_may_reach(database: Database, day: str, how: str | None) -> None:
-    database.load('{"kind":"memorandum","id":"plan","name":"Plan","status":"in_force","period":"2022~"}')
-    with database.client() as client:
-        assert answer(client, "memoranda", day).get("plan") == how
+def test_an_approximate_period_is_not_certain_where_it_only_may_reach(cases: TestClient, day: str, how: str | None) -> None:
+    assert answer(cases, "memoranda", day).get("plan") == how

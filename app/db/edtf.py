@@ -46,6 +46,11 @@ def bounds(text: str) -> Bounds:
         raise ValueError(f"{text!r} {error}") from None
 
 
+def unqualified(text: str) -> str:
+    """A date or interval without its `~`, `?` and `%`: what it surely covers, if anything."""
+    return "".join(letter for letter in text if letter not in _QUALIFIERS)
+
+
 def _interval(text: str) -> Bounds:
     sides = text.split("/")
     if len(sides) != 2 or sides == [OPEN, OPEN]:

@@ -102,8 +102,9 @@ def _surely_from(content: Content) -> str:
 
 
 def _last_shown(content: Content) -> str:
-    since = [bounds_of(content, "since")] if content.get("since") else []
-    return max((shown.start for shown in [*since, *_attested(content)]), default=edtf.NO_START)
+    """The start of the latest thing shown: its being taken up, a day on which it held, its being laid down."""
+    ends = [bounds_of(content, field) for field in ("since", "until") if content.get(field)]
+    return max((shown.start for shown in [*ends, *_attested(content)]), default=edtf.NO_START)
 
 
 class _Tenure(Lasting, Holding):
@@ -144,7 +145,7 @@ class Position(_Tenure, Base):
     organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")
     country_id: Mapped[str | None] = reference("countries", "the state for which it is held")
     certain_until: Mapped[str] = derived(
-        lambda content: bounds_of(content, "until").start if content.get("until") else _last_shown(content),
+        _last_shown,
         "the last day on which it surely held: without an end stated, the last on which a source shows it",
     )
 
@@ -168,6 +169,6 @@ class Membership(_Tenure, Base):
     founding: Mapped[bool] = flag("whether it is one of the founders")
     ordinal: Mapped[int | None] = number("the how-manieth member it became")
     certain_until: Mapped[str] = derived(
-        lambda content: bounds_of(content, "until").start if content.get("until") else edtf.NO_END,
+        lambda content: _last_shown(content) if content.get("until") else edtf.NO_END,
         "the last day on which it surely held: without an end stated it holds on",
     )

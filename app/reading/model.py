@@ -53,8 +53,9 @@ def _printable(value: str) -> str:
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S"), AfterValidator(_printable)]
-Count = Annotated[int, Field(ge=0, le=2_147_483_647)]
-Ordinal = Annotated[int, Field(ge=1, le=2_147_483_647)]
+Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
+Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
+Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN, max_length=35), Field(examples=["ru"])]
 EventDate = Annotated[
     str, AfterValidator(_closed), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])

@@ -22,7 +22,6 @@ MAX_LANGUAGES = 8
 MAX_IDS = 200
 MAX_PARAMETERS = 1_000
 FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
-_ALSO_JSON = ("application/*", "*/*")
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
 _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
@@ -352,16 +351,19 @@ def negotiated_format(accept: str, *, offered: Sequence[str]) -> str:
     """The format that an Accept header prefers; NotAcceptable if it takes none of those offered."""
     if not accept or accept == "*/*":
         return offered[0]
-    best, best_quality = None, 0.0
+    wanted: dict[str, float] = {}
     for part in accept.split(","):
         media, *options = (piece.strip().lower() for piece in part.split(";"))
-        quality = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
-        found = next((name for name in offered if media == FORMATS[name] or (name == "json" and media in _ALSO_JSON)), None)
-        if found is None and media == "text/*" and "csv" in offered:
-            found = "csv"
-        if found is not None and quality > best_quality:
-            best, best_quality = found, quality
-    if best is None:
+        wanted[media] = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
+
+    def quality(name: str) -> float:
+        """That of the closest range, as RFC 9110 has it."""
+        media = FORMATS[name]
+        ranges = (media, f"{media.split('/')[0]}/*", "*/*")
+        return next((wanted[each] for each in ranges if each in wanted), 0.0)
+
+    best = max(offered, key=quality)
+    if quality(best) <= 0:
         media_types = ", ".join(FORMATS[name] for name in offered)
         raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {accept!r}")
     return best

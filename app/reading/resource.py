@@ -84,6 +84,11 @@ class Resource:
         return table
 
     @property
+    def keys(self) -> list[tuple[str, ...]]:
+        """The sets of fields that no two records share."""
+        return [*([self.natural_key] if self.natural_key else []), *((name,) for name in self.alternative_keys)]
+
+    @property
     def path(self) -> str:
         """Where the collection stands."""
         return f"{VERSION_PREFIX}/{self.plural}"

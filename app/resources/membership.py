@@ -7,7 +7,7 @@ from pydantic import Field
 from app import models
 from app.models.vocabulary import Kind, MembershipStatus
 from app.reading.filters import Equals, ValidAt
-from app.reading.model import AnyRef, DerivedDay, EventDate, Moment, Ordinal
+from app.reading.model import AnyRef, DerivedDay, EventDate, Flag, Moment, Ordinal
 from app.reading.resource import Resource, by
 from app.resources.record import (
     CITATIONS,
@@ -27,7 +27,7 @@ class Membership(Record):
     of: AnyRef
     member: AnyRef
     status: MembershipStatus
-    founding: bool = False
+    founding: Flag = False
     ordinal: Ordinal | None = None
     since: Moment | None = None
     since_start: DerivedDay

@@ -5,7 +5,7 @@ from typing import Literal
 from app import models
 from app.models.vocabulary import Kind, PartyRole
 from app.reading.filters import Equals, Involves
-from app.reading.model import AnyRef, Ref
+from app.reading.model import AnyRef, Flag, Ref
 from app.reading.resource import Resource
 from app.resources.record import (
     CITATIONS,
@@ -22,7 +22,7 @@ class Party(Record):
     kind: Literal[Kind.PARTY]
     memorandum: Ref
     party: AnyRef
-    members: bool = False
+    members: Flag = False
     role: PartyRole
     signed_by: Ref | None = None
 

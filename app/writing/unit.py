@@ -68,6 +68,10 @@ class Wanted:
         """Its id."""
         return str(self.content["id"])
 
+    def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
+        """Its values of these fields."""
+        return tuple(self.content.get(name) or None for name in fields)
+
 
 @dataclass
 class Batch:
@@ -75,6 +79,8 @@ class Batch:
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    faulty: dict[str, Kind] = field(default_factory=dict)
+    """Records whose own lines are at fault: what refers to them is not."""
     emptied: dict[str, set[str]] = field(default_factory=dict)
     """For records that came with their citations: the ids these have; others of theirs are deleted."""
 
@@ -144,10 +150,10 @@ class Writer:
         for line in lines:
             self._take(batch, line)
             progress(1)
-        batch.reject()
         kinds = self._kinds(connection, batch)
-        self._check_ids(connection, batch, kinds)
+        self._check_ids(connection, batch)
         self._check_references(batch, kinds)
+        self._check_keys(connection, batch)
         batch.reject()
         return self._write(connection, batch, kinds, author=author)
 
@@ -169,6 +175,8 @@ class Writer:
         for fault in faults:
             batch.blame(line.where, fault)
         if faults:
+            if isinstance(data.get("id"), str):
+                batch.faulty[data["id"]] = schema.resource.kind
             return None
         self._add(batch, Wanted(line.where, schema.resource, content))
         if citations is not None:
@@ -204,7 +212,7 @@ class Writer:
         named = set(batch.wanted)
         for wanted in batch.wanted.values():
             named.update(target for _, target, _ in self._targets(wanted))
-        known: dict[str, Kind] = {}
+        known = dict(batch.faulty)
         for chunk in _chunks(named):
             query = sa.select(records.c.id, records.c.kind).where(_among(records.c.id, chunk, self.encode))
             known |= {record_id: Kind(kind) for record_id, kind in connection.execute(query)}
@@ -223,7 +231,7 @@ class Writer:
             elif value is not None:
                 yield f"/{name}", value, allowed
 
-    def _check_ids(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
+    def _check_ids(self, connection: Connection, batch: Batch) -> None:
         """A slug is never a country's code in any case, nor a country's id anything but its alpha-2 code."""
         query = sa.select(*(self.resources[Kind.COUNTRY].table.c[name] for name in ("id", "alpha_3", "numeric")))
         codes = {part.lower() for row in connection.execute(query) for part in row}
@@ -246,6 +254,52 @@ class Writer:
                     batch.blame(wanted.where, Fault(pointer, f"there is no record {target!r}"))
                 elif kind not in allowed:
                     batch.blame(wanted.where, Fault(pointer, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}"))
+
+    def _check_keys(self, connection: Connection, batch: Batch) -> None:
+        """What is unique beside the id: a link is said once, a country has its codes to itself."""
+        by_kind: dict[Kind, list[Wanted]] = {}
+        for wanted in batch.wanted.values():
+            by_kind.setdefault(wanted.resource.kind, []).append(wanted)
+        for kind, several in by_kind.items():
+            for fields in self.resources[kind].keys:
+                standing = self._standing_keys(connection, kind, fields, {wanted.content[fields[0]] for wanted in several})
+                for wanted in several:
+                    key = wanted.key(fields)
+                    other = standing.setdefault(key, wanted.id)
+                    if other != wanted.id and (other not in batch.wanted or batch.wanted[other].key(fields) == key):
+                        batch.blame(wanted.where, Fault("", f"{' and '.join(fields)} are those of the {kind} {other!r}"))
+
+    def _standing_keys(
+        self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
+    ) -> dict[tuple[Any, ...], str]:
+        """The ids of the records whose keys begin with one of these, by key."""
+        table = self.resources[kind].table
+        columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
+        found: dict[tuple[Any, ...], str] = {}
+        for chunk in _chunks(firsts):
+            query = sa.select(table.c.id, *columns).where(_among(columns[0], chunk, self.encode))
+            found |= {tuple(value or None for value in key): record_id for record_id, *key in connection.execute(query)}
+        return found
+
+    def _check_deleted(self, connection: Connection, batch: Batch, deleted: Sequence[Wanted]) -> None:
+        """Nothing that stays may refer to what is deleted."""
+        gone = [wanted.id for wanted in deleted]
+        for kind, schema in self.schemas.items():
+            for name, several, allowed in schema.references:
+                if several or Kind.CITATION not in allowed:
+                    continue
+                table = self.resources[kind].table
+                for chunk in _chunks(gone):
+                    query = sa.select(table.c.id, table.c[f"{name}_id"]).where(
+                        _among(table.c[f"{name}_id"], chunk, self.encode)
+                    )
+                    for record_id, citation_id in connection.execute(query):
+                        content = batch.wanted[record_id].content if record_id in batch.wanted else {name: citation_id}
+                        if content.get(name) == citation_id:
+                            where = next(wanted.where for wanted in deleted if wanted.id == citation_id)
+                            fault = f"leaves out {citation_id!r}, to which the {kind} {record_id!r} refers as its {name}"
+                            batch.blame(where, Fault("/citations", fault))
+        batch.reject()
 
     def _write(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], *, author: str) -> Report:
         report = Report()
@@ -274,6 +328,7 @@ class Writer:
         self._continue_versions(connection, created)
         replaced = [wanted for wanted in changed if wanted.old is not None]
         deleted = self._superfluous_citations(connection, batch)
+        self._check_deleted(connection, batch, deleted)
         for wanted in changed:
             note(wanted, "create" if wanted.old is None else "replace", text_of(wanted.content))
         for wanted in deleted:
@@ -319,7 +374,7 @@ class Writer:
             for citation_id, record_id, version in connection.execute(query):
                 if citation_id not in batch.emptied[record_id] and citation_id not in batch.wanted:
                     content = {"id": citation_id, "record": record_id}
-                    found.append(Wanted("", resource, content, old=content, version=version + 1))
+                    found.append(Wanted(batch.wanted[record_id].where, resource, content, old=content, version=version + 1))
         return found
 
     def _remove_rows(self, connection: Connection, gone: Iterable[Wanted]) -> None:
