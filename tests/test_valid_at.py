@@ -242,3 +242,11 @@ def test_cases_that_a_reader_can_check(cases: TestClient, place: int) -> None:
 @pytest.mark.parametrize(("day", "how"), [("2021-06-15", "possible"), ("2023-06-15", "possible"), ("2020-06-15", None)])
 def test_an_approximate_period_is_not_certain_where_it_only_may_reach(cases: TestClient, day: str, how: str | None) -> None:
     assert answer(cases, "memoranda", day).get("plan") == how
+
+
+def test_a_period_that_only_its_approximations_order_is_nowhere_certain(database: Database) -> None:
+    """From around June until around March of one year: read exactly, it would end before it starts."""
+    database.load('{"kind":"memorandum","id":"plan","name":"Plan","status":"in_force","period":"2022-06~/2022-03~"}')
+    with database.client() as client:
+        for day in ("2022-01-01", "2022-04-15", "2022-06-15", "2022-12-31"):
+            assert answer(client, "memoranda", day) == {"plan": "possible"}

@@ -46,9 +46,12 @@ def bounds(text: str) -> Bounds:
         raise ValueError(f"{text!r} {error}") from None
 
 
-def unqualified(text: str) -> str:
-    """A date or interval without its `~`, `?` and `%`: what it surely covers, if anything."""
-    return "".join(letter for letter in text if letter not in _QUALIFIERS)
+def surely(text: str) -> Bounds:
+    """What a valid date or interval covers without its `~`, `?` and `%`; nothing, where only these put its ends in order."""
+    try:
+        return bounds("".join(letter for letter in text if letter not in _QUALIFIERS))
+    except ValueError:
+        return Bounds(NO_END, NO_START)
 
 
 def _interval(text: str) -> Bounds:

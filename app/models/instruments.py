@@ -45,7 +45,7 @@ def _span(content: Content) -> tuple[str, str, str, str]:
         return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START
     if content.get("period"):
         start, end = bounds_of(content, "period")
-        surely = edtf.bounds(edtf.unqualified(content["period"]))
+        surely = edtf.surely(content["period"])
         return start, surely.start, surely.end, end
     if not content.get("date"):
         return edtf.NO_START, edtf.NO_END, edtf.NO_START, edtf.NO_END
