@@ -34,22 +34,22 @@ def _to_json(element: json_string, compiler: SQLCompiler, **kw: Any) -> str:
     return f"to_json({compiler.process(element.clauses, **kw)})::text"
 
 
-class json_instant(FunctionElement[str]):  # noqa: N801
-    """An instant as a JSON string, RFC 3339 in UTC with microseconds."""
+class instant_text(FunctionElement[str]):  # noqa: N801
+    """An instant as text, RFC 3339 in UTC with microseconds."""
 
     type = sa.String()
     inherit_cache = True
 
 
-@compiles(json_instant, "sqlite")
-def _stored_text(element: json_instant, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"'\"' || {compiler.process(element.clauses, **kw)} || '\"'"
+@compiles(instant_text, "sqlite")
+def _stored_text(element: instant_text, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
 
 
-@compiles(json_instant, "postgresql")
-def _to_char(element: json_instant, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(instant_text, "postgresql")
+def _to_char(element: instant_text, compiler: SQLCompiler, **kw: Any) -> str:
     instant = compiler.process(element.clauses, **kw)
-    return f"""'"' || to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"'"""
+    return f"to_char({instant} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
 
 
 class concatenated(FunctionElement[str]):  # noqa: N801

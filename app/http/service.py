@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from app import __version__
 from app.db.drivers import Driver
-from app.db.sql import json_instant
+from app.db.sql import instant_text
 from app.errors import Unavailable
 from app.http.answers import ALWAYS
 from app.models import vocabulary
@@ -65,7 +65,7 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
     resources = tuple(resources)
     counts = _statement(driver, sa.select(Record.kind, sa.func.count()).group_by(Record.kind))
     newest = (
-        sa.select(Change.seq, json_instant(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
+        sa.select(Change.seq, instant_text(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
     )
     last = _statement(driver, newest)
     ping = _statement(driver, sa.select(sa.literal_column("1")))
@@ -99,7 +99,7 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
             version=__version__,
             data_licence=DATA_LICENCE,
             counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
-            last_change=LastChange(seq=found[0][0], at=found[0][1].strip('"')) if found else None,
+            last_change=LastChange(seq=found[0][0], at=found[0][1]) if found else None,
             links={
                 **{resource.plural: resource.path for resource in resources},
                 "records": "/v1/records",

@@ -4,7 +4,7 @@ A statement depends on the shape of a request only: which fields, includes and f
 order, from the start or from a cursor. Shapes are compiled once (building one takes 1 to 4 ms) and kept.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from app.db import edtf
-from app.db.sql import as_instant, comma_joined, concatenated, is_one_of, json_instant, json_string, literal, rank_in, written
+from app.db.sql import as_instant, comma_joined, concatenated, instant_text, is_one_of, json_string, literal, rank_in, written
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
 from app.models.vocabulary import Kind
@@ -161,7 +161,8 @@ class Compiler:
         narrowing = self._narrowed(shape, resource)
         rows = narrowing.table
         order = self._order(shape, resource, narrowing)
-        key = concatenated(literal("["), *_between_commas(_key_json(column) for column, _ in order), literal("]"))
+        parts = [segment for column, _ in order for segment in (",", *_key_part(column))]
+        key = _written(["[", *parts[1:], "]"])
         columns: list[sa.ColumnElement[Any]] = [self._object(rows, shape), key]
         statement = sa.select(*columns).select_from(narrowing.source).where(*narrowing.conditions)
         if shape.after:
@@ -311,7 +312,7 @@ def _scalar(column: sa.ColumnElement[Any], plan: FieldPlan, declared: sa.Column[
         number = sa.cast(column, sa.String)
         return [sa.func.coalesce(number, literal("null")) if plan.nullable else number]
     if isinstance(declared.type, Instant):
-        return [json_instant(column)]
+        return ['"', instant_text(column), '"']
     if plan.nullable and not declared.nullable:
         none = column.in_([sa.literal_column(f"'{edtf.NO_START}'"), sa.literal_column(f"'{edtf.NO_END}'")])
         return [sa.case((none, literal("null")), else_=_joined(['"', column, '"']))]
@@ -330,7 +331,9 @@ def _reference(key: sa.ColumnElement[Any], annotation: Any, languages: int) -> s
     """A reference with its record's name; null where the key is."""
     target = records.alias("ref")
     kind: list[Segment] = ['","kind":"', target.c.kind] if annotation is AnyRef else []
-    text = _joined(['{"id":"', target.c.id, *kind, '","name":', json_string(_name(target.c.id, target.c.name, languages)), "}"])
+    text = _written(
+        ['{"id":"', target.c.id, *kind, '","name":', json_string(_name(target.c.id, target.c.name, languages)), "}"]
+    )
     return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
 
 
@@ -349,17 +352,11 @@ def _name(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: i
     return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
 
 
-def _key_json(column: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+def _key_part(column: sa.ColumnElement[Any]) -> list[Segment]:
     if isinstance(column.type, Instant):
-        return json_instant(column)
-    return json_string(column)
-
-
-def _between_commas(values: Iterable[sa.ColumnElement[Any]]) -> Iterator[sa.ColumnElement[Any]]:
-    for place, value in enumerate(values):
-        if place:
-            yield literal(",")
-        yield value
+        return ['"', instant_text(column), '"']
+    (declared,) = column.base_columns
+    return _text(column, plain=bool(declared.info.get("plain")), nullable=False)
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:

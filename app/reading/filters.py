@@ -91,6 +91,13 @@ class Narrowing:
     upper_bound: str | None = None
     """The column that the cursor bounds from above, so that a second bound on it would only cost time."""
     default_order: bool = True
+    dated: bool = False
+
+    def only_dated(self, first_day: sa.ColumnElement[Any]) -> None:
+        """Leave out what has no date: its bounds are the farthest, and it matches no window."""
+        if not self.dated:
+            self.conditions.append(first_day > literal(edtf.NO_START))
+            self.dated = True
 
 
 @dataclass(frozen=True)
@@ -179,7 +186,7 @@ class To(Filter):
         column = narrowing.order.get(self.start, narrowing.table.c[self.start])
         if narrowing.upper_bound != self.start:
             narrowing.conditions.append(column <= sa.bindparam(name, type_=Exact))
-        narrowing.conditions.append(column > literal(edtf.NO_START))
+        narrowing.only_dated(column)
 
 
 @dataclass(frozen=True)
