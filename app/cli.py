@@ -23,8 +23,9 @@ from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import Settings
 from app.writing import projections
+from app.writing.batch import Line
 from app.writing.checking import disagreements
-from app.writing.unit import Line, Writer
+from app.writing.unit import Writer
 from app.writing.verifying import failures
 
 SUFFIX = ".ndjson"

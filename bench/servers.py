@@ -49,8 +49,8 @@ def product(database: Path, folder: Path) -> Iterator[Server]:
 @contextmanager
 def comparison(name: str, python: Path, variables: dict[str, str], folder: Path) -> Iterator[Server]:
     """`bench.floor` or `bench.orm` on uvicorn, as fast as it goes; the first word of the name is the module's."""
-    port = _free_port()
-    command = [str(python), "-m", "uvicorn", f"bench.{name.split(maxsplit=1)[0]}:app", "--host", "127.0.0.1", "--port", str(port)]
+    port, module = _free_port(), name.split(maxsplit=1)[0]
+    command = [str(python), "-m", "uvicorn", f"bench.{module}:app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
     with _running(name, command, variables, port=port, folder=folder) as server:
         yield server

@@ -17,7 +17,8 @@ from app.db.engine import create_engine, writing
 from app.db.schema import migrate
 from app.main import create_app
 from app.settings import ROOT, Settings
-from app.writing.unit import Line, Report, Writer
+from app.writing.batch import Line, Report
+from app.writing.unit import Writer
 from tests import postgres
 
 SEED = ROOT / "seed"

@@ -16,8 +16,8 @@ from app.db.engine import writing
 from app.errors import ImportRejected
 from app.models import Base
 from app.resources import RESOURCES
+from app.writing.batch import Line
 from app.writing.checking import disagreements
-from app.writing.unit import Line
 from tests.conftest import SEED, Database, Fresh
 
 Content = dict[str, Any]

@@ -4,7 +4,8 @@ JSON is written as concatenated text. Measured on both databases that is the fas
 to the byte, and the only one without a limit on arguments (`json_object` takes 63 pairs on SQLite 3.40, 50 on Postgres).
 """
 
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -13,6 +14,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from app.db.types import Exact
 
+Item = TypeVar("Item")
 SQLITE_ARGUMENTS = 100
 """How many arguments a function of SQLite surely takes."""
 
@@ -157,6 +159,28 @@ def as_instant(parameter: str) -> sa.ColumnElement[Any]:
     """A parameter that holds an instant as text, to compare with a column of instants."""
     instant = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
     return sa.cast(sa.bindparam(parameter, type_=sa.String()), instant)
+
+
+CHUNK = 1_000
+"""How many values one statement is given at a time."""
+
+
+def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
+    """The values, at most a thousand at a time."""
+    several = list(values)
+    return (several[start : start + CHUNK] for start in range(0, len(several), CHUNK))
+
+
+def values_parameter(values: Collection[str], encode: Callable[[Sequence[str]], Any]) -> sa.BindParameter[Any]:
+    """Several values as one parameter of their own."""
+    return sa.bindparam(None, encode(list(values)), type_=sa.types.NullType(), unique=True)
+
+
+def among(
+    column: sa.ColumnElement[Any], values: Collection[str], encode: Callable[[Sequence[str]], Any]
+) -> sa.ColumnElement[Any]:
+    """The column is one of these values."""
+    return is_one_of(column, values_parameter(values, encode))
 
 
 def literal(text: str) -> sa.ColumnElement[str]:

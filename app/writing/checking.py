@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from app.models.records import Change, Record
 from app.models.vocabulary import Kind
 from app.writing import projections
-from app.writing.unit import Progress, Writer
+from app.writing.batch import Progress
+from app.writing.unit import Writer
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__

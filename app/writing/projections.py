@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.sql import is_one_of
+from app.db.sql import is_one_of, values_parameter
 from app.db.types import Exact
 from app.models import Action, Involvement, Meeting, Memorandum, Organization, Outcome, Participant, Party
 from app.models.vocabulary import Kind, OutcomeType
@@ -178,12 +178,12 @@ def _refresh_dates(connection: Connection, touched: Collection[str] | None, enco
         if touched is None:
             connection.execute(update)
         else:
-            ids = _parameter(touched, encode)
+            ids = values_parameter(touched, encode)
             connection.execute(update.where(sa.or_(is_one_of(table.c.id, ids), is_one_of(table.c.meeting_id, ids))))
 
 
 def _refresh_involvements(connection: Connection, touched: Collection[str] | None, encode: Encode) -> None:
-    affected = None if touched is None else _parameter(_affected(connection, touched, encode), encode)
+    affected = None if touched is None else values_parameter(_affected(connection, touched, encode), encode)
     wanted = involved_rows(affected).subquery("wanted")
     insert = sa.select(*(wanted.c[name] for name in _ACTOR))
     delete = sa.delete(involvements)
@@ -196,22 +196,13 @@ def _refresh_involvements(connection: Connection, touched: Collection[str] | Non
 
 def _affected(connection: Connection, touched: Collection[str], encode: Encode) -> list[str]:
     """The touched records with all records that say who is involved in them."""
-    ids = _parameter(touched, encode)
+    ids = values_parameter(touched, encode)
     selects = [
         sa.select(participants.c.id).where(is_one_of(participants.c.meeting_id, ids)),
         sa.select(parties.c.id).where(is_one_of(parties.c.memorandum_id, ids)),
         sa.select(outcomes.c.id).where(is_one_of(outcomes.c.meeting_id, ids)),
     ]
     return [*touched, *connection.execute(sa.union_all(*selects)).scalars()]
-
-
-def _parameter(ids: Collection[str], encode: Encode) -> sa.BindParameter[Any]:
-    return sa.bindparam(None, encode(list(ids)), type_=sa.types.NullType(), unique=True)
-
-
-def among(column: sa.ColumnElement[Any], ids: Collection[str], encode: Encode) -> sa.ColumnElement[Any]:
-    """The column is one of these ids."""
-    return is_one_of(column, _parameter(ids, encode))
 
 
 def disagreements(connection: Connection) -> list[str]:
