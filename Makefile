@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
 
-.PHONY: help run test lint types pages bench lock migration diagram openapi countries clean
+.PHONY: help run test lint types pages bench lock migration diagram examples openapi countries clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -56,6 +56,9 @@ migration: .venv/development  ## write the migration that the models need: make 
 
 diagram: .venv/development  ## draw docs/schema.md from the models
 	@$(BIN)/python -m docs.diagram
+
+examples: .venv/development  ## write the examples of the OpenAPI document from the seed
+	@$(BIN)/python -m docs.examples
 
 openapi: .venv/development  ## write the snapshot of the OpenAPI document
 	@$(BIN)/rapporteur openapi > docs/openapi.json

@@ -18,6 +18,7 @@ from app.models import Base
 from app.models.vocabulary import Vocabulary
 from app.resources import RESOURCES
 from app.settings import ROOT, Settings
+from docs.examples import examples
 from tests.conftest import Database
 from tests.serving import served
 
@@ -110,6 +111,14 @@ def test_every_example_runs_and_finds_something(client: TestClient, document: di
         assert question in document["info"]["description"]
         answer = client.get(question)
         assert answer.json()["data"], name
+
+
+def test_the_examples_are_records_of_the_first_data_set(client: TestClient, document: dict[str, Any]) -> None:
+    """In English and in Russian; `make examples` writes them anew."""
+    shown = examples(client)
+    for resource in RESOURCES:
+        assert document["components"]["schemas"][resource.title]["examples"] == shown[resource.title]
+    assert shown["Organization"][1]["name"] == "Шанхайская организация сотрудничества"
 
 
 def test_a_generated_client_lists_meetings(seeded: Database, tmp_path: Path, kind_of_database: str) -> None:

@@ -1,6 +1,8 @@
 """The OpenAPI document: what FastAPI says of its routes, and what the resources' declarations say of theirs."""
 
+import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -15,6 +17,8 @@ from app.reading.compiler import column_name
 from app.reading.request import FORMATS, AnyManyQuery, AnyOneQuery, Reads
 from app.reading.resource import INCLUDED_AT_MOST, Resource
 
+EXAMPLES = Path(__file__).parent / "pages" / "examples.json"
+"""A record of each kind as the first data set has it, in English and in Russian: `make examples` writes it."""
 _REF = "#/components/schemas/{model}"
 Json = dict[str, Any]
 
@@ -89,13 +93,18 @@ def _document(app: FastAPI, records: Records) -> Json:
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in _FAILURES_OF_ALL}
     document["tags"] = [
-        *({"name": resource.plural, "description": resource.model.__doc__} for resource in resources),
+        *(
+            {"name": resource.plural, "description": resource.model.__doc__}
+            for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)
+        ),
         {"name": "records", "description": "Records of whatever kind, by their ids."},
         {"name": "registry", "description": "The registry about itself."},
     ]
     return document
 
 
+_ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
+"""The collections that most questions begin with stand first on the docs page."""
 _FAILURES_OF_ALL = (("405", "MethodNotAllowed"), ("500", "Unexpected"), ("503", "Unavailable"))
 _FAILURES_OF_LISTS = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
 _FAILURES_OF_ONE = (("404", "NotFound"), ("410", "Gone"))
@@ -119,7 +128,7 @@ def _problem_responses() -> Json:
     ]
     return {
         problem.__name__: {
-            "description": problem.explanation,
+            "description": " ".join([problem.explanation, *_closer(problem)]),
             "content": {
                 MEDIA_TYPE: {
                     "schema": {"$ref": _REF.format(model="Problem")},
@@ -136,6 +145,11 @@ def _problem_responses() -> Json:
         }
         for problem in problems
     }
+
+
+def _closer(problem: type[errors.Problem]) -> list[str]:
+    """Problems of the same status that say more closely what is wrong."""
+    return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
 
 
 def _shared_schemas() -> Json:
@@ -205,6 +219,7 @@ def _read_schemas(records: Records) -> Json:
     resources = list(records.resources.values())
     _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=_REF)
     schemas: Json = found["$defs"]
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     for resource in resources:
         schema = schemas[resource.title]
         for plan in records.compiler.plans[resource.kind]:
@@ -225,6 +240,7 @@ def _read_schemas(records: Records) -> Json:
                 "type": "string",
                 "description": f"where the rest is, if there are more than {INCLUDED_AT_MOST}",
             }
+        schema["examples"] = examples[resource.title]
         schema["required"] = ["id"]
         schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
         schemas[f"{resource.title}List"] = {

@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Action(Record):
-    """What was done to an instrument or an outcome."""
+    """What was done to an instrument or an outcome: its dated life, from proposal to end."""
 
     kind: Literal[Kind.ACTION]
     of: AnyRef

@@ -35,7 +35,7 @@ def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
 
 
 class Citation(Record):
-    """Which passage supports which record, or one field of it."""
+    """Which passage of which source supports which record, or one field of it."""
 
     kind: Literal[Kind.CITATION]
     record: AnyRef

@@ -21,7 +21,7 @@ from app.resources.record import (
 
 
 class Membership(Record):
-    """A country or organization in an organization or series."""
+    """A country or organization in an organization or series; `valid_at` asks what held on a day."""
 
     kind: Literal[Kind.MEMBERSHIP]
     of: AnyRef

@@ -23,7 +23,7 @@ from app.resources.record import (
 
 
 class Participant(Record):
-    """Who took part, in what capacity."""
+    """Who took part in a meeting, in what capacity; somebody in two roles is two records."""
 
     kind: Literal[Kind.PARTICIPANT]
     meeting: Ref

@@ -16,7 +16,7 @@ from app.resources.record import (
 
 
 class Person(Record):
-    """Somebody who takes part."""
+    """Somebody who takes part: in meetings, in an office, by signing."""
 
     kind: Literal[Kind.PERSON]
     name: Text

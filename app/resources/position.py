@@ -21,7 +21,7 @@ from app.resources.record import (
 
 
 class Position(Record):
-    """An office that a person holds."""
+    """An office that a person holds, with the days on which a source shows it."""
 
     kind: Literal[Kind.POSITION]
     person: Ref

@@ -17,7 +17,7 @@ from app.resources.record import (
 
 
 class Topic(Record):
-    """A subject."""
+    """A subject that records are about; `broader` is the wider subject it belongs to."""
 
     kind: Literal[Kind.TOPIC]
     name: Text

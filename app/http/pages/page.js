@@ -73,7 +73,6 @@ window.addEventListener("load", () => {
     docExpansion: "none",
     filter: true,
     defaultModelsExpandDepth: 0,
-    defaultModelRendering: "model", // the examples that Swagger UI makes up from patterns read as noise
     defaultModelExpandDepth: 2,
     displayRequestDuration: true,
     validatorUrl: null,
