@@ -42,8 +42,10 @@ Rapporteur keeps these facts of international cooperation in information and com
 ### What to know
 
 - A reference reads as `{{"id": …, "name": …}}`; follow it by its id, with `/v1/records/{{id}}` whatever its kind.
-- `include=citations` leads every answer back to its source; a citation's `link` opens the source at the very phrase.
-- Dates are EDTF strings, as precise as their source: `2009-11` is a month. `…_start` and `…_end` are the days they can mean.
+- `include=citations` leads every answer back to its source; a citation's `link` opens the source at the very phrase,
+  where the source has an address.
+- Dates are EDTF strings, as precise as their source: `2009-11` is a month, `2022-10-27~` about that day.
+  `…_start` and `…_end` are the earliest and the latest day they can mean; `~` widens a day to its month, a month to its year.
 - Nothing is stated more precisely than its source states it: what no document says is `null`.
 - Names come in the language of `lang` or `Accept-Language` where a record has one: try `lang=ru`.
 - Parameters that do not exist are refused, not ignored, and every [problem]({problems}) says what to do.
@@ -226,7 +228,8 @@ def _read_schemas(records: Records) -> Json:
             shown = schema["properties"][plan.name]
             column = resource.table.c.get(column_name(plan))
             if "description" not in shown and column is not None and column.comment:
-                shown["description"] = column.comment
+                stored, _, _none = column.comment.partition("; 0001-01-01 for none")
+                shown["description"] = stored.partition("; 9999-12-31 for none")[0]
             shown.pop("title", None)
             shown.pop("default", None)
         for name, include in resource.includes.items():

@@ -10,7 +10,7 @@ from app.http.problems import MEDIA_TYPE, text_of
 
 _DETAIL = (
     "this is no HTTP request: an address has less than 64 KiB and holds no byte outside ASCII;"
-    " write other letters percent-encoded, as `curl --get --data-urlencode 'q=связь'` does"
+    " write other letters percent-encoded, as `curl --get --data-urlencode 'q=связи'` does"
 )
 
 

@@ -20,6 +20,7 @@ DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_LANGUAGES = 8
 MAX_IDS = 200
+SHOWN_OF_A_VALUE = 60
 MAX_PARAMETERS = 1_000
 FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
@@ -46,6 +47,10 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
         several | None,
         Field(default=None, min_length=1, max_length=MAX_VALUES, description=description, examples=[example]),
     )
+
+
+_OWN_FIELDS_FROM = 5
+"""Before them stand those of any record: id, kind, version, created_at, updated_at."""
 
 
 class AnyOneQuery(BaseModel):
@@ -105,7 +110,7 @@ class Reads:
         fields["lang"] = (Lang, None)
         fields["limit"] = (
             Annotated[int, Field(ge=1, le=MAX_LIMIT)],
-            Field(default=DEFAULT_LIMIT, description="how many records a page has at the most", examples=[10]),
+            Field(default=DEFAULT_LIMIT, description="how many records a page of JSON has at the most", examples=[10]),
         )
         fields["cursor"] = (
             Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None,
@@ -130,13 +135,14 @@ class Reads:
         """What of a record is shown."""
         parts = [name for name, plan in self.plans.items() if plan.source is not None and hasattr(plan.source, "table")]
         includes = [*self.resource.includes, *parts]
+        telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
         return {
             "include": _joined_by_commas(
                 includes,
                 "related records to embed, one level deep, at most 200 each; past that `…_more` says where the rest is",
                 includes[0],
             ),
-            "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", "name"),
+            "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", telling),
         }
 
 
@@ -249,7 +255,7 @@ def _refuse_contradictions(asked: Mapping[str, Any], form: str, include: Sequenc
     if day_from and day_to and day_from > day_to:
         faults.append(Fault(f"{day_to} lies before date_from, {day_from}", parameter="date_to"))
     if faults:
-        raise Invalid(f"{len(faults)} of the parameters contradict the request", faults=faults)
+        raise Invalid(_summary(faults), faults=faults)
 
 
 def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> dict[str, Any]:
@@ -270,19 +276,27 @@ def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, comma
     try:
         checked = model.model_validate(values)
     except ValidationError as error:
-        known = ", ".join(model.model_fields)
         faults += [
-            Fault(
-                f"there is no such parameter here; there are {known}"
-                if entry["type"] == "extra_forbidden"
-                else entry["msg"].removeprefix("Value error, "),
-                parameter=str(entry["loc"][0]),
-            )
-            for entry in error.errors(include_url=False, include_context=False, include_input=False)
+            Fault(_explained(entry, model), parameter=str(entry["loc"][0]))
+            for entry in error.errors(include_url=False, include_context=False)
         ]
     if faults:
         raise Invalid(_summary(faults), faults=faults)
     return checked.model_dump(mode="json")
+
+
+def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
+    """What is wrong with a value, with the value itself where the message does not have it."""
+    if entry["type"] == "extra_forbidden":
+        return f"there is no such parameter here; there are {', '.join(model.model_fields)}"
+    if entry["type"] == "value_error":
+        return str(entry["msg"].removeprefix("Value error, "))
+    if entry["type"] == "missing":
+        return "is wanted"
+    given = repr(str(entry["input"])[:SHOWN_OF_A_VALUE])
+    if entry["type"] == "string_pattern_mismatch" and entry["loc"][0] not in ("lang", "q"):
+        return f"{given} is no id: ids look like CN, sco or by-mci; for several repeat the parameter"
+    return f"{given}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
 
 
 def _summary(faults: Sequence[Fault]) -> str:

@@ -8,7 +8,6 @@ from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Language, Moment, Sha256, Text, Url
 from app.reading.resource import Include, Resource, by, ordered
 from app.resources.record import (
-    CITATIONS,
     Record,
     common_filters,
     common_sorts,
@@ -52,7 +51,6 @@ SOURCE = Resource(
     default_sort="-published",
     includes={
         "passages": Include(Kind.CITATION, "source", ordered("paragraph")),
-        **CITATIONS,
     },
     label=label_of("title"),
     example="mpt-2026-uae",
