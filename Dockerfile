@@ -1,4 +1,4 @@
-# A small image: the wheels are installed in one stage, the second holds what runs and nothing that builds.
+# A small image: wheels are installed in one stage, the second holds the environment and the registry, run by nobody special.
 FROM python:3.13-slim AS build
 WORKDIR /srv
 RUN python -m venv /srv/.venv
@@ -23,5 +23,5 @@ ENV PATH=/srv/.venv/bin:$PATH \
 VOLUME /srv/var
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+    CMD ["python", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('RAPPORTEUR_PORT', '8000') + '/readyz', timeout=2)"]
 CMD ["sh", "-c", "rapporteur migrate && rapporteur import --if-empty seed && exec rapporteur serve"]

@@ -10,10 +10,11 @@ from typing import Any
 import click
 import uvicorn
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.db.drivers import Driver, driver_for
-from app.db.engine import create_engine, writing
+from app.db.engine import create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current
 from app.errors import OperatorError
@@ -40,6 +41,8 @@ class Refusing(click.Group):
             return super().invoke(context)
         except OperatorError as error:
             raise click.ClickException(str(error)) from error
+        except DBAPIError as error:
+            raise click.ClickException(f"the database refused: {error.orig}") from error
 
 
 @click.group(cls=Refusing)
@@ -57,6 +60,7 @@ def serve(settings: Settings) -> None:
     engine = create_engine(settings.database_url)
     require_current(engine)
     engine.dispose()
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
     where = f"http://{settings.host}:{settings.port}"
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
     uvicorn.run(
@@ -88,12 +92,10 @@ def migrate(settings: Settings, revision: str) -> None:
 def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> None:
     """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
     engine, writer = _writer(settings)
-    if if_empty:
-        with writing(engine) as connection:
-            if writer.count(connection):
-                return
     lines = list(_lines(paths))
     with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
+        if if_empty and writer.count(connection):
+            return
         report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)
     click.echo(str(report))
 
@@ -104,7 +106,7 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
 def export(settings: Settings, target: Path) -> None:
     """Write all records: to a folder, a file a kind; or to one file or standard output (`-`), all kinds in turn."""
     engine, writer = _writer(settings)
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         total = writer.count(connection)
         with click.progressbar(writer.export(connection), length=total, label="writing", file=sys.stderr) as records:
             if target.suffix == SUFFIX or str(target) == "-":
@@ -129,7 +131,7 @@ def export(settings: Settings, target: Path) -> None:
 def check(settings: Settings) -> None:
     """Compare tables, log and projections with one another; fails where they disagree."""
     engine, writer = _writer(settings)
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         total = writer.count(connection)
         with click.progressbar(length=total, label="checking", file=sys.stderr) as bar:
             found = disagreements(connection, writer, progress=bar.update)
@@ -152,7 +154,7 @@ def rebuild(settings: Settings) -> None:
 def verify(settings: Settings, directory: Path) -> None:
     """Check every citation against the documents in a folder."""
     engine, _ = _writer(settings)
-    with writing(engine) as connection:
+    with reading(engine) as connection:
         checked, found = failures(connection, directory)
     _tell(found, f"{checked} citations, each stands in its document")
 

@@ -24,14 +24,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await driver.open()
-        yield
-        await driver.close()
+        try:
+            yield
+        finally:
+            await driver.close()
 
     app = FastAPI(
         title="Rapporteur",
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
     )

@@ -60,7 +60,8 @@ class Settings:
                 raise Misconfigured(f"{name}={value!r} is no whole number above 0")
         settings = cls(**chosen)
         for name, fault in settings.faults():
-            raise Misconfigured(f"{PREFIX}{name.upper()}={getattr(settings, name)!r} {fault}")
+            # Never with the value: an address of a database holds a password.
+            raise Misconfigured(f"{PREFIX}{name.upper()} {fault}")
         return settings
 
     def faults(self) -> Iterator[tuple[str, str]]:

@@ -103,7 +103,7 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """Wait for what is running, then close all."""
-        self._threads.shutdown(wait=True)
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
         for connection in self._connections:
             connection.close()
 
@@ -132,13 +132,17 @@ class SqliteDriver:
                     raise _unavailable(_NO_ANSWER) from error
                 statement.dear = DEAR_FOR
         statement.dear = max(statement.dear - 1, 0)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._fetch_slowly, statement.sql, given)
+        until = time.monotonic() + self._deadline
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until)
 
-    def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any]) -> list[Row]:
+    def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any], until: float) -> list[Row]:
+        """`until` is on the monotonic clock, and counts from the request: what waited too long is not begun."""
+        if time.monotonic() > until:
+            raise _unavailable(_TOO_LONG)
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._connect()
-        until = time.monotonic() + self._deadline
         connection.set_progress_handler(lambda: time.monotonic() > until, DEADLINE_CHECK_STEPS)
         try:
             rows: list[Row] = connection.execute(sql, parameters).fetchall()
@@ -159,7 +163,6 @@ class PostgresDriver:
 
     def __init__(self, url: str, *, deadline: float, connections: int) -> None:
         conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        self._wait = deadline
         options = f"-c jit=off -c statement_timeout={int(deadline * 1000)} -c default_transaction_read_only=on"
         self._pool = psycopg_pool.AsyncConnectionPool(
             conninfo,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine, make_url
 
+_READS = "rapporteur_reads"
 BUSY_TIMEOUT_MS = 5_000
 """How long a SQLite writer waits for its turn."""
 SQLITE_PRAGMAS = (
@@ -37,7 +38,8 @@ def create_engine(url: str) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reads = connection.get_execution_options().get(_READS)
+        connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
 
@@ -51,4 +53,14 @@ def sqlite_path(url: str) -> Path:
 def writing(engine: Engine) -> Iterator[Connection]:
     """One transaction: committed as a whole when the block ends, rolled back when it raises."""
     with engine.begin() as connection:
+        yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """One view of the whole database as it was at one moment, beside writers and without holding them up."""
+    options: dict[str, Any] = {_READS: True}
+    if engine.dialect.name == "postgresql":
+        options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection

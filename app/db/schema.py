@@ -7,6 +7,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from app.db.engine import reading
 from app.errors import OperatorError, StaleSchema
 from app.settings import ROOT
 
@@ -27,7 +28,7 @@ def require_current(engine: Engine) -> None:
     """StaleSchema says what to type when the schema is not the newest this version knows."""
     wanted = ScriptDirectory.from_config(alembic_config(str(engine.url))).get_current_head()
     try:
-        with engine.connect() as connection:
+        with reading(engine) as connection:
             found = MigrationContext.configure(connection).get_current_revision()
     except OperationalError as error:
         raise OperatorError(f"the database does not answer: {error.orig}") from error

@@ -6,16 +6,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-INSTANT_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-"""RFC 3339 in UTC with microseconds: how SQLite keeps an instant and how every answer shows it."""
-
 Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 """Text compared and sorted by bytes, whatever the server's locale: ids, dates, words of a vocabulary, sort keys."""
 
 
 def instant_text(instant: datetime) -> str:
-    """The instant as the registry writes it."""
-    return instant.astimezone(UTC).strftime(INSTANT_FORMAT)
+    """RFC 3339 in UTC with microseconds: how SQLite keeps an instant and how every answer shows it."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 class Instant(sa.types.TypeDecorator[datetime]):

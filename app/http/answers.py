@@ -1,13 +1,14 @@
 """What every answer has in common: its tag, its headers, its encoding, how it is sent."""
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import quote
 
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
 
@@ -58,11 +59,11 @@ def asked(scope: Scope) -> Asked:
 
 @lru_cache(maxsize=256)
 def _takes_gzip(accept_encoding: str) -> bool:
+    weights = {}
     for part in accept_encoding.lower().split(","):
         coding, _, weight = part.partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+        weights[coding.strip()] = weight.replace(" ", "")
+    return weights.get("gzip", weights.get("*", "q=0")) not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
 
 
 def matches(if_none_match: str, tag: str) -> bool:
@@ -93,21 +94,39 @@ async def send_tagged(
 
 
 async def send_stream(
-    send: Send, chunks: AsyncIterator[str], request: Asked, *, content_type: str, headers: Iterable[Header] = ()
+    receive: Receive,
+    send: Send,
+    chunks: AsyncGenerator[str],
+    request: Asked,
+    *,
+    content_type: str,
+    headers: Iterable[Header] = (),
 ) -> None:
-    """Send a result of any length as it comes."""
+    """Send a result of any length as it comes, for as long as the client is there to take it."""
     first = "" if request.head else await anext(chunks, "")
     common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if request.gzip else None
     if packer:
         common.append((b"content-encoding", b"gzip"))
     await send({"type": "http.response.start", "status": 200, "headers": common})
-    if not request.head:
-        await _send_chunk(send, packer, first)
-        async for chunk in chunks:
-            await _send_chunk(send, packer, chunk)
-    last = packer.flush() if packer and not request.head else b""
-    await send({"type": "http.response.body", "body": last})
+    gone = asyncio.create_task(_until_gone(receive))
+    try:
+        if not request.head:
+            await _send_chunk(send, packer, first)
+            async for chunk in chunks:
+                if gone.done():
+                    return
+                await _send_chunk(send, packer, chunk)
+        last = packer.flush() if packer and not request.head else b""
+        await send({"type": "http.response.body", "body": last})
+    finally:
+        gone.cancel()
+        await chunks.aclose()
+
+
+async def _until_gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -> None:

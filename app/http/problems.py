@@ -64,7 +64,8 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 405:
-        allowed = ", ".join(sorted(part.strip() for part in headers.get("Allow", "").split(",")))
+        methods = {part.strip() for part in headers.get("Allow", "").split(",")}
+        allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
         problem: errors.Problem = errors.MethodNotAllowed(f"{request.method} is none of {allowed}", headers={"Allow": allowed})
     elif error.status_code == 404:
         problem = errors.NotFound(f"there is nothing at {request.url.path}")

@@ -5,7 +5,8 @@ describes them from the same declarations that they read.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,7 +25,7 @@ from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
 from app.reading import formats
 from app.reading.compiler import Compiler, Shape, Statement
-from app.reading.model import is_storable
+from app.reading.model import OnDay, is_storable
 from app.reading.request import (
     FORMATS,
     AnyManyQuery,
@@ -44,8 +45,9 @@ from app.reading.resource import VERSION_PREFIX, Resource
 
 MAX_ADDRESS = 16_384
 PARSED_KEPT = 4_096
+PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
-STREAM_PAGE = 1_000
+STREAM_PAGE = 200
 """Records a page of a stream: no transaction stays open between two, however slowly a client reads."""
 METHODS = ["GET"]
 
@@ -63,8 +65,8 @@ class Records:
         self.paths = {resource.kind: resource.path for resource in self.resources.values()}
         self._statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
-        self._one: Callable[[str, bytes, str, str], One] = lru_cache(PARSED_KEPT)(partial(self._parse, read_one))
-        self._many: Callable[[str, bytes, str, str], Many] = lru_cache(PARSED_KEPT)(partial(self._parse, read_many))
+        self._one: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_one))
+        self._many: Callable[[str, bytes, str, str], Many] = _kept(partial(self._parse, read_many))
         self._miss = self.compiler.compiled(_missing(self.resources.values()))
 
     def routes_by_id(self) -> list[Route]:
@@ -136,7 +138,7 @@ class Records:
             if what == "leads" and target != record_id and (resource is None or kind == resource.kind):
                 path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
                 query = scope["query_string"].decode("latin-1")
-                where = f"{base_url(scope)}{path}/{quote(target)}" + (f"?{query}" if query else "")
+                where = f"{scope.get('shown_prefix', '')}{path}/{quote(target)}" + (f"?{query}" if query else "")
                 headers = {name.decode(): value.decode() for name, value in ALWAYS}
                 await RedirectResponse(where, 308, headers)(scope, receive, send)
                 return
@@ -153,7 +155,7 @@ class Records:
         resource = self._resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
         if wanted.format != "json":
-            await self._stream(send, resource, wanted, request)
+            await self._stream(receive, send, resource, wanted, request)
             return
         rows = await self.driver.fetch(self._statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
         total = None
@@ -188,33 +190,35 @@ class Records:
         around = json.dumps({"page": page, "links": links}, separators=(",", ":"))
         await send_tagged(send, f'{{"data":[{",".join(rows)}],{around[1:]}'.encode(), request, headers=headers)
 
-    async def _stream(self, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
+    async def _stream(self, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
         headers = _language(wanted.language)
         if wanted.format == "csv":
             headers.append((b"content-disposition", f'attachment; filename="{resource.plural}.csv"'.encode()))
         content_type = FORMATS[wanted.format] + ("; charset=utf-8" if wanted.format == "csv" else "")
         chunks = self._chunks(resource, wanted)
-        await send_stream(send, chunks, request, content_type=content_type, headers=headers)
+        await send_stream(receive, send, chunks, request, content_type=content_type, headers=headers)
 
-    async def _chunks(self, resource: Resource, wanted: Many) -> AsyncIterator[str]:
+    async def _chunks(self, resource: Resource, wanted: Many) -> AsyncGenerator[str]:
         """The whole result, a page of the keyset at a time."""
-        plans = self.compiler.plans[resource.kind]
-        shown = [plan for plan in plans if wanted.csv_fields is None or plan.name in wanted.csv_fields]
-        if "valid_at" not in dict(wanted.shape.filters):
-            shown = [plan for plan in shown if plan.name != "held"]
+        shown = [
+            plan
+            for plan in self.compiler.plans[resource.kind]
+            if (wanted.csv_fields is None or plan.name in wanted.csv_fields)
+            and (not isinstance(plan.source, OnDay) or "valid_at" in dict(wanted.shape.filters))
+        ]
         columns = formats.columns(shown)
-        if wanted.format == "csv":
-            yield formats.header(columns)
+        # With the first page, so that a page that fails is still told as a problem.
+        head = formats.header(columns) if wanted.format == "csv" else ""
         shape = wanted.shape
         parameters = {**wanted.parameters, "limit": STREAM_PAGE}
         while True:
             rows = await self.driver.fetch(self._statement(shape), parameters)
             records = [row[0] for row in rows]
-            if records:
-                yield formats.rows(records, columns) if wanted.format == "csv" else "\n".join(records) + "\n"
+            lines = formats.rows(records, columns) if wanted.format == "csv" else "".join(f"{record}\n" for record in records)
+            yield head + lines
             if len(rows) < STREAM_PAGE:
                 return
-            shape = Shape(**{**vars(shape), "after": True})
+            head, shape = "", replace(shape, after=True)
             parameters |= {f"key_{place}": part for place, part in enumerate(json.loads(rows[-1][1]))}
 
     async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
@@ -240,6 +244,17 @@ class _Endpoint:
         if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
             raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
         await self._answer(scope, asked(scope), receive, send)
+
+
+def _kept(parse: Callable[[str, bytes, str, str], Any]) -> Callable[[str, bytes, str, str], Any]:
+    """Remember what requests of ordinary length were read as."""
+    remembered = lru_cache(PARSED_KEPT)(parse)
+
+    def read(plural: str, query: bytes, accept: str, language: str) -> Any:
+        ordinary = len(query) + len(accept) + len(language) <= PARSED_LENGTH
+        return (remembered if ordinary else parse)(plural, query, accept, language)
+
+    return read
 
 
 def _language(language: str | None) -> list[Header]:

@@ -87,6 +87,8 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
         response.headers.update(_HEADERS)
         return Health(status="ok")
 
+    @routes.get("/v1", include_in_schema=False)
+    @routes.head("/v1", include_in_schema=False)
     @routes.head("/v1/", include_in_schema=False)
     @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
     async def index(response: Response) -> Index:

@@ -25,7 +25,6 @@ records: sa.Table = Record.__table__
 names: sa.Table = Name.__table__
 
 Segment = str | sa.ColumnElement[Any]
-NO_DAYS = f"'{edtf.NO_START}', '{edtf.NO_END}'"
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Shape:
 
 @dataclass
 class Statement:
-    """A compiled SELECT. A row is (JSON,), with the cursor's key as JSON behind it in a list."""
+    """A compiled SELECT. The first column of a row is a record's JSON; what is behind it depends on the purpose."""
 
     sql: str
     constants: Mapping[str, Any]
@@ -198,8 +197,8 @@ class Compiler:
         for plan in self.plans[shape.kind]:
             if self._is_shown(plan, shape):
                 segments += [f'{"," if segments else "{"}"{plan.name}":', *self._value(plan, rows, shape, resource)]
-        for name in shape.include:
-            if name in resource.includes:
+        for name in resource.includes:
+            if name in shape.include:
                 segments += self._included(name, rows, shape, resource, comma="," if segments else "{")
         return _written([*segments, "}"])
 

@@ -4,7 +4,7 @@ A filter says what a client may write (`parse`, `multiple`) and what that means 
 statement, only whether there is one or there are several: one is `=`, several are one parameter that holds them all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
@@ -61,11 +61,21 @@ def _separate(value: str) -> str:
     return value
 
 
+def _words_to_find(value: str) -> str:
+    if not 1 <= len(words(value)) <= MAX_WORDS:
+        raise ValueError(f"{value!r} has {len(words(value))} words; write 1 to {MAX_WORDS}")
+    return value
+
+
 IdValue = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
 TextValue = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
 DayValue = Annotated[str, AfterValidator(_calendar_day), Field(json_schema_extra={"format": "date"})]
 InstantValue = Annotated[str, AfterValidator(_instant), Field(json_schema_extra={"format": "date-time"})]
-QueryText = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\W_\x00][^\x00]*$")]
+QueryText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\W_\x00][^\x00]*$"),
+    AfterValidator(_words_to_find),
+]
 IdList = Annotated[
     str,
     StringConstraints(pattern=rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$", max_length=505),
@@ -132,11 +142,6 @@ class Filter:
         return is_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
 
 
-def column_of(table: sa.FromClause, attribute: Any) -> sa.ColumnElement[Any]:
-    """A model's column in the (possibly aliased) table of the statement."""
-    return table.c[attribute.key if isinstance(attribute, sa.Column) else attribute.property.columns[0].name]
-
-
 @dataclass(frozen=True)
 class Equals(Filter):
     """A field equals one of the values. `column` names it; `words` is its vocabulary, if it has one."""
@@ -169,7 +174,7 @@ class From(Filter):
         """An undated record, whose bounds are the farthest, matches no window."""
         columns = narrowing.table.c
         narrowing.conditions.append(columns[self.end] >= sa.bindparam(name, type_=Exact))
-        narrowing.conditions.append(narrowing.order.get(self.start, columns[self.start]) > literal(edtf.NO_START))
+        narrowing.only_dated(narrowing.order.get(self.start, columns[self.start]))
 
 
 @dataclass(frozen=True)
@@ -317,7 +322,7 @@ class Words(Filter):
 
     def typed(self, values: Sequence[str]) -> list[str]:
         """The words typed, folded."""
-        return words(values[0])[:MAX_WORDS]
+        return words(values[0])
 
     def shape(self, values: Sequence[str]) -> int:
         """How many words."""
@@ -337,6 +342,3 @@ class Words(Filter):
 
         other = sa.exists().where(names.c.record_id == narrowing.table.c.id, has_all(names.c.folded))
         narrowing.conditions.append(sa.or_(has_all(narrowing.table.c.name_folded), other))
-
-
-Filters = Mapping[str, Filter]

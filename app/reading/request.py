@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
@@ -13,7 +13,7 @@ from app.errors import Fault, Invalid, Malformed, NotAcceptable
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
 from app.reading.filters import MAX_VALUES, Encode, IdValue
-from app.reading.model import is_storable
+from app.reading.model import Part, is_storable
 from app.reading.resource import Resource
 
 DEFAULT_LIMIT = 50
@@ -133,7 +133,7 @@ class Reads:
     @cached_property
     def _view(self) -> dict[str, Any]:
         """What of a record is shown."""
-        parts = [name for name, plan in self.plans.items() if plan.source is not None and hasattr(plan.source, "table")]
+        parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
         includes = [*self.resource.includes, *parts]
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
         return {
@@ -214,7 +214,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     form = asked.get("format") or negotiated_format(accept, offered=tuple(FORMATS))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     include = _include(asked)
-    _refuse_contradictions(asked, form, include)
+    _refuse_contradictions(reads, asked, form, include)
     values = {name: _as_text(asked[name]) for name in resource.filters if asked.get(name) is not None}
     shapes = tuple((name, resource.filters[name].shape(given)) for name, given in values.items())
     sort = tuple(asked.get("sort") or (resource.default_sort,))
@@ -240,10 +240,13 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     )
 
 
-def _refuse_contradictions(asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:
+def _refuse_contradictions(reads: Reads, asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:
     faults = []
     if form == "csv" and include:
         faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))
+    parts = [name for name in asked.get("fields") or () if isinstance(reads.plans[name].source, Part)]
+    if form == "csv" and parts:
+        faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
     if form != "json" and asked.get("cursor") is not None:
         faults.append(Fault("CSV and NDJSON hold the whole result; leave the cursor out", parameter="cursor"))
     if form != "json" and asked.get("count"):
@@ -306,7 +309,8 @@ def _summary(faults: Sequence[Fault]) -> str:
 @lru_cache(maxsize=256)
 def _lists_of(model: type[BaseModel]) -> frozenset[str]:
     """The parameters that take several values."""
-    return frozenset(name for name, field in model.model_fields.items() if "list[" in str(field.annotation))
+    annotations = {name: (field.annotation, *get_args(field.annotation)) for name, field in model.model_fields.items()}
+    return frozenset(name for name, each in annotations.items() if any(get_origin(part) is list for part in each))
 
 
 def _as_text(value: Any) -> list[str]:
@@ -320,7 +324,7 @@ def _fields(asked: Mapping[str, Any]) -> frozenset[str] | None:
 
 
 def _include(asked: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(asked.get("include") or ()))
+    return tuple(sorted(set(asked.get("include") or ())))
 
 
 def language_parameters(languages: Sequence[str], encode: Encode) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.sql import is_one_of, values_parameter
+from app.db.sql import is_one_of, literal, values_parameter
 from app.db.types import Exact
 from app.models import Action, Involvement, Meeting, Memorandum, Organization, Outcome, Participant, Party
 from app.models.vocabulary import Kind, OutcomeType
@@ -31,10 +31,6 @@ _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
 Encode = Callable[[Sequence[str]], Any]
 
 
-def _word(text: str) -> sa.ColumnElement[str]:
-    return sa.literal_column(f"'{text}'", Exact)
-
-
 def _reach() -> sa.CTE:
     """What an organization's part in something reaches: itself, its parents, and the countries whose they are."""
     up = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id")).cte(
@@ -47,9 +43,9 @@ def _reach() -> sa.CTE:
         .where(parent.c.parent_id.is_not(None))
     )
     own = organizations.alias("own")
-    bodies = sa.select(up.c.organization_id, up.c.ancestor_id.label("actor_id"), _word(Kind.ORGANIZATION).label("actor_kind"))
+    bodies = sa.select(up.c.organization_id, up.c.ancestor_id.label("actor_id"), literal(Kind.ORGANIZATION).label("actor_kind"))
     countries = (
-        sa.select(up.c.organization_id, own.c.country_id, _word(Kind.COUNTRY))
+        sa.select(up.c.organization_id, own.c.country_id, literal(Kind.COUNTRY))
         .join(own, own.c.id == up.c.ancestor_id)
         .where(own.c.country_id.is_not(None))
     )
@@ -65,19 +61,19 @@ def _involved(said_by: sa.BindParameter[Any] | None) -> sa.CTE:
             actor.label("actor_id"),
             kind.label("actor_kind"),
             source.c.id.label("via_id"),
-            _word(via).label("via_kind"),
+            literal(via).label("via_kind"),
             occasion.label("occasion_id"),
         )
         found = sa.select(*columns).where(actor.is_not(None))
         return found if said_by is None else found.where(is_one_of(source.c.id, said_by))
 
     def of_one_kind(source: sa.Table, field: str, kind: Kind, via: Kind, occasion: Any) -> sa.Select[Any]:
-        return rows(source, source.c[f"{field}_id"], _word(kind), via, occasion)
+        return rows(source, source.c[f"{field}_id"], literal(kind), via, occasion)
 
     def of_any_kind(source: sa.Table, field: str, via: Kind, occasion: Any) -> list[sa.Select[Any]]:
         """A country or person is itself; an organization reaches further."""
         kind, key = source.c[f"{field}_kind"], source.c[f"{field}_id"]
-        itself = rows(source, key, kind, via, occasion).where(kind != _word(Kind.ORGANIZATION))
+        itself = rows(source, key, kind, via, occasion).where(kind != literal(Kind.ORGANIZATION))
         return [itself, through(source, key, via, occasion)]
 
     def through(source: sa.Table, key: Any, via: Kind, occasion: Any) -> sa.Select[Any]:
@@ -116,7 +112,7 @@ def involved_rows(said_by: sa.BindParameter[Any] | None = None) -> sa.CompoundSe
         source = table if dates is None else dates
         found = sa.select(
             involved.c.actor_id,
-            _word(kind).label("record_kind"),
+            literal(kind).label("record_kind"),
             source.c.date_start.label("date_start"),
             table.c.id.label("record_id"),
             involved.c.actor_kind,
@@ -126,7 +122,7 @@ def involved_rows(said_by: sa.BindParameter[Any] | None = None) -> sa.CompoundSe
     def in_occasion(table: sa.Table, kind: Kind) -> sa.Select[Any]:
         return sa.select(
             involved.c.actor_id,
-            _word(kind).label("record_kind"),
+            literal(kind).label("record_kind"),
             table.c.date_start.label("date_start"),
             table.c.id.label("record_id"),
             involved.c.actor_kind,
@@ -135,13 +131,13 @@ def involved_rows(said_by: sa.BindParameter[Any] | None = None) -> sa.CompoundSe
     sides_of_understandings = (
         sa.select(
             sides.c.actor_id,
-            _word(Kind.OUTCOME).label("record_kind"),
+            literal(Kind.OUTCOME).label("record_kind"),
             understood.c.date_start.label("date_start"),
             understood.c.id.label("record_id"),
             sides.c.actor_kind,
         )
         .join_from(understood, sides, sides.c.occasion_id == understood.c.meeting_id)
-        .where(understood.c.type == _word(OutcomeType.UNDERSTANDING))
+        .where(understood.c.type == literal(OutcomeType.UNDERSTANDING))
     )
     return sa.union(
         in_occasion(meetings, Kind.MEETING),
