@@ -73,7 +73,7 @@ DayValue = Annotated[str, AfterValidator(_calendar_day), Field(json_schema_extra
 InstantValue = Annotated[str, AfterValidator(_instant), Field(json_schema_extra={"format": "date-time"})]
 QueryText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]*[^\W_\x00][^\x00]*$"),
+    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$"),
     AfterValidator(_words_to_find),
 ]
 IdList = Annotated[
