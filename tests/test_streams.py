@@ -1,0 +1,80 @@
+"""Streams end with their client, and dear reads that wait too long are not begun."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from app.db.drivers import driver_for
+from app.errors import Unavailable
+from app.http.answers import Asked, send_stream
+from app.reading.compiler import Statement
+from tests.conftest import Database
+from tests.test_drivers import ENDLESS
+from tests.test_errors import problem, records_of
+
+
+def test_a_stream_ends_when_its_client_is_gone() -> None:
+    given: list[int] = []
+    closed: list[bool] = []
+
+    async def endless() -> AsyncGenerator[str]:
+        try:
+            while True:
+                given.append(1)
+                yield "a line\n"
+                await asyncio.sleep(0)
+        finally:
+            closed.append(True)
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0.05)
+        return {"type": "http.disconnect"}
+
+    async def send(_message: Any) -> None:
+        await asyncio.sleep(0)
+
+    async def run() -> None:
+        asked = Asked("", "", "", gzip=False, head=False)
+        await asyncio.wait_for(send_stream(receive, send, endless(), asked, content_type="text/csv"), timeout=5)
+
+    asyncio.run(run())
+    assert given
+    assert closed == [True]
+
+
+def test_reads_that_queue_share_one_deadline(seeded: Database) -> None:
+    """Eight reads that never end, on however few threads, are all given up after the one second they have."""
+
+    async def run() -> None:
+        driver = driver_for(seeded.url, deadline=1, connections=2)
+        await driver.open()
+        try:
+            endless = [driver.fetch(Statement(ENDLESS, {}), {}) for _ in range(8)]
+            answers = await asyncio.gather(*endless, return_exceptions=True)
+        finally:
+            await driver.close()
+        assert all(isinstance(answer, Unavailable) for answer in answers)
+
+    began = time.monotonic()
+    asyncio.run(run())
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_a_stream_whose_first_page_fails_is_a_problem(seeded: Database, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    with seeded.client() as client:
+
+        async def failing(*_: object) -> object:
+            raise Unavailable("not now", headers={"Retry-After": "2"})
+
+        monkeypatch.setattr(records_of(client).driver, "fetch", failing)
+        problem(client.get(f"/v1/meetings?format={form}"), 503, "unavailable")
+
+
+def test_csv_refuses_fields_that_no_table_has_room_for(seeded: Database) -> None:
+    with seeded.client() as client:
+        told = problem(client.get("/v1/meetings?format=csv&fields=name,names,topics"), 422, "invalid")
+        assert [fault["parameter"] for fault in told["errors"]] == ["fields"]
