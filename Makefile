@@ -27,6 +27,7 @@ help:  ## list the targets
 run: .venv/runtime  ## set up everything and serve
 	@$(BIN)/rapporteur migrate
 	@$(BIN)/rapporteur import --if-empty seed
+	@$(BIN)/rapporteur keys create --if-none 'first visitor' --scope write --scope admin
 	@$(BIN)/rapporteur serve
 
 test: .venv/development lint types  ## check everything, on SQLite and Postgres

@@ -4,12 +4,14 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import uvicorn
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
@@ -17,15 +19,16 @@ from app.db.drivers import Driver, driver_for
 from app.db.engine import create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current
-from app.errors import OperatorError
+from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.http.protocol import Protocol
 from app.main import create_app
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import Settings
-from app.writing import projections
+from app.writing import keys, projections
 from app.writing.batch import Line
 from app.writing.checking import disagreements
+from app.writing.keys import Keyring
 from app.writing.unit import Writer
 from app.writing.verifying import failures
 
@@ -41,6 +44,10 @@ class Refusing(click.Group):
             return super().invoke(context)
         except OperatorError as error:
             raise click.ClickException(str(error)) from error
+        except Problem as error:
+            shown = "\n".join(map(str, error.faults[:MAX_FAULTS])) or error.detail
+            more = len(error.faults) - MAX_FAULTS
+            raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "")) from error
         except DBAPIError as error:
             raise click.ClickException(f"the database refused: {error.orig}") from error
 
@@ -144,7 +151,7 @@ def rebuild(settings: Settings) -> None:
     """Compute all projections anew."""
     engine, writer = _writer(settings)
     with writing(engine) as connection:
-        projections.refresh(connection, None, writer.encode)
+        projections.rebuild(connection, writer.encode)
     click.echo("all projections are rebuilt")
 
 
@@ -159,6 +166,64 @@ def verify(settings: Settings, directory: Path) -> None:
     _tell(found, f"{checked} citations, each stands in its document")
 
 
+@main.group("keys")
+def keys_() -> None:
+    """Make, list and revoke the keys with which clients write."""
+
+
+@keys_.command("create")
+@click.argument("name")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice([scope.value for scope in keys.Scope]),
+    default=["write"],
+    show_default=True,
+    help=f"What it may do, several if repeated: {keys.Scope.described()}.",
+)
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="The day (UTC) from which on it is void.")
+@click.option("--if-none", is_flag=True, help="Do nothing where there are keys already.")
+@click.pass_obj
+def create_key(settings: Settings, name: str, scopes: tuple[str, ...], expires: datetime | None, *, if_none: bool) -> None:
+    """Make a key for NAME and print it, this once."""
+    day = expires and expires.replace(tzinfo=UTC)
+    if day is not None and day <= datetime.now(UTC):
+        raise OperatorError(f"--expires {day.date()} is past already")
+    with _writing(settings) as connection:
+        if if_none and keys.listed(connection):
+            return
+        wanted = [keys.Scope(scope) for scope in scopes]
+        _, key = Keyring(settings.key_secret).create(connection, name, wanted, by="rapporteur keys", expires=day)
+    click.echo(f"a key for {name!r} ({', '.join(scopes)}), which is not shown again:", err=True)
+    click.echo(key)
+    click.echo(f'  curl -H "Authorization: Bearer {key}" …  or “Authorize” on the docs page', err=True)
+
+
+@keys_.command("list")
+@click.pass_obj
+def list_keys(settings: Settings) -> None:
+    """List all keys: how each begins, whose it is, what it may do, when it was made, used, revoked."""
+    with _reading(settings) as connection:
+        for row in keys.listed(connection):
+            times = [
+                f"{name} {row[f'{name}_at']:%Y-%m-%d %H:%M}"
+                for name in ("created", "expires", "last_used", "revoked")
+                if row[f"{name}_at"]
+            ]
+            click.echo(f"{keys.MARK}_{row['id']}_…  {row['name']}  {' '.join(json.loads(row['scopes']))}  {', '.join(times)}")
+
+
+@keys_.command("revoke")
+@click.argument("identifier", metavar="ID")
+@click.pass_obj
+def revoke_key(settings: Settings, identifier: str) -> None:
+    """Void the key ID (what stands between the underscores) for ever; its name stays in the history."""
+    with _writing(settings) as connection:
+        row = keys.revoke(connection, identifier.removeprefix(f"{keys.MARK}_").rstrip("_…"))
+    click.echo(f"the key of {row['name']!r} is revoked")
+
+
 @main.command()
 @click.pass_obj
 def openapi(settings: Settings) -> None:
@@ -170,6 +235,22 @@ def _tell(found: list[str], well: str) -> None:
     if found:
         raise OperatorError("\n".join(found))
     click.echo(well)
+
+
+@contextmanager
+def _writing(settings: Settings) -> Iterator[Connection]:
+    engine = create_engine(settings.database_url)
+    require_current(engine)
+    with writing(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _reading(settings: Settings) -> Iterator[Connection]:
+    engine = create_engine(settings.database_url)
+    require_current(engine)
+    with reading(engine) as connection:
+        yield connection
 
 
 def _writer(settings: Settings) -> tuple[Engine, Writer]:

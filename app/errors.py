@@ -3,20 +3,31 @@
 RapporteurError
 ├── OperatorError                  told to whoever runs the registry, on the terminal
 │   ├── Misconfigured
-│   ├── StaleSchema
-│   └── ImportRejected             carries every fault of every line
+│   └── StaleSchema
 └── Problem                        told to a client, as application/problem+json
     ├── Malformed              400
     │   ├── CursorInvalid      400
     │   └── CursorMismatch     400
+    ├── Unauthorized           401
+    ├── Forbidden              403
     ├── NotFound               404
     ├── MethodNotAllowed       405
     ├── NotAcceptable          406
+    ├── Conflict               409
+    │   └── StillReferenced    409
     ├── Gone                   410
+    │   └── Merged             410
+    ├── PreconditionFailed     412
+    ├── PayloadTooLarge        413
     ├── AddressTooLong         414
+    ├── UnsupportedMediaType   415
     ├── Invalid                422
+    │   └── IdempotencyMismatch 422
+    ├── PreconditionRequired   428
+    ├── TooManyRequests        429
     ├── Unexpected             500
     └── Unavailable            503
+        └── Busy               503
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,25 +50,31 @@ class StaleSchema(OperatorError):
     """The database's schema is not the one this version needs."""
 
 
-class ImportRejected(OperatorError):
-    """Nothing was written, because of these faults."""
-
-    def __init__(self, faults: Sequence[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
-
-
 class Fault(NamedTuple):
-    """One thing wrong with a request: the parameter or the place in the body, and what is wrong with it."""
+    """One thing wrong with a request: the parameter, header or place in the body, and what is wrong with it."""
 
     detail: str
     parameter: str | None = None
     pointer: str | None = None
+    header: str | None = None
+    line: str | None = None
+    """In a body of many lines, or a file: which of them."""
 
     def told(self) -> dict[str, str]:
         """The fault as a client reads it."""
-        named = {"parameter": self.parameter, "pointer": self.pointer, "detail": self.detail}
-        return {name: value for name, value in named.items() if value is not None}
+        return {name: value for name, value in self._asdict().items() if value is not None}
+
+    def __str__(self) -> str:
+        return ": ".join(part for part in (self.line, self.parameter, self.header, self.pointer, self.detail) if part)
+
+
+MAX_FAULTS = 100
+"""How many faults one answer lists."""
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """The first faults in a sentence."""
+    return "; ".join(map(str, faults[:3])) + (f" … and {len(faults) - 3} more" if len(faults) > 3 else "")
 
 
 class Problem(RapporteurError):
@@ -81,7 +98,9 @@ class Malformed(Problem):
     status = 400
     code = "malformed"
     title = "The request cannot be read"
-    explanation = "The address or the query string is not valid percent-encoded UTF-8, or holds a NUL character."
+    explanation = (
+        "The address or the query string is not valid percent-encoded UTF-8 or holds a NUL character; or the body is no JSON."
+    )
 
 
 class CursorInvalid(Malformed):
@@ -101,6 +120,27 @@ class CursorMismatch(Malformed):
         "A cursor is bound to the filters, the sort and the language of the list it was given with;"
         " `limit`, `fields`, `include` and `count` may change."
     )
+
+
+class Unauthorized(Problem):
+    """Nobody is known to have asked."""
+
+    status = 401
+    code = "unauthorized"
+    title = "A key is wanted"
+    explanation = (
+        "Writing needs `Authorization: Bearer …` with a key that is known, not revoked and not past its last day."
+        " `rapporteur keys create` makes one."
+    )
+
+
+class Forbidden(Problem):
+    """The key has not the scope for this."""
+
+    status = 403
+    code = "forbidden"
+    title = "The key may not do this"
+    explanation = "Records are written with the scope `write`; merges and keys need `admin`. `detail` says what the key may do."
 
 
 class NotFound(Problem):
@@ -130,6 +170,26 @@ class NotAcceptable(Problem):
     explanation = "Records are given as `application/json`; lists also as `text/csv` and `application/x-ndjson`."
 
 
+class Conflict(Problem):
+    """What is there stands against it."""
+
+    status = 409
+    code = "conflict"
+    title = "The request contradicts what is there"
+    explanation = (
+        "There is a record with this id or this key already, or what a restored version referred to is gone."
+        " `errors` names what stands in the way."
+    )
+
+
+class StillReferenced(Conflict):
+    """What others refer to is not deleted."""
+
+    code = "still_referenced"
+    title = "Other records refer to it"
+    explanation = "`errors` lists records that refer to it: change or delete these first, or merge the record into another."
+
+
 class Gone(Problem):
     """The record was deleted."""
 
@@ -139,6 +199,42 @@ class Gone(Problem):
     explanation = "It was here and is no more; its history is kept."
 
 
+class Merged(Gone):
+    """The record was merged into another."""
+
+    code = "merged"
+    title = "The record was merged into another"
+    explanation = (
+        "Its id leads to the record that took its place when it is read (308). What is to be changed there is read there first,"
+        " so that nobody overwrites a record they have not seen."
+    )
+
+    def __init__(self, detail: str, *, into: str) -> None:
+        super().__init__(detail)
+        self.into = into
+
+
+class PreconditionFailed(Problem):
+    """The record is not what the client takes it for."""
+
+    status = 412
+    code = "precondition_failed"
+    title = "Somebody was faster"
+    explanation = (
+        "The record is not at the version that `If-Match` names, or `If-None-Match: *` found it there already."
+        " Read it again, and apply the change to what it is now."
+    )
+
+
+class PayloadTooLarge(Problem):
+    """The body is larger than the registry reads."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "The body is too large"
+    explanation = "`detail` says how much a body may have. Send several imports instead of one."
+
+
 class AddressTooLong(Problem):
     """The address is longer than the registry reads."""
 
@@ -146,6 +242,18 @@ class AddressTooLong(Problem):
     code = "address_too_long"
     title = "The address is too long"
     explanation = "An address may have 16 384 bytes. Ask for fewer values at once."
+
+
+class UnsupportedMediaType(Problem):
+    """The body has a type or an encoding that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+    title = "The body's type is not read here"
+    explanation = (
+        "Records are written as `application/json`, patches as `application/merge-patch+json`,"
+        " imports as `application/x-ndjson`; all in UTF-8 and not compressed."
+    )
 
 
 class Invalid(Problem):
@@ -158,6 +266,41 @@ class Invalid(Problem):
         "Each fault is listed in `errors` with the parameter, or the place in the body, that it is about."
         " Unknown parameters are faults too: they are never ignored."
     )
+
+
+class IdempotencyMismatch(Invalid):
+    """The same key with another request."""
+
+    code = "idempotency_mismatch"
+    title = "The Idempotency-Key was used for another request"
+    explanation = "An `Idempotency-Key` stands for one request with one body. Take a new one for another."
+
+
+class PreconditionRequired(Problem):
+    """Nobody overwrites what they have not seen."""
+
+    status = 428
+    code = "precondition_required"
+    title = "Say which version is meant"
+    explanation = (
+        "A record is changed with `If-Match` and the `ETag` with which it was read, so that no update is lost;"
+        " `errors` has the current tag. A PUT with `upsert=true` replaces on purpose."
+    )
+
+    def __init__(
+        self, detail: str, *, record_id: str, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, faults=faults, headers=headers)
+        self.record_id = record_id
+
+
+class TooManyRequests(Problem):
+    """More requests than one client may make."""
+
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+    explanation = "The `RateLimit` header says how much is left and for how long; `Retry-After` when to try again."
 
 
 class Unexpected(Problem):
@@ -178,4 +321,14 @@ class Unavailable(Problem):
     explanation = (
         "The database does not answer, or the question took longer than a read may take."
         " Try again after the seconds in `Retry-After`, or ask for less."
+    )
+
+
+class Busy(Unavailable):
+    """The writers' queue is too long."""
+
+    code = "busy"
+    title = "Others are writing"
+    explanation = (
+        "Writers take turns, and this one's did not come in time. Nothing was written. Try again after `Retry-After` seconds."
     )

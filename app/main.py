@@ -7,12 +7,23 @@ from fastapi import FastAPI
 
 from app import __version__
 from app.db.drivers import driver_for
-from app.http import docs, openapi, service
+from app.db.engine import create_engine
+from app.db.turns import Turns
+from app.http import docs, openapi, routes, service
+from app.http.access import Access
+from app.http.cors import Cors
+from app.http.exchange import Exchange
 from app.http.forwarded import Forwarded
+from app.http.keys import Keys
+from app.http.limits import Limit, Limited
+from app.http.log import Log
 from app.http.problems import HANDLERS
 from app.http.records import Records
+from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
+from app.writing.keys import Keyring
+from app.writing.unit import Writer
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -20,13 +31,24 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_environment()
     driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=settings.read_connections)
     records = Records(RESOURCES, driver)
+    engine = create_engine(settings.database_url)
+    writer = Writer(RESOURCES, records.compiler, driver.encode)
+    turns = Turns(engine, patience=settings.write_patience)
+    keyring = Keyring(settings.key_secret)
+    access = Access(driver, records.compiler, keyring, Limit("writes", settings.writes_per_minute))
+    writes = Writes(records, writer, turns, access, settings)
+    keys = Keys(access, turns, settings)
+    exchange = Exchange(writer, engine)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await driver.open()
+        turns.open()
         try:
             yield
         finally:
+            exchange.close()
+            await turns.close()
             await driver.close()
 
     app = FastAPI(
@@ -34,6 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         version=__version__,
         docs_url=None,
         redoc_url=None,
+        openapi_url=None,
         redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
@@ -41,8 +64,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(service.router(RESOURCES, driver))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
-    app.router.routes[:0] = records.routes_by_id()
-    app.router.routes += records.routes_of_lists()
+    app.router.routes[:0] = routes.of_records(records, writes, keys)
+    app.router.routes += routes.of_the_rest(records, writes, keys, Log(records, driver), exchange)
     app.openapi = openapi.builder(app, records)  # type: ignore[method-assign]
+    app.router.routes.append(routes.route("/openapi.json", GET=openapi.serving(app.openapi)))
+    app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
+    app.add_middleware(Cors)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies)
     return app

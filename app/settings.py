@@ -34,6 +34,17 @@ class Settings:
     workers: int = _setting(1, "how many server processes share the port")
     read_deadline: int = _setting(10, "seconds after which a read is given up with 503")
     read_connections: int = _setting(8, "Postgres connections for reading, a process")
+    write_patience: int = _setting(5, "seconds that a write waits for its turn before it is told 503")
+    body_limit: int = _setting(1_048_576, "bytes that the body of a write may have")
+    import_limit: int = _setting(67_108_864, "bytes that the body of an import may have")
+    import_records: int = _setting(100_000, "lines that an import over HTTP may have")
+    requests_per_minute: int = _setting(12_000, "requests a minute of one address (IPv6: of one /64), a process")
+    writes_per_minute: int = _setting(1_200, "writes a minute with one key, a process")
+    key_secret: str = _setting(
+        "",
+        "a secret of your own under which the digests of API keys are made: a copy of the database alone can then neither"
+        " make nor check a key; changing it voids all keys",
+    )
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
     )

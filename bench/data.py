@@ -374,7 +374,7 @@ def _make(path: Path, meetings: int) -> None:
         loader.flush()
         connection.execute("COMMIT")
     with writing(engine) as working:
-        projections.refresh(working, None, encode)
+        projections.rebuild(working, encode)
     with closing(engine.raw_connection()) as pooled:
         connection = pooled.driver_connection
         assert isinstance(connection, sqlite3.Connection)

@@ -7,11 +7,17 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 _READS = "rapporteur_reads"
 BUSY_TIMEOUT_MS = 5_000
-"""How long a SQLite writer waits for its turn."""
+"""How long a writer waits for its turn."""
+WRITERS_LOCK = 7_270_001
+"""The Postgres advisory lock under which writers take turns, as SQLite's own lock makes them.
+
+Rules over several records (references, keys, cycles, projections) then need no locks of their own, nothing deadlocks, and the
+change log's sequence is the order of commits.
+"""
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
@@ -23,12 +29,12 @@ SQLITE_PRAGMAS = (
 
 
 def create_engine(url: str) -> Engine:
-    """An engine for writing. SQLite transactions begin IMMEDIATE, so that writers queue instead of failing halfway."""
+    """An engine for writing: whoever begins a transaction waits for those before, instead of failing halfway."""
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed.set(drivername="postgresql+psycopg"), connect_args={"application_name": "rapporteur"})
+        return _postgres_engine(parsed)
     sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed)
+    engine = sa.create_engine(parsed, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -44,16 +50,32 @@ def create_engine(url: str) -> Engine:
     return engine
 
 
+def _postgres_engine(url: URL) -> Engine:
+    arguments = {"application_name": "rapporteur", "options": f"-c lock_timeout={BUSY_TIMEOUT_MS} -c jit=off"}
+    engine = sa.create_engine(
+        url.set(drivername="postgresql+psycopg"), connect_args=arguments, hide_parameters=True, pool_pre_ping=True
+    )
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if not connection.get_execution_options().get(_READS):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
+
+    return engine
+
+
 def sqlite_path(url: str) -> Path:
     """The file of a SQLite URL."""
     return Path(make_url(url).database or "")
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """One transaction: committed as a whole when the block ends, rolled back when it raises."""
-    with engine.begin() as connection:
+def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
+    """One transaction: committed as a whole when the block ends, rolled back when it raises or nothing is to be kept."""
+    with engine.connect() as connection, connection.begin() as transaction:
         yield connection
+        if not keep:
+            transaction.rollback()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 from urllib.parse import quote
 
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 Header = tuple[bytes, bytes]
@@ -22,6 +23,9 @@ ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
     (b"cache-control", b"no-cache"),
     (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
 )
 JSON = (b"content-type", b"application/json")
 
@@ -34,6 +38,7 @@ class Asked(NamedTuple):
     if_none_match: str
     gzip: bool
     head: bool
+    reads: bool
 
 
 def asked(scope: Scope) -> Asked:
@@ -54,6 +59,7 @@ def asked(scope: Scope) -> Asked:
         none_match.decode("latin-1"),
         bool(encoding) and _takes_gzip(encoding.decode("latin-1")),
         scope["method"] == "HEAD",
+        scope["method"] in ("GET", "HEAD"),
     )
 
 
@@ -71,16 +77,26 @@ def matches(if_none_match: str, tag: str) -> bool:
     return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
-async def send_tagged(
-    send: Send, body: bytes, request: Asked, *, version: int | None = None, headers: Iterable[Header] = ()
-) -> None:
-    """Send JSON with its entity tag, or 304 to a client that has it."""
+def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
+    """An answer's entity tag: the record's version, by which it may be written, and a digest of what is shown of it."""
     digest = blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+    return f'"{digest}{encoding}"' if version is None else f'"{version}.{digest}{encoding}"'
+
+
+async def send_tagged(
+    send: Send,
+    body: bytes,
+    request: Asked,
+    *,
+    status: int = 200,
+    version: int | None = None,
+    headers: Iterable[Header] = (),
+) -> None:
+    """Send JSON with its entity tag, or 304 to a reader that has it."""
     compressed = request.gzip and len(body) >= COMPRESSED_FROM
-    tag = f'"{digest}' if version is None else f'"{version}.{digest}'
-    tag += '-gzip"' if compressed else '"'
+    tag = tag_of(body, version, encoding="-gzip" if compressed else "")
     common = [*ALWAYS, (b"etag", tag.encode()), *headers]
-    if request.if_none_match and matches(request.if_none_match, tag):
+    if request.if_none_match and request.reads and matches(request.if_none_match, tag):
         await send({"type": "http.response.start", "status": 304, "headers": common})
         await send({"type": "http.response.body", "body": b""})
         return
@@ -89,7 +105,7 @@ async def send_tagged(
         body = packer.compress(body) + packer.flush()
         common.append((b"content-encoding", b"gzip"))
     common += [JSON, (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": common})
+    await send({"type": "http.response.start", "status": status, "headers": common})
     await send({"type": "http.response.body", "body": b"" if request.head else body})
 
 
@@ -135,6 +151,18 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
         body = packer.compress(body)
     if body:
         await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def language_header(language: str | None) -> list[Header]:
+    """The language asked for."""
+    return [(b"content-language", language.encode())] if language else []
+
+
+def moved(scope: Scope, path: str, record_id: str) -> Response:
+    """To the same question at another address; a path alone, so that nobody's Host is believed."""
+    query = scope["query_string"].decode("latin-1")
+    where = f"{scope.get('shown_prefix', '')}{path}/{quote(record_id)}" + (f"?{query}" if query else "")
+    return RedirectResponse(where, 308, {name.decode(): value.decode() for name, value in ALWAYS})
 
 
 def base_url(scope: Scope) -> str:

@@ -1,7 +1,8 @@
 """The OpenAPI document: what FastAPI says of its routes, and what the resources' declarations say of theirs."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.types import Receive, Scope, Send
 
 from app import errors
+from app.http.answers import Asked, send_tagged
 from app.http.problems import MEDIA_TYPE, PAGE
 from app.http.records import Records
 from app.reading.compiler import column_name
@@ -69,6 +72,16 @@ def builder(app: FastAPI, records: Records) -> Callable[[], Json]:
         return built
 
     return document
+
+
+def serving(document: Callable[[], Json]) -> Callable[[Scope, Asked, Receive, Send], Awaitable[None]]:
+    """An endpoint that answers with the document."""
+    text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
+
+    async def serve(_scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        await send_tagged(send, text(), request)
+
+    return serve
 
 
 def _document(app: FastAPI, records: Records) -> Json:

@@ -40,7 +40,7 @@ def text_of(problem: errors.Problem, scope: Scope) -> str:
         "code": problem.code,
     }
     if problem.faults:
-        told["errors"] = [fault.told() for fault in problem.faults]
+        told["errors"] = [fault.told() for fault in problem.faults[: errors.MAX_FAULTS]]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -9,17 +9,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from starlette.responses import RedirectResponse
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row
 from app.db.sql import literal
-from app.errors import AddressTooLong, Gone, NotFound
-from app.http.answers import ALWAYS, Asked, Header, asked, base_url, send_stream, send_tagged
+from app.errors import Gone, NotFound
+from app.http.answers import Asked, base_url, language_header, moved, send_stream, send_tagged
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
@@ -43,13 +41,11 @@ from app.reading.request import (
 )
 from app.reading.resource import VERSION_PREFIX, Resource
 
-MAX_ADDRESS = 16_384
 PARSED_KEPT = 4_096
 PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
 STREAM_PAGE = 200
 """Records a page of a stream: no transaction stays open between two, however slowly a client reads."""
-METHODS = ["GET"]
 
 
 class Records:
@@ -63,30 +59,17 @@ class Records:
         }
         self.driver = driver
         self.paths = {resource.kind: resource.path for resource in self.resources.values()}
-        self._statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
+        self.statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
         self._one: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_one))
         self._many: Callable[[str, bytes, str, str], Many] = _kept(partial(self._parse, read_many))
         self._miss = self.compiler.compiled(_missing(self.resources.values()))
 
-    def routes_by_id(self) -> list[Route]:
-        """The routes of single records: the router tries routes in turn, so these go first."""
-        return [
-            Route("/v1/records/{id}", _Endpoint(self.any_one), methods=METHODS),
-            Route("/v1/{plural}/{id}", _Endpoint(self.one), methods=METHODS),
-        ]
-
-    def routes_of_lists(self) -> list[Route]:
-        """The routes of lists, behind those of other things right under `/v1/`."""
-        return [
-            Route("/v1/records", _Endpoint(self.any_many), methods=METHODS),
-            Route("/v1/{plural}", _Endpoint(self.many), methods=METHODS),
-        ]
-
     def _parse(self, read: Callable[..., Any], plural: str, query: bytes, accept: str, language: str) -> Any:
         return read(self.reads[plural], query, accept, language, encode=self.driver.encode)
 
-    def _resource(self, scope: Scope) -> Resource:
+    def resource(self, scope: Scope) -> Resource:
+        """The resource that the address names."""
         plural = scope["path_params"]["plural"]
         found = self.resources.get(plural)
         if found is None:
@@ -97,15 +80,15 @@ class Records:
 
     async def one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}/{id}`."""
-        resource = self._resource(scope)
+        resource = self.resource(scope)
         wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language)
         record_id = scope["path_params"]["id"]
-        rows = await self._by_id(self._statement(wanted.shape), record_id, wanted.parameters)
+        rows = await self._by_id(self.statement(wanted.shape), record_id, wanted.parameters)
         if not rows:
             await self._explain_miss(scope, receive, send, record_id, resource)
             return
         text, version = rows[0]
-        await send_tagged(send, text.encode(), request, version=version, headers=_language(wanted.language))
+        await send_tagged(send, text.encode(), request, version=version, headers=language_header(wanted.language))
 
     async def any_one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/records/{id}`: a record of whatever kind."""
@@ -119,7 +102,7 @@ class Records:
             await self._explain_miss(scope, receive, send, record_id, None)
             return
         text, version = rows[0]
-        await send_tagged(send, text.encode(), request, version=version, headers=_language(language))
+        await send_tagged(send, text.encode(), request, version=version, headers=language_header(language))
 
     async def _by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> list[Row]:
         if not is_storable(record_id):
@@ -137,10 +120,7 @@ class Records:
         for what, target, kind in rows:
             if what == "leads" and target != record_id and (resource is None or kind == resource.kind):
                 path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
-                query = scope["query_string"].decode("latin-1")
-                where = f"{scope.get('shown_prefix', '')}{path}/{quote(target)}" + (f"?{query}" if query else "")
-                headers = {name.decode(): value.decode() for name, value in ALWAYS}
-                await RedirectResponse(where, 308, headers)(scope, receive, send)
+                await moved(scope, path, target)(scope, receive, send)
                 return
             if what == "gone" and (resource is None or kind == resource.kind):
                 raise Gone(f"the {kind} {record_id!r} was deleted")
@@ -152,17 +132,17 @@ class Records:
 
     async def many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}`."""
-        resource = self._resource(scope)
+        resource = self.resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
         if wanted.format != "json":
             await self._stream(receive, send, resource, wanted, request)
             return
-        rows = await self.driver.fetch(self._statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
+        rows = await self.driver.fetch(self.statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
         total = None
         if wanted.count:
             shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
             counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
-            total = (await self.driver.fetch(self._statement(shape), counted))[0][0]
+            total = (await self.driver.fetch(self.statement(shape), counted))[0][0]
         next_cursor = None
         if len(rows) > wanted.limit:
             rows.pop()
@@ -182,7 +162,7 @@ class Records:
         here = f"{base_url(scope)}{scope['path']}"
         query = scope["query_string"].decode("latin-1")
         links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
-        headers = _language(wanted.language)
+        headers = language_header(wanted.language)
         if next_cursor is not None:
             links["next"] = f"{here}?{urlencode([*wanted.query, ('cursor', next_cursor)])}"
             headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
@@ -191,7 +171,7 @@ class Records:
         await send_tagged(send, f'{{"data":[{",".join(rows)}],{around[1:]}'.encode(), request, headers=headers)
 
     async def _stream(self, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
-        headers = _language(wanted.language)
+        headers = language_header(wanted.language)
         if wanted.format == "csv":
             headers.append((b"content-disposition", f'attachment; filename="{resource.plural}.csv"'.encode()))
         content_type = FORMATS[wanted.format] + ("; charset=utf-8" if wanted.format == "csv" else "")
@@ -212,7 +192,7 @@ class Records:
         shape = wanted.shape
         parameters = {**wanted.parameters, "limit": STREAM_PAGE}
         while True:
-            rows = await self.driver.fetch(self._statement(shape), parameters)
+            rows = await self.driver.fetch(self.statement(shape), parameters)
             records = [row[0] for row in rows]
             lines = formats.rows(records, columns) if wanted.format == "csv" else "".join(f"{record}\n" for record in records)
             yield head + lines
@@ -231,19 +211,7 @@ class Records:
         found = {row[1]: row[0] for row in await self.driver.fetch(self._any(min(len(languages), 2), many=True), parameters)}
         missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
         data = ",".join(found[record_id] for record_id in ids if record_id in found)
-        await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=_language(language))
-
-
-class _Endpoint:
-    """An ASGI endpoint: reads the headers once and refuses addresses that are too long."""
-
-    def __init__(self, answer: Callable[[Scope, Asked, Receive, Send], Any]) -> None:
-        self._answer = answer
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
-            raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
-        await self._answer(scope, asked(scope), receive, send)
+        await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=language_header(language))
 
 
 def _kept(parse: Callable[[str, bytes, str, str], Any]) -> Callable[[str, bytes, str, str], Any]:
@@ -257,19 +225,15 @@ def _kept(parse: Callable[[str, bytes, str, str], Any]) -> Callable[[str, bytes,
     return read
 
 
-def _language(language: str | None) -> list[Header]:
-    return [(b"content-language", language.encode())] if language else []
-
-
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
     """Why an id leads to no record: rows of (leads | gone, id, kind)."""
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
     leads, gone = literal("leads"), literal("gone")
+    led = sa.select(redirects.c.new_id).where(redirects.c.old_id == given).cte("led", recursive=True)
+    led = led.union(sa.select(redirects.c.new_id).join(led, led.c.new_id == redirects.c.old_id))
     selects: list[sa.Select[Any]] = [
-        sa.select(leads, redirects.c.new_id, records.c.kind)
-        .join(records, records.c.id == redirects.c.new_id)
-        .where(redirects.c.old_id == given),
+        sa.select(leads, records.c.id, records.c.kind).join(led, led.c.new_id == records.c.id),
         sa.select(leads, records.c.id, records.c.kind).where(records.c.id.in_([given, lower, upper])),
     ]
     selects += [
@@ -278,7 +242,5 @@ def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
         for key in resource.alternative_keys
     ]
     last = sa.select(sa.func.max(changes.c.seq)).where(changes.c.record_id == given).scalar_subquery()
-    selects.append(
-        sa.select(gone, changes.c.record_id, changes.c.kind).where(changes.c.seq == last, changes.c.operation == "delete")
-    )
+    selects.append(sa.select(gone, changes.c.record_id, changes.c.kind).where(changes.c.seq == last, changes.c.state.is_(None)))
     return sa.union_all(*selects)

@@ -1,5 +1,6 @@
 """The tables, clustered by subject."""
 
+from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, Topic
@@ -13,8 +14,10 @@ __all__ = [
     "Change",
     "Citation",
     "Country",
+    "FirstAnswer",
     "Identifier",
     "Involvement",
+    "Key",
     "Meeting",
     "Membership",
     "Memorandum",

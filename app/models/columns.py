@@ -82,7 +82,7 @@ def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
 
 
 def reference(target: str, comment: str, **kw: Any) -> MappedColumn[Any]:
-    """The id of a record of one kind; `target` is its table."""
+    """The id of a row of another table, `target`: of a record of one kind, mostly."""
     key = sa.ForeignKey(f"{target}.id", deferrable=True, initially="DEFERRED")
     return mapped_column(Exact, key, comment=comment, info={"plain": True}, **kw)
 

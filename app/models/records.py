@@ -99,6 +99,7 @@ class Change(Base):
     __tablename__ = "changes"
     __table_args__ = (
         sa.Index(None, "record_id", "seq"),
+        sa.Index(None, "transaction", "seq"),
         {"comment": "the change log: every write of every record, with the state after it"},
     )
 
@@ -117,6 +118,7 @@ class Change(Base):
     author: Mapped[str] = text("the name of the key, or of the command, that wrote it")
     transaction: Mapped[str] = mapped_column(Exact, comment="one id for all that was written together")
     state: Mapped[str | None] = text("the record's content after it, as in the exchange format; null when deleted")
+    into_id: Mapped[str | None] = code("the record that it was merged into")
 
 
 class Redirect(Base):
@@ -126,4 +128,4 @@ class Redirect(Base):
     __table_args__ = ({"comment": "old ids of merged records"},)
 
     old_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the id that is no more")
-    new_id: Mapped[str] = reference("records", "the record that took its place", index=True)
+    new_id: Mapped[str] = code("the record that took its place; its id may lead on in its turn, or be gone")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
-from app.errors import Fault, Invalid, Malformed, NotAcceptable
+from app.errors import Fault, Invalid, Malformed, NotAcceptable, summary
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
 from app.reading.filters import MAX_VALUES, Encode, IdValue
@@ -22,6 +22,7 @@ MAX_LANGUAGES = 8
 MAX_IDS = 200
 SHOWN_OF_A_VALUE = 60
 MAX_PARAMETERS = 1_000
+DRY_RUN = "`true`: check everything and show the result, and keep nothing"
 FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
 _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
@@ -85,6 +86,19 @@ class Reads:
     def one(self) -> type[BaseModel]:
         """The parameters of a single record."""
         return _query_model(f"{self.resource.title}Query", {**self._view, "lang": (Lang, None)})
+
+    @cached_property
+    def write(self) -> type[BaseModel]:
+        """The parameters of a write: how its answer is shown, and whether anything is kept."""
+        fields = {**self._view, "lang": (Lang, None), "dry_run": (bool, Field(default=False, description=DRY_RUN))}
+        return _query_model(f"{self.resource.title}WriteQuery", fields)
+
+    @cached_property
+    def put(self) -> type[BaseModel]:
+        """The parameters of a PUT."""
+        description = "`true`: replace on purpose whatever is there, without `If-Match`"
+        fields = {"upsert": (bool, Field(default=False, description=description))}
+        return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
     def many(self) -> type[BaseModel]:
@@ -158,6 +172,8 @@ class One:
     shape: Shape
     parameters: Mapping[str, Any]
     language: str | None
+    dry_run: bool = False
+    upsert: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,10 +206,18 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def read_one(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
-    """A single record's request."""
+def read_one(
+    reads: Reads,
+    query_string: bytes,
+    accept: str,
+    accept_language: str,
+    *,
+    encode: Encode,
+    model: type[BaseModel] | None = None,
+) -> One:
+    """A single record's request; `model` is that of its parameters where it is more than read."""
     pairs = query_pairs(query_string)
-    asked = validated(reads.one, pairs, commas=("include", "fields"))
+    asked = validated(model or reads.one, pairs, commas=("include", "fields"))
     negotiated_format(accept, offered=("json",))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     shape = Shape(
@@ -203,7 +227,8 @@ def read_one(reads: Reads, query_string: bytes, accept: str, accept_language: st
         languages=min(len(languages), 2),
         purpose="one",
     )
-    return One(shape, language_parameters(languages, encode), language)
+    parameters = language_parameters(languages, encode)
+    return One(shape, parameters, language, asked.get("dry_run", False), asked.get("upsert", False))
 
 
 def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> Many:
@@ -258,7 +283,7 @@ def _refuse_contradictions(reads: Reads, asked: Mapping[str, Any], form: str, in
     if day_from and day_to and day_from > day_to:
         faults.append(Fault(f"{day_to} lies before date_from, {day_from}", parameter="date_to"))
     if faults:
-        raise Invalid(_summary(faults), faults=faults)
+        raise Invalid(summary(faults), faults=faults)
 
 
 def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> dict[str, Any]:
@@ -284,7 +309,7 @@ def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, comma
             for entry in error.errors(include_url=False, include_context=False)
         ]
     if faults:
-        raise Invalid(_summary(faults), faults=faults)
+        raise Invalid(summary(faults), faults=faults)
     return checked.model_dump(mode="json")
 
 
@@ -300,10 +325,6 @@ def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
     if entry["type"] == "string_pattern_mismatch" and entry["loc"][0] not in ("lang", "q"):
         return f"{given} is no id: ids look like CN, sco or by-mci; for several repeat the parameter"
     return f"{given}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
-
-
-def _summary(faults: Sequence[Fault]) -> str:
-    return "; ".join(f"{fault.parameter}: {fault.detail}" for fault in faults[:3]) + (" …" if len(faults) > 3 else "")
 
 
 @lru_cache(maxsize=256)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -51,6 +51,13 @@ class Include:
     order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = ordered()
 
 
+class NamesFieldOf(NamedTuple):
+    """`field` holds the name of a field of the record in `record`."""
+
+    field: str
+    record: str
+
+
 Rule = Callable[[Content], Iterable[tuple[str, str]]]
 
 
@@ -74,6 +81,10 @@ class Resource:
     """Unique columns by which a record is found too: a request by one of them is sent on to the id."""
     rules: tuple[Rule, ...] = ()
     """Checks across fields: each yields (field, fault)."""
+    dated_by: str = ""
+    """The reference to an occasion within whose date the record's own date lies."""
+    names_field_of: NamesFieldOf | None = None
+    """A field that holds the name of a field of another record."""
     example: str = ""
     """The id of a record of the seed, for the examples in the documentation."""
 

@@ -50,6 +50,7 @@ ACTION = Resource(
     },
     default_sort="-date",
     includes=CITATIONS,
+    dated_by="meeting",
     label=label_of("type"),
     natural_key=("of", "type", "date", "meeting", "party"),
 )

@@ -11,7 +11,7 @@ from app.models.columns import Content
 from app.models.vocabulary import Confidence, Kind, Review
 from app.reading.filters import Equals
 from app.reading.model import AnyRef, Computed, Derived, Ordinal, Ref, Text
-from app.reading.resource import Resource
+from app.reading.resource import NamesFieldOf, Resource
 from app.resources.record import (
     Record,
     common_filters,
@@ -82,4 +82,5 @@ CITATION = Resource(
     label=label_of("quote"),
     natural_key=("record", "source", "paragraph", "quote", "field"),
     rules=(_is_short,),
+    names_field_of=NamesFieldOf("field", "record"),
 )

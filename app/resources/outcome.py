@@ -66,6 +66,7 @@ OUTCOME = Resource(
     },
     default_sort="-date",
     includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
+    dated_by="meeting",
     label=label_of("name"),
     example="by-ae-ems-pledge-2026",
 )

@@ -84,6 +84,7 @@ PARTICIPANT = Resource(
     },
     default_sort="-date",
     includes=CITATIONS,
+    dated_by="meeting",
     label=label_of("capacity", "group", "role"),
     natural_key=("meeting", "person", "organization", "country", "group", "role"),
     rules=(_names_somebody, goes_with("count_qualifier", "count")),

@@ -1,252 +1,225 @@
-"""From lines to a batch of records that can be written: each checked by itself, then all together."""
+"""Records to be written together, and lines of the exchange format read into them."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
-
-from app.db.sql import among, chunks
-from app.errors import ImportRejected
-from app.models.records import Record
+from app.errors import Conflict, Fault, Invalid, Problem, summary
 from app.models.vocabulary import Kind
 from app.reading.resource import Resource
-from app.writing.content import ContentSchema, Fault
+from app.writing.content import ContentSchema, read_json
 
-MAX_FAULTS = 100
-
-records: sa.Table = Record.__table__
+Content = dict[str, Any]
 Progress = Callable[[int], None]
 Encode = Callable[[Sequence[str]], Any]
+Identify = Callable[[ContentSchema, Content], str | None]
 
 
 class Line(NamedTuple):
     """A record as it came: where from, and its JSON."""
 
     where: str
-    text: str
+    text: str | bytes
 
 
-@dataclass
-class Report:
-    """What an import did."""
-
-    created: int = 0
-    replaced: int = 0
-    unchanged: int = 0
-    deleted: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.created} created, {self.replaced} replaced, {self.unchanged} unchanged, {self.deleted} deleted"
-
-
-@dataclass
+@dataclass(eq=False)
 class Wanted:
-    """A record to be written."""
+    """A record to be written, or to be deleted."""
 
-    where: str
     resource: Resource
-    content: dict[str, Any]
-    old: dict[str, Any] | None = None
-    version: int = 1
-    created: datetime | None = None
+    content: Content
+    line: str | None = None
+    pointer: str = ""
+    """Where in its line or body it stands."""
+    doing: str = "replace"
+    """What is done to a record that is there already, as the log calls it."""
     deleted: bool = False
-
-    @property
-    def operation(self) -> str:
-        """What is done to it, as the log calls it."""
-        if self.deleted:
-            return "delete"
-        return "create" if self.old is None else "replace"
+    into: str | None = None
+    """Of what is deleted: the record that takes its place."""
+    moved: bool = False
+    """Its version moves although its own fields do not: its citations changed."""
+    named: bool = True
+    """Whether it came with its id."""
+    old: Content | None = None
+    version: int = 1
+    """The version that it will have."""
+    created: datetime | None = None
 
     @property
     def id(self) -> str:
         """Its id."""
         return str(self.content["id"])
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything is to be written."""
+        return self.deleted or self.moved or self.old != self.content
+
+    @property
+    def operation(self) -> str:
+        """What is done to it, as the log calls it."""
+        if self.deleted:
+            return "delete" if self.into is None else "merge"
+        if self.doing in ("merge", "restore"):
+            return self.doing
+        return "create" if self.old is None else self.doing
+
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """Its values of these fields."""
         return tuple(self.content.get(name) or None for name in fields)
 
 
+class Written(NamedTuple):
+    """What a batch did to a record."""
+
+    id: str
+    kind: Kind
+    operation: str
+    line: str | None
+
+
+@dataclass
+class Report:
+    """What a batch did, in the order in which it came."""
+
+    written: list[Written]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many records were created, replaced (in whatever way), left as they were, deleted."""
+        said = {"create": "created", "unchanged": "unchanged", "delete": "deleted"}
+        found = dict.fromkeys(("created", "replaced", "unchanged", "deleted"), 0)
+        for each in self.written:
+            found[said.get(each.operation, "replaced")] += 1
+        return found
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {what}" for what, count in self.counts.items())
+
+
 @dataclass
 class Batch:
-    """Records to be written together, by id, and what was wrong with lines."""
+    """Records to be written together, by id, and what is wrong with them."""
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     faulty: dict[str, Kind] = field(default_factory=dict)
-    """Records whose own lines are at fault: what refers to them is not."""
-    emptied: dict[str, set[str]] = field(default_factory=dict)
-    """For records that came with their citations: the ids these have; others of theirs are deleted."""
+    """Records that are at fault by themselves: what refers to them is not."""
+    conflicts: list[Fault] = field(default_factory=list)
+    """Faults of what is there rather than of what came."""
+    problem: type[Problem] | None = None
+    """What its faults are told as; without it Invalid, or Conflict where what came has none of its own."""
+    cited: dict[str, list[Wanted]] = field(default_factory=dict)
+    """For records that came with their citations: these. Others that they have are deleted."""
 
-    def blame(self, where: str, fault: Fault) -> None:
-        """Remember a fault."""
-        self.faults.append(f"{where}: {fault}")
+    def add(self, wanted: Wanted) -> Wanted:
+        """Take a record in, and return the one that stands for it; two of one id must say the same."""
+        first = self.wanted.setdefault(wanted.id, wanted)
+        if first is not wanted and first.content != wanted.content:
+            where = first.line or first.pointer
+            self.blame(wanted, f"{wanted.id!r} stands already in {where} with another content", "/id")
+        return first
+
+    def rename(self, wanted: Wanted, record_id: str) -> None:
+        """Give a record that came without an id the one that it has already."""
+        del self.wanted[wanted.id]
+        wanted.content["id"] = record_id
+        self.add(wanted)
+
+    def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
+        """Remember a fault; a `conflict` is one with what is there already."""
+        (self.conflicts if conflict else self.faults).append(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
 
     def reject(self) -> None:
         """Raise what was found, if anything."""
-        if self.faults:
-            more = len(self.faults) - MAX_FAULTS
-            shown = self.faults[:MAX_FAULTS]
-            raise ImportRejected([*shown, f"… and {more} more"] if more > 0 else shown)
+        faults = [*self.faults, *self.conflicts]
+        if faults:
+            problem = self.problem or (Invalid if self.faults else Conflict)
+            raise problem(summary(faults), faults=faults)
 
 
 class Intake:
-    """Takes lines of all kinds, and finds everything that is wrong with them before anything is written."""
+    """Reads records as they come, and finds whatever is wrong with each by itself."""
 
-    def __init__(self, schemas: Mapping[Kind, ContentSchema], encode: Encode) -> None:
+    def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
-        self.resources: Mapping[Kind, Resource] = {kind: schema.resource for kind, schema in schemas.items()}
-        self.encode = encode
 
-    def batch(self, connection: Connection, lines: Iterable[Line], *, progress: Progress) -> tuple[Batch, Mapping[str, Kind]]:
-        """The records of all lines with the kinds of all that they name; ImportRejected names every fault of every line."""
+    def lines(self, lines: Iterable[Line], *, progress: Progress) -> Batch:
+        """A batch of all lines; what is wrong with them is in the batch."""
         batch = Batch()
         for line in lines:
-            self._take(batch, line)
+            self._line(batch, line)
             progress(1)
-        kinds = self._kinds(connection, batch)
-        self._check_ids(connection, batch)
-        self._check_references(batch, kinds)
-        self._check_keys(connection, batch)
-        batch.reject()
-        return batch, kinds
+        return batch
 
-    def _take(self, batch: Batch, line: Line) -> None:
-        """Check a line by itself and add its records: the one it says, and the citations within."""
+    def _line(self, batch: Batch, line: Line) -> None:
+        def blame(detail: str, pointer: str = "") -> None:
+            batch.faults.append(Fault(detail, pointer=pointer, line=line.where))
+
         try:
-            data = json.loads(line.text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
-        except RecursionError:
-            return batch.blame(line.where, Fault("", "is nested too deeply"))
+            data = read_json(line.text)
         except ValueError as error:
-            return batch.blame(line.where, Fault("", f"is no JSON: {error}"))
+            return blame(f"is no JSON that is read here: {error}")
         if not isinstance(data, dict):
-            return batch.blame(line.where, Fault("", "is no JSON object"))
+            return blame("is no JSON object")
         schema = self.schemas.get(data.get("kind")) if isinstance(data.get("kind"), str) else None  # type: ignore[arg-type]
         if schema is None:
-            return batch.blame(line.where, Fault("/kind", f"must be one of {', '.join(self.resources)}"))
-        citations = data.pop("citations", None) if schema.resource.kind is not Kind.CITATION else None
-        content, faults = schema.check(data)
-        for fault in faults:
-            batch.blame(line.where, fault)
+            return blame(f"must be one of {', '.join(self.schemas)}", "/kind")
+        self.record(batch, schema, data, line=line.where, identify=ContentSchema.derived_id)
+        return None
+
+    def record(
+        self,
+        batch: Batch,
+        schema: ContentSchema,
+        data: Mapping[str, Any],
+        *,
+        identify: Identify,
+        line: str | None = None,
+        doing: str = "replace",
+    ) -> Wanted | None:
+        """Take in what `data` says: the record, and the citations that came with it. None if it is at fault by itself.
+
+        `identify` gives an id to what came without one.
+        """
+        resource = schema.resource
+        own = {name: value for name, value in data.items() if name != "citations" or resource.kind is Kind.CITATION}
+        content, faults = schema.check(own)
+        named = content.get("id") is not None
+        if not faults and not named:
+            content["id"] = identify(schema, content)
+            if content["id"] is None:
+                faults = [Fault(f"a {resource.kind} needs an id", pointer="/id")]
         if faults:
+            batch.faults += [fault._replace(line=line) for fault in faults]
             if isinstance(data.get("id"), str):
-                batch.faulty[data["id"]] = schema.resource.kind
+                batch.faulty[data["id"]] = resource.kind
             return None
-        self._add(batch, Wanted(line.where, schema.resource, content))
-        if citations is not None:
-            self._take_citations(batch, line.where, content["id"], citations)
-        return None
+        wanted = Wanted(resource, content, line=line, named=named, doing=doing)
+        batch.add(wanted)
+        if resource.kind is not Kind.CITATION and data.get("citations") is not None:
+            self._citations(batch, wanted, data["citations"], identify)
+        return wanted
 
-    def _take_citations(self, batch: Batch, where: str, record_id: str, citations: Any) -> None:
+    def _citations(self, batch: Batch, of: Wanted, citations: Any, identify: Identify) -> None:
+        """Take in the citations that came with a record."""
         if not isinstance(citations, list):
-            return batch.blame(where, Fault("/citations", "must be an array"))
+            return batch.blame(of, "must be an array", "/citations")
         schema = self.schemas[Kind.CITATION]
-        kept = batch.emptied.setdefault(record_id, set())
+        batch.cited[of.id] = []
         for place, citation in enumerate(citations):
+            pointer = f"/citations/{place}"
             if not isinstance(citation, dict):
-                batch.blame(where, Fault(f"/citations/{place}", "must be an object"))
+                batch.blame(of, "must be an object", pointer)
                 continue
-            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": record_id})
-            for fault in faults:
-                batch.blame(where, Fault(f"/citations/{place}{fault.pointer}", fault.detail))
-            if not faults:
-                kept.add(content["id"])
-                self._add(batch, Wanted(f"{where} citations/{place}", schema.resource, content))
+            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": of.id})
+            batch.faults += [fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults]
+            if faults:
+                continue
+            named = content["id"] is not None
+            if not named:
+                content["id"] = identify(schema, content)
+            wanted = Wanted(schema.resource, content, line=of.line, pointer=pointer, named=named, doing=of.doing)
+            batch.cited[of.id].append(batch.add(wanted))
         return None
-
-    def _add(self, batch: Batch, wanted: Wanted) -> None:
-        double = batch.wanted.get(wanted.id)
-        if double is None:
-            batch.wanted[wanted.id] = wanted
-        elif double.content != wanted.content:
-            batch.blame(wanted.where, Fault("/id", f"{wanted.id!r} stands already in {double.where} with another content"))
-
-    def _kinds(self, connection: Connection, batch: Batch) -> dict[str, Kind]:
-        """The kinds of all records named in the batch that exist, in the database or in the batch itself."""
-        named = set(batch.wanted)
-        for wanted in batch.wanted.values():
-            named.update(target for _, target, _ in self._targets(wanted))
-        known = dict(batch.faulty)
-        for chunk in chunks(named):
-            query = sa.select(records.c.id, records.c.kind).where(among(records.c.id, chunk, self.encode))
-            known |= {record_id: Kind(kind) for record_id, kind in connection.execute(query)}
-        for wanted in batch.wanted.values():
-            standing = known.setdefault(wanted.id, wanted.resource.kind)
-            if standing is not wanted.resource.kind:
-                batch.blame(wanted.where, Fault("/id", f"{wanted.id!r} is the id of a {standing} already"))
-        return known
-
-    def _targets(self, wanted: Wanted) -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
-        """The references of a record: (pointer, id, kinds allowed)."""
-        for name, several, allowed in self.schemas[wanted.resource.kind].references:
-            value = wanted.content.get(name)
-            if several:
-                yield from ((f"/{name}/{place}", target, allowed) for place, target in enumerate(value or ()))
-            elif value is not None:
-                yield f"/{name}", value, allowed
-
-    def _check_ids(self, connection: Connection, batch: Batch) -> None:
-        """A slug is never a country's code in any case, nor a country's id anything but its alpha-2 code."""
-        query = sa.select(*(self.resources[Kind.COUNTRY].table.c[name] for name in ("id", "alpha_3", "numeric")))
-        codes = {part.lower() for row in connection.execute(query) for part in row}
-        for wanted in batch.wanted.values():
-            if wanted.resource.kind is Kind.COUNTRY:
-                codes |= {wanted.content[name].lower() for name in ("id", "alpha_3", "numeric")}
-        for wanted in batch.wanted.values():
-            is_code = len(wanted.id) == 2 and wanted.id.isupper()
-            if is_code != (wanted.resource.kind is Kind.COUNTRY):
-                rule = "a country's id is its ISO 3166-1 alpha-2 code, and only a country's"
-                batch.blame(wanted.where, Fault("/id", f"{wanted.id!r}: {rule}"))
-            elif not is_code and wanted.id in codes:
-                batch.blame(wanted.where, Fault("/id", f"{wanted.id!r} is a country's code"))
-
-    def _check_references(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
-        for wanted in batch.wanted.values():
-            for pointer, target, allowed in self._targets(wanted):
-                kind = kinds.get(target)
-                if kind is None:
-                    batch.blame(wanted.where, Fault(pointer, f"there is no record {target!r}"))
-                elif kind not in allowed:
-                    batch.blame(wanted.where, Fault(pointer, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}"))
-
-    def _check_keys(self, connection: Connection, batch: Batch) -> None:
-        """What is unique beside the id: a link is said once, a country has its codes to itself."""
-        by_kind: dict[Kind, list[Wanted]] = {}
-        for wanted in batch.wanted.values():
-            by_kind.setdefault(wanted.resource.kind, []).append(wanted)
-        for kind, several in by_kind.items():
-            for fields in self.resources[kind].keys:
-                standing = self._standing_keys(connection, kind, fields, {wanted.content[fields[0]] for wanted in several})
-                for wanted in several:
-                    key = wanted.key(fields)
-                    other = standing.setdefault(key, wanted.id)
-                    if other != wanted.id and (other not in batch.wanted or batch.wanted[other].key(fields) == key):
-                        batch.blame(wanted.where, Fault("", f"{' and '.join(fields)} are those of the {kind} {other!r}"))
-
-    def _standing_keys(
-        self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
-    ) -> dict[tuple[Any, ...], str]:
-        """The ids of the records whose keys begin with one of these, by key."""
-        table = self.resources[kind].table
-        columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
-        found: dict[tuple[Any, ...], str] = {}
-        for chunk in chunks(firsts):
-            query = sa.select(table.c.id, *columns).where(among(columns[0], chunk, self.encode))
-            found |= {tuple(value or None for value in key): record_id for record_id, *key in connection.execute(query)}
-        return found
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON value")

@@ -69,7 +69,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
     """Columns, and rows of parts, that are not what the record's content makes them."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
-    inherits = table in projections.DATED_BY_MEETING
+    inherits = kind in projections.DATED_BY_MEETING
     for text, record_id, _ in writer.all_of(connection, kind):
         row, content = rows[record_id], json.loads(text)
         if writer.schemas[kind].check(content)[1]:
@@ -80,7 +80,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
         yield from (
             f"{record_id}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items() if row[name] != value
         )
-        for part, part_rows in writer.rows[kind].part_rows(content):
+        for part, part_rows in writer.rows[kind].part_rows(content).items():
             key = part.c.record_id == record_id
             standing = [dict(each) for each in connection.execute(sa.select(part).where(key).order_by(part.c.place)).mappings()]
             if standing != [{name: each[name] for name in part.c.keys()} for each in part_rows]:  # noqa: SIM118 - a collection of columns

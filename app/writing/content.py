@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID, uuid5
 
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
+from app.errors import Fault
 from app.models.vocabulary import Kind
 from app.reading.compiler import FieldPlan, column_name
 from app.reading.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
@@ -16,6 +18,9 @@ from app.reading.resource import Resource
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """Of the ids that an import derives from natural keys. It must never change."""
 MAX_ITEMS = 500
+MAX_DEPTH = 32
+"""How deeply arrays and objects of a body may be nested; a record needs four levels."""
+SHOWN_OF_A_VALUE = 60
 
 
 def _id_of(value: Any) -> Any:
@@ -24,15 +29,6 @@ def _id_of(value: Any) -> Any:
 
 
 Reference = Annotated[Id, BeforeValidator(_id_of)]
-
-
-class Fault(Exception):
-    """What is wrong with one field of a record."""
-
-    def __init__(self, pointer: str, detail: str) -> None:
-        super().__init__(f"{pointer}: {detail}" if pointer else detail)
-        self.pointer = pointer
-        self.detail = detail
 
 
 class ContentSchema:
@@ -82,36 +78,62 @@ class ContentSchema:
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-        """The content in the model's order, what is empty left out; or what is wrong with it."""
+        """The content in the model's order, what is empty left out (the id is None if none is given); or its faults."""
         kept = {name: value for name, value in data.items() if name not in self.ignored}
         try:
             checked = self.model.model_validate(kept)
         except ValidationError as error:
             return {}, [
-                Fault(
-                    "/" + "/".join(str(part) for part in entry["loc"] if not str(part).startswith("function-")),
-                    entry["msg"].removeprefix("Value error, "),
-                )
-                for entry in error.errors(include_url=False, include_context=False, include_input=False)
+                Fault(_explained(entry), pointer=_pointer(entry["loc"]))
+                for entry in error.errors(include_url=False, include_context=False)
             ]
-        dumped = checked.model_dump(mode="json")
+        dumped = checked.__dict__
         content = {"kind": self.resource.kind.value, "id": dumped["id"]}
         for plan in self.plans:
             value = dumped[plan.name]
-            if plan.name not in content and value not in (None, False, [], ()):
-                content[plan.name] = value
-        faults = [Fault(f"/{field}" if field else "", fault) for rule in self.resource.rules for field, fault in rule(content)]
-        if content["id"] is None and not faults:
-            if not self.resource.natural_key:
-                faults.append(Fault("/id", f"a {self.resource.kind} needs an id"))
-            else:
-                content["id"] = self.derived_id(content)
+            if plan.name not in content and value not in _EMPTY:
+                content[plan.name] = _plain(value)
+        faults = [
+            Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
+        ]
         return content, faults
 
-    def derived_id(self, content: Mapping[str, Any]) -> str:
-        """The id of a link record that came without one: the same for the same natural key, everywhere."""
+    def derived_id(self, content: Mapping[str, Any]) -> str | None:
+        """The id of a link record that an import brought without one: the same for the same natural key, everywhere."""
+        if not self.resource.natural_key:
+            return None
         key = [self.resource.kind.value, *(content.get(name) for name in self.resource.natural_key)]
         return str(uuid5(NAMESPACE, json.dumps(key, ensure_ascii=False)))
+
+
+_EMPTY: tuple[Any, ...] = (None, False, [], ())
+
+
+def _plain(value: Any) -> Any:
+    """A checked value as JSON has it: words of a vocabulary as text, items as objects."""
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value.__dict__.items()}
+    return value.value if isinstance(value, Enum) else value
+
+
+def _pointer(location: Iterable[int | str]) -> str:
+    parts = [str(part) for part in location]
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts if not part.startswith("function-"))
+
+
+def _explained(entry: Mapping[str, Any]) -> str:
+    """What is wrong with a value, in words of this registry where the library's say nothing to a client."""
+    match entry["type"]:
+        case "missing":
+            return "is wanted"
+        case "extra_forbidden":
+            return "there is no such field here"
+        case "string_pattern_mismatch" if "a-z0-9" in entry["msg"]:
+            return f"{str(entry['input'])[:SHOWN_OF_A_VALUE]!r} is no id: ids look like CN, sco or by-mci"
+        case _:
+            return str(entry["msg"].removeprefix("Value error, "))
 
 
 def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
@@ -125,3 +147,38 @@ def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ..
 def text_of(content: Mapping[str, Any]) -> str:
     """A content as one line of the exchange format, equal to the byte to what the databases write."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def read_json(text: str | bytes) -> Any:
+    """What a JSON text says; ValueError says why it is none, or none that is read here."""
+    try:
+        data = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8") from None
+    if _is_deeper_than(data, MAX_DEPTH):
+        raise ValueError(_TOO_DEEP)
+    return data
+
+
+_TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
+
+
+def _is_deeper_than(data: Any, levels: int) -> bool:
+    if isinstance(data, dict):
+        data = data.values()
+    elif not isinstance(data, list):
+        return False
+    return not levels or any(_is_deeper_than(item, levels - 1) for item in data if isinstance(item, (dict, list)))
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
+def _no_constant(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON value")

@@ -4,7 +4,7 @@ Each projection is one SELECT that says what should stand there. Writing applies
 everything, and `check` compares it with what stands there.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,17 +25,35 @@ parties: sa.Table = Party.__table__
 outcomes: sa.Table = Outcome.__table__
 actions: sa.Table = Action.__table__
 
-DATED_BY_MEETING = (participants, actions, outcomes)
+DATED_BY_MEETING = {Kind.PARTICIPANT: participants, Kind.ACTION: actions, Kind.OUTCOME: outcomes}
 """Tables whose undated rows take the bounds of their meeting."""
+_DERIVED_FROM: Mapping[Kind, tuple[str, ...]] = {
+    Kind.MEETING: ("date",),
+    Kind.MEMORANDUM: ("date",),
+    Kind.ORGANIZATION: ("parent", "country"),
+    Kind.PARTICIPANT: ("meeting", "date", "person", "organization", "country", "on_behalf_of"),
+    Kind.PARTY: ("memorandum", "party", "signed_by"),
+    Kind.OUTCOME: ("meeting", "date", "type", "made_by", "made_to"),
+    Kind.ACTION: ("meeting", "date"),
+}
+"""The fields from which the projections follow: a change of others leaves them as they are."""
+_REFERRED_TO = (Kind.MEETING, Kind.MEMORANDUM, Kind.ORGANIZATION)
+"""Of these, a new one changes nothing: what refers to it is new too."""
+PROJECT_ALL_FROM = 20_000
+"""Records touched from which computing every projection anew is quicker."""
 _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
 Encode = Callable[[Sequence[str]], Any]
 
 
-def _reach() -> sa.CTE:
-    """What an organization's part in something reaches: itself, its parents, and the countries whose they are."""
-    up = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id")).cte(
-        "up", recursive=True
-    )
+def _reach(said_by: sa.BindParameter[Any] | None) -> sa.CTE:
+    """What an organization's part in something reaches: itself, its parents, and the countries whose they are.
+
+    Of all organizations, or of those that the records in `said_by` name.
+    """
+    start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
+    if said_by is not None:
+        start = start.where(organizations.c.id.in_(_named_organizations(said_by)))
+    up = start.cte("up", recursive=True)
     parent = organizations.alias("parent")
     up = up.union(
         sa.select(up.c.organization_id, parent.c.parent_id)
@@ -52,9 +70,24 @@ def _reach() -> sa.CTE:
     return bodies.union(countries).cte("reach")
 
 
+_NAMING_ORGANIZATIONS = (
+    (Kind.PARTICIPANT, participants, "organization_id", "meeting_id"),
+    (Kind.PARTY, parties, "party_id", "memorandum_id"),
+    (Kind.OUTCOME, outcomes, "made_by_id", "meeting_id"),
+    (Kind.OUTCOME, outcomes, "made_to_id", "meeting_id"),
+)
+"""Where organizations take part in something, and with them their parents and countries; and what the occasion is."""
+
+
+def _named_organizations(said_by: sa.BindParameter[Any]) -> sa.CompoundSelect[Any]:
+    return sa.union_all(
+        *(sa.select(table.c[name]).where(is_one_of(table.c.id, said_by)) for _, table, name, _ in _NAMING_ORGANIZATIONS)
+    )
+
+
 def _involved(said_by: sa.BindParameter[Any] | None) -> sa.CTE:
     """Who is involved in which occasion, and which record says so: all of them, or only those in `said_by`."""
-    reach = _reach()
+    reach = _reach(said_by)
 
     def rows(source: sa.Table, actor: Any, kind: Any, via: Kind, occasion: Any) -> sa.Select[Any]:
         columns = (
@@ -160,22 +193,70 @@ def inherited_bounds(table: sa.Table) -> tuple[sa.ColumnElement[str], sa.ColumnE
     return of("date_start", edtf.NO_START), of("date_end", edtf.NO_END)
 
 
-def refresh(connection: Connection, touched: Collection[str] | None, encode: Encode) -> None:
-    """Make the projections right for the records touched (and those that take from them), or for all."""
-    _refresh_dates(connection, touched, encode)
-    _refresh_involvements(connection, touched, encode)
+Changed = tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]
+"""The kind of a record, its content before (if it was there) and after (if it is there still)."""
 
 
-def _refresh_dates(connection: Connection, touched: Collection[str] | None, encode: Encode) -> None:
-    for table in DATED_BY_MEETING:
-        start, end = inherited_bounds(table)
-        differs = sa.or_(table.c.date_start != start, table.c.date_end != end)
-        update = sa.update(table).values(date_start=start, date_end=end).where(table.c.date.is_(None), differs)
-        if touched is None:
-            connection.execute(update)
-        else:
-            ids = values_parameter(touched, encode)
-            connection.execute(update.where(sa.or_(is_one_of(table.c.id, ids), is_one_of(table.c.meeting_id, ids))))
+def refresh(connection: Connection, changed: Iterable[Changed], encode: Encode) -> None:
+    """Make the projections right again after these records changed, and no others."""
+    touched: dict[Kind, set[str]] = {}
+    occasions: set[str] = set()
+    for kind, old, new in changed:
+        fields = _DERIVED_FROM.get(kind)
+        if fields is None or (old is None and kind in _REFERRED_TO):
+            continue
+        if old is None or new is None or any(old.get(name) != new.get(name) for name in fields):
+            for content in (old, new):
+                if content is not None:
+                    touched.setdefault(kind, set()).add(content["id"])
+                    # What a record says of who is involved, it says of its occasion too.
+                    occasions |= {content[name] for name in ("meeting", "memorandum") if content.get(name)}
+    if Kind.ORGANIZATION in touched:
+        _add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions, encode)
+    if sum(map(len, touched.values())) >= PROJECT_ALL_FROM:
+        rebuild(connection, encode)
+    elif touched:
+        _refresh_dates(connection, touched, encode)
+        actions_alone = touched.keys() == {Kind.ACTION}
+        if not actions_alone:
+            _refresh_involvements(connection, occasions.union(*touched.values()), encode)
+
+
+def rebuild(connection: Connection, encode: Encode) -> None:
+    """Compute all projections anew."""
+    for table in DATED_BY_MEETING.values():
+        connection.execute(_dating(table))
+    _refresh_involvements(connection, None, encode)
+
+
+def _add_parts_played(
+    connection: Connection, moved: Collection[str], touched: dict[Kind, set[str]], occasions: set[str], encode: Encode
+) -> None:
+    """Add the records in which these organizations or their parts take part, and the occasions of these."""
+    down = sa.select(organizations.c.id).where(is_one_of(organizations.c.id, values_parameter(moved, encode)))
+    parts = down.cte("down", recursive=True)
+    parts = parts.union(sa.select(organizations.c.id).join(parts, organizations.c.parent_id == parts.c.id))
+    for kind, table, name, occasion in _NAMING_ORGANIZATIONS:
+        query = sa.select(table.c.id, table.c[occasion]).where(table.c[name].in_(sa.select(parts.c.id)))
+        for record_id, occasion_id in connection.execute(query):
+            touched.setdefault(kind, set()).add(record_id)
+            occasions |= {occasion_id} - {None}
+
+
+def _refresh_dates(connection: Connection, touched: Mapping[Kind, Collection[str]], encode: Encode) -> None:
+    moved = touched.get(Kind.MEETING, ())
+    for kind, table in DATED_BY_MEETING.items():
+        own = touched.get(kind, ())
+        if own or moved:
+            ids = values_parameter([*own, *moved], encode)
+            connection.execute(_dating(table).where(sa.or_(is_one_of(table.c.id, ids), is_one_of(table.c.meeting_id, ids))))
+
+
+def _dating(table: sa.Table) -> sa.Update:
+    """Undated rows take the bounds of their meetings, where these are not theirs already."""
+    start, end = inherited_bounds(table)
+    differs = sa.or_(table.c.date_start != start, table.c.date_end != end)
+    return sa.update(table).values(date_start=start, date_end=end).where(table.c.date.is_(None), differs)
 
 
 def _refresh_involvements(connection: Connection, touched: Collection[str] | None, encode: Encode) -> None:
@@ -210,7 +291,7 @@ def disagreements(connection: Connection) -> list[str]:
     for what, query in (("missing", sa.except_(should, stands)), ("superfluous", sa.except_(stands, should))):
         for actor, kind, day, record, _ in connection.execute(query):
             found.append(f"involvements: {what}: {actor} in {kind} {record} of {day}")
-    for table in DATED_BY_MEETING:
+    for table in DATED_BY_MEETING.values():
         start, end = inherited_bounds(table)
         wrong = sa.select(table.c.id).where(
             table.c.date.is_(None), sa.or_(table.c.date_start != start, table.c.date_end != end)

@@ -68,9 +68,9 @@ class RowWriter:
             row[name] = kinds[target].value if target else None
         return row
 
-    def part_rows(self, content: Content) -> list[tuple[sa.Table, list[dict[str, Any]]]]:
-        """The rows of the arrays that the record owns."""
-        found = []
+    def part_rows(self, content: Content) -> dict[sa.Table, list[dict[str, Any]]]:
+        """The rows of the arrays that the record owns, as far as there are any."""
+        found = {}
         for plan in self.parts:
             part: Part = plan.source
             items = content.get(plan.name)
@@ -86,7 +86,7 @@ class RowWriter:
                 row |= {part.owner: content["id"], "place": place}
                 if part.table is names:
                     row["shown"] = place in shown
-            found.append((part.table, rows))
+            found[part.table] = rows
         return found
 
 

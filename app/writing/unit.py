@@ -1,4 +1,4 @@
-"""The unit of work: records checked together, compared with what stands there, written, logged and projected."""
+"""The unit of work: a batch compared with what stands there, checked, written, projected, logged; all or nothing."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -10,34 +10,32 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db.sql import CHUNK, among, chunks
-from app.models.records import Change, Record
+from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
 from app.writing import projections
-from app.writing.batch import Batch, Intake, Line, Progress, Report, Wanted
-from app.writing.content import ContentSchema, Fault, text_of
+from app.writing.batch import Batch, Content, Encode, Intake, Line, Progress, Report, Wanted, Written
+from app.writing.content import ContentSchema, text_of
+from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
-
-PROJECT_ALL_FROM = 20_000
-"""Records written together from which computing every projection anew is quicker than finding what they touch."""
-LOG_LOCK = 7_270_001
-"""The Postgres advisory lock that makes the log's order the order of commits."""
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
+redirects: sa.Table = Redirect.__table__
 
 
 class Writer:
-    """Writes records of all kinds in the transaction of a connection that it is given."""
+    """Writes records of all kinds in the transaction of a connection that it is given, while no other writer is in one."""
 
-    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Callable[[Sequence[str]], Any]) -> None:
+    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode) -> None:
         self.resources = {resource.kind: resource for resource in resources}
         self.compiler = compiler
         self.encode = encode
         kinds = {resource.table.name: resource.kind for resource in self.resources.values()}
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
-        self.intake = Intake(self.schemas, encode)
+        self.intake = Intake(self.schemas)
+        self.integrity = Integrity(self.schemas, compiler, encode)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
         self._exchange = {kind: compiler.compile(Shape(kind, purpose="exchange")) for kind in self.resources}
         self._pages = {kind: compiler.compile(Shape(kind, purpose="exchange", after=True)) for kind in self.resources}
@@ -65,157 +63,270 @@ class Writer:
                 return
             after = page[-1][1]
 
-    def _states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> Iterator[tuple[str, str, int]]:
+    def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
+        """The content and version of those of these records that are there."""
         statement = self._exchange[kind]
+        found = {}
         for chunk in chunks(ids):
             given = {**statement.constants, "ids": self.encode(chunk)}
-            yield from (tuple(row) for row in connection.exec_driver_sql(statement.sql, given))
+            for text, record_id, version in connection.exec_driver_sql(statement.sql, given):
+                found[record_id] = json.loads(text), version
+        return found
+
+    def citations_of(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
+        """The content and version of the citations of these records, by the citations' ids."""
+        table = self.resources[Kind.CITATION].table
+        found: list[str] = []
+        for chunk in chunks(ids):
+            found += connection.execute(sa.select(table.c.id).where(among(table.c.record_id, chunk, self.encode))).scalars()
+        return self.states(connection, Kind.CITATION, found)
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def import_lines(self, connection: Connection, lines: Iterable[Line], *, author: str, progress: Progress) -> Report:
-        """Write the records of all lines or none; ImportRejected names the faults of every line.
+        """Write the records of all lines or none; Invalid names the faults of every line.
 
         A record's own fields, names, identifiers and topics become what its line says; citations that stand in the line
         replace those it had, and without them stay as they are.
         """
-        batch, kinds = self.intake.batch(connection, lines, progress=progress)
-        return self._write(connection, batch, kinds, author=author)
+        return self.write(connection, self.intake.lines(lines, progress=progress), author=author)
 
-    def _write(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], *, author: str) -> Report:
-        now = datetime.now(UTC)
-        self._compare(connection, batch)
-        changed = [wanted for wanted in batch.wanted.values() if wanted.old != wanted.content]
-        created = [wanted for wanted in changed if wanted.old is None]
-        replaced = [wanted for wanted in changed if wanted.old is not None]
-        self._continue_versions(connection, created)
-        deleted = self._superfluous_citations(connection, batch)
-        self._check_deleted(connection, batch, deleted)
-        self._remove_rows(connection, [*replaced, *deleted])
-        _remove(connection, records, "id", [wanted.id for wanted in deleted], self.encode)
-        self._insert(connection, created, replaced, kinds, now)
-        if changed or deleted:
-            self._project(connection, [*changed, *deleted])
-            self._log(connection, [*changed, *deleted], now, author=author)
-        return Report(len(created), len(replaced), len(batch.wanted) - len(changed), len(deleted))
+    def write(self, connection: Connection, batch: Batch, *, author: str, before: Callable[[], None] | None = None) -> Report:
+        """Make it so; a Problem names every fault, and then nothing was written.
 
-    def _compare(self, connection: Connection, batch: Batch) -> None:
-        """Find what stands there under the ids of the batch."""
-        by_kind: dict[Kind, list[str]] = {}
+        `before` is called when all is well and something is going to change; what it raises stops it.
+        """
+        kinds = self._settle(connection, batch)
+        changed = [wanted for wanted in batch.wanted.values() if wanted.changes]
+        if changed:
+            if before is not None:
+                before()
+            self._apply(connection, changed, kinds, author=author)
+        return Report(
+            [
+                Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
+                for each in batch.wanted.values()
+            ]
+        )
+
+    def _settle(self, connection: Connection, batch: Batch) -> Mapping[str, Kind]:
+        """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
+        named = {target for wanted in batch.wanted.values() for _, target, _ in self.integrity.targets(wanted)}
+        there = self.integrity.kinds(connection, named | set(batch.wanted))
+        self.integrity.check_keys(connection, batch, there)
+        kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():
-            by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
+            standing = kinds.setdefault(wanted.id, wanted.resource.kind)
+            if standing is not wanted.resource.kind:
+                batch.blame(wanted, f"{wanted.id!r} is the id of a {standing} already", "/id")
+        self._compare(connection, batch, there)
+        self._delete_superfluous_citations(connection, batch, there)
+        self._move_cited(connection, batch)
+        self.integrity.check(connection, batch, kinds)
+        self._check_deleted(connection, batch)
+        batch.reject()
+        return kinds
+
+    def _compare(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
+        """Find what stands there under the ids of the batch, and the versions of what stood there once."""
+        by_kind: dict[Kind, list[str]] = {}
+        new = {}
+        for wanted in batch.wanted.values():
+            if wanted.id not in there:
+                new[wanted.id] = wanted
+            elif wanted.old is None:
+                by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
         for kind, ids in by_kind.items():
-            for text, record_id, version in self._states(connection, kind, ids):
+            for record_id, (old, version) in self.states(connection, kind, ids).items():
                 wanted = batch.wanted[record_id]
-                wanted.old, wanted.version = json.loads(text), version + 1
+                wanted.old, wanted.version = old, version + 1
+        for record_id, (version, into, created) in self.past(connection, new).items():
+            new[record_id].version, new[record_id].created = version + 1, created
+            if into is not None and new[record_id].doing != "restore":
+                batch.blame(new[record_id], f"{record_id!r} was merged into {into!r}", "/id", conflict=True)
+        self._check_cited(batch)
 
-    def _continue_versions(self, connection: Connection, created: Sequence[Wanted]) -> None:
-        """A record that was deleted once comes back with its versions continuing."""
-        last = {wanted.id: wanted for wanted in created}
-        for chunk in chunks(last):
-            query = sa.select(changes.c.record_id, sa.func.max(changes.c.version)).group_by(changes.c.record_id)
-            for record_id, version in connection.execute(query.where(among(changes.c.record_id, chunk, self.encode))):
-                last[record_id].version = version + 1
+    @staticmethod
+    def _check_cited(batch: Batch) -> None:
+        """A citation that comes with a record is not taken away from another."""
+        for record_id, cited in batch.cited.items():
+            for wanted in cited:
+                if wanted.old is not None and wanted.old["record"] != record_id:
+                    batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
 
-    def _superfluous_citations(self, connection: Connection, batch: Batch) -> list[Wanted]:
-        """Citations of records that came with theirs, and are not among those."""
-        resource = self.resources[Kind.CITATION]
-        table = resource.table
-        found = []
-        for chunk in chunks(batch.emptied):
-            query = sa.select(table.c.id, table.c.record_id, table.c.version).where(
-                among(table.c.record_id, chunk, self.encode)
+    def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, str | None, datetime]]:
+        """Of those of these ids that led to a record once: its last version, the record it was merged into, when it was made."""
+        found: dict[str, tuple[int, str | None, datetime]] = {}
+        for chunk in chunks(ids):
+            query = (
+                sa.select(
+                    changes.c.record_id,
+                    sa.func.max(changes.c.version),
+                    sa.func.max(redirects.c.new_id),
+                    sa.func.min(changes.c.at),
+                )
+                .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
+                .where(among(changes.c.record_id, chunk, self.encode))
+                .group_by(changes.c.record_id)
             )
-            for citation_id, record_id, version in connection.execute(query):
-                if citation_id not in batch.emptied[record_id] and citation_id not in batch.wanted:
-                    content = {"id": citation_id, "record": record_id}
-                    found.append(
-                        Wanted(batch.wanted[record_id].where, resource, content, old=content, version=version + 1, deleted=True)
-                    )
+            found |= {record_id: (version, into, made) for record_id, version, into, made in connection.execute(query)}
         return found
 
-    def _check_deleted(self, connection: Connection, batch: Batch, deleted: Sequence[Wanted]) -> None:
-        """Nothing that stays may refer to what is deleted."""
-        gone = [wanted.id for wanted in deleted]
-        for kind, schema in self.schemas.items():
-            for name, several, allowed in schema.references:
-                if several or Kind.CITATION not in allowed:
-                    continue
-                table = self.resources[kind].table
-                for chunk in chunks(gone):
-                    query = sa.select(table.c.id, table.c[f"{name}_id"]).where(among(table.c[f"{name}_id"], chunk, self.encode))
-                    for record_id, citation_id in connection.execute(query):
-                        content = batch.wanted[record_id].content if record_id in batch.wanted else {name: citation_id}
-                        if content.get(name) == citation_id:
-                            where = next(wanted.where for wanted in deleted if wanted.id == citation_id)
-                            fault = f"leaves out {citation_id!r}, to which the {kind} {record_id!r} refers as its {name}"
-                            batch.blame(where, Fault("/citations", fault))
-        batch.reject()
+    def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
+        """Citations of records that came with theirs, and are not among those."""
+        kept = {wanted.id for several in batch.cited.values() for wanted in several}
+        standing = [record_id for record_id in batch.cited if record_id in there]
+        for citation_id, (content, version) in self.citations_of(connection, standing).items():
+            if citation_id not in kept and citation_id not in batch.wanted:
+                of = batch.wanted[content["record"]]
+                batch.add(
+                    Wanted(
+                        self.resources[Kind.CITATION],
+                        content,
+                        line=of.line,
+                        pointer="/citations",
+                        doing=of.doing,
+                        deleted=True,
+                        old=content,
+                        version=version + 1,
+                    )
+                )
 
-    def _remove_rows(self, connection: Connection, gone: Iterable[Wanted]) -> None:
-        """Remove records' rows and those of their parts, keeping the times at which they were made."""
-        by_kind: dict[Kind, dict[str, Wanted]] = {}
+    def _move_cited(self, connection: Connection, batch: Batch) -> None:
+        """A record's version moves with its citations, or whoever writes them with the record could lose another's."""
+        cited: dict[str, Wanted] = {}
+        for wanted in batch.wanted.values():
+            if wanted.resource.kind is Kind.CITATION and wanted.changes:
+                cited |= dict.fromkeys((content["record"] for content in (wanted.content, wanted.old or {}) if content), wanted)
+        for record_id in cited:
+            standing = batch.wanted.get(record_id)
+            if standing is not None and not standing.changes:
+                standing.moved = True
+        outside = [record_id for record_id in cited if record_id not in batch.wanted]
+        by_kind: dict[Kind, list[str]] = {}
+        for record_id, kind in self.integrity.kinds(connection, outside).items():
+            by_kind.setdefault(kind, []).append(record_id)
+        for kind, ids in by_kind.items():
+            for record_id, (content, version) in self.states(connection, kind, ids).items():
+                because = cited[record_id]
+                batch.add(
+                    Wanted(
+                        self.resources[kind],
+                        content,
+                        line=because.line,
+                        doing=because.doing,
+                        moved=True,
+                        old=content,
+                        version=version + 1,
+                    )
+                )
+
+    def _check_deleted(self, connection: Connection, batch: Batch) -> None:
+        """Nothing that stays refers to what is deleted."""
+        by_kind: dict[Kind, list[str]] = {}
+        for wanted in batch.wanted.values():
+            if wanted.deleted:
+                by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
+        for deleted, several in by_kind.items():
+            for ids in chunks(several):
+                for kind, record_id, field, target in self.integrity.referrers(connection, deleted, ids):
+                    referring = batch.wanted.get(record_id)
+                    if referring is None or (not referring.deleted and target in _listed(referring.content.get(field))):
+                        refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
+                        batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
+
+    # -- what was checked is written -----------------------------------------------------------------------------------
+
+    def _apply(self, connection: Connection, changed: Sequence[Wanted], kinds: Mapping[str, Kind], *, author: str) -> None:
+        now = datetime.now(UTC)
+        deleted = [wanted for wanted in changed if wanted.deleted]
+        stays = [wanted for wanted in changed if not wanted.deleted]
+        replaced = [wanted for wanted in stays if wanted.old is not None]
+        # Two records may exchange their keys: their rows go first, or the one would stand in the other's way.
+        rekeyed = [wanted for wanted in replaced if len(replaced) > 1 and _is_rekeyed(wanted)]
+        self._remember_creation(connection, rekeyed)
+        self._delete(connection, [*deleted, *rekeyed])
+        _remove(connection, records, "id", [wanted.id for wanted in deleted], self.encode)
+        again = {wanted.id for wanted in rekeyed}
+        self._insert(connection, [wanted for wanted in stays if wanted.old is None or wanted.id in again], kinds, now)
+        self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
+        self._rename(connection, replaced)
+        self._redirect(connection, changed)
+        projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
+        projections.refresh(connection, projected, self.encode)
+        self._log(connection, changed, now, author=author)
+
+    def _remember_creation(self, connection: Connection, rekeyed: Sequence[Wanted]) -> None:
+        for wanted in rekeyed:
+            table = wanted.resource.table
+            wanted.created = connection.execute(sa.select(table.c.created_at).where(table.c.id == wanted.id)).scalar_one()
+
+    def _delete(self, connection: Connection, gone: Iterable[Wanted]) -> None:
+        """Delete records' rows and those of their parts."""
+        by_kind: dict[Kind, list[str]] = {}
         for wanted in gone:
-            by_kind.setdefault(wanted.resource.kind, {})[wanted.id] = wanted
-        for kind, several in by_kind.items():
-            table = self.resources[kind].table
-            for chunk in chunks(several):
-                query = sa.select(table.c.id, table.c.created_at).where(among(table.c.id, chunk, self.encode))
-                for record_id, created in connection.execute(query):
-                    several[record_id].created = created
+            by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
+        for kind, ids in by_kind.items():
             for plan in self.rows[kind].parts:
-                _remove(connection, plan.source.table, plan.source.owner, list(several), self.encode)
-            _remove(connection, table, "id", list(several), self.encode)
+                _remove(connection, plan.source.table, plan.source.owner, ids, self.encode)
+            _remove(connection, self.resources[kind].table, "id", ids, self.encode)
 
-    def _insert(
-        self,
-        connection: Connection,
-        created: Sequence[Wanted],
-        replaced: Sequence[Wanted],
-        kinds: Mapping[str, Kind],
-        now: datetime,
-    ) -> None:
+    def _insert(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: datetime) -> None:
         tables: dict[sa.Table, list[dict[str, Any]]] = {records: []}
-        for wanted in created:
-            label = wanted.resource.label(wanted.content)
-            tables[records].append({"id": wanted.id, "kind": wanted.resource.kind.value, "name": label})
-        for wanted in (*created, *replaced):
+        for wanted in several:
+            if wanted.old is None:
+                label = wanted.resource.label(wanted.content)
+                tables[records].append({"id": wanted.id, "kind": wanted.resource.kind.value, "name": label})
             writer = self.rows[wanted.resource.kind]
             row = writer.row(wanted.content, kinds, version=wanted.version, created=wanted.created or now, now=now)
             tables.setdefault(wanted.resource.table, []).append(row)
-            for table, rows in writer.part_rows(wanted.content):
+            for table, rows in writer.part_rows(wanted.content).items():
                 tables.setdefault(table, []).extend(rows)
         for table, rows in tables.items():
             if rows:
-                connection.execute(sa.insert(table), rows)
-        renamed = [
-            {"its_id": wanted.id, "its_name": wanted.resource.label(wanted.content)}
-            for wanted in replaced
-            if wanted.old and wanted.resource.label(wanted.old) != wanted.resource.label(wanted.content)
-        ]
-        if renamed:
-            rename = sa.update(records).where(records.c.id == sa.bindparam("its_id")).values(name=sa.bindparam("its_name"))
-            connection.execute(rename, renamed)
+                connection.execute(table.insert(), rows)
 
-    def _project(self, connection: Connection, changed: Sequence[Wanted]) -> None:
-        touched: set[str] | None = set()
-        bodies_moved = any(
-            wanted.resource.kind is Kind.ORGANIZATION
-            and wanted.old is not None
-            and any(wanted.old.get(name) != wanted.content.get(name) for name in ("parent", "country"))
-            for wanted in changed
-        )
-        if bodies_moved or len(changed) >= PROJECT_ALL_FROM:
-            touched = None
-        else:
-            touched = {wanted.id for wanted in changed}
-            for wanted in changed:
-                for content in (wanted.content, wanted.old or {}):
-                    touched |= {content[name] for name in ("meeting", "memorandum") if content.get(name)}
-        projections.refresh(connection, touched, self.encode)
+    def _update(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: datetime) -> None:
+        rows: dict[sa.Table, list[dict[str, Any]]] = {}
+        parts: dict[sa.Table, list[dict[str, Any]]] = {}
+        outdated: dict[tuple[sa.Table, str], list[str]] = {}
+        for wanted in several:
+            assert wanted.old is not None
+            writer = self.rows[wanted.resource.kind]
+            row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
+            del row["created_at"]
+            rows.setdefault(wanted.resource.table, []).append(row)
+            before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
+            for plan in writer.parts:
+                table = plan.source.table
+                if before.get(table) != after.get(table):
+                    outdated.setdefault((table, plan.source.owner), []).append(wanted.id)
+                    parts.setdefault(table, []).extend(after.get(table, ()))
+        for table, several_rows in rows.items():
+            _update(connection, table, several_rows)
+        for (table, owner), ids in outdated.items():
+            _remove(connection, table, owner, ids, self.encode)
+        for table, part_rows in parts.items():
+            if part_rows:
+                connection.execute(table.insert(), part_rows)
+
+    def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
+        """Keep the copies of the names that references show."""
+        labels = [
+            (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
+        ]
+        _update(connection, records, [{"id": record_id, "name": new} for record_id, old, new in labels if old != new])
+
+    def _redirect(self, connection: Connection, changed: Sequence[Wanted]) -> None:
+        """Lead from the ids of merged records to those that took their places, and no more from those of restored ones."""
+        back = [wanted.id for wanted in changed if wanted.doing == "restore" and wanted.old is None]
+        _remove(connection, redirects, "old_id", back, self.encode)
+        merged = [{"old_id": wanted.id, "new_id": wanted.into} for wanted in changed if wanted.into is not None]
+        if merged:
+            connection.execute(redirects.insert(), merged)
 
     def _log(self, connection: Connection, written: Sequence[Wanted], now: datetime, *, author: str) -> None:
-        """Append what was written; on Postgres one writer at a time from here to its commit."""
+        """Append what was written; under the writers' lock, so that the log's order is that of the commits."""
         transaction = str(uuid4())
         log = [
             {
@@ -226,15 +337,33 @@ class Writer:
                 "at": now,
                 "author": author,
                 "transaction": transaction,
+                "into_id": wanted.into,
                 "state": None if wanted.deleted else text_of(wanted.content),
             }
             for wanted in written
         ]
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOG_LOCK)))
-        connection.execute(sa.insert(changes), log)
+        connection.execute(changes.insert(), log)
 
 
-def _remove(connection: Connection, table: sa.Table, key: str, ids: Sequence[str], encode: Callable[..., Any]) -> None:
+def _update(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Set the columns of rows, by their ids."""
+    if rows:
+        # SQLAlchemy keeps the columns' own names for itself.
+        values: dict[str, Any] = {name: sa.bindparam(f"its_{name}") for name in rows[0] if name != "id"}
+        given = [{f"its_{name}": value for name, value in row.items()} for row in rows]
+        connection.execute(table.update().where(table.c.id == sa.bindparam("its_id")).values(values), given)
+
+
+def _is_rekeyed(wanted: Wanted) -> bool:
+    old = wanted.old or {}
+    return any(tuple(old.get(name) or None for name in fields) != wanted.key(fields) for fields in wanted.resource.keys)
+
+
+def _listed(value: Any) -> Sequence[str]:
+    """The ids in a reference or an array of them."""
+    return value if isinstance(value, list) else (value,)
+
+
+def _remove(connection: Connection, table: sa.Table, key: str, ids: Sequence[str], encode: Encode) -> None:
     for chunk in chunks(ids):
         connection.execute(sa.delete(table).where(among(table.c[key], chunk, encode)))

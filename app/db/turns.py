@@ -1,0 +1,190 @@
+"""How writes are executed: one after another on a thread of their own, those that wait together committed together.
+
+SQLite has one writer at a time, and on Postgres an advisory lock makes it so (`WRITERS_LOCK`). A queue within the process
+is fair, wakes whoever is next at once, and lets all who wait share one commit, which is what a write mostly waits for.
+Nobody is answered before the commit.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from app.db.engine import writing
+from app.errors import Busy, Problem, Unavailable
+
+Result = TypeVar("Result")
+
+TOGETHER = 32
+"""How many units of work share a commit at the most."""
+MAX_WAITING = 1_000
+"""How many units of work wait for their turn at the most."""
+TRIES = 5
+RETRY_SECONDS = 1
+_SERIALIZATION_FAILURE, _DEADLOCK, _LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
+_SQLITE_BUSY = 5
+_log = logging.getLogger("rapporteur")
+
+
+class Turn:
+    """A unit of work's hold of the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.wrote = False
+        """Whether there is something to undo: to be set before the first write that must not stay when the unit fails."""
+
+
+Unit = Callable[[Turn], Result]
+
+
+@dataclass
+class _Waiting(Generic[Result]):
+    unit: Unit[Result]
+    keep: bool
+    future: Future[Result] = field(default_factory=Future)
+
+
+class _MustBeAlone(Exception):
+    """A unit failed after it had begun to write: the others must not fall with it."""
+
+
+class Turns:
+    """The queue of units of work, and the thread that does them."""
+
+    def __init__(self, engine: Engine, *, patience: float) -> None:
+        """`patience`: how many seconds a unit waits for its turn."""
+        self._engine = engine
+        self._patience = patience
+        self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="write", daemon=True)
+
+    def open(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Do what waits, then stop."""
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._engine.dispose()
+
+    async def take(self, unit: Unit[Result], *, keep: bool = True) -> Result:
+        """The unit's result, after the commit; without `keep`, after the rollback. Busy if its turn does not come in time.
+
+        The unit runs in a transaction in which no other writer is; it may run again in another when the first fails.
+        """
+        if self._queue.qsize() >= MAX_WAITING:
+            raise busy()
+        waiting: _Waiting[Result] = _Waiting(unit, keep)
+        self._queue.put(waiting)
+        result = asyncio.wrap_future(waiting.future)
+        await asyncio.wait([result], timeout=self._patience)
+        # A unit that has begun is waited for: nobody could say otherwise whether it was done.
+        if not result.done() and waiting.future.cancel():
+            raise busy()
+        return await result
+
+    # -- on the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        held: _Waiting[Any] | None = None
+        while True:
+            first = held or self._queue.get()
+            if first is None:
+                return
+            group, held, stop = self._those_behind(first)
+            group = [each for each in group if each.future.set_running_or_notify_cancel()]
+            if group:
+                self._do(group)
+            if stop:
+                return
+
+    def _those_behind(self, first: _Waiting[Any]) -> tuple[list[_Waiting[Any]], _Waiting[Any] | None, bool]:
+        """The first with those that may share its commit, the one behind that may not, and whether to stop after them."""
+        group = [first]
+        while first.keep and len(group) < TOGETHER:
+            try:
+                following = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if following is None:
+                return group, None, True
+            if not following.keep:
+                return group, following, False
+            group.append(following)
+        return group, None, False
+
+    def _do(self, group: Sequence[_Waiting[Any]]) -> None:
+        try:
+            outcomes = self._within_one_transaction(group)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+            if len(group) > 1 and not _is_lost(error):
+                for each in group:
+                    self._do([each])
+                return
+            outcomes = [_told(error)] * len(group)
+        for each, outcome in zip(group, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                each.future.set_exception(outcome)
+            else:
+                each.future.set_result(outcome)
+
+    def _within_one_transaction(self, group: Sequence[_Waiting[Any]]) -> list[Any]:
+        """What each unit returned, or the Problem that it raised before it wrote anything."""
+        for attempt in range(1, TRIES + 1):
+            try:
+                with writing(self._engine, keep=group[0].keep) as connection:
+                    return [self._outcome(each, connection, alone=len(group) == 1) for each in group]
+            except DBAPIError as error:
+                state = getattr(error.orig, "sqlstate", None)
+                if state not in (_SERIALIZATION_FAILURE, _DEADLOCK) or attempt == TRIES:
+                    raise
+                time.sleep(0.01 * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _outcome(self, waiting: _Waiting[Any], connection: Connection, *, alone: bool) -> Any:
+        turn = Turn(connection)
+        try:
+            return waiting.unit(turn)
+        except Problem as problem:
+            if not turn.wrote:
+                return problem
+            if alone:
+                raise
+            raise _MustBeAlone from problem
+
+
+def busy() -> Busy:
+    """Others are writing."""
+    return Busy("others are writing, and this write's turn did not come", headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def _is_lost(error: Exception) -> bool:
+    """Whether nobody knows if the transaction was committed: doing its units again might do them twice."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _told(error: Exception) -> Exception:
+    """An error as whoever asked for the write is told it."""
+    if not isinstance(error, OperationalError):
+        return error
+    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE or _sqlite_code(error) == _SQLITE_BUSY:
+        problem: Problem = busy()
+    else:
+        problem = Unavailable("the database does not take writes now", headers={"Retry-After": str(RETRY_SECONDS)})
+    problem.__cause__ = error
+    return problem
+
+
+def _sqlite_code(error: OperationalError) -> int | None:
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return None if code is None else code & 0xFF

@@ -1,0 +1,117 @@
+"""The bodies and headers of writes, checked before anything is done with them."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive, Scope
+
+from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType, summary
+from app.writing.content import read_json
+from app.writing.editing import Guard
+
+JSON_TYPES = ("application/json",)
+PATCH_TYPES = ("application/merge-patch+json", "application/json")
+LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
+_VERSION = re.compile(r"(\d{1,9})(?:\.[0-9a-f]+)?(?:-gzip)?", re.ASCII)
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def header(scope: Scope, wanted: bytes) -> str:
+    """A header's value, several joined by commas; '' if it was not sent."""
+    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
+
+
+async def body_of(scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, needed: bool = True) -> bytes:
+    """The whole body; UnsupportedMediaType if it is of another type, PayloadTooLarge as soon as it is too long."""
+    if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
+        raise UnsupportedMediaType(
+            f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
+        )
+    length = header(scope, b"content-length")
+    if length.isdecimal() and int(length) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Malformed("the client went away before the body was whole")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > limit:
+            raise _too_large(limit)
+    if body or needed:
+        _check_type(header(scope, b"content-type"), tuple(types))
+    return bytes(body)
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    # What is still on its way is not read: the connection cannot be used again.
+    return PayloadTooLarge(f"a body here may have {limit} bytes", headers={"Connection": "close"})
+
+
+def _check_type(content_type: str, types: tuple[str, ...]) -> None:
+    media, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset")]
+    if media not in types:
+        said = f"is {media!r}" if media else "is not said"
+        raise UnsupportedMediaType(f"the body's Content-Type {said}; it must be {' or '.join(types)}")
+    if any(charset not in ("utf-8", "utf8") for charset in charsets):
+        raise UnsupportedMediaType(f"the body is said to be in {charsets[0]!r}; it must be in utf-8")
+
+
+def object_in(body: bytes) -> dict[str, Any]:
+    """The JSON object that a body holds; Malformed if it is no JSON, Invalid if it is no object."""
+    try:
+        data = read_json(body)
+    except ValueError as error:
+        raise Malformed(f"the body is no JSON that is read here: {error}") from None
+    if not isinstance(data, dict):
+        raise Invalid("the body is no JSON object", faults=[Fault("must be an object", pointer="")])
+    return data
+
+
+def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
+    """A small body as its model; Invalid names every fault."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        faults = [
+            Fault(str(entry["msg"]), pointer="".join(f"/{part}" for part in entry["loc"]))
+            for entry in error.errors(include_url=False, include_context=False)
+        ]
+        raise Invalid(summary(faults), faults=faults) from None
+
+
+def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
+    """What `If-Match` and `If-None-Match` say the record is."""
+    match, none_match = header(scope, b"if-match").strip(), header(scope, b"if-none-match").strip()
+    if none_match and none_match != "*":
+        fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
+        raise Invalid(str(fault), faults=[fault])
+    versions = None
+    if match and match != "*":
+        # A weak tag never matches here (RFC 9110), nor one of another making.
+        tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
+        versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
+    return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)
+
+
+def _tag(text: str) -> tuple[bool, str]:
+    found = _TAG.fullmatch(text)
+    if found is None:
+        fault = Fault(f"{text.strip()[:60]!r} is no entity tag: send the ETag as it came, quotes included", header="If-Match")
+        raise Invalid(str(fault), faults=[fault])
+    return found[1] is not None, found[2]
+
+
+def idempotency_key(scope: Scope) -> str | None:
+    """The request's `Idempotency-Key`, if it has one."""
+    given = header(scope, b"idempotency-key")
+    if given and not _IDEMPOTENCY_KEY.fullmatch(given):
+        fault = Fault("has 1 to 255 visible ASCII characters; a UUID does well", header="Idempotency-Key")
+        raise Invalid(str(fault), faults=[fault])
+    return given or None

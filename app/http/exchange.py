@@ -1,0 +1,69 @@
+"""The whole registry in one answer."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.engine import Engine
+from starlette.types import Receive, Scope, Send
+
+from app.db.engine import reading
+from app.db.sql import CHUNK
+from app.errors import Unavailable
+from app.http.answers import Asked, send_stream
+from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
+from app.writing.unit import Writer
+
+AT_ONCE = 2
+"""How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""
+RETRY_SECONDS = 30
+
+
+class ExportQuery(BaseModel):
+    """The parameters of an export: none."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Exchange:
+    """Writes the exchange format."""
+
+    def __init__(self, writer: Writer, engine: Engine) -> None:
+        self._writer = writer
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
+        self._running = 0
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    async def export(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`GET /v1/export`: every record as it was at one moment."""
+        validated(ExportQuery, query_pairs(scope["query_string"]))
+        negotiated_format(request.accept, offered=("ndjson",))
+        if self._running >= AT_ONCE:
+            raise Unavailable(f"{AT_ONCE} exports are under way already", headers={"Retry-After": str(RETRY_SECONDS)})
+        self._running += 1
+        try:
+            named = (b"content-disposition", b'attachment; filename="rapporteur.ndjson"')
+            await send_stream(receive, send, self._chunks(), request, content_type=FORMATS["ndjson"], headers=[named])
+        finally:
+            self._running -= 1
+
+    async def _chunks(self) -> AsyncGenerator[str]:
+        loop = asyncio.get_running_loop()
+        pages = self._pages()
+        try:
+            while page := await loop.run_in_executor(self._threads, next, pages, ""):
+                yield page
+        finally:
+            await loop.run_in_executor(self._threads, pages.close)  # type: ignore[attr-defined]
+
+    def _pages(self) -> Iterator[str]:
+        with reading(self._engine) as connection:
+            lines = (f"{text}\n" for _, text in self._writer.export(connection))
+            while page := "".join(islice(lines, CHUNK)):
+                yield page

@@ -1,0 +1,79 @@
+"""How many requests one client may make, and what every answer says of it."""
+
+import time
+from collections.abc import MutableMapping
+from ipaddress import IPv6Address, ip_network
+from typing import Any
+
+from limits.storage import MemoryStorage
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import TooManyRequests
+from app.http.problems import answer
+
+WINDOW = 60
+"""Seconds in which requests are counted."""
+UNCOUNTED = frozenset(("/healthz", "/readyz"))
+_SEEN = "rapporteur.limits"
+
+
+class Limit:
+    """So many of something a minute, for each client of this process."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self.name = name
+        self.most = most
+        self._policy = f'"{name}";q={most};w={WINDOW}'
+        self._counts = MemoryStorage()
+
+    def count(self, scope: MutableMapping[str, Any], client: str) -> None:
+        """Count one; TooManyRequests past the limit. The answer's headers will say how many are left."""
+        counted = self._counts.incr(client, WINDOW)
+        until = max(round(self._counts.get_expiry(client) - time.time()), 1)
+        scope.setdefault(_SEEN, []).append((self._policy, f'"{self.name}";r={max(self.most - counted, 0)};t={until}'))
+        if counted > self.most:
+            detail = f"{self.most} {self.name} a minute are the most; this client has made {counted}"
+            raise TooManyRequests(detail, headers={"Retry-After": str(until)})
+
+
+class Limited:
+    """Counts the requests of each address, and says in every answer what is left."""
+
+    def __init__(self, app: ASGIApp, *, limit: Limit) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 429 past the limit."""
+        if scope["type"] != "http" or scope["path"] in UNCOUNTED:
+            await self._app(scope, receive, send)
+            return
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                seen = scope[_SEEN]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"ratelimit-policy", ", ".join(policy for policy, _ in seen).encode()),
+                    (b"ratelimit", ", ".join(left for _, left in seen).encode()),
+                ]
+            await send(message)
+
+        try:
+            self._limit.count(scope, client_of(scope))
+        except TooManyRequests as problem:
+            await answer(problem, Request(scope))(scope, receive, tell)
+            return
+        await self._app(scope, receive, tell)
+
+
+def client_of(scope: Scope) -> str:
+    """Who asks: an IPv4 address, or the network of an IPv6 address that one subscriber has to themselves."""
+    host: str = scope["client"][0] if scope.get("client") else "unknown"
+    if ":" not in host:
+        return host
+    try:
+        return str(ip_network((IPv6Address(host.partition("%")[0]), 64), strict=False))
+    except ValueError:
+        return host

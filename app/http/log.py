@@ -1,0 +1,77 @@
+"""The change log over HTTP: the feed for followers, and the history of a record."""
+
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.types import Receive, Scope, Send
+
+from app.db.drivers import Driver
+from app.errors import NotFound
+from app.http.answers import Asked, base_url, send_tagged
+from app.http.records import Records
+from app.reading import log
+from app.reading.compiler import Statement
+from app.reading.model import is_storable
+from app.reading.request import negotiated_format, query_pairs, validated
+
+
+class Log:
+    """Answers what changed."""
+
+    def __init__(self, records: Records, driver: Driver) -> None:
+        self._records = records
+        self._driver = driver
+        self._history = records.compiler.compiled(log.history())
+        self._since = lru_cache(4)(self._compiled)
+
+    def _compiled(self, *narrowed: str) -> Statement:
+        return self._records.compiler.compiled(log.since(*narrowed))
+
+    async def changes(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        """`GET /v1/changes`: whoever asks again behind the last `seq` they saw misses nothing and sees nothing twice."""
+        asked = validated(log.ChangesQuery, query_pairs(scope["query_string"]))
+        negotiated_format(request.accept, offered=("json",))
+        given = {name: value for name, value in asked.items() if value is not None and name != "limit"}
+        statement = self._since(*(name for name in given if name != "after"))
+        rows = await self._driver.fetch(statement, {**given, "limit": asked["limit"] + 1})
+        more, rows = len(rows) > asked["limit"], rows[: asked["limit"]]
+        last = rows[-1][1] if rows else asked["after"]
+        following = {**given, "after": last, "limit": asked["limit"]}
+        page = f'"limit":{asked["limit"]},"last_seq":{last},"more":{str(more).lower()}'
+        await self._send(scope, request, send, [row[0] for row in rows], page, following)
+
+    async def history(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        """`GET /v1/{plural}/{id}/history`: every version of a record, the newest first, also of one that is gone."""
+        resource, record_id = self._records.resource(scope), scope["path_params"]["id"]
+        asked = validated(log.HistoryQuery, query_pairs(scope["query_string"]))
+        negotiated_format(request.accept, offered=("json",))
+        rows: list[Any] = []
+        if is_storable(record_id):
+            given = {"id": record_id, "before": asked["before"] or log.MAX_SEQ, "limit": asked["limit"] + 1}
+            rows = await self._driver.fetch(self._history, given)
+        if rows and rows[0][2] != resource.kind:
+            raise NotFound(f"{record_id!r} is no {resource.kind} but a {rows[0][2]}")
+        if not rows and asked["before"] is None:
+            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
+        states = [*(row[3] for row in rows[1:]), None]
+        entries = [log.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
+        more = len(rows) > asked["limit"]
+        following = {"before": rows[asked["limit"] - 1][1], "limit": asked["limit"]} if more else None
+        page = f'"limit":{asked["limit"]},"more":{str(more).lower()}'
+        await self._send(scope, request, send, entries[: asked["limit"]], page, following)
+
+    async def _send(
+        self, scope: Scope, request: Asked, send: Send, entries: list[str], page: str, following: dict[str, Any] | None
+    ) -> None:
+        here = f"{base_url(scope)}{scope['path']}"
+        query = scope["query_string"].decode("latin-1")
+        following_link = f"{here}?{urlencode(following)}" if following else None
+        shown = [f'"self":"{here}{"?" + query if query else ""}"', f'"next":{_quoted(following_link)}']
+        body = f'{{"data":[{",".join(entries)}],"page":{{{page}}},"links":{{{",".join(shown)}}}}}'
+        headers = [(b"link", f'<{following_link}>; rel="next"'.encode())] if following_link else []
+        await send_tagged(send, body.encode(), request, headers=headers)
+
+
+def _quoted(link: str | None) -> str:
+    return "null" if link is None else f'"{link}"'

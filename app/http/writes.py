@@ -1,0 +1,362 @@
+"""Writes over HTTP: who may, what is asked, one unit of work, the answer after its commit."""
+
+from collections.abc import Callable, Iterable
+from typing import Annotated, Literal, NamedTuple
+from urllib.parse import quote
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.engine import Connection
+from starlette.types import Receive, Scope, Send
+
+from app.db.turns import Turn, Turns
+from app.errors import Fault, Invalid, Merged, PayloadTooLarge, PreconditionRequired
+from app.http.access import Access
+from app.http.answers import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
+from app.http.bodies import (
+    JSON_TYPES,
+    LINES_TYPES,
+    PATCH_TYPES,
+    body_of,
+    checked,
+    guard_of,
+    idempotency_key,
+    object_in,
+)
+from app.http.records import Records
+from app.models.vocabulary import Kind
+from app.reading.model import Id
+from app.reading.request import DRY_RUN, One, query_pairs, read_one, validated
+from app.reading.resource import Resource
+from app.settings import Settings
+from app.writing import answers, keys
+from app.writing.answers import Answer
+from app.writing.batch import Line
+from app.writing.editing import Before, Done, Editor
+from app.writing.keys import Principal
+from app.writing.merging import Merger
+from app.writing.unit import Writer
+
+Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+
+
+class RestoreBody(BaseModel):
+    """What to restore."""
+
+    model_config = _STRICT
+    version: Annotated[
+        Version | None, Field(description="the version to go back to; may be left out where the record is gone", examples=[1])
+    ] = None
+
+
+class MergeBody(BaseModel):
+    """What to merge into."""
+
+    model_config = _STRICT
+    into: Annotated[Id, Field(description="the id of the record that stays", examples=["sco"])]
+    prefer: Annotated[
+        Literal["into", "from"] | None,
+        Field(description="where two link records come to say the same in different words: whose stays"),
+    ] = None
+
+
+class ImportQuery(BaseModel):
+    """The parameters of an import."""
+
+    model_config = _STRICT
+    dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
+
+
+class Changed(BaseModel):
+    """What became of a record."""
+
+    id: Annotated[str, Field(examples=["sco"])]
+    kind: Kind
+    operation: Literal["create", "replace", "patch", "delete", "merge", "restore", "unchanged"]
+
+
+class ImportedLine(Changed):
+    """What became of a record of an import."""
+
+    line: Annotated[str | None, Field(description="the line it came with", examples=["1"])]
+
+
+class ImportReport(BaseModel):
+    """What an import did."""
+
+    created: int
+    replaced: int
+    unchanged: int
+    deleted: Annotated[int, Field(description="citations that a line left out")]
+    records: list[ImportedLine]
+
+
+class Left(BaseModel):
+    """What could not be put back."""
+
+    pointer: str
+    detail: str
+
+
+Operation = Callable[[Connection, Before], Done]
+
+
+class _Asked(NamedTuple):
+    """A write as it was asked for."""
+
+    resource: Resource
+    principal: Principal
+    view: One
+    body: bytes
+    idempotency: tuple[str, str] | None
+    """The `Idempotency-Key` and the digest of the request."""
+
+
+class Writes:
+    """Answers to whoever writes."""
+
+    def __init__(self, records: Records, writer: Writer, turns: Turns, access: Access, settings: Settings) -> None:
+        self._records = records
+        self._writer = writer
+        self._editor = Editor(writer)
+        self._turns = turns
+        self._access = access
+        self._settings = settings
+
+    # -- the operations ----------------------------------------------------------------------------------------------
+
+    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`POST /v1/{plural}`."""
+        asked = await self._asked(scope, request, receive, JSON_TYPES)
+        data = object_in(asked.body)
+        if guard_of(scope) != guard_of({"headers": []}):
+            fault = Fault("a POST makes a record with an id of its own; PUT takes preconditions", header="If-Match")
+            raise Invalid(str(fault), faults=[fault])
+
+        def operation(connection: Connection, before: Before) -> Done:
+            return self._editor.create(connection, asked.resource, data, author=asked.principal.name, before=before)
+
+        await self._do(send, request, asked, operation)
+
+    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`PUT /v1/{plural}/{id}`."""
+        asked = await self._asked(scope, request, receive, JSON_TYPES)
+        data, record_id = object_in(asked.body), scope["path_params"]["id"]
+        guard = guard_of(scope, upsert=asked.view.upsert)
+
+        def operation(connection: Connection, before: Before) -> Done:
+            author = asked.principal.name
+            return self._editor.replace(connection, asked.resource, record_id, data, guard=guard, author=author, before=before)
+
+        try:
+            await self._do(send, request, asked, operation)
+        except Merged as merged:
+            await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
+
+    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`PATCH /v1/{plural}/{id}`."""
+        asked = await self._asked(scope, request, receive, PATCH_TYPES)
+        data, record_id, guard = object_in(asked.body), scope["path_params"]["id"], guard_of(scope)
+
+        def operation(connection: Connection, before: Before) -> Done:
+            author = asked.principal.name
+            return self._editor.patch(connection, asked.resource, record_id, data, guard=guard, author=author, before=before)
+
+        await self._do(send, request, asked, operation)
+
+    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`DELETE /v1/{plural}/{id}`."""
+        asked = await self._asked(scope, request, receive, JSON_TYPES, needed=False)
+        record_id, guard = scope["path_params"]["id"], guard_of(scope)
+
+        def operation(connection: Connection, before: Before) -> Done:
+            author = asked.principal.name
+            return self._editor.delete(connection, asked.resource, record_id, guard=guard, author=author, before=before)
+
+        await self._do(send, request, asked, operation, answer=self._nothing)
+
+    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`POST /v1/{plural}/{id}/restore`."""
+        asked = await self._asked(scope, request, receive, JSON_TYPES, needed=False)
+        body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
+        record_id, guard = scope["path_params"]["id"], guard_of(scope)
+
+        def operation(connection: Connection, before: Before) -> Done:
+            return self._editor.restore(
+                connection,
+                asked.resource,
+                record_id,
+                body.version,
+                guard=guard,
+                author=asked.principal.name,
+                before=before,
+            )
+
+        await self._do(send, request, asked, operation, answer=self._report)
+
+    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`POST /v1/{plural}/{id}/merge`."""
+        asked = await self._asked(scope, request, receive, JSON_TYPES, need=keys.Scope.ADMIN)
+        body: MergeBody = checked(MergeBody, object_in(asked.body))
+        record_id, guard = scope["path_params"]["id"], guard_of(scope)
+
+        def operation(connection: Connection, before: Before) -> Done:
+            merger = Merger(self._editor, connection, prefer=body.prefer)
+            author = asked.principal.name
+            return merger.merge(asked.resource, record_id, body.into, guard=guard, author=author, before=before)
+
+        await self._do(send, request, asked, operation, answer=self._report)
+
+    # -- what they have in common --------------------------------------------------------------------------------------
+
+    async def _asked(
+        self,
+        scope: Scope,
+        request: Asked,
+        receive: Receive,
+        types: Iterable[str],
+        *,
+        need: keys.Scope = keys.Scope.WRITE,
+        needed: bool = True,
+    ) -> _Asked:
+        """Whoever may not write is told so before anything else is read."""
+        resource = self._records.resource(scope)
+        principal = await self._access.require(scope, need)
+        reads = self._records.reads[resource.plural]
+        view = read_one(
+            reads,
+            scope["query_string"],
+            request.accept,
+            request.accept_language,
+            encode=self._records.driver.encode,
+            model=reads.put if scope["method"] == "PUT" else reads.write,
+        )
+        body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, needed=needed)
+        return _Asked(resource, principal, view, body, self._idempotency(scope, body))
+
+    @staticmethod
+    def _idempotency(scope: Scope, body: bytes) -> tuple[str, str] | None:
+        key = idempotency_key(scope) if scope["method"] == "POST" else None
+        if key is None:
+            return None
+        return key, answers.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
+
+    async def _do(
+        self,
+        send: Send,
+        request: Asked,
+        asked: _Asked,
+        operation: Operation,
+        *,
+        answer: Callable[[Connection, _Asked, Done], Answer] | None = None,
+    ) -> None:
+        """Do it in its turn, then answer."""
+        told = answer or self._record
+
+        def unit(connection: Connection, before: Before) -> Answer:
+            try:
+                return told(connection, asked, operation(connection, before))
+            except PreconditionRequired as problem:
+                raise self._with_current_tag(connection, asked, problem) from problem
+
+        await self._send(send, request, await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run))
+
+    async def _in_turn(
+        self,
+        principal: Principal,
+        unit: Callable[[Connection, Before], Answer],
+        idempotency: tuple[str, str] | None,
+        dry_run: bool,  # noqa: FBT001 - said once, below
+    ) -> tuple[Answer, bool]:
+        """The unit's answer, or the first one to the same request; and whether it is that."""
+
+        def turn_of(turn: Turn) -> tuple[Answer, bool]:
+            def before() -> None:
+                turn.wrote = True
+
+            keys.used(turn.connection, principal)
+            if idempotency and not dry_run:
+                first = answers.first(turn.connection, principal.id, *idempotency)
+                if first is not None:
+                    return first, True
+            answer = unit(turn.connection, before)
+            if idempotency and not dry_run:
+                before()
+                answers.remember(turn.connection, principal.id, *idempotency, answer)
+            return answer, False
+
+        return await self._turns.take(turn_of, keep=not dry_run)
+
+    async def _send(self, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
+        answer, again = answered
+        headers: list[Header] = language_header(answer.language)
+        if answer.location is not None:
+            headers.append((b"location", answer.location.encode()))
+        if again:
+            headers.append((b"idempotent-replayed", b"true"))
+        if answer.status == 204:
+            await send({"type": "http.response.start", "status": 204, "headers": [*ALWAYS, *headers]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send_tagged(send, answer.body.encode(), request, status=answer.status, version=answer.version, headers=headers)
+
+    def _with_current_tag(self, connection: Connection, asked: _Asked, problem: PreconditionRequired) -> PreconditionRequired:
+        """The problem with the tag that would do, as a reader of the same view has it."""
+        body, version = self._read(connection, asked, problem.record_id)
+        tag = tag_of(body.encode(), version)
+        fault = Fault(f"is wanted; the current tag is {tag}", header="If-Match")
+        return PreconditionRequired(problem.detail, record_id=problem.record_id, faults=[fault], headers={"ETag": tag})
+
+    # -- answers ---------------------------------------------------------------------------------------------------------
+
+    def _read(self, connection: Connection, asked: _Asked, record_id: str) -> tuple[str, int]:
+        statement = self._records.statement(asked.view.shape)
+        given = {**statement.constants, **asked.view.parameters, "id": record_id}
+        text, version = connection.exec_driver_sql(statement.sql, given).one()
+        return text, version
+
+    def _record(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
+        """The record as it is now."""
+        body, version = self._read(connection, asked, done.id)
+        if not done.created or asked.view.dry_run:
+            return Answer(200, body, version, language=asked.view.language)
+        return Answer(201, body, version, f"{asked.resource.path}/{quote(done.id)}", asked.view.language)
+
+    def _nothing(self, _connection: Connection, _asked: _Asked, _done: Done) -> Answer:
+        return Answer(204, "")
+
+    def _report(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
+        """The record as it is now, and what else became of what."""
+        body, version = self._read(connection, asked, done.id)
+        changed = [Changed(id=each.id, kind=each.kind, operation=each.operation) for each in done.report.written]
+        left = [Left(pointer=fault.pointer or "", detail=fault.detail) for fault in done.left]
+        rest = _Rest(changed=changed, left=left).model_dump_json()
+        return Answer(200, f'{{"record":{body},{rest[1:]}', version, language=asked.view.language)
+
+    # -- import ----------------------------------------------------------------------------------------------------------
+
+    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        """`POST /v1/import`."""
+        principal = await self._access.require(scope, keys.Scope.WRITE)
+        query = validated(ImportQuery, query_pairs(scope["query_string"]))
+        body = await body_of(scope, receive, types=LINES_TYPES, limit=self._settings.import_limit)
+        texts = body.split(b"\n")
+        if len(texts) > self._settings.import_records:
+            raise PayloadTooLarge(f"an import may have {self._settings.import_records} lines; send several")
+        lines = [Line(str(number), text) for number, text in enumerate(texts, 1) if text.strip()]
+
+        def unit(connection: Connection, before: Before) -> Answer:
+            batch = self._writer.intake.lines(lines, progress=lambda _: None)
+            report = self._writer.write(connection, batch, author=principal.name, before=before)
+            records = [
+                ImportedLine(id=each.id, kind=each.kind, operation=each.operation, line=each.line) for each in report.written
+            ]
+            return Answer(200, ImportReport(**report.counts, records=records).model_dump_json())
+
+        idempotency = self._idempotency(scope, body)
+        await self._send(send, request, await self._in_turn(principal, unit, idempotency, query["dry_run"]))
+
+
+class _Rest(BaseModel):
+    changed: list[Changed]
+    left: list[Left]

@@ -1,0 +1,55 @@
+"""First answers: who asks the same again, with the same `Idempotency-Key`, is told the same."""
+
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.errors import Fault, IdempotencyMismatch
+from app.models.access import FirstAnswer
+
+answers: sa.Table = FirstAnswer.__table__
+KEPT = timedelta(days=1)
+
+
+class Answer(NamedTuple):
+    """What a write is answered."""
+
+    status: int
+    body: str
+    version: int | None = None
+    """The version of the record in the body."""
+    location: str | None = None
+    language: str | None = None
+
+
+def digest(*parts: bytes) -> str:
+    """What tells one request from another."""
+    hashed = blake2b(digest_size=24)
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.hexdigest()
+
+
+def first(connection: Connection, key_id: str, idempotency_key: str, request: str) -> Answer | None:
+    """What this request was answered before; IdempotencyMismatch if the key was used for another."""
+    query = sa.select(answers).where(
+        answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key, answers.c.at > datetime.now(UTC) - KEPT
+    )
+    row = connection.execute(query).mappings().first()
+    if row is None:
+        return None
+    if row["request"] != request:
+        fault = Fault("stands for another request; take a new one", header="Idempotency-Key")
+        raise IdempotencyMismatch(str(fault), faults=[fault])
+    return Answer(row["status"], row["body"], row["version"], row["location"], row["language"])
+
+
+def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
+    """Keep an answer for a day, and forget those that are older."""
+    now = datetime.now(UTC)
+    connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
+    row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}
+    connection.execute(answers.insert(), row)

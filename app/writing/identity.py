@@ -1,0 +1,42 @@
+"""Ids that the registry gives: slugs made from names in any script, and UUIDs that follow one another in time."""
+
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from uuid import UUID
+
+from anyascii import anyascii
+
+MAX_SLUG = 60
+"""Letters of a slug, short of the number that tells namesakes apart."""
+MIN_SLUG = 4
+"""Shorter ones are left to acronyms that somebody chose."""
+_WORD = re.compile(r"[a-z0-9]+")
+
+
+def slug(name: str, kind: str) -> str:
+    """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
+    chosen: list[str] = []
+    for word in _WORD.findall(anyascii(name).lower().replace("'", "")):
+        if chosen and len("-".join([*chosen, word])) > MAX_SLUG:
+            break
+        chosen.append(word[:MAX_SLUG])
+    made = "-".join(chosen)
+    return made if len(made) >= MIN_SLUG else "-".join([kind, *chosen])
+
+
+def namesakes(made: str) -> Iterator[list[str]]:
+    """A slug with those that may stand for it where it is taken, ten at first, then more and more."""
+    first, several = 2, 9
+    yield [made, *(f"{made}-{number}" for number in range(first, first + several))]
+    while True:
+        first, several = first + several, several * 10
+        yield [f"{made}-{number}" for number in range(first, first + several)]
+
+
+def uuid7() -> str:
+    """A UUID that sorts by the millisecond in which it was made (RFC 9562)."""
+    instant = time.time_ns() // 1_000_000
+    rest = secrets.randbits(74)
+    return str(UUID(int=instant << 80 | 0x7 << 76 | (rest >> 62) << 64 | 0b10 << 62 | rest & (1 << 62) - 1))

@@ -1,0 +1,284 @@
+"""Whether a batch may stand beside what is there: ids, references, keys, dates that must agree, chains without cycles."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.db import edtf
+from app.db.sql import among, chunks, is_one_of, literal
+from app.db.types import Exact
+from app.models.records import Record, RecordTopic
+from app.models.vocabulary import Kind
+from app.reading.compiler import Compiler, Statement
+from app.writing.batch import Batch, Encode, Wanted
+from app.writing.content import ContentSchema
+
+records: sa.Table = Record.__table__
+MAX_DEPTH = 50
+"""How long a chain of parents may be."""
+ALL = 2**31 - 1
+
+
+class Integrity:
+    """The rules over several records. They hold under the writers' lock, so that what was checked still holds at the commit."""
+
+    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
+        self.schemas = schemas
+        self.resources = {kind: schema.resource for kind, schema in schemas.items()}
+        self.encode = encode
+        self._compiler = compiler
+        self._referrers: dict[Kind, Statement] = {}
+        self._chains = {
+            kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
+            for kind, schema in schemas.items()
+        }
+        """The references from a kind to itself: no record may be above itself in one."""
+
+    def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
+        """The kinds of those of these records that are there."""
+        found: dict[str, Kind] = {}
+        for chunk in chunks(set(ids)):
+            query = sa.select(records.c.id, records.c.kind).where(among(records.c.id, chunk, self.encode))
+            found |= {record_id: Kind(kind) for record_id, kind in connection.execute(query)}
+        return found
+
+    def targets(self, wanted: Wanted) -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
+        """The references of a record: (pointer, id, kinds allowed)."""
+        for name, several, allowed in self.schemas[wanted.resource.kind].references:
+            value = wanted.content.get(name)
+            if several:
+                yield from ((f"/{name}/{place}", target, allowed) for place, target in enumerate(value or ()))
+            elif value is not None:
+                yield f"/{name}", value, allowed
+
+    def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
+        """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch."""
+        changed = [wanted for wanted in batch.wanted.values() if wanted.changes and not wanted.deleted]
+        gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
+        self._check_ids(connection, batch, [wanted for wanted in changed if wanted.old is None])
+        self._check_references(batch, changed, kinds, gone)
+        self._check_agreement(connection, batch, changed)
+        self._check_chains(connection, batch, changed)
+
+    def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
+        """A slug is never a country's code in any case, nor a country's id anything but its alpha-2 code."""
+        codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
+        for wanted in batch.wanted.values():
+            if wanted.resource.kind is Kind.COUNTRY:
+                codes |= {wanted.content[name].lower() for name in ("id", *wanted.resource.alternative_keys)}
+        for wanted in created:
+            is_code = len(wanted.id) == 2 and wanted.id.isupper()
+            if is_code != (wanted.resource.kind is Kind.COUNTRY):
+                rule = "a country's id is its ISO 3166-1 alpha-2 code, and only a country's"
+                batch.blame(wanted, f"{wanted.id!r}: {rule}", "/id")
+            elif not is_code and wanted.id in codes:
+                batch.blame(wanted, f"{wanted.id!r} is a country's code", "/id")
+
+    def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
+        """Those of these ids, in capitals, that are a code of a country."""
+        short = [record_id.upper() for record_id in ids if len(record_id) <= 3]
+        found: set[str] = set()
+        country = self.resources[Kind.COUNTRY]
+        for chunk in chunks(short):
+            for name in ("id", *country.alternative_keys):
+                column = country.table.c[name]
+                found.update(connection.execute(sa.select(column).where(among(column, chunk, self.encode))).scalars())
+        return found
+
+    def _check_references(self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str]) -> None:
+        for wanted in changed:
+            for pointer, target, allowed in self.targets(wanted):
+                kind = kinds.get(target)
+                if kind is None or target in gone:
+                    batch.blame(wanted, f"there is no record {target!r}", pointer)
+                elif kind not in allowed:
+                    batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
+            field_of = wanted.resource.names_field_of
+            if field_of and wanted.content.get(field_of.field):
+                kind = kinds.get(wanted.content[field_of.record])
+                fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
+                if fields and wanted.content[field_of.field] not in fields:
+                    batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{field_of.field}")
+
+    # -- keys --------------------------------------------------------------------------------------------------------
+
+    def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
+        """What is unique beside the id: a link is said once, a country has its codes to itself.
+
+        A record that came without an id, and is there under another, is that one. `there` are the records that exist.
+        """
+        by_kind: dict[Kind, list[Wanted]] = {}
+        for wanted in batch.wanted.values():
+            if not wanted.deleted:
+                by_kind.setdefault(wanted.resource.kind, []).append(wanted)
+        for kind, several in by_kind.items():
+            for fields in self.resources[kind].keys:
+                firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
+                if fields == self.resources[kind].natural_key:  # which begins with a reference
+                    firsts &= there.keys()
+                taken = self.standing_keys(connection, kind, fields, firsts)
+                for wanted in several:
+                    self._check_key(batch, wanted, fields, taken, there)
+
+    def _check_key(
+        self,
+        batch: Batch,
+        wanted: Wanted,
+        fields: Sequence[str],
+        taken: dict[tuple[Any, ...], str],
+        there: dict[str, Kind],
+    ) -> None:
+        key = wanted.key(fields)
+        other = taken.setdefault(key, wanted.id)
+        if other == wanted.id:
+            return
+        standing = batch.wanted.get(other)
+        if standing is not None and (standing.deleted or standing.key(fields) != key):
+            taken[key] = wanted.id
+        elif not wanted.named and standing is None:
+            there[other] = wanted.resource.kind
+            batch.rename(wanted, other)
+        else:
+            batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
+
+    def standing_keys(
+        self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
+    ) -> dict[tuple[Any, ...], str]:
+        """The ids of the records whose keys begin with one of these, by key."""
+        table = self.resources[kind].table
+        columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
+        found: dict[tuple[Any, ...], str] = {}
+        for chunk in chunks(firsts):
+            query = sa.select(table.c.id, *columns).where(among(columns[0], chunk, self.encode))
+            found |= {tuple(value or None for value in key): record_id for record_id, *key in connection.execute(query)}
+        return found
+
+    # -- dates -------------------------------------------------------------------------------------------------------
+
+    def _check_agreement(self, connection: Connection, batch: Batch, changed: Sequence[Wanted]) -> None:
+        """A record's own date lies within that of the occasion it names, as far as both are known."""
+        dated = [wanted for wanted in changed if self._occasion(wanted) and wanted.content.get("date")]
+        bounds = self._bounds_of_occasions(connection, batch, dated)
+        for wanted in dated:
+            occasion = self._occasion(wanted)
+            if occasion in bounds and not _overlap(edtf.bounds(wanted.content["date"]), bounds[occasion]):
+                field = wanted.resource.dated_by
+                when = f"{occasion!r} was at another time: {_shown(bounds[occasion])}"
+                batch.blame(wanted, f"does not agree with {field}: {when}", "/date")
+        for wanted in changed:
+            if wanted.old is not None and wanted.content.get("date") and wanted.old.get("date") != wanted.content["date"]:
+                self._check_those_dated_by(connection, batch, wanted)
+
+    @staticmethod
+    def _occasion(wanted: Wanted) -> str | None:
+        field = wanted.resource.dated_by
+        return wanted.content.get(field) if field else None
+
+    def _bounds_of_occasions(
+        self, connection: Connection, batch: Batch, dated: Iterable[Wanted]
+    ) -> dict[str | None, edtf.Bounds]:
+        found: dict[str | None, edtf.Bounds] = {}
+        by_kind: dict[Kind, set[str]] = {}
+        for wanted in dated:
+            occasion = self._occasion(wanted)
+            assert occasion is not None
+            said = batch.wanted.get(occasion)
+            if said is not None:
+                date = said.content.get("date")
+                found[occasion] = edtf.bounds(date) if date else edtf.NONE
+            else:
+                by_kind.setdefault(self._kind_of_occasion(wanted.resource.kind), set()).add(occasion)
+        for kind, ids in by_kind.items():
+            table = self.resources[kind].table
+            for chunk in chunks(ids):
+                query = sa.select(table.c.id, table.c.date_start, table.c.date_end)
+                for record_id, start, end in connection.execute(query.where(among(table.c.id, chunk, self.encode))):
+                    found[record_id] = edtf.Bounds(start, end)
+        return found
+
+    def _kind_of_occasion(self, kind: Kind) -> Kind:
+        field = self.resources[kind].dated_by
+        return next(allowed[0] for name, _, allowed in self.schemas[kind].references if name == field)
+
+    def _check_those_dated_by(self, connection: Connection, batch: Batch, occasion: Wanted) -> None:
+        """A date that is moved stays in agreement with those of the records that name its own."""
+        now = edtf.bounds(occasion.content["date"])
+        for kind, resource in self.resources.items():
+            if not resource.dated_by or self._kind_of_occasion(kind) is not occasion.resource.kind:
+                continue
+            table = resource.table
+            query = sa.select(table.c.id, table.c.date, table.c.date_start, table.c.date_end).where(
+                table.c[f"{resource.dated_by}_id"] == occasion.id, table.c.date.is_not(None)
+            )
+            for record_id, date, start, end in connection.execute(query):
+                if record_id not in batch.wanted and not _overlap(edtf.Bounds(start, end), now):
+                    batch.blame(occasion, f"does not agree with the {kind} {record_id!r}, which is of {date}", "/date")
+
+    # -- chains ------------------------------------------------------------------------------------------------------
+
+    def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted]) -> None:
+        """No record is above itself: among parents, broader topics, meetings of which others are part."""
+        for wanted in changed:
+            for field in self._chains[wanted.resource.kind]:
+                if wanted.content.get(field) and (wanted.old or {}).get(field) != wanted.content[field]:
+                    self._check_chain(connection, batch, wanted, field)
+
+    def _check_chain(self, connection: Connection, batch: Batch, wanted: Wanted, field: str) -> None:
+        table = wanted.resource.table
+        above: str | None = wanted.content[field]
+        chain = [wanted.id]
+        while above is not None:
+            if above == wanted.id:
+                way = " → ".join([*chain, above])
+                return batch.blame(wanted, f"would put {wanted.id!r} above itself: {way}", f"/{field}")
+            if above in chain:
+                return None  # a cycle further up, of which another record of the batch is told
+            chain.append(above)
+            if len(chain) > MAX_DEPTH:
+                return batch.blame(wanted, f"is the end of a chain of more than {MAX_DEPTH}", f"/{field}")
+            said = batch.wanted.get(above)
+            if said is not None:
+                above = said.content.get(field)
+            else:
+                above = connection.execute(sa.select(table.c[f"{field}_id"]).where(table.c.id == above)).scalar_one_or_none()
+        return None
+
+    # -- who refers to what ------------------------------------------------------------------------------------------
+
+    def referrers(
+        self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
+    ) -> list[tuple[Kind, str, str, str]]:
+        """Records that refer to records of this kind: (kind, id, field, id referred to), in the order of their ids."""
+        if kind not in self._referrers:
+            self._referrers[kind] = self._compiler.compiled(self._all_that_refer_to(kind))
+        statement = self._referrers[kind]
+        given = {**statement.constants, "ids": self.encode(ids), "limit": limit}
+        return [(Kind(each), *row) for each, *row in connection.exec_driver_sql(statement.sql, given)]
+
+    def _all_that_refer_to(self, kind: Kind) -> sa.Select[Any]:
+        ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
+        selects: list[sa.Select[Any]] = []
+        for referring, schema in self.schemas.items():
+            table = schema.resource.table
+            for name, several, allowed in schema.references:
+                if kind in allowed and not several:
+                    column = table.c[f"{name}_id"]
+                    columns = (literal(referring).label("kind"), table.c.id.label("id"), literal(name).label("field"))
+                    selects.append(sa.select(*columns, column.label("target")).where(is_one_of(column, ids)))
+        if kind is Kind.TOPIC:
+            topics: sa.Table = RecordTopic.__table__
+            owner = sa.select(records.c.kind, topics.c.record_id, literal("topics"), topics.c.topic_id)
+            selects.append(owner.join(records, records.c.id == topics.c.record_id).where(is_one_of(topics.c.topic_id, ids)))
+        found = sa.union_all(*selects).subquery("found")
+        return sa.select(*found.c).order_by(found.c.id, found.c.field).limit(sa.bindparam("limit", type_=sa.Integer))
+
+
+def _overlap(one: edtf.Bounds, other: edtf.Bounds) -> bool:
+    return one.start <= other.end and other.start <= one.end
+
+
+def _shown(bounds: edtf.Bounds) -> str:
+    start, end = ("…" if day in edtf.NONE else day for day in bounds)
+    return start if start == end else f"{start} to {end}"

@@ -1,0 +1,138 @@
+"""Keys with which clients write: made, listed, revoked, recognized; only digests of them are kept."""
+
+import hmac
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from app.db.sql import instant_text
+from app.db.types import Exact
+from app.errors import Conflict, Fault, NotFound
+from app.models.access import Key
+from app.models.vocabulary import Vocabulary
+
+keys: sa.Table = Key.__table__
+MARK = "rap"
+"""What every key begins with, so that scanners of repositories can find one that got lost."""
+_ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+_ID_LENGTH = 8
+_SECRET_BYTES = 32
+USED_EVERY = timedelta(minutes=1)
+"""How exact `last_used_at` is: the use is recorded in the transaction of the write itself, at most once in so long."""
+
+
+class Scope(Vocabulary):
+    """What a key may do."""
+
+    WRITE = "write", "make and change records"
+    ADMIN = "admin", "merge records, make and revoke keys; and whatever `write` may"
+
+
+class Principal(NamedTuple):
+    """Whoever holds a key."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    last_used: str | None
+    """RFC 3339."""
+
+    def may(self, scope: Scope) -> bool:
+        """Whether the key has a scope, or one that contains it."""
+        return scope in self.scopes or Scope.ADMIN in self.scopes
+
+
+class Keyring:
+    """Makes and recognizes keys.
+
+    What is kept is a BLAKE2b digest of 256 random bits, keyed with a secret of the operator's that is not in the database.
+    A slow hash protects what people think up; these bits nobody guesses, and each write would pay for it.
+    """
+
+    def __init__(self, secret: str) -> None:
+        self._pepper = blake2b(secret.encode(), digest_size=32).digest() if secret else b""
+
+    def _digest(self, secret: str) -> str:
+        return blake2b(secret.encode(), key=self._pepper, digest_size=32).hexdigest()
+
+    def create(
+        self, connection: Connection, name: str, scopes: Sequence[Scope], *, by: str, expires: datetime | None = None
+    ) -> tuple[RowMapping, str]:
+        """A new key's row, and the key itself, which nobody is shown again; Conflict if another has its name."""
+        if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
+            fault = Fault(f"there is a key {name!r} already; the history tells keys apart by their names", pointer="/name")
+            raise Conflict(str(fault), faults=[fault])
+        key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        row = {
+            "id": key_id,
+            "name": name,
+            "digest": self._digest(secret),
+            "scopes": json.dumps(sorted(set(scopes)), separators=(",", ":")),
+            "created_at": datetime.now(UTC),
+            "created_by": by,
+            "expires_at": expires,
+        }
+        connection.execute(keys.insert(), row)
+        return one(connection, key_id), f"{MARK}_{key_id}_{secret}"
+
+    def recognized(self, text: str, rows: Sequence[tuple[Any, ...]]) -> Principal | None:
+        """Whose key a text is, if it is one in force; `rows` are what `looked_up` finds for `key_id(text)`."""
+        secret = text.split("_", 2)[2] if key_id(text) else ""
+        # Where there is no such key, one is compared all the same, so that both take as long.
+        row = rows[0] if rows else ("", "", "0" * 64, "[]", None, None, None)
+        found, name, digest, scopes, expires, revoked, last_used = row
+        if not hmac.compare_digest(self._digest(secret), digest) or not rows or revoked is not None:
+            return None
+        if expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC):
+            return None
+        return Principal(found, name, tuple(json.loads(scopes)), last_used)
+
+
+def key_id(text: str) -> str | None:
+    """The part of a key that is no secret; None if the text is none."""
+    mark, _, rest = text.partition("_")
+    found, _, secret = rest.partition("_")
+    well_formed = mark == MARK and len(found) == _ID_LENGTH and found.isascii() and found.isalnum() and secret.isascii()
+    return found if well_formed and secret else None
+
+
+def looked_up() -> sa.Select[Any]:
+    """What is known of a key, by `id`."""
+    times = (instant_text(keys.c[name]) for name in ("expires_at", "revoked_at", "last_used_at"))
+    return sa.select(keys.c.id, keys.c.name, keys.c.digest, keys.c.scopes, *times).where(
+        keys.c.id == sa.bindparam("id", type_=Exact)
+    )
+
+
+def used(connection: Connection, principal: Principal) -> None:
+    """Remember that a key was used, in a transaction that is going on anyway."""
+    now = datetime.now(UTC)
+    if principal.last_used is None or datetime.fromisoformat(principal.last_used) < now - USED_EVERY:
+        connection.execute(keys.update().where(keys.c.id == principal.id).values(last_used_at=now))
+
+
+def one(connection: Connection, identifier: str) -> RowMapping:
+    """A key's row; NotFound if there is none."""
+    row = connection.execute(sa.select(keys).where(keys.c.id == identifier)).mappings().first()
+    if row is None:
+        raise NotFound(f"there is no key {identifier!r}")
+    return row
+
+
+def listed(connection: Connection) -> Sequence[RowMapping]:
+    """All keys, the oldest first."""
+    return connection.execute(sa.select(keys).order_by(keys.c.created_at, keys.c.id)).mappings().all()
+
+
+def revoke(connection: Connection, identifier: str) -> RowMapping:
+    """Void a key for ever; its name stays in the history."""
+    if one(connection, identifier)["revoked_at"] is None:
+        connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
+    return one(connection, identifier)

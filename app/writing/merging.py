@@ -1,0 +1,152 @@
+"""Merging one record into another: what pointed to the one points to the other, and what thereby became the same collapses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from app.errors import Conflict, Fault, Invalid
+from app.models.vocabulary import Kind, NameType
+from app.reading.resource import Resource
+from app.writing.batch import Batch, Content, Wanted
+from app.writing.editing import Before, Done, Editor, Guard
+
+UNDETERMINED = "und"
+"""The language of a name that is said in none (BCP 47)."""
+STAY_AS_THEY_ARE = (NameType.ACRONYM, NameType.FORMER, NameType.AS_PRINTED, NameType.ALIAS)
+"""Types that are as true of the record that a name came to; the others become aliases."""
+
+
+class Merger:
+    """Carries out one merge."""
+
+    def __init__(self, editor: Editor, connection: Connection, *, prefer: str | None) -> None:
+        self.editor = editor
+        self.writer = editor.writer
+        self.connection = connection
+        self.prefer = prefer
+        self._wanted: dict[str, Wanted] = {}
+        self._faults: list[Fault] = []
+
+    def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str, before: Before) -> Done:
+        """Merge a record into another of its kind; Conflict lists what contradicts, unless `prefer` decides."""
+        old, version = self.editor.standing(self.connection, resource, record_id)
+        guard.check(record_id, version)
+        if into == record_id:
+            raise _invalid("is the record itself")
+        kind = self.writer.integrity.kinds(self.connection, [into]).get(into)
+        if kind is not resource.kind:
+            raise _invalid(f"{into!r} is a {kind}; it must be a {resource.kind}" if kind else f"there is no record {into!r}")
+        survivor = self._load(resource.kind, into)
+        self._absorb(survivor.content, old)
+        self._replace(self._load(resource.kind, record_id), survivor)
+        if self._faults:
+            raise Conflict(
+                f"{len(self._faults)} records would say the same in different words; `prefer` decides which of them stay",
+                faults=self._faults,
+            )
+        batch = Batch(problem=Conflict, wanted=self._wanted)
+        return Done(into, created=False, report=self.writer.write(self.connection, batch, author=author, before=before))
+
+    def _load(self, kind: Kind, record_id: str) -> Wanted:
+        """A record as it is to become, so far."""
+        if record_id not in self._wanted:
+            content, version = self.writer.states(self.connection, kind, [record_id])[record_id]
+            resource = self.writer.resources[kind]
+            self._wanted[record_id] = Wanted(resource, {**content}, doing="merge", old=content, version=version + 1)
+        return self._wanted[record_id]
+
+    def _absorb(self, into: Content, gone: Content) -> None:
+        """Names become aliases, identifiers and topics are added; scalars are not merged."""
+        names = [*gone.get("names", ())]
+        if "name" in gone and all(name["text"] != gone["name"] for name in names):
+            names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
+        known = {(name["language"], name["text"]) for name in into.get("names", ())}
+        added = [
+            {**name, "type": name["type"] if name["type"] in STAY_AS_THEY_ARE else NameType.ALIAS.value}
+            for name in names
+            if (name["language"], name["text"]) not in known
+        ]
+        _extend(into, "names", added)
+        for part in ("identifiers", "topics"):
+            _extend(into, part, [item for item in gone.get(part, ()) if item not in into.get(part, ())])
+
+    def _replace(self, gone: Wanted, survivor: Wanted) -> None:
+        """Delete one record in favour of another, to which all that referred to it refers from now on."""
+        gone.deleted, gone.into, gone.content = True, survivor.id, gone.old or gone.content
+        for kind, record_id, field, _ in self.writer.integrity.referrers(self.connection, gone.resource.kind, [gone.id]):
+            referring = self._load(kind, record_id)
+            if not referring.deleted:
+                _repoint(referring.content, field, gone.id, survivor.id)
+                self._collapse(referring)
+
+    def _collapse(self, moved: Wanted) -> None:
+        """Make a link that was moved one with another that says the same; of a record with itself there is none."""
+        fields = moved.resource.natural_key
+        if not fields:
+            return
+        if self._links_itself(moved):
+            self._vanish(moved)
+            return
+        for other in self._same_key(moved):
+            if _said(other.content) == _said(moved.content) or self.prefer == "into":
+                self._replace(moved, other)
+            elif self.prefer == "from":
+                other.content = {**moved.content, "id": other.id}
+                self._replace(moved, other)
+            else:
+                kind = moved.resource.kind
+                self._faults.append(Fault(f"the {kind} {moved.id!r} and the {kind} {other.id!r}", pointer="/prefer"))
+            return
+
+    def _links_itself(self, moved: Wanted) -> bool:
+        """Whether a link joins a record with itself that joined two before."""
+        schema = self.writer.schemas[moved.resource.kind]
+        ends = [name for name, several, _ in schema.references if not several and name in moved.resource.natural_key]
+        before, now = ([content[name] for name in ends if name in content] for content in (moved.old or {}, moved.content))
+        return len(set(now)) < len(now) and len(set(before)) == len(before)
+
+    def _same_key(self, moved: Wanted) -> Iterator[Wanted]:
+        """Other records with the key that a record now has: those that are there, and those moved before it."""
+        kind, fields = moved.resource.kind, moved.resource.natural_key
+        key = moved.key(fields)
+        standing = self.writer.integrity.standing_keys(self.connection, kind, fields, [moved.content[fields[0]]])
+        candidates = [self._load(kind, record_id) for its_key, record_id in standing.items() if its_key == key]
+        for other in [*candidates, *self._wanted.values()]:
+            same_kind = other is not moved and other.resource.kind is kind
+            if same_kind and not other.deleted and other.key(fields) == key:
+                yield other
+
+    def _vanish(self, link: Wanted) -> None:
+        """Delete a link of a record with itself, and the citations that support it."""
+        link.deleted, link.content = True, link.old or link.content
+        for citation_id in self.writer.citations_of(self.connection, [link.id]):
+            citation = self._load(Kind.CITATION, citation_id)
+            citation.deleted, citation.content = True, citation.old or citation.content
+
+
+def _invalid(detail: str) -> Invalid:
+    fault = Fault(detail, pointer="/into")
+    return Invalid(str(fault), faults=[fault])
+
+
+def _extend(content: Content, part: str, items: list[Any]) -> None:
+    if items:
+        content[part] = [*content.get(part, ()), *items]
+
+
+def _repoint(content: Content, field: str, gone: str, to: str) -> None:
+    """Refer to a record in the place of another; but no record refers to itself."""
+    value = content.get(field)
+    if isinstance(value, list):
+        kept = dict.fromkeys(to if item == gone else item for item in value)
+        content[field] = [item for item in kept if item != content["id"]]
+    elif value == gone:
+        content[field] = to
+    if content.get(field) in (content["id"], []):
+        del content[field]
+
+
+def _said(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says, whatever its id."""
+    return {name: value for name, value in content.items() if name != "id"}
