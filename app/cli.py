@@ -206,11 +206,8 @@ def list_keys(settings: Settings) -> None:
     """List all keys: how each begins, whose it is, what it may do, when it was made, used, revoked."""
     with _reading(settings) as connection:
         for row in keys.listed(connection):
-            times = [
-                f"{name} {row[f'{name}_at']:%Y-%m-%d %H:%M}"
-                for name in ("created", "expires", "last_used", "revoked")
-                if row[f"{name}_at"]
-            ]
+            named = {name: row[f"{name}_at"] for name in ("created", "expires", "last_used", "revoked")}
+            times = [f"{name} {at:%Y-%m-%d %H:%M}" for name, at in named.items() if at]
             click.echo(f"{keys.MARK}_{row['id']}_…  {row['name']}  {' '.join(json.loads(row['scopes']))}  {', '.join(times)}")
 
 

@@ -14,11 +14,13 @@ from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
 from app.cli import _lines, _writer
-from app.db.engine import create_engine, writing
+from app.db.engine import create_engine, reading, writing
 from app.db.schema import migrate
 from app.main import create_app
 from app.settings import ROOT, Settings
 from app.writing.batch import Line, Report
+from app.writing.checking import disagreements
+from app.writing.keys import Keyring, Scope
 from app.writing.unit import Writer
 from tests import postgres
 
@@ -128,6 +130,17 @@ class Database:
         """All records as lines."""
         with writing(self.engine) as connection:
             return [text for _, text in self.writer.export(connection)]
+
+    def key(self, *scopes: Scope, name: str = "tester") -> dict[str, str]:
+        """The header of a new key; without scopes one that may do everything."""
+        with writing(self.engine) as connection:
+            _, key = Keyring("").create(connection, name, scopes or (Scope.ADMIN,), by="test")
+        return {"Authorization": f"Bearer {key}"}
+
+    def disagreements(self) -> list[str]:
+        """What `rapporteur check` finds."""
+        with reading(self.engine) as connection:
+            return disagreements(connection, self.writer, progress=lambda _: None)
 
     def execute(self, statement: str, **values: object) -> list[tuple[object, ...]]:
         """Run a statement and return its rows, if it has any."""

@@ -155,7 +155,7 @@ class Writer:
                     batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
 
     def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, str | None, datetime]]:
-        """Of those of these ids that led to a record once: its last version, the record it was merged into, when it was made."""
+        """Of those of these ids that led to a record once: its last version, what it was merged into, when it was made."""
         found: dict[str, tuple[int, str | None, datetime]] = {}
         for chunk in chunks(ids):
             query = (
