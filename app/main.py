@@ -9,7 +9,7 @@ from app import __version__
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
 from app.db.turns import Turns
-from app.http import docs, openapi, routes, service
+from app.http import docs, routes, service
 from app.http.access import Access
 from app.http.cors import Cors
 from app.http.exchange import Exchange
@@ -17,6 +17,7 @@ from app.http.forwarded import Forwarded
 from app.http.keys import Keys
 from app.http.limits import Limit, Limited
 from app.http.log import Log
+from app.http.openapi import document
 from app.http.problems import HANDLERS
 from app.http.records import Records
 from app.http.writes import Writes
@@ -66,8 +67,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.mount("/docs/assets", docs.assets())
     app.router.routes[:0] = routes.of_records(records, writes, keys)
     app.router.routes += routes.of_the_rest(records, writes, keys, Log(records, driver), exchange)
-    app.openapi = openapi.builder(app, records)  # type: ignore[method-assign]
-    app.router.routes.append(routes.route("/openapi.json", GET=openapi.serving(app.openapi)))
+    app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
+    app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
     app.add_middleware(Cors)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies)

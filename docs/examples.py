@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from app.cli import main
-from app.http.openapi import EXAMPLES
+from app.http.openapi.reading import EXAMPLES
 from app.main import create_app
 from app.resources import RESOURCES
 from app.settings import ROOT, Settings

@@ -13,7 +13,7 @@ from app.writing.editing import Guard
 
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
-LINES_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+LINES_TYPES = ("application/x-ndjson",)
 _TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
 _VERSION = re.compile(r"(\d{1,9})(?:\.[0-9a-f]+)?(?:-gzip)?", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")

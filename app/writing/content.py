@@ -23,9 +23,23 @@ MAX_DEPTH = 32
 SHOWN_OF_A_VALUE = 60
 
 
+class ReadReference(BaseModel):
+    """A reference as it was read; of it the id counts."""
+
+    model_config = ConfigDict(extra="forbid")
+    id: Id
+    kind: Kind | None = None
+    name: str | None = None
+
+
 def _id_of(value: Any) -> Any:
     """A reference is written as its id, or as it was read: the object with the id."""
-    return value.get("id") if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    try:
+        return ReadReference.model_validate(value).id
+    except ValidationError:
+        raise ValueError("a reference is an id, or an object of `id`, `kind` and `name`") from None
 
 
 Reference = Annotated[Id, BeforeValidator(_id_of)]

@@ -1,0 +1,1 @@
+"""The OpenAPI document, built from the declarations that the operations themselves read."""

@@ -1,0 +1,119 @@
+"""The OpenAPI document: what FastAPI says of its routes, and what the resources' declarations say of theirs."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.types import Receive, Scope, Send
+
+from app.http.answers import Asked, send_tagged
+from app.http.openapi import writing
+from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
+from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas
+from app.http.problems import PAGE
+from app.http.records import Records
+from app.models.vocabulary import Kind
+from app.writing.content import ContentSchema
+
+INTRODUCTION = """\
+Who met whom, when, in what capacity; what was signed; what came of it; and **which sentence of which document says so**.
+Rapporteur keeps these facts of international cooperation in information and communication technologies. Reading is open.
+
+### The first five questions
+
+1. [Who took part in the negotiations of 16 June 2025, and in what capacity?]({talks})
+   `{talks}`
+2. [What was signed between Belarus and China, and what happened to it later?]({between})
+   `{between}`
+3. [Was Belarus a member of the SCO on 1 January 2025?]({member})
+   `{member}`
+4. [Which memoranda cover artificial intelligence, with the passages that say so?]({topic})
+   `{topic}`
+5. [Какие встречи прошли в Китае в 2025 году?]({meetings})
+   `{meetings}`
+
+### What to know
+
+- A reference reads as `{{"id": …, "name": …}}`; follow it by its id, with `/v1/records/{{id}}` whatever its kind.
+- `include=citations` leads every answer back to its source; a citation's `link` opens the source at the very phrase,
+  where the source has an address.
+- Dates are EDTF strings, as precise as their source: `2009-11` is a month, `2022-10-27~` about that day.
+  `…_start` and `…_end` are the earliest and the latest day they can mean; `~` widens a day to its month, a month to its year.
+- Nothing is stated more precisely than its source states it: what no document says is `null`.
+- Names come in the language of `lang` or `Accept-Language` where a record has one: try `lang=ru`.
+- Parameters that do not exist are refused, not ignored, and every [problem]({problems}) says what to do.
+"""
+QUESTIONS = {
+    "talks": "/v1/participants?date_from=2025-06-16&date_to=2025-06-16",
+    "between": "/v1/memoranda?between=BY,CN&include=actions,citations",
+    "member": "/v1/memberships?of=sco&member=BY&valid_at=2025-01-01",
+    "topic": "/v1/memoranda?topic=artificial-intelligence&include=citations",
+    "meetings": "/v1/meetings?country=CN&date_from=2025-01-01&date_to=2025-12-31&lang=ru",
+}
+
+
+def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
+    """A function that builds the document when it is first asked for: it costs start-up time that most never need."""
+    built: Json = {}
+
+    def document() -> Json:
+        if not built:
+            built.update(_document(app, records, writable))
+        return built
+
+    return document
+
+
+def serving(document: Callable[[], Json]) -> Callable[[Scope, Asked, Receive, Send], Awaitable[None]]:
+    """An endpoint that answers with the document."""
+    text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
+
+    async def serve(_scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        await send_tagged(send, text(), request)
+
+    return serve
+
+
+def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Json:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        summary="The system of record for international cooperation in ICT",
+        description=INTRODUCTION.format(**QUESTIONS, problems=PAGE),
+        routes=app.routes,
+        license_info={"name": "MIT", "identifier": "MIT"},
+    )
+    resources = list(records.resources.values())
+    schemas = document["components"]["schemas"]
+    schemas |= shared_schemas() | read_schemas(records)
+    paths: Json = {}
+    for resource in resources:
+        reads = records.reads[resource.plural]
+        paths[resource.path] = {"get": list_operation(resource, reads, schemas)}
+        paths[f"{resource.path}/{{id}}"] = {"get": one_operation(resource, reads, schemas)}
+        for path, operations in writing.operations(writable[resource.kind], reads, schemas).items():
+            paths.setdefault(path, {}).update(operations)
+    paths |= any_kind(resources, schemas)
+    paths |= writing.across_kinds(schemas)
+    document["paths"] = paths | document["paths"]
+    document["components"]["responses"] = problem_responses()
+    document["components"]["securitySchemes"] = writing.SECURITY_SCHEMES
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in FAILURES_OF_ALL}
+    document["tags"] = [
+        *(
+            {"name": resource.plural, "description": resource.model.__doc__}
+            for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)
+        ),
+        {"name": "records", "description": "Records of whatever kind: by their ids, what changed, all of them out and in."},
+        {"name": "keys", "description": "The keys with which clients write; for admins."},
+        {"name": "registry", "description": "The registry about itself."},
+    ]
+    return document
+
+
+_ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
+"""The collections that most questions begin with stand first on the docs page."""

@@ -1,0 +1,183 @@
+"""How reading is described."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from app.http.openapi.shared import (
+    CONDITIONAL,
+    FAILURES_OF_LISTS,
+    FAILURES_OF_ONE,
+    NOT_MODIFIED,
+    REF,
+    Json,
+    as_they_run,
+    failures,
+    headers,
+    id_parameter,
+    parameters,
+)
+from app.http.records import Records
+from app.reading.compiler import column_name
+from app.reading.request import FORMATS, AnyManyQuery, AnyOneQuery, Reads
+from app.reading.resource import INCLUDED_AT_MOST, Resource
+
+EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
+"""A record of each kind as the first data set has it, in English and in Russian: `make examples` writes it."""
+
+
+def read_schemas(records: Records) -> Json:
+    """The read models, with their fields described as their columns are, and the lists of them."""
+    resources = list(records.resources.values())
+    _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=REF)
+    schemas: Json = found["$defs"]
+    examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    for resource in resources:
+        schema = schemas[resource.title]
+        for plan in records.compiler.plans[resource.kind]:
+            shown = schema["properties"][plan.name]
+            column = resource.table.c.get(column_name(plan))
+            if "description" not in shown and column is not None and column.comment:
+                stored, _, _none = column.comment.partition("; 0001-01-01 for none")
+                shown["description"] = stored.partition("; 9999-12-31 for none")[0]
+            shown.pop("title", None)
+            shown.pop("default", None)
+        for name, include in resource.includes.items():
+            related = records.compiler.resources[include.kind]
+            schema["properties"][name] = {
+                "type": "array",
+                "items": {"$ref": REF.format(model=related.title)},
+                "description": f"with `include={name}`: {related.plural} whose `{include.through}` is this record",
+            }
+            schema["properties"][f"{name}_more"] = {
+                "type": "string",
+                "description": f"where the rest is, if there are more than {INCLUDED_AT_MOST}",
+            }
+        schema["examples"] = examples[resource.title]
+        schema["required"] = ["id"]
+        schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
+        schemas[f"{resource.title}List"] = {
+            "type": "object",
+            "title": f"{resource.title}List",
+            "description": f"A page of {resource.plural}.",
+            "properties": {
+                "data": {"type": "array", "items": {"$ref": REF.format(model=resource.title)}},
+                "page": {"$ref": REF.format(model="Page")},
+                "links": {"$ref": REF.format(model="Links")},
+            },
+            "required": ["data", "page", "links"],
+            "additionalProperties": False,
+        }
+    return schemas
+
+
+_SHARED_FILTERS = ("topic", "uncited", "updated_since")
+
+
+def list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
+    """How a list is asked for and answered."""
+    own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
+    examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
+    examples.append(f"{examples[0]}&lang=ru")
+    described = {name: {"schema": {"type": "string"}} for name in FORMATS.values()}
+    described[FORMATS["json"]] = {"schema": {"$ref": REF.format(model=f"{resource.title}List")}}
+    return {
+        "tags": [resource.plural],
+        "operationId": f"list_{resource.plural}",
+        "summary": f"List {resource.plural}",
+        "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
+        "parameters": [*parameters(reads.many, schemas), *CONDITIONAL],
+        "responses": {
+            "200": {
+                "description": f"A page of {resource.plural}, or all of them as CSV or NDJSON.",
+                "headers": headers("ETag", "Content-Language", "Link", "Vary"),
+                "content": described,
+            },
+            **NOT_MODIFIED,
+            **failures(FAILURES_OF_LISTS),
+        },
+    }
+
+
+def one_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
+    """How a single record is asked for and answered."""
+    article = "an" if resource.kind[0] in "aeiou" else "a"
+    examples = (
+        [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []
+    )
+    return {
+        "tags": [resource.plural],
+        "operationId": f"get_{resource.kind}",
+        "summary": f"Read {article} {resource.kind}",
+        "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
+        "parameters": [id_parameter(resource.example), *parameters(reads.one, schemas), *CONDITIONAL],
+        "responses": {
+            "200": {
+                "description": f"The {resource.kind}.",
+                "headers": headers("ETag", "Content-Language", "Vary"),
+                "content": {FORMATS["json"]: {"schema": {"$ref": REF.format(model=resource.title)}}},
+            },
+            **NOT_MODIFIED,
+            "308": {
+                "description": "The record has another id: it was merged, or was asked for by another key.",
+                "headers": headers("Location"),
+            },
+            **failures(FAILURES_OF_LISTS, FAILURES_OF_ONE),
+        },
+    }
+
+
+def any_kind(resources: list[Resource], schemas: Json) -> Json:
+    """The reading of records of whatever kind."""
+    kinds = {
+        "oneOf": [{"$ref": REF.format(model=resource.title)} for resource in resources],
+        "discriminator": {
+            "propertyName": "kind",
+            "mapping": {resource.kind.value: REF.format(model=resource.title) for resource in resources},
+        },
+    }
+    many = {
+        "type": "object",
+        "properties": {
+            "data": {"type": "array", "items": kinds, "description": "the records in the order asked for"},
+            "missing": {"type": "array", "items": {"type": "string"}, "description": "ids that lead to no record"},
+        },
+        "required": ["data", "missing"],
+        "additionalProperties": False,
+    }
+
+    def answered(description: str, schema: Mapping[str, Any], *refused: tuple[tuple[str, str], ...]) -> Json:
+        ok = {
+            "description": description,
+            "headers": headers("ETag", "Content-Language", "Vary"),
+            "content": {FORMATS["json"]: {"schema": schema}},
+        }
+        return {"200": ok, **NOT_MODIFIED, **failures(FAILURES_OF_LISTS, *refused)}
+
+    return {
+        "/v1/records": {
+            "get": {
+                "tags": ["records"],
+                "operationId": "list_records",
+                "summary": "Read records of whatever kinds",
+                "description": "In the order asked for.\n\n"
+                + as_they_run(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
+                "parameters": [*parameters(AnyManyQuery, schemas), *CONDITIONAL],
+                "responses": answered("The records.", many),
+            }
+        },
+        "/v1/records/{id}": {
+            "get": {
+                "tags": ["records"],
+                "operationId": "get_record",
+                "summary": "Read a record of whatever kind",
+                "description": "The kind is in `kind`.\n\n" + as_they_run(["/v1/records/sco", "/v1/records/sco?lang=ru"]),
+                "parameters": [id_parameter("sco"), *parameters(AnyOneQuery, schemas), *CONDITIONAL],
+                "responses": answered("The record.", kinds, FAILURES_OF_ONE)
+                | {"308": {"description": "The record has another id.", "headers": headers("Location")}},
+            }
+        },
+    }

@@ -1,0 +1,199 @@
+"""What the descriptions of operations have in common: problems, headers, parameters."""
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from app import errors
+from app.http.problems import MEDIA_TYPE, PAGE
+
+REF = "#/components/schemas/{model}"
+Json = dict[str, Any]
+
+FAILURES_OF_ALL = (
+    ("405", "MethodNotAllowed"),
+    ("429", "TooManyRequests"),
+    ("500", "Unexpected"),
+    ("503", "Unavailable"),
+)
+FAILURES_OF_LISTS = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
+FAILURES_OF_ONE = (("404", "NotFound"), ("410", "Gone"))
+
+
+def failures(*groups: tuple[tuple[str, str], ...]) -> Json:
+    """Problems by status, as references to their descriptions."""
+    return {status: {"$ref": f"#/components/responses/{name}"} for group in groups for status, name in group}
+
+
+def problem_responses() -> Json:
+    """Every status of a problem, described once."""
+    problems = errors.Problem.__subclasses__()
+    return {
+        problem.__name__: {
+            "description": " ".join([problem.explanation, *_closer(problem)]),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {"$ref": REF.format(model="Problem")},
+                    "example": {
+                        "type": f"http://127.0.0.1:8000{PAGE}#{problem.code}",
+                        "title": problem.title,
+                        "status": problem.status,
+                        "detail": problem.explanation,
+                        "instance": "/v1/meetings",
+                        "code": problem.code,
+                    },
+                }
+            },
+        }
+        for problem in problems
+    }
+
+
+def _closer(problem: type[errors.Problem]) -> list[str]:
+    """Problems of the same status that say more closely what is wrong."""
+    return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
+
+
+def shared_schemas() -> Json:
+    """The schemas that many operations share."""
+    text, uri = {"type": "string"}, {"type": "string", "format": "uri"}
+    return {
+        "Problem": {
+            "type": "object",
+            "title": "Problem",
+            "description": "What went wrong, RFC 9457.",
+            "properties": {
+                "type": {**uri, "description": "a page that explains this problem"},
+                "title": {**text, "description": "the problem in a few words, always the same for its code"},
+                "status": {"type": "integer", "description": "the HTTP status"},
+                "detail": {**text, "description": "what is wrong with this very request"},
+                "instance": {**text, "description": "what was asked for"},
+                "code": {**text, "description": "the problem's stable name, for programs"},
+                "errors": {
+                    "type": "array",
+                    "description": "every fault by itself",
+                    "items": {
+                        "type": "object",
+                        "properties": {
+                            "parameter": {**text, "description": "the parameter at fault"},
+                            "pointer": {**text, "description": "the place in the body at fault, a JSON pointer"},
+                            "header": {**text, "description": "the header at fault"},
+                            "line": {**text, "description": "the line of an import at fault"},
+                            "detail": {**text, "description": "what is wrong with it"},
+                        },
+                        "required": ["detail"],
+                    },
+                },
+            },
+            "required": ["type", "title", "status", "detail", "instance", "code"],
+        },
+        "Page": {
+            "type": "object",
+            "title": "Page",
+            "description": "Where in the list this page is.",
+            "properties": {
+                "limit": {"type": "integer", "description": "how many records a page has at the most"},
+                "next_cursor": {
+                    "anyOf": [text, {"type": "null"}],
+                    "description": "where the next page goes on; null on the last",
+                },
+                "total": {
+                    "anyOf": [{"type": "integer"}, {"type": "null"}],
+                    "description": "how many records match in all, if `count=true` asked for it",
+                },
+            },
+            "required": ["limit", "next_cursor", "total"],
+            "additionalProperties": False,
+        },
+        "Links": {
+            "type": "object",
+            "title": "Links",
+            "description": "This page and the next.",
+            "properties": {
+                "self": {**uri, "description": "this page"},
+                "next": {"anyOf": [uri, {"type": "null"}], "description": "the next page; null on the last"},
+            },
+            "required": ["self", "next"],
+            "additionalProperties": False,
+        },
+    }
+
+
+def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
+    """A query model's fields as parameters. Examples stand in the text: the docs page would send them all at once."""
+    schema = model.model_json_schema(ref_template=REF)
+    schemas |= schema.get("$defs", {})
+    found = []
+    for name, entry in schema["properties"].items():
+        description = entry.pop("description")
+        examples = entry.pop("examples", None)
+        entry.pop("title", None)
+        if "anyOf" in entry:
+            (only,) = [option for option in entry.pop("anyOf") if option != {"type": "null"}]
+            entry |= {key: value for key, value in only.items() if key not in entry or entry[key] is None}
+        if entry.get("default") is None:
+            entry.pop("default", None)
+        if examples:
+            description += f". Example: `{name}={examples[0]}`"
+        parameter = {
+            "name": name,
+            "in": "query",
+            "required": name in schema.get("required", ()),
+            "description": description,
+            "schema": entry,
+        }
+        if entry.get("type") == "array":
+            parameter |= {"style": "form", "explode": name not in ("include", "fields", "sort", "ids")}
+        found.append(parameter)
+    return found
+
+
+def headers(*names: str) -> Json:
+    """Headers of an answer, described."""
+    known = {
+        "ETag": "what this answer is known by; send it back in `If-None-Match`",
+        "Content-Language": "the language asked for",
+        "Link": "the next page, RFC 8288",
+        "Vary": "the request headers that the answer depends on",
+        "Location": "where the record is",
+        "Idempotent-Replayed": "`true` where this is the first answer again",
+    }
+    return {name: {"description": known[name], "schema": {"type": "string"}} for name in names}
+
+
+CONDITIONAL = [
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "an `ETag` had before: 304 if the answer is still the same",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "Accept-Language",
+        "in": "header",
+        "required": False,
+        "description": "the languages to show names in, by preference",
+        "schema": {"type": "string"},
+    },
+]
+NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `If-None-Match`."}}
+
+
+def id_parameter(example: str) -> Json:
+    """The id in an address."""
+    parameter: Json = {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "the record's id",
+        "schema": {"type": "string"},
+    }
+    return parameter | ({"example": example} if example else {})
+
+
+def as_they_run(paths: list[str]) -> str:
+    """Addresses to try, as Markdown."""
+    if not paths:
+        return ""
+    return "Examples, as they run against the first data set:\n" + "\n".join(f"- [`{path}`]({path})" for path in paths)
