@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
 """The letters of the Cyrillic alphabets in one order that keeps each alphabet's own; ё is an е that comes after it."""
@@ -13,13 +14,17 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
 
+@lru_cache(maxsize=1_024)
 def fold(text: str) -> str:
     """Text without case, marks and doubled blanks, so that `Türkiye` meets `TURKIYE` and `ё` meets `е`."""
+    if text.isascii():
+        return _SPACE.sub(" ", text.lower()).strip()
     lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
     bare = "".join(letter if letter in _WHOLE else _without_marks(letter) for letter in lowered)
     return _SPACE.sub(" ", bare.translate(_ALIKE)).strip()
 
 
+@lru_cache(maxsize=4_096)
 def _without_marks(letter: str) -> str:
     decomposed = unicodedata.normalize("NFD", letter)
     return unicodedata.normalize("NFC", "".join(part for part in decomposed if not unicodedata.combining(part)))

@@ -5,14 +5,16 @@ to the byte, and the only one without a limit on arguments (`json_object` takes 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.db.types import Exact
+from app.db.types import Exact, Instant
 
 Item = TypeVar("Item")
 SQLITE_ARGUMENTS = 100
@@ -181,6 +183,42 @@ def among(
 ) -> sa.ColumnElement[Any]:
     """The column is one of these values."""
     return is_one_of(column, values_parameter(values, encode))
+
+
+class Rows:
+    """Writes rows with statements compiled once and executed by the driver itself: that takes half of SQLAlchemy's time.
+
+    Rows hold what the driver takes as it is; instants are converted by `instant`.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._inserts: dict[sa.Table, str] = {}
+        self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
+
+    def instant(self, value: datetime) -> Any:
+        """An instant as a column of instants takes it."""
+        return Instant().process_bind_param(value, self._dialect)
+
+    def insert(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows that have every column of the table that is not computed or numbered."""
+        if not rows:
+            return
+        if table not in self._inserts:
+            self._inserts[table] = str(table.insert().compile(dialect=self._dialect, column_keys=list(rows[0])))
+        connection.exec_driver_sql(self._inserts[table], rows[0] if len(rows) == 1 else list(rows))
+
+    def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Set the columns that the rows have, the same in all of them, by `id`."""
+        if not rows:
+            return
+        shape = table, tuple(rows[0])
+        if shape not in self._updates:
+            values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "id"}
+            update = table.update().where(table.c.id == sa.bindparam("its_id")).values(values)
+            self._updates[shape] = str(update.compile(dialect=self._dialect))
+        given = [{**row, "its_id": row["id"]} for row in rows]
+        connection.exec_driver_sql(self._updates[shape], given[0] if len(given) == 1 else given)
 
 
 def literal(text: str) -> sa.ColumnElement[str]:

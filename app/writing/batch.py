@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from app.errors import Conflict, Fault, Invalid, Problem, summary
@@ -44,7 +43,8 @@ class Wanted:
     old: Content | None = None
     version: int = 1
     """The version that it will have."""
-    created: datetime | None = None
+    created: Any = None
+    """When it was made, if it is not new, as the database keeps instants."""
 
     @property
     def id(self) -> str:

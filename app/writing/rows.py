@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any, get_args
 
 import sqlalchemy as sa
@@ -56,9 +55,7 @@ class RowWriter:
             field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
             self._fills.append((name, lambda content: content.get(field)))
 
-    def row(
-        self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: datetime, now: datetime
-    ) -> dict[str, Any]:
+    def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: Any, now: Any) -> dict[str, Any]:
         """The row of the record's own table."""
         row = {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
         for name, fill in self._fills:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import CHUNK, among, chunks
+from app.db.sql import CHUNK, Rows, among, chunks
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
@@ -36,6 +36,7 @@ class Writer:
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
+        self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
         self._exchange = {kind: compiler.compile(Shape(kind, purpose="exchange")) for kind in self.resources}
         self._pages = {kind: compiler.compile(Shape(kind, purpose="exchange", after=True)) for kind in self.resources}
@@ -141,7 +142,7 @@ class Writer:
                 wanted = batch.wanted[record_id]
                 wanted.old, wanted.version = old, version + 1
         for record_id, (version, into, created) in self.past(connection, new).items():
-            new[record_id].version, new[record_id].created = version + 1, created
+            new[record_id].version, new[record_id].created = version + 1, self._rows.instant(created)
             if into is not None and new[record_id].doing != "restore":
                 batch.blame(new[record_id], f"{record_id!r} was merged into {into!r}", "/id", conflict=True)
         self._check_cited(batch)
@@ -238,7 +239,7 @@ class Writer:
     # -- what was checked is written -----------------------------------------------------------------------------------
 
     def _apply(self, connection: Connection, changed: Sequence[Wanted], kinds: Mapping[str, Kind], *, author: str) -> None:
-        now = datetime.now(UTC)
+        now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
         stays = [wanted for wanted in changed if not wanted.deleted]
         replaced = [wanted for wanted in stays if wanted.old is not None]
@@ -259,7 +260,8 @@ class Writer:
     def _remember_creation(self, connection: Connection, rekeyed: Sequence[Wanted]) -> None:
         for wanted in rekeyed:
             table = wanted.resource.table
-            wanted.created = connection.execute(sa.select(table.c.created_at).where(table.c.id == wanted.id)).scalar_one()
+            made = connection.execute(sa.select(table.c.created_at).where(table.c.id == wanted.id)).scalar_one()
+            wanted.created = self._rows.instant(made)
 
     def _delete(self, connection: Connection, gone: Iterable[Wanted]) -> None:
         """Delete records' rows and those of their parts."""
@@ -271,7 +273,7 @@ class Writer:
                 _remove(connection, plan.source.table, plan.source.owner, ids, self.encode)
             _remove(connection, self.resources[kind].table, "id", ids, self.encode)
 
-    def _insert(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: datetime) -> None:
+    def _insert(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: Any) -> None:
         tables: dict[sa.Table, list[dict[str, Any]]] = {records: []}
         for wanted in several:
             if wanted.old is None:
@@ -283,10 +285,9 @@ class Writer:
             for table, rows in writer.part_rows(wanted.content).items():
                 tables.setdefault(table, []).extend(rows)
         for table, rows in tables.items():
-            if rows:
-                connection.execute(table.insert(), rows)
+            self._rows.insert(connection, table, rows)
 
-    def _update(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: datetime) -> None:
+    def _update(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: Any) -> None:
         rows: dict[sa.Table, list[dict[str, Any]]] = {}
         parts: dict[sa.Table, list[dict[str, Any]]] = {}
         outdated: dict[tuple[sa.Table, str], list[str]] = {}
@@ -303,27 +304,25 @@ class Writer:
                     outdated.setdefault((table, plan.source.owner), []).append(wanted.id)
                     parts.setdefault(table, []).extend(after.get(table, ()))
         for table, several_rows in rows.items():
-            _update(connection, table, several_rows)
+            self._rows.update(connection, table, several_rows)
         for (table, owner), ids in outdated.items():
             _remove(connection, table, owner, ids, self.encode)
         for table, part_rows in parts.items():
-            if part_rows:
-                connection.execute(table.insert(), part_rows)
+            self._rows.insert(connection, table, part_rows)
 
     def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
         """Keep the copies of the names that references show."""
         labels = [
             (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
         ]
-        _update(connection, records, [{"id": record_id, "name": new} for record_id, old, new in labels if old != new])
+        self._rows.update(connection, records, [{"id": record_id, "name": new} for record_id, old, new in labels if old != new])
 
     def _redirect(self, connection: Connection, changed: Sequence[Wanted]) -> None:
         """Lead from the ids of merged records to those that took their places, and no more from those of restored ones."""
         back = [wanted.id for wanted in changed if wanted.doing == "restore" and wanted.old is None]
         _remove(connection, redirects, "old_id", back, self.encode)
         merged = [{"old_id": wanted.id, "new_id": wanted.into} for wanted in changed if wanted.into is not None]
-        if merged:
-            connection.execute(redirects.insert(), merged)
+        self._rows.insert(connection, redirects, merged)
 
     def _log(self, connection: Connection, written: Sequence[Wanted], now: datetime, *, author: str) -> None:
         """Append what was written; under the writers' lock, so that the log's order is that of the commits."""
@@ -342,16 +341,7 @@ class Writer:
             }
             for wanted in written
         ]
-        connection.execute(changes.insert(), log)
-
-
-def _update(connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Set the columns of rows, by their ids."""
-    if rows:
-        # SQLAlchemy keeps the columns' own names for itself.
-        values: dict[str, Any] = {name: sa.bindparam(f"its_{name}") for name in rows[0] if name != "id"}
-        given = [{f"its_{name}": value for name, value in row.items()} for row in rows]
-        connection.execute(table.update().where(table.c.id == sa.bindparam("its_id")).values(values), given)
+        self._rows.insert(connection, changes, log)
 
 
 def _is_rekeyed(wanted: Wanted) -> bool:
