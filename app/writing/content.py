@@ -17,6 +17,9 @@ from app.reading.resource import Resource
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """Of the ids that an import derives from natural keys. It must never change."""
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_SPACED = json.JSONEncoder(ensure_ascii=False)
+"""Of natural keys: what it writes must never change either."""
 MAX_ITEMS = 500
 MAX_DEPTH = 32
 """How deeply arrays and objects of a body may be nested; a record needs four levels."""
@@ -117,7 +120,7 @@ class ContentSchema:
         if not self.resource.natural_key:
             return None
         key = [self.resource.kind.value, *(content.get(name) for name in self.resource.natural_key)]
-        return str(uuid5(NAMESPACE, json.dumps(key, ensure_ascii=False)))
+        return str(uuid5(NAMESPACE, _SPACED.encode(key)))
 
 
 _EMPTY: tuple[Any, ...] = (None, False, [], ())
@@ -160,7 +163,7 @@ def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ..
 
 def text_of(content: Mapping[str, Any]) -> str:
     """A content as one line of the exchange format, equal to the byte to what the databases write."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode(content)
 
 
 def read_json(text: str | bytes) -> Any:

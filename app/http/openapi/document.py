@@ -19,7 +19,7 @@ from app.writing.content import ContentSchema
 
 INTRODUCTION = """\
 Who met whom, when, in what capacity; what was signed; what came of it; and **which sentence of which document says so**.
-Rapporteur keeps these facts of international cooperation in information and communication technologies. Reading is open.
+Rapporteur keeps these facts of international cooperation in information and communication technologies. Reading is open; writing takes a key.
 
 ### The first five questions
 
@@ -43,6 +43,9 @@ Rapporteur keeps these facts of international cooperation in information and com
   `…_start` and `…_end` are the earliest and the latest day they can mean; `~` widens a day to its month, a month to its year.
 - Nothing is stated more precisely than its source states it: what no document says is `null`.
 - Names come in the language of `lang` or `Accept-Language` where a record has one: try `lang=ru`.
+- Writing needs a key (“Authorize”): POST, PUT, PATCH and DELETE on every collection, `dry_run=true` to try. PUT, PATCH and
+  DELETE say in `If-Match` which version they mean, by the `ETag` that was read; every version stays in `…/history`.
+- `/v1/changes` is the log of all that changes, to follow; `/v1/export` the whole registry.
 - Parameters that do not exist are refused, not ignored, and every [problem]({problems}) says what to do.
 """
 QUESTIONS = {
