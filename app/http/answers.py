@@ -19,13 +19,17 @@ _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9
 
-ALWAYS: tuple[Header, ...] = (
-    (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
-    (b"cache-control", b"no-cache"),
+SAFELY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
+)
+"""What keeps browsers from doing more with an answer than reading it."""
+ALWAYS: tuple[Header, ...] = (
+    (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
+    (b"cache-control", b"no-cache"),
+    *SAFELY,
 )
 JSON = (b"content-type", b"application/json")
 

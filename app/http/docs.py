@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app import __version__
+from app.http.answers import SAFELY
 from app.http.problems import all_problems
 from app.http.service import DATA_LICENCE
 
@@ -66,12 +68,22 @@ _PROBLEM = """<section id="{code}">
 </section>"""
 
 
+class _Assets(StaticFiles):
+    """Files that are sent like everything else: nobody guesses at their types, no other page frames them."""
+
+    def file_response(self, *arguments: Any, **keywords: Any) -> Response:
+        """A file, or 304."""
+        response = super().file_response(*arguments, **keywords)
+        response.headers.update({name.decode(): value.decode() for name, value in SAFELY})
+        return response
+
+
 def assets() -> StaticFiles:
     """Swagger UI's files, from the package that brings them."""
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package fastapi-offline, which brings the docs page's files, is not installed")
-    return StaticFiles(directory=Path(spec.origin).parent / "static")
+    return _Assets(directory=Path(spec.origin).parent / "static")
 
 
 def router() -> APIRouter:
@@ -79,7 +91,7 @@ def router() -> APIRouter:
     routes = APIRouter(include_in_schema=False)
 
     async def home() -> Response:
-        return RedirectResponse("docs")
+        return RedirectResponse("docs", headers=_HEADERS)
 
     served = {
         "/": home,

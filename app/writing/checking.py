@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.models.records import Change, Record
+from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.writing import projections
 from app.writing.batch import Progress
@@ -15,6 +15,7 @@ from app.writing.unit import Writer
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
+redirects: sa.Table = Redirect.__table__
 
 
 def disagreements(connection: Connection, writer: Writer, *, progress: Progress) -> list[str]:
@@ -32,13 +33,31 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Progress)
             f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})
         ]
     found += [f"{kind} {record_id}: has no row in its table" for record_id, (kind, _) in kinds.items() if record_id not in seen]
-    gone = (
-        record_id
-        for record_id, (operation, *_) in log.items()
-        if operation not in ("delete", "merge") and record_id not in kinds
-    )
+    gone = (record_id for record_id, (_, state) in log.items() if state is not None and record_id not in kinds)
     found += [f"{record_id}: stands in the log and nowhere else" for record_id in gone]
-    return found
+    return [*found, *_broken_versions(connection), *_broken_redirects(connection)]
+
+
+def _broken_versions(connection: Connection) -> Iterator[str]:
+    """The log has every version of a record once, from the first on."""
+    versions = sa.func.count(), sa.func.count(changes.c.version.distinct()), sa.func.max(changes.c.version)
+    query = sa.select(changes.c.record_id, *versions).group_by(changes.c.record_id)
+    for record_id, entries, different, last in connection.execute(query):
+        if not entries == different == last:
+            yield f"{record_id}: the log has {entries} entries of it up to version {last}"
+
+
+def _broken_redirects(connection: Connection) -> Iterator[str]:
+    """An old id is no record's, and the log says what it was merged into."""
+    said = sa.select(changes.c.record_id, changes.c.into_id).where(changes.c.into_id.is_not(None)).subquery("said")
+    query = (
+        sa.select(redirects.c.old_id, records.c.id, said.c.into_id)
+        .outerjoin(records, records.c.id == redirects.c.old_id)
+        .outerjoin(said, sa.and_(said.c.record_id == redirects.c.old_id, said.c.into_id == redirects.c.new_id))
+    )
+    for old, standing, into in connection.execute(query):
+        if standing is not None or into is None:
+            yield f"redirects {old}: {'is a record' if standing else 'is not in the log'}"
 
 
 def _faults(
@@ -47,7 +66,7 @@ def _faults(
     text: str,
     version: int,
     kinds: dict[str, tuple[Kind, str]],
-    log: dict[str, tuple[str, int, str | None]],
+    log: dict[str, tuple[int, str | None]],
 ) -> Iterator[str]:
     content = json.loads(text)
     record_id = content["id"]
@@ -59,8 +78,8 @@ def _faults(
     logged = log.get(record_id)
     if logged is None:
         yield "has no entry in the log"
-    elif logged[1:] != (version, text):
-        yield f"differs from version {logged[1]} in the log; the table has version {version}"
+    elif logged != (version, text):
+        yield f"differs from version {logged[0]} in the log; the table has version {version}"
     _, faults = writer.schemas[kind].check(content)
     yield from (str(fault) for fault in faults)
 
@@ -102,8 +121,9 @@ def _broken_references(connection: Connection) -> Iterator[str]:
                 yield f"{table.name} {'/'.join(map(str, row))}: {', '.join(constraint.column_keys)} leads nowhere"
 
 
-def _last_states(connection: Connection) -> dict[str, tuple[str, int, str | None]]:
+def _last_states(connection: Connection) -> dict[str, tuple[int, str | None]]:
+    """The last version of every record that ever was, and its state, by id."""
     last = sa.select(sa.func.max(changes.c.seq)).group_by(changes.c.record_id)
-    columns: tuple[Any, ...] = (changes.c.record_id, changes.c.operation, changes.c.version, changes.c.state)
+    columns: tuple[Any, ...] = (changes.c.record_id, changes.c.version, changes.c.state)
     query = sa.select(*columns).where(changes.c.seq.in_(last))
-    return {record_id: (operation, version, state) for record_id, operation, version, state in connection.execute(query)}
+    return {record_id: (version, state) for record_id, version, state in connection.execute(query)}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -55,9 +55,28 @@ class Visit:
         return found
 
 
+class Served(NamedTuple):
+    """A server: where it listens, and a key to write to it."""
+
+    origin: str
+    key: str
+
+
 @pytest.fixture(scope="session")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the server listens; it runs as operators run it, on a new database with the first data set."""
+def origin(server: Served) -> str:
+    """Where the server listens."""
+    return server.origin
+
+
+@pytest.fixture(scope="session")
+def key(server: Served) -> str:
+    """A key of the kind that `make run` prints for the first visitor."""
+    return server.key
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The server as operators run it, on a new database with the first data set."""
     folder = tmp_path_factory.mktemp("server")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -67,23 +86,23 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "RAPPORTEUR_HOST": "127.0.0.1",
         "RAPPORTEUR_PORT": str(port),
     }
-    for arguments in (["migrate"], ["import", "seed"]):
+    for arguments in (["migrate"], ["import", "seed"], ["keys", "create", "first visitor"]):
         done = subprocess.run([_COMMAND, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, f"rapporteur {' '.join(arguments)} failed:\n{done.stderr}"
     log = folder / "server.log"
     with (
         log.open("w") as output,
-        subprocess.Popen([_COMMAND, "serve"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as server,
+        subprocess.Popen([_COMMAND, "serve"], cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
     ):
         try:
-            _wait(server, f"http://127.0.0.1:{port}", log)
-            yield f"http://127.0.0.1:{port}"
+            _wait(process, f"http://127.0.0.1:{port}", log)
+            yield Served(f"http://127.0.0.1:{port}", done.stdout.strip())
         finally:
-            server.terminate()
+            process.terminate()
             try:
-                server.wait(10)
+                process.wait(10)
             except subprocess.TimeoutExpired:
-                server.kill()
+                process.kill()
 
 
 def _wait(server: subprocess.Popen[bytes], where: str, log: Path) -> None:

@@ -103,6 +103,21 @@ def test_operation_is_tried(visit: Visit) -> None:
     expect(answer.locator(".highlight-code").first).to_contain_text("Karamay")
 
 
+def test_key_lets_the_page_write(visit: Visit, key: str) -> None:
+    visit.open("/docs#/meetings/create_meeting", shows="#operations-meetings-create_meeting .opblock-body")
+    visit.page.locator(".scheme-container").get_by_role("button", name="Authorize").click()
+    dialog = visit.page.locator(".dialog-ux")
+    dialog.locator("input").fill(key)
+    dialog.get_by_role("button", name="Apply credentials").click()
+    dialog.get_by_role("button", name="Close").first.click()
+    operation = visit.page.locator("#operations-meetings-create_meeting")
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    answer = operation.locator(".live-responses-table")
+    expect(answer.locator("tbody > tr > td").first).to_have_text("201")
+    expect(answer.locator(".highlight-code").first).to_contain_text('"version": 1')
+
+
 def test_deep_link_leads_to_its_operation(visit: Visit) -> None:
     visit.open("/docs#/memoranda/list_memoranda", shows="#operations-memoranda-list_memoranda .opblock-body")
     operation = visit.page.locator("#operations-memoranda-list_memoranda")

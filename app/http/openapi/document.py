@@ -19,7 +19,8 @@ from app.writing.content import ContentSchema
 
 INTRODUCTION = """\
 Who met whom, when, in what capacity; what was signed; what came of it; and **which sentence of which document says so**.
-Rapporteur keeps these facts of international cooperation in information and communication technologies. Reading is open; writing takes a key.
+Rapporteur keeps these facts of international cooperation in information and communication technologies.
+Reading is open; writing takes a key.
 
 ### The first five questions
 
