@@ -184,8 +184,7 @@ class Intake:
         `identify` gives an id to what came without one.
         """
         resource = schema.resource
-        own = {name: value for name, value in data.items() if name != "citations" or resource.kind is Kind.CITATION}
-        content, faults = schema.check(own)
+        content, faults = schema.check(data)
         named = content.get("id") is not None
         if not faults and not named:
             content["id"] = identify(schema, content)

@@ -55,8 +55,12 @@ class ContentSchema:
         self.resource = resource
         self.plans = [plan for plan in plans if plan.written]
         written = {plan.name for plan in self.plans}
-        self.ignored = frozenset(resource.model.model_fields) - written | frozenset(resource.includes) - {"citations"}
+        self.ignored = frozenset(resource.model.model_fields) - written | frozenset(resource.includes)
+        """What a record is read with and is no content of its own; its citations are records by themselves."""
         self.model = self._model()
+        self._defaulted = {
+            name for name, info in self.model.model_fields.items() if not info.is_required() and info.default not in _EMPTY
+        }
         self.references = self._references(kinds)
         """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
 
@@ -104,12 +108,12 @@ class ContentSchema:
                 Fault(_explained(entry), pointer=_pointer(entry["loc"]))
                 for entry in error.errors(include_url=False, include_context=False)
             ]
-        dumped = checked.__dict__
-        content = {"kind": self.resource.kind.value, "id": dumped["id"]}
+        given, values = checked.model_fields_set | self._defaulted, checked.__dict__
+        content = {"kind": self.resource.kind.value, "id": values["id"]}
         for plan in self.plans:
-            value = dumped[plan.name]
-            if plan.name not in content and value not in _EMPTY:
-                content[plan.name] = _plain(value)
+            name = plan.name
+            if name in given and name not in content and (value := values[name]) not in _EMPTY:
+                content[name] = value if type(value) in _PLAIN else _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
         ]
@@ -124,6 +128,7 @@ class ContentSchema:
 
 
 _EMPTY: tuple[Any, ...] = (None, False, [], ())
+_PLAIN = (str, int, bool)
 
 
 def _plain(value: Any) -> Any:
@@ -174,7 +179,7 @@ def read_json(text: str | bytes) -> Any:
         raise ValueError(_TOO_DEEP) from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    if _is_deeper_than(data, MAX_DEPTH):
+    if type(data) in (dict, list) and _is_deeper_than(data, MAX_DEPTH):
         raise ValueError(_TOO_DEEP)
     return data
 
@@ -183,11 +188,8 @@ _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 
 def _is_deeper_than(data: Any, levels: int) -> bool:
-    if isinstance(data, dict):
-        data = data.values()
-    elif not isinstance(data, list):
-        return False
-    return not levels or any(_is_deeper_than(item, levels - 1) for item in data if isinstance(item, (dict, list)))
+    nested = [item for item in (data.values() if isinstance(data, dict) else data) if type(item) in (dict, list)]
+    return levels < 1 or any(_is_deeper_than(item, levels - 1) for item in nested)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -250,7 +250,7 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     }
     required = [name for name, info in schema.model.model_fields.items() if info.is_required() and name != "kind"]
     title = resource.title
-    properties = {**fields, **ignored}
+    properties = {**ignored, **fields}
     made = {
         f"{title}Input": _object(f"{title}Input", f"A {resource.kind} to be written.", properties, required),
         f"{title}Patch": _object(
