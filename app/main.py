@@ -18,7 +18,7 @@ from app.http.keys import Keys
 from app.http.limits import Limit, Limited
 from app.http.log import Log
 from app.http.openapi import document
-from app.http.problems import HANDLERS
+from app.http.problems import HANDLERS, Mistakes
 from app.http.records import Records
 from app.http.writes import Writes
 from app.resources import RESOURCES
@@ -69,6 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes += routes.of_the_rest(records, writes, keys, Log(records, driver), exchange)
     app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
+    app.add_middleware(Mistakes)
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
     app.add_middleware(Cors)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies)

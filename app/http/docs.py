@@ -22,10 +22,9 @@ POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",
+    **{name.decode(): value.decode() for name, value in SAFELY},
+    "content-security-policy": POLICY,
+    "cache-control": "no-cache",
 }
 
 _PAGE = """<!doctype html>

@@ -24,9 +24,16 @@ from app.writing.keys import MARK, Principal
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 KeyName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"),
+    StringConstraints(min_length=1, max_length=keys.MAX_NAME, pattern=keys.NAME_PATTERN),
     Field(description="whose key it is; every change made with it is told under this name", examples=["desk officer"]),
 ]
+
+
+def _in_utc(instant: datetime | None) -> datetime | None:
+    try:
+        return instant and instant.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999") from None
 
 
 class KeyBody(BaseModel):

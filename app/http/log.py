@@ -1,5 +1,6 @@
 """The change log over HTTP: the feed for followers, and the history of a record."""
 
+import json
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
@@ -52,8 +53,9 @@ class Log:
             rows = await self._driver.fetch(self._history, given)
         if rows and rows[0][2] != resource.kind:
             raise NotFound(f"{record_id!r} is no {resource.kind} but a {rows[0][2]}")
-        if not rows and asked["before"] is None:
-            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
+        if not rows:
+            before = f" before {asked['before']}" if asked["before"] else ""
+            raise NotFound(f"there is nothing{before} in the history of a {resource.kind} with the id {record_id!r}")
         states = [*(row[3] for row in rows[1:]), None]
         entries = [log.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
         more = len(rows) > asked["limit"]
@@ -67,11 +69,7 @@ class Log:
         here = f"{base_url(scope)}{scope['path']}"
         query = scope["query_string"].decode("latin-1")
         following_link = f"{here}?{urlencode(following)}" if following else None
-        shown = [f'"self":"{here}{"?" + query if query else ""}"', f'"next":{_quoted(following_link)}']
-        body = f'{{"data":[{",".join(entries)}],"page":{{{page}}},"links":{{{",".join(shown)}}}}}'
+        links = json.dumps({"self": f"{here}?{query}" if query else here, "next": following_link}, separators=(",", ":"))
+        body = f'{{"data":[{",".join(entries)}],"page":{{{page}}},"links":{links}}}'
         headers = [(b"link", f'<{following_link}>; rel="next"'.encode())] if following_link else []
         await send_tagged(send, body.encode(), request, headers=headers)
-
-
-def _quoted(link: str | None) -> str:
-    return "null" if link is None else f'"{link}"'

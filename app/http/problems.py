@@ -8,7 +8,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Scope
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.http.answers import ALWAYS, address, base_url
@@ -80,8 +80,31 @@ async def on_mistake(request: Request, error: Exception) -> Response:
     return answer(errors.Unexpected("something went wrong that is not your fault"), request)
 
 
+class Mistakes:
+    """Answers for mistakes of ours from within the other middleware, so that such an answer has what every answer has."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 500, unless an answer has begun."""
+        begun = False
+
+        async def note(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        except Exception as error:
+            if begun or scope["type"] != "http":
+                raise
+            response = await on_mistake(Request(scope), error)
+            await response(scope, receive, send)
+
+
 HANDLERS: dict[int | type[Exception], Any] = {
     errors.Problem: on_problem,
     HTTPException: on_http_exception,
-    Exception: on_mistake,
 }

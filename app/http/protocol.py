@@ -6,6 +6,7 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.errors import Malformed
+from app.http.answers import ALWAYS
 from app.http.problems import MEDIA_TYPE, text_of
 
 _DETAIL = (
@@ -22,6 +23,7 @@ class Protocol(HttpToolsProtocol):
         del msg
         scheme = cast("dict[str, Any]", {"scheme": "http", "headers": [], "path": "/", "query_string": b""})
         body = text_of(Malformed(_DETAIL), cast("Scope", scheme)).encode()
-        head = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[400] + head.encode() + body)
+        head = b"".join(b"%b: %b\r\n" % header for header in ALWAYS)
+        own = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        self.transport.write(STATUS_LINE[400] + head + own.encode() + body)
         self.transport.close()

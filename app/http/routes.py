@@ -6,7 +6,7 @@ from typing import Any
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.errors import AddressTooLong
+from app.errors import AddressTooLong, MethodNotAllowed
 from app.http.answers import Asked, asked
 from app.http.exchange import Exchange
 from app.http.keys import Keys
@@ -44,7 +44,7 @@ def of_the_rest(records: Records, writes: Writes, keys: Keys, log: Log, exchange
 
 def route(path: str, **endpoints: Answering) -> Route:
     """A route with an endpoint for each method."""
-    return Route(path, _Endpoint(endpoints), methods=list(endpoints))
+    return Route(path, _Endpoint(endpoints))
 
 
 class _Endpoint:
@@ -56,4 +56,8 @@ class _Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
             raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
-        await self._answering[scope["method"]](scope, asked(scope), receive, send)
+        answering = self._answering.get(scope["method"])
+        if answering is None:
+            allowed = ", ".join(sorted(self._answering))
+            raise MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})
+        await answering(scope, asked(scope), receive, send)

@@ -1,6 +1,9 @@
 """Writes over HTTP: who may, what is asked, one unit of work, the answer after its commit."""
 
+import json
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
 from typing import Annotated, Literal, NamedTuple
 from urllib.parse import quote
 
@@ -9,7 +12,7 @@ from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
 from app.db.turns import Turn, Turns
-from app.errors import Fault, Invalid, Merged, PayloadTooLarge, PreconditionRequired
+from app.errors import Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
 from app.http.answers import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
 from app.http.bodies import (
@@ -19,12 +22,14 @@ from app.http.bodies import (
     body_of,
     checked,
     guard_of,
+    header,
     idempotency_key,
     object_in,
 )
 from app.http.records import Records
 from app.models.vocabulary import Kind
-from app.reading.model import Id
+from app.reading.compiler import Shape
+from app.reading.model import Id, is_storable
 from app.reading.request import DRY_RUN, One, query_pairs, read_one, validated
 from app.reading.resource import Resource
 from app.settings import Settings
@@ -129,14 +134,18 @@ class Writes:
         """`POST /v1/{plural}`."""
         asked = await self._asked(scope, request, receive, JSON_TYPES)
         data = object_in(asked.body)
-        if guard_of(scope) != guard_of({"headers": []}):
-            fault = Fault("a POST makes a record with an id of its own; PUT takes preconditions", header="If-Match")
-            raise Invalid(str(fault), faults=[fault])
+        faults = [
+            Fault("a POST makes a record with an id of its own; PUT takes preconditions", header=name)
+            for name in ("If-Match", "If-None-Match")
+            if header(scope, name.lower().encode())
+        ]
+        if faults:
+            raise Invalid(summary(faults), faults=faults)
 
         def operation(connection: Connection, before: Before) -> Done:
             return self._editor.create(connection, asked.resource, data, author=asked.principal.name, before=before)
 
-        await self._do(send, request, asked, operation)
+        await self._do(scope, send, request, asked, operation)
 
     async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`PUT /v1/{plural}/{id}`."""
@@ -145,11 +154,19 @@ class Writes:
         guard = guard_of(scope, upsert=asked.view.upsert)
 
         def operation(connection: Connection, before: Before) -> Done:
-            author = asked.principal.name
-            return self._editor.replace(connection, asked.resource, record_id, data, guard=guard, author=author, before=before)
+            return self._editor.replace(
+                connection,
+                asked.resource,
+                record_id,
+                data,
+                guard=guard,
+                author=asked.principal.name,
+                before=before,
+                shown=partial(self._shown_name, connection, asked, record_id) if asked.view.language else None,
+            )
 
         try:
-            await self._do(send, request, asked, operation)
+            await self._do(scope, send, request, asked, operation)
         except Merged as merged:
             await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
 
@@ -162,7 +179,7 @@ class Writes:
             author = asked.principal.name
             return self._editor.patch(connection, asked.resource, record_id, data, guard=guard, author=author, before=before)
 
-        await self._do(send, request, asked, operation)
+        await self._do(scope, send, request, asked, operation)
 
     async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`DELETE /v1/{plural}/{id}`."""
@@ -173,7 +190,7 @@ class Writes:
             author = asked.principal.name
             return self._editor.delete(connection, asked.resource, record_id, guard=guard, author=author, before=before)
 
-        await self._do(send, request, asked, operation, answer=self._nothing)
+        await self._do(scope, send, request, asked, operation, answer=self._nothing)
 
     async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`POST /v1/{plural}/{id}/restore`."""
@@ -192,7 +209,7 @@ class Writes:
                 before=before,
             )
 
-        await self._do(send, request, asked, operation, answer=self._report)
+        await self._do(scope, send, request, asked, operation, answer=self._report)
 
     async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`POST /v1/{plural}/{id}/merge`."""
@@ -205,7 +222,7 @@ class Writes:
             author = asked.principal.name
             return merger.merge(asked.resource, record_id, body.into, guard=guard, author=author, before=before)
 
-        await self._do(send, request, asked, operation, answer=self._report)
+        await self._do(scope, send, request, asked, operation, answer=self._report)
 
     # -- what they have in common --------------------------------------------------------------------------------------
 
@@ -222,6 +239,8 @@ class Writes:
         """Whoever may not write is told so before anything else is read."""
         resource = self._records.resource(scope)
         principal = await self._access.require(scope, need)
+        if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
+            raise NotFound(f"no {resource.kind} has such an id")
         reads = self._records.reads[resource.plural]
         view = read_one(
             reads,
@@ -243,6 +262,7 @@ class Writes:
 
     async def _do(
         self,
+        scope: Scope,
         send: Send,
         request: Asked,
         asked: _Asked,
@@ -259,7 +279,8 @@ class Writes:
             except PreconditionRequired as problem:
                 raise self._with_current_tag(connection, asked, problem) from problem
 
-        await self._send(send, request, await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run))
+        answered = await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run)
+        await self._send(scope, send, request, answered)
 
     async def _in_turn(
         self,
@@ -287,11 +308,11 @@ class Writes:
 
         return await self._turns.take(turn_of, keep=not dry_run)
 
-    async def _send(self, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
+    async def _send(self, scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
         answer, again = answered
         headers: list[Header] = language_header(answer.language)
         if answer.location is not None:
-            headers.append((b"location", answer.location.encode()))
+            headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
         if again:
             headers.append((b"idempotent-replayed", b"true"))
         if answer.status == 204:
@@ -314,6 +335,13 @@ class Writes:
         given = {**statement.constants, **asked.view.parameters, "id": record_id}
         text, version = connection.exec_driver_sql(statement.sql, given).one()
         return text, version
+
+    def _shown_name(self, connection: Connection, asked: _Asked, record_id: str) -> str:
+        """The record's name as a reader is shown it in the language asked for."""
+        shape = Shape(asked.resource.kind, frozenset(["name"]), languages=asked.view.shape.languages, purpose="one")
+        body, _ = self._read(connection, asked._replace(view=replace(asked.view, shape=shape)), record_id)
+        name: str = json.loads(body)["name"]
+        return name
 
     def _record(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
         """The record as it is now."""
@@ -340,10 +368,9 @@ class Writes:
         principal = await self._access.require(scope, keys.Scope.WRITE)
         query = validated(ImportQuery, query_pairs(scope["query_string"]))
         body = await body_of(scope, receive, types=LINES_TYPES, limit=self._settings.import_limit)
-        texts = body.split(b"\n")
-        if len(texts) > self._settings.import_records:
+        if body.count(b"\n") > self._settings.import_records:
             raise PayloadTooLarge(f"an import may have {self._settings.import_records} lines; send several")
-        lines = [Line(str(number), text) for number, text in enumerate(texts, 1) if text.strip()]
+        lines = [Line(str(number), text) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
 
         def unit(connection: Connection, before: Before) -> Answer:
             batch = self._writer.intake.lines(lines, progress=lambda _: None)
@@ -354,7 +381,7 @@ class Writes:
             return Answer(200, ImportReport(**report.counts, records=records).model_dump_json())
 
         idempotency = self._idempotency(scope, body)
-        await self._send(send, request, await self._in_turn(principal, unit, idempotency, query["dry_run"]))
+        await self._send(scope, send, request, await self._in_turn(principal, unit, idempotency, query["dry_run"]))
 
 
 class _Rest(BaseModel):

@@ -72,7 +72,9 @@ Instant = Annotated[
 ]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[
-    str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=2_000), Field(json_schema_extra={"format": "uri"})
+    str,
+    StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2_000),
+    Field(json_schema_extra={"format": "uri"}),
 ]
 
 

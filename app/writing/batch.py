@@ -1,7 +1,7 @@
 """Records to be written together, and lines of the exchange format read into them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from app.errors import Conflict, Fault, Invalid, Problem, summary
@@ -12,6 +12,8 @@ from app.writing.content import ContentSchema, read_json
 Content = dict[str, Any]
 Progress = Callable[[int], None]
 Encode = Callable[[Sequence[str]], Any]
+UNNAMED = "unnamed"
+"""Stands for the id of a record that has none yet, or none that can be."""
 Identify = Callable[[ContentSchema, Content], str | None]
 
 
@@ -110,6 +112,10 @@ class Batch:
     """Faults of what is there rather than of what came."""
     problem: type[Problem] | None = None
     """What its faults are told as; without it Invalid, or Conflict where what came has none of its own."""
+    suspects: list[Wanted] = field(default_factory=list)
+    """As much of the records at fault as refers to others, so that faults of references are told with the rest."""
+    cut: set[str] = field(default_factory=set)
+    """Records that came with the first of their citations, as a reader is shown them where they are very many."""
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
     """For records that came with their citations: these. Others that they have are deleted."""
 
@@ -192,27 +198,43 @@ class Intake:
                 faults = [Fault(f"a {resource.kind} needs an id", pointer="/id")]
         if faults:
             batch.faults += [fault._replace(line=line) for fault in faults]
-            if isinstance(data.get("id"), str):
-                batch.faulty[data["id"]] = resource.kind
+            self._suspect(batch, schema, data, line)
             return None
         wanted = Wanted(resource, content, line=line, named=named, doing=doing)
         batch.add(wanted)
-        if resource.kind is not Kind.CITATION and data.get("citations") is not None:
-            self._citations(batch, wanted, data["citations"], identify)
+        self._citations(batch, wanted, data, identify)
         return wanted
 
-    def _citations(self, batch: Batch, of: Wanted, citations: Any, identify: Identify) -> None:
-        """Take in the citations that came with a record."""
+    def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
+        """Look on for faults in what came with a record that is at fault itself."""
+        record_id = data.get("id")
+        if isinstance(record_id, str):
+            batch.faulty[record_id] = schema.resource.kind
+        suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)
+        batch.suspects.append(suspect)
+        alone = Batch()
+        self._citations(alone, suspect, data, lambda _schema, _content: UNNAMED)
+        batch.faults += alone.faults
+        batch.suspects += (replace(cited, content={**cited.content, "record": None}) for cited in alone.wanted.values())
+
+    def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
+        """Take in the citations that came with a record, if any did."""
+        citations = data.get("citations")
+        if citations is None or of.resource.kind is Kind.CITATION:
+            return None
         if not isinstance(citations, list):
             return batch.blame(of, "must be an array", "/citations")
         schema = self.schemas[Kind.CITATION]
         batch.cited[of.id] = []
+        if "citations_more" in data:
+            batch.cut.add(of.id)
         for place, citation in enumerate(citations):
             pointer = f"/citations/{place}"
             if not isinstance(citation, dict):
                 batch.blame(of, "must be an object", pointer)
                 continue
-            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": of.id})
+            supported = of.content["id"] or UNNAMED
+            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": supported})
             batch.faults += [fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults]
             if faults:
                 continue

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 from uuid import UUID, uuid5
 
 import sqlalchemy as sa
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from app.errors import Fault
 from app.models.vocabulary import Kind
@@ -45,7 +45,16 @@ def _id_of(value: Any) -> Any:
         raise ValueError("a reference is an id, or an object of `id`, `kind` and `name`") from None
 
 
+def _id_in(value: Any) -> str | None:
+    """The id that a reference names, if it is one."""
+    try:
+        return _REFERENCE.validate_python(value)
+    except ValidationError:
+        return None
+
+
 Reference = Annotated[Id, BeforeValidator(_id_of)]
+_REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
 
 
 class ContentSchema:
@@ -55,7 +64,8 @@ class ContentSchema:
         self.resource = resource
         self.plans = [plan for plan in plans if plan.written]
         written = {plan.name for plan in self.plans}
-        self.ignored = frozenset(resource.model.model_fields) - written | frozenset(resource.includes)
+        cut = (f"{name}_more" for name in resource.includes)
+        self.ignored = frozenset(resource.model.model_fields) - written | frozenset(resource.includes) | frozenset(cut)
         """What a record is read with and is no content of its own; its citations are records by themselves."""
         self.model = self._model()
         self._defaulted = {
@@ -119,6 +129,16 @@ class ContentSchema:
         ]
         return content, faults
 
+    def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What of data that is at fault refers to records all the same."""
+        found: dict[str, Any] = {}
+        for name, several, _ in self.references:
+            given = data.get(name)
+            ids = [_id_in(value) for value in (given if several and isinstance(given, list) else [given])]
+            if all(ids):
+                found[name] = ids if several else ids[0]
+        return found
+
     def derived_id(self, content: Mapping[str, Any]) -> str | None:
         """The id of a link record that an import brought without one: the same for the same natural key, everywhere."""
         if not self.resource.natural_key:
@@ -174,6 +194,8 @@ def text_of(content: Mapping[str, Any]) -> str:
 def read_json(text: str | bytes) -> Any:
     """What a JSON text says; ValueError says why it is none, or none that is read here."""
     try:
+        if isinstance(text, bytes):
+            text = text.decode()
         data = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None

@@ -20,12 +20,12 @@ from app.errors import (
 )
 from app.models.records import Change, Record
 from app.models.vocabulary import Kind
-from app.reading.model import Part
+from app.reading.model import Part, is_storable
 from app.reading.resource import Resource
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
 from app.writing.content import ContentSchema
 from app.writing.identity import namesakes, slug, uuid7
-from app.writing.unit import Writer
+from app.writing.unit import Past, Writer
 
 changes: sa.Table = Change.__table__
 records: sa.Table = Record.__table__
@@ -132,22 +132,36 @@ class Editor:
         guard: Guard,
         author: str,
         before: Before,
+        shown: Callable[[], str | None] | None = None,
     ) -> Done:
-        """The record becomes what `data` says, parts that it leaves out excepted; made if there is none of this id."""
+        """The record becomes what `data` says, parts that it leaves out excepted; made if there is none of this id.
+
+        `shown` gives the name that a reader is shown in the language asked for: who sends that back renames nothing.
+        """
         schema = self.schemas[resource.kind]
         old, version = self._standing_or_gone(connection, resource, record_id)
         guard.check(record_id, version)
-        self._check_key(resource, record_id, data)
+        batch = Batch()
+        self._check_key(batch, resource, record_id, data)
         parts = [plan.name for plan in schema.plans if isinstance(plan.source, Part)]
         kept = {name: old[name] for name in parts if old is not None and name in old}
-        wanted_data = {**kept, "kind": resource.kind.value, **data, "id": record_id}
+        wanted_data = {**kept, **data, "kind": resource.kind.value, "id": record_id}
+        if (
+            old is not None
+            and shown is not None
+            and data.get("name") not in (None, old.get("name"))
+            and data["name"] == shown()
+        ):
+            wanted_data["name"] = old["name"]
 
         def allow() -> None:
             if old is not None:
                 guard.require(record_id)
             before()
 
-        return self._rewrite(connection, resource, record_id, wanted_data, old, doing="replace", author=author, before=allow)
+        return self._rewrite(
+            connection, batch, resource, record_id, wanted_data, old, doing="replace", author=author, before=allow
+        )
 
     def patch(
         self,
@@ -164,24 +178,25 @@ class Editor:
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
         guard.check(record_id, version)
-        self._check_key(resource, record_id, patch)
-        data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "citations")})
+        batch = Batch()
+        self._check_key(batch, resource, record_id, patch)
+        data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "kind", "citations")})
         if resource.kind is not Kind.CITATION and "citations" in patch:
             data["citations"] = [] if patch["citations"] is None else patch["citations"]
-        return self._rewrite(connection, resource, record_id, data, old, doing="patch", author=author, before=before)
+        return self._rewrite(connection, batch, resource, record_id, data, old, doing="patch", author=author, before=before)
 
-    def _check_key(self, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
-        faults = [
+    def _check_key(self, batch: Batch, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
+        """What a body says of its own id and kind is what the address says."""
+        batch.faults += [
             Fault(f"must be {said!r}, as in the address, or be left out", pointer=f"/{name}")
             for name, said in (("id", record_id), ("kind", resource.kind.value))
             if name in data and data[name] != said
         ]
-        if faults:
-            raise Invalid("; ".join(map(str, faults)), faults=faults)
 
     def _rewrite(
         self,
         connection: Connection,
+        batch: Batch,
         resource: Resource,
         record_id: str,
         data: Mapping[str, Any],
@@ -191,7 +206,6 @@ class Editor:
         author: str,
         before: Before,
     ) -> Done:
-        batch = Batch()
         identify = self._as_it_was(connection, record_id) if old is not None and data.get("citations") else _new_link
         self.writer.intake.record(batch, self.schemas[resource.kind], data, identify=identify, doing=doing)
         report = self.writer.write(connection, batch, author=author, before=before)
@@ -227,27 +241,35 @@ class Editor:
 
     def standing(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int]:
         """The record's content and version; NotFound, Gone or Merged if there is none."""
-        old, version = self._standing_or_gone(connection, resource, record_id)
-        if old is not None and version is not None:
-            return old, version
-        if record_id in self.writer.past(connection, [record_id]):
-            raise Gone(f"the {resource.kind} {record_id!r} was deleted")
-        raise NotFound(f"there is no {resource.kind} with the id {record_id!r}")
+        found = self._found(connection, resource, record_id)
+        if isinstance(found, Past):
+            if found.kind is resource.kind and found.into is not None:
+                raise Merged(f"the {resource.kind} {record_id!r} was merged into {found.into!r}", into=found.into)
+            if found.kind is resource.kind:
+                raise Gone(f"the {resource.kind} {record_id!r} was deleted")
+            raise NotFound(f"{record_id!r} is or was no {resource.kind} but a {found.kind}")
+        if found is None:
+            raise NotFound(f"there is no {resource.kind} with the id {record_id!r}")
+        return found
 
     def _standing_or_gone(
         self, connection: Connection, resource: Resource, record_id: str
     ) -> tuple[Content | None, int | None]:
         """The record's content and version, or two Nones; Merged if the id leads elsewhere, Conflict if to another kind."""
-        found = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
-        if found is not None:
-            return found
-        kind = self.writer.integrity.kinds(connection, [record_id]).get(record_id)
-        if kind is not None:
-            raise Conflict(f"{record_id!r} is the id of a {kind}, not of a {resource.kind}")
-        past = self.writer.past(connection, [record_id]).get(record_id)
-        if past is not None and past[1] is not None:
-            raise Merged(f"the {resource.kind} {record_id!r} was merged into {past[1]!r}", into=past[1])
-        return None, None
+        found = self._found(connection, resource, record_id)
+        if isinstance(found, Past):
+            if found.kind is not resource.kind:
+                raise Conflict(f"{record_id!r} is or was the id of a {found.kind}, not of a {resource.kind}")
+            if found.into is not None:
+                raise Merged(f"the {resource.kind} {record_id!r} was merged into {found.into!r}", into=found.into)
+        return found if isinstance(found, tuple) and not isinstance(found, Past) else (None, None)
+
+    def _found(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int] | Past | None:
+        """What stands under the id, else what did, else None."""
+        if not is_storable(record_id):
+            return None
+        standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
+        return standing or self.writer.past(connection, [record_id]).get(record_id)
 
     # -- restore -----------------------------------------------------------------------------------------------------
 
@@ -328,6 +350,9 @@ class Editor:
         for entry in self._entries(connection, changes.c.transaction == transaction):
             log = self._entries(connection, changes.c.record_id == entry.id)
             place = next(place for place, each in enumerate(log) if each.transaction == transaction)
+            if entry.state is None and log[-1].state is not None:
+                left.append(Fault(f"the {entry.kind} {entry.id!r} was made again since", pointer=f"/{entry.id}"))
+                continue
             if entry.state is None:
                 self._take_back(batch, log[: place + 1], version if entry.id == record_id else None)
                 continue

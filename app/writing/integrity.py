@@ -55,10 +55,10 @@ class Integrity:
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
         """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch."""
-        changed = [wanted for wanted in batch.wanted.values() if wanted.changes and not wanted.deleted]
+        changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
         self._check_ids(connection, batch, [wanted for wanted in changed if wanted.old is None])
-        self._check_references(batch, changed, kinds, gone)
+        self._check_references(batch, [*changed, *batch.suspects], kinds, gone)
         self._check_agreement(connection, batch, changed)
         self._check_chains(connection, batch, changed)
 
@@ -213,7 +213,8 @@ class Integrity:
                 table.c[f"{resource.dated_by}_id"] == occasion.id, table.c.date.is_not(None)
             )
             for record_id, date, start, end in connection.execute(query):
-                if record_id not in batch.wanted and not _overlap(edtf.Bounds(start, end), now):
+                said = batch.wanted.get(record_id)
+                if (said is None or not said.changes) and not _overlap(edtf.Bounds(start, end), now):
                     batch.blame(occasion, f"does not agree with the {kind} {record_id!r}, which is of {date}", "/date")
 
     # -- chains ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.db.sql import instant_text
 from app.db.types import Exact
-from app.errors import Conflict, Fault, NotFound
+from app.errors import Conflict, Fault, Invalid, NotFound, Unauthorized
 from app.models.access import Key
 from app.models.vocabulary import Vocabulary
+from app.reading.model import is_storable
 
 keys: sa.Table = Key.__table__
 MARK = "rap"
@@ -23,6 +25,10 @@ MARK = "rap"
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 8
 _SECRET_BYTES = 32
+NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
+MAX_NAME = 100
+CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
+_IN_FORCE = sa.select(keys.c.revoked_at, keys.c.expires_at).where(keys.c.id == sa.bindparam("its_id"))
 USED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: the use is recorded in the transaction of the write itself, at most once in so long."""
 
@@ -65,6 +71,9 @@ class Keyring:
         self, connection: Connection, name: str, scopes: Sequence[Scope], *, by: str, expires: datetime | None = None
     ) -> tuple[RowMapping, str]:
         """A new key's row, and the key itself, which nobody is shown again; Conflict if another has its name."""
+        if len(name) > MAX_NAME or not re.match(NAME_PATTERN, name) or not is_storable(name):
+            fault = Fault(f"has 1 to {MAX_NAME} characters, no control characters, and not blanks alone", pointer="/name")
+            raise Invalid(str(fault), faults=[fault])
         if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
             fault = Fault(f"there is a key {name!r} already; the history tells keys apart by their names", pointer="/name")
             raise Conflict(str(fault), faults=[fault])
@@ -112,15 +121,19 @@ def looked_up() -> sa.Select[Any]:
 
 
 def used(connection: Connection, principal: Principal) -> None:
-    """Remember that a key was used, in a transaction that is going on anyway."""
+    """Remember that a key was used, in a transaction that is going on anyway; Unauthorized if it was revoked meanwhile."""
     now = datetime.now(UTC)
+    revoked, expires = connection.execute(_IN_FORCE, {"its_id": principal.id}).one()
+    if revoked is not None or (expires is not None and expires <= now):
+        raise Unauthorized("the key was revoked, or is past its time", headers={"WWW-Authenticate": CHALLENGE})
     if principal.last_used is None or datetime.fromisoformat(principal.last_used) < now - USED_EVERY:
         connection.execute(keys.update().where(keys.c.id == principal.id).values(last_used_at=now))
 
 
 def one(connection: Connection, identifier: str) -> RowMapping:
     """A key's row; NotFound if there is none."""
-    row = connection.execute(sa.select(keys).where(keys.c.id == identifier)).mappings().first()
+    found = connection.execute(sa.select(keys).where(keys.c.id == identifier)) if is_storable(identifier) else None
+    row = found.mappings().first() if found is not None else None
     if row is None:
         raise NotFound(f"there is no key {identifier!r}")
     return row

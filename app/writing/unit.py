@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -23,6 +23,17 @@ from app.writing.rows import RowWriter
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
+
+
+class Past(NamedTuple):
+    """What the log knows of an id."""
+
+    kind: Kind
+    version: int
+    """The last."""
+    into: str | None
+    """The record that it was merged into."""
+    created: datetime
 
 
 class Writer:
@@ -112,14 +123,15 @@ class Writer:
 
     def _settle(self, connection: Connection, batch: Batch) -> Mapping[str, Kind]:
         """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
-        named = {target for wanted in batch.wanted.values() for _, target, _ in self.integrity.targets(wanted)}
+        everything = [*batch.wanted.values(), *batch.suspects]
+        named = {target for wanted in everything for _, target, _ in self.integrity.targets(wanted)}
         there = self.integrity.kinds(connection, named | set(batch.wanted))
         self.integrity.check_keys(connection, batch, there)
         kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():
             standing = kinds.setdefault(wanted.id, wanted.resource.kind)
             if standing is not wanted.resource.kind:
-                batch.blame(wanted, f"{wanted.id!r} is the id of a {standing} already", "/id")
+                batch.blame(wanted, f"{wanted.id!r} is the id of a {standing} already", "/id", conflict=wanted.id in there)
         self._compare(connection, batch, there)
         self._delete_superfluous_citations(connection, batch, there)
         self._move_cited(connection, batch)
@@ -141,10 +153,13 @@ class Writer:
             for record_id, (old, version) in self.states(connection, kind, ids).items():
                 wanted = batch.wanted[record_id]
                 wanted.old, wanted.version = old, version + 1
-        for record_id, (version, into, created) in self.past(connection, new).items():
-            new[record_id].version, new[record_id].created = version + 1, self._rows.instant(created)
-            if into is not None and new[record_id].doing != "restore":
-                batch.blame(new[record_id], f"{record_id!r} was merged into {into!r}", "/id", conflict=True)
+        for record_id, past in self.past(connection, new).items():
+            wanted = new[record_id]
+            wanted.version, wanted.created = past.version + 1, self._rows.instant(past.created)
+            if past.kind is not wanted.resource.kind:
+                batch.blame(wanted, f"{record_id!r} was the id of a {past.kind}", "/id", conflict=True)
+            elif past.into is not None and wanted.doing != "restore":
+                batch.blame(wanted, f"{record_id!r} was merged into {past.into!r}", "/id", conflict=True)
         self._check_cited(batch)
 
     @staticmethod
@@ -155,13 +170,14 @@ class Writer:
                 if wanted.old is not None and wanted.old["record"] != record_id:
                     batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
 
-    def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, str | None, datetime]]:
-        """Of those of these ids that led to a record once: its last version, what it was merged into, when it was made."""
-        found: dict[str, tuple[int, str | None, datetime]] = {}
+    def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
+        """What is known of those of these ids that lead or led to a record."""
+        found: dict[str, Past] = {}
         for chunk in chunks(ids):
             query = (
                 sa.select(
                     changes.c.record_id,
+                    sa.func.max(changes.c.kind),
                     sa.func.max(changes.c.version),
                     sa.func.max(redirects.c.new_id),
                     sa.func.min(changes.c.at),
@@ -170,13 +186,13 @@ class Writer:
                 .where(among(changes.c.record_id, chunk, self.encode))
                 .group_by(changes.c.record_id)
             )
-            found |= {record_id: (version, into, made) for record_id, version, into, made in connection.execute(query)}
+            found |= {record_id: Past(Kind(kind), *rest) for record_id, kind, *rest in connection.execute(query)}
         return found
 
     def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
         """Citations of records that came with theirs, and are not among those."""
         kept = {wanted.id for several in batch.cited.values() for wanted in several}
-        standing = [record_id for record_id in batch.cited if record_id in there]
+        standing = [record_id for record_id in batch.cited if record_id in there and record_id not in batch.cut]
         for citation_id, (content, version) in self.citations_of(connection, standing).items():
             if citation_id not in kept and citation_id not in batch.wanted:
                 of = batch.wanted[content["record"]]
@@ -288,22 +304,28 @@ class Writer:
             self._rows.insert(connection, table, rows)
 
     def _update(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: Any) -> None:
-        rows: dict[sa.Table, list[dict[str, Any]]] = {}
+        rows: dict[tuple[sa.Table, tuple[str, ...]], list[dict[str, Any]]] = {}
         parts: dict[sa.Table, list[dict[str, Any]]] = {}
         outdated: dict[tuple[sa.Table, str], list[str]] = {}
         for wanted in several:
             assert wanted.old is not None
             writer = self.rows[wanted.resource.kind]
-            row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
-            del row["created_at"]
-            rows.setdefault(wanted.resource.table, []).append(row)
+            if wanted.old == wanted.content:
+                row = {"id": wanted.id, "version": wanted.version, "updated_at": now}
+            else:
+                row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
+                del row["created_at"]
+            if wanted.resource.dated_by and "date" not in wanted.content:
+                # Its dates are a projection, which is refreshed where it changes.
+                row = {name: value for name, value in row.items() if name not in ("date_start", "date_end")}
+            rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
             before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
             for plan in writer.parts:
                 table = plan.source.table
                 if before.get(table) != after.get(table):
                     outdated.setdefault((table, plan.source.owner), []).append(wanted.id)
                     parts.setdefault(table, []).extend(after.get(table, ()))
-        for table, several_rows in rows.items():
+        for (table, _), several_rows in rows.items():
             self._rows.update(connection, table, several_rows)
         for (table, owner), ids in outdated.items():
             _remove(connection, table, owner, ids, self.encode)
