@@ -772,14 +772,25 @@ def test_a_queue_that_is_too_long_takes_nobody_in(words: Database, monkeypatch: 
 
 
 def test_what_waits_when_the_queue_is_closed_is_done(words: Database) -> None:
-    async def work(turns: Turns) -> "list[asyncio.Task[str]]":
-        tasks = [asyncio.create_task(turns.take(writes(word))) for word in "abc"]
-        await asyncio.sleep(0)
-        return tasks
+    begun, go = threading.Event(), threading.Event()
 
-    tasks = in_turns(words, work)
-    assert [task.result() for task in tasks if task.done()] == [*"abc"][: sum(task.done() for task in tasks)]
-    assert written(words) == ["a", "b", "c"]
+    def first(_turn: Turn) -> None:
+        begun.set()
+        assert go.wait(WAIT_SECONDS)
+
+    async def run() -> list[Any]:
+        turns = Turns(create_engine(words.url), patience=WAIT_SECONDS)
+        turns.open()
+        waiting = [asyncio.create_task(turns.take(unit)) for unit in (first, writes("a"), writes("b"))]
+        assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
+        closing = asyncio.create_task(turns.close())
+        await asyncio.sleep(0)  # it gets as far as the queue
+        go.set()
+        await closing
+        return await asyncio.gather(*waiting)
+
+    assert asyncio.run(run()) == [None, "a", "b"]
+    assert written(words) == ["a", "b"]
 
 
 def _hasty(url: str) -> Engine:

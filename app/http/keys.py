@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.engine import Connection, RowMapping
 from starlette.types import Receive, Scope, Send
 
@@ -44,9 +44,11 @@ class KeyBody(BaseModel):
     scopes: Annotated[
         list[keys.Scope], Field(min_length=1, max_length=2, description=f"what it may do: {keys.Scope.described()}")
     ] = [keys.Scope.WRITE]
-    expires_at: Annotated[AwareDatetime | None, Field(description="when it ceases to be valid (RFC 3339); null for never")] = (
-        None
-    )
+    expires_at: Annotated[
+        AwareDatetime | None,
+        AfterValidator(_in_utc),
+        Field(description="when it ceases to be valid (RFC 3339); null for never"),
+    ] = None
 
 
 class KeyShown(BaseModel):

@@ -47,16 +47,16 @@ class Log:
         resource, record_id = self._records.resource(scope), scope["path_params"]["id"]
         asked = validated(log.HistoryQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
-        rows: list[Any] = []
-        if is_storable(record_id):
-            given = {"id": record_id, "before": asked["before"] or log.MAX_SEQ, "limit": asked["limit"] + 1}
-            rows = await self._driver.fetch(self._history, given)
-        if rows and rows[0][2] != resource.kind:
-            raise NotFound(f"{record_id!r} is no {resource.kind} but a {rows[0][2]}")
-        if not rows:
-            before = f" before {asked['before']}" if asked["before"] else ""
-            raise NotFound(f"there is nothing{before} in the history of a {resource.kind} with the id {record_id!r}")
-        states = [*(row[3] for row in rows[1:]), None]
+        if not is_storable(record_id):
+            raise NotFound(f"no {resource.kind} has such an id")
+        given = {"id": record_id, "before": asked["before"] or log.MAX_SEQ, "limit": asked["limit"] + 1}
+        rows = await self._driver.fetch(self._history, given)
+        known = rows or (asked["before"] and await self._driver.fetch(self._history, {**given, "before": log.MAX_SEQ}))
+        if not known:
+            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
+        if known[0][2] != resource.kind:
+            raise NotFound(f"{record_id!r} is no {resource.kind} but a {known[0][2]}")
+        states = [row[3] for row in rows[1:]] + [None] * bool(rows)
         entries = [log.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
         more = len(rows) > asked["limit"]
         following = {"before": rows[asked["limit"] - 1][1], "limit": asked["limit"]} if more else None

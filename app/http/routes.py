@@ -51,13 +51,13 @@ class _Endpoint:
     """An ASGI endpoint: reads the headers once and refuses addresses that are too long."""
 
     def __init__(self, answering: dict[str, Answering]) -> None:
-        self._answering = {**answering, "HEAD": answering["GET"]} if "GET" in answering else answering
+        self.answering = {**answering, "HEAD": answering["GET"]} if "GET" in answering else answering
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
             raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
-        answering = self._answering.get(scope["method"])
+        answering = self.answering.get(scope["method"])
         if answering is None:
-            allowed = ", ".join(sorted(self._answering))
+            allowed = ", ".join(sorted(self.answering))
             raise MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})
         await answering(scope, asked(scope), receive, send)

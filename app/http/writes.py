@@ -368,7 +368,7 @@ class Writes:
         principal = await self._access.require(scope, keys.Scope.WRITE)
         query = validated(ImportQuery, query_pairs(scope["query_string"]))
         body = await body_of(scope, receive, types=LINES_TYPES, limit=self._settings.import_limit)
-        if body.count(b"\n") > self._settings.import_records:
+        if body.strip().count(b"\n") >= self._settings.import_records:
             raise PayloadTooLarge(f"an import may have {self._settings.import_records} lines; send several")
         lines = [Line(str(number), text) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
 

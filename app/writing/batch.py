@@ -1,19 +1,18 @@
 """Records to be written together, and lines of the exchange format read into them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from app.errors import Conflict, Fault, Invalid, Problem, summary
 from app.models.vocabulary import Kind
 from app.reading.resource import Resource
-from app.writing.content import ContentSchema, read_json
+from app.writing.content import ContentSchema, id_in, read_json
+from app.writing.identity import uuid7
 
 Content = dict[str, Any]
 Progress = Callable[[int], None]
 Encode = Callable[[Sequence[str]], Any]
-UNNAMED = "unnamed"
-"""Stands for the id of a record that has none yet, or none that can be."""
 Identify = Callable[[ContentSchema, Content], str | None]
 
 
@@ -207,15 +206,13 @@ class Intake:
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
         """Look on for faults in what came with a record that is at fault itself."""
-        record_id = data.get("id")
-        if isinstance(record_id, str):
-            batch.faulty[record_id] = schema.resource.kind
+        record_id = id_in(data.get("id")) or uuid7()
+        batch.faulty[record_id] = schema.resource.kind
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)
-        batch.suspects.append(suspect)
         alone = Batch()
-        self._citations(alone, suspect, data, lambda _schema, _content: UNNAMED)
+        self._citations(alone, suspect, data, lambda _schema, _content: uuid7())
         batch.faults += alone.faults
-        batch.suspects += (replace(cited, content={**cited.content, "record": None}) for cited in alone.wanted.values())
+        batch.suspects += [suspect, *alone.wanted.values()]
 
     def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
         """Take in the citations that came with a record, if any did."""
@@ -233,8 +230,7 @@ class Intake:
             if not isinstance(citation, dict):
                 batch.blame(of, "must be an object", pointer)
                 continue
-            supported = of.content["id"] or UNNAMED
-            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": supported})
+            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": of.id})
             batch.faults += [fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults]
             if faults:
                 continue

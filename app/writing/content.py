@@ -45,7 +45,7 @@ def _id_of(value: Any) -> Any:
         raise ValueError("a reference is an id, or an object of `id`, `kind` and `name`") from None
 
 
-def _id_in(value: Any) -> str | None:
+def id_in(value: Any) -> str | None:
     """The id that a reference names, if it is one."""
     try:
         return _REFERENCE.validate_python(value)
@@ -134,7 +134,7 @@ class ContentSchema:
         found: dict[str, Any] = {}
         for name, several, _ in self.references:
             given = data.get(name)
-            ids = [_id_in(value) for value in (given if several and isinstance(given, list) else [given])]
+            ids = [id_in(value) for value in (given if several and isinstance(given, list) else [given])]
             if all(ids):
                 found[name] = ids if several else ids[0]
         return found

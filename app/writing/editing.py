@@ -146,12 +146,8 @@ class Editor:
         parts = [plan.name for plan in schema.plans if isinstance(plan.source, Part)]
         kept = {name: old[name] for name in parts if old is not None and name in old}
         wanted_data = {**kept, **data, "kind": resource.kind.value, "id": record_id}
-        if (
-            old is not None
-            and shown is not None
-            and data.get("name") not in (None, old.get("name"))
-            and data["name"] == shown()
-        ):
+        named_otherwise = old is not None and "name" in old and data.get("name") != old["name"]
+        if old is not None and named_otherwise and shown is not None and data.get("name") == shown():
             wanted_data["name"] = old["name"]
 
         def allow() -> None:
