@@ -139,7 +139,7 @@ class Forbidden(Problem):
 
     status = 403
     code = "forbidden"
-    title = "The key may not do this"
+    title = "This is not allowed"
     explanation = "Records are written with the scope `write`; merges and keys need `admin`. `detail` says what the key may do."
 
 

@@ -11,7 +11,7 @@ from app.db.engine import create_engine
 from app.db.turns import Turns
 from app.http import docs, routes, service
 from app.http.access import Access
-from app.http.cors import Cors
+from app.http.cors import Preflight
 from app.http.exchange import Exchange
 from app.http.forwarded import Forwarded
 from app.http.keys import Keys
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_environment()
     driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=settings.read_connections)
     records = Records(RESOURCES, driver)
-    engine = create_engine(settings.database_url)
+    engine = create_engine(settings.database_url, patience=settings.write_patience)
     writer = Writer(RESOURCES, records.compiler, driver.encode)
     turns = Turns(engine, patience=settings.write_patience)
     keyring = Keyring(settings.key_secret)
@@ -71,6 +71,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
     app.add_middleware(Mistakes)
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
-    app.add_middleware(Cors)
+    app.add_middleware(Preflight)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies)
     return app

@@ -118,6 +118,14 @@ class Registry:
                 return f"{first}/{last}"
         return date
 
+    def _date_within(self, meeting: str | None, *, empty: float) -> str | None:
+        """A date that agrees with the meeting's, or none."""
+        date, of_meeting = self._date(empty=empty), self.records[meeting].get("date") if meeting else None
+        if date is None or of_meeting is None:
+            return date
+        own, its = edtf.bounds(date), edtf.bounds(of_meeting)
+        return date if own.start <= its.end and its.start <= own.end else of_meeting
+
     def _make(self) -> None:
         for key, (alpha_3, numeric, name) in COUNTRIES.items():
             self._add("country", key, alpha_3=alpha_3, numeric=numeric, name=name)
@@ -196,7 +204,7 @@ class Registry:
                 meeting=meeting,
                 **who,
                 role=role,
-                date=self._date(empty=0.8),
+                date=self._date_within(meeting, empty=0.8),
                 rank=self._one(RANKS, empty=0.5),
                 on_behalf_of=self._one(actors, empty=0.8),
                 presence=self._one(PRESENCES, empty=0.6),
@@ -211,13 +219,14 @@ class Registry:
                 names = {"memorandum": memorandum, "party": party, "members": members, "role": role}
                 self._add("party", f"party-{place:03}", **names, signed_by=signed_by)
         for place in range(OUTCOMES):
+            meeting = self._one(self.ids("meeting"), empty=0.3)
             self._add(
                 "outcome",
                 f"outcome-{place:03}",
                 name=self._name(),
                 type=self._one(OUTCOME_TYPES),
-                date=self._date(empty=0.7),
-                meeting=self._one(self.ids("meeting"), empty=0.3),
+                date=self._date_within(meeting, empty=0.7),
+                meeting=meeting,
                 made_by=self._one([*actors, *people], empty=0.4),
                 made_to=self._one([*actors, *people], empty=0.7),
                 subject=self._one([*self.ids("memorandum"), *self.ids("series"), *actors], empty=0.6),
@@ -225,8 +234,9 @@ class Registry:
             )
         for place in range(ACTIONS):
             of = self._one([*self.ids("memorandum"), *self.ids("memorandum"), *self.ids("outcome")])
-            names = {"of": of, "type": self._one(ACTION_TYPES), "date": self._date(empty=0.5)}
-            names |= {"meeting": self._one(self.ids("meeting"), empty=0.3), "party": self._one(actors, empty=0.7)}
+            meeting = self._one(self.ids("meeting"), empty=0.3)
+            names = {"of": of, "type": self._one(ACTION_TYPES), "date": self._date_within(meeting, empty=0.5)}
+            names |= {"meeting": meeting, "party": self._one(actors, empty=0.7)}
             if tuple(names.values()) not in keys:
                 keys.add(tuple(names.values()))
                 self._add("action", f"action-{place:03}", **names)
@@ -253,6 +263,7 @@ class Registry:
             case "participant":
                 before["country" if record.get("country") else "rank"] = "IR" if record.get("country") else "official"
                 before |= {"contribution": "before", "meeting": "meeting-000", "group": record["id"]}
+                before.pop("date", None)
             case "party":
                 signed_by = f"odd-{int(record['id'][-2:]) % len(ODD_CHARACTERS):03}"
                 before |= {
@@ -267,12 +278,16 @@ class Registry:
                     before["party"] = record["party"]
             case "outcome":
                 before |= {"type": "award", "made_to": "IR", "meeting": "meeting-001", "name": "before"}
+                before.pop("date", None)
             case "action":
                 before |= {"note": "before", "meeting": "meeting-002"}
+                before.pop("date", None)
             case _:
                 before |= {"name": "before"}
                 if record["kind"] in ("meeting", "memorandum"):
                     before |= {"date": "2010-10-10", "country": "IR"}
+                if any(other.get("meeting") == record["id"] and "date" in other for other in self.records.values()):
+                    before.pop("date")  # with which theirs would not agree
         return before
 
     # -- reading it by the rules -----------------------------------------------------------------------------------
@@ -280,6 +295,12 @@ class Registry:
     def ids(self, *kinds: str) -> list[str]:
         """The ids of all records of these kinds."""
         return [key for key, record in self.records.items() if record["kind"] in kinds]
+
+    @cached_property
+    def movable(self) -> list[str]:
+        """The meetings with whose date no other record's has to agree."""
+        bound = {record.get("meeting") for record in self.records.values() if "date" in record}
+        return [key for key in self.ids("meeting") if key not in bound]
 
     def of(self, kind: str) -> list[Content]:
         """All records of a kind."""

@@ -298,7 +298,7 @@ def test_verify_forgives_white_space_and_nothing_else(database: Database, tmp_pa
                 "source": "it",
                 "paragraph": paragraph,
                 "quote": quote,
-                "field": what,
+                "value": what,
                 "confidence": "stated",
             }
             for what, (quote, paragraph, _) in quotes.items()

@@ -37,7 +37,7 @@ def test_a_stream_ends_when_its_client_is_gone() -> None:
         await asyncio.sleep(0)
 
     async def run() -> None:
-        asked = Asked("", "", "", gzip=False, head=False)
+        asked = Asked("", "", "", gzip=False, head=False, reads=True)
         await asyncio.wait_for(send_stream(receive, send, endless(), asked, content_type="text/csv"), timeout=5)
 
     asyncio.run(run())

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Dialect, make_url
 
-from app.db.engine import BUSY_TIMEOUT_MS, sqlite_path
+from app.db.engine import PATIENCE, sqlite_path
 from app.errors import Malformed, Unavailable
 
 LOOP_CHECK_STEPS = 10_000
@@ -111,7 +111,12 @@ class SqliteDriver:
         connection = sqlite3.connect(
             _file_uri(self._path), uri=True, isolation_level=None, cached_statements=STATEMENTS_KEPT, check_same_thread=False
         )
-        for pragma in ("query_only = ON", f"busy_timeout = {BUSY_TIMEOUT_MS}", "cache_size = -65536", "mmap_size = 1073741824"):
+        for pragma in (
+            "query_only = ON",
+            f"busy_timeout = {round(PATIENCE * 1000)}",
+            "cache_size = -65536",
+            "mmap_size = 1073741824",
+        ):
             connection.execute(f"PRAGMA {pragma}")
         self._connections.append(connection)
         return connection

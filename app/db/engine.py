@@ -10,8 +10,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 _READS = "rapporteur_reads"
-BUSY_TIMEOUT_MS = 5_000
-"""How long a writer waits for its turn."""
+PATIENCE = 5.0
+"""Seconds that a writer waits for its turn, unless it is told otherwise."""
 WRITERS_LOCK = 7_270_001
 """The Postgres advisory lock under which writers take turns, as SQLite's own lock makes them.
 
@@ -22,24 +22,23 @@ SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
 
 
-def create_engine(url: str) -> Engine:
-    """An engine for writing: whoever begins a transaction waits for those before, instead of failing halfway."""
-    parsed = make_url(url)
+def create_engine(url: str, *, patience: float = PATIENCE) -> Engine:
+    """An engine for writing: whoever begins a transaction waits for those before, so many seconds at the most."""
+    parsed, milliseconds = make_url(url), round(patience * 1000)
     if parsed.get_backend_name() != "sqlite":
-        return _postgres_engine(parsed)
+        return _postgres_engine(parsed, milliseconds)
     sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in SQLITE_PRAGMAS:
+        for pragma in (*SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {milliseconds}"):
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")
@@ -50,8 +49,8 @@ def create_engine(url: str) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL) -> Engine:
-    arguments = {"application_name": "rapporteur", "options": f"-c lock_timeout={BUSY_TIMEOUT_MS} -c jit=off"}
+def _postgres_engine(url: URL, lock_timeout: int) -> Engine:
+    arguments = {"application_name": "rapporteur", "options": f"-c lock_timeout={lock_timeout} -c jit=off"}
     engine = sa.create_engine(
         url.set(drivername="postgresql+psycopg"), connect_args=arguments, hide_parameters=True, pool_pre_ping=True
     )

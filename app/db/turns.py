@@ -127,7 +127,7 @@ class Turns:
         try:
             outcomes = self._within_one_transaction(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
-            if len(group) > 1 and not _is_lost(error):
+            if len(group) > 1 and not _is_lost(error) and not isinstance(_told(error), Busy):
                 for each in group:
                     self._do([each])
                 return

@@ -26,10 +26,14 @@ SAFELY: tuple[Header, ...] = (
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
 """What keeps browsers from doing more with an answer than reading it."""
+EXPOSED = b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
     (b"cache-control", b"no-cache"),
     *SAFELY,
+    # Scripts of any origin may read; those that would write are refused beforehand (cors.py).
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-expose-headers", EXPOSED),
 )
 JSON = (b"content-type", b"application/json")
 

@@ -64,12 +64,14 @@ class ContentSchema:
         self.resource = resource
         self.plans = [plan for plan in plans if plan.written]
         written = {plan.name for plan in self.plans}
-        cut = (f"{name}_more" for name in resource.includes)
-        self.ignored = frozenset(resource.model.model_fields) - written | frozenset(resource.includes) | frozenset(cut)
+        shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations"}
+        self.ignored = (resource.model.model_fields.keys() | shown) - written
+        if resource.kind is Kind.CITATION:
+            self.ignored -= {"citations"}
         """What a record is read with and is no content of its own; its citations are records by themselves."""
         self.model = self._model()
         self._defaulted = {
-            name for name, info in self.model.model_fields.items() if not info.is_required() and info.default not in _EMPTY
+            name for name, info in self.model.model_fields.items() if not info.is_required() and not _is_empty(info.default)
         }
         self.references = self._references(kinds)
         """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
@@ -122,7 +124,7 @@ class ContentSchema:
         content = {"kind": self.resource.kind.value, "id": values["id"]}
         for plan in self.plans:
             name = plan.name
-            if name in given and name not in content and (value := values[name]) not in _EMPTY:
+            if name in given and name not in content and not _is_empty(value := values[name]):
                 content[name] = value if type(value) in _PLAIN else _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
@@ -147,7 +149,11 @@ class ContentSchema:
         return str(uuid5(NAMESPACE, _SPACED.encode(key)))
 
 
-_EMPTY: tuple[Any, ...] = (None, False, [], ())
+def _is_empty(value: Any) -> bool:
+    """Whether a value states nothing; a zero does."""
+    return value is None or value is False or value in ([], ())
+
+
 _PLAIN = (str, int, bool)
 
 
