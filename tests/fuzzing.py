@@ -27,3 +27,9 @@ def filter_case(_context: Any, case: Any) -> bool:
         or len(set(between)) != len(between)
         or (isinstance(first, str) and isinstance(last, str) and first > last)
     )
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(_context: Any, value: Any) -> bytes:
+    """The lines of an import, as they are."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

@@ -110,8 +110,10 @@ def _tag(text: str) -> tuple[bool, str]:
 
 def idempotency_key(scope: Scope) -> str | None:
     """The request's `Idempotency-Key`, if it has one."""
+    if not any(name == b"idempotency-key" for name, _ in scope["headers"]):
+        return None
     given = header(scope, b"idempotency-key")
-    if given and not _IDEMPOTENCY_KEY.fullmatch(given):
+    if not _IDEMPOTENCY_KEY.fullmatch(given):
         fault = Fault("has 1 to 255 visible ASCII characters; a UUID does well", header="Idempotency-Key")
         raise Invalid(str(fault), faults=[fault])
-    return given or None
+    return given

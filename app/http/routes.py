@@ -31,6 +31,8 @@ def of_the_rest(records: Records, writes: Writes, keys: Keys, log: Log, exchange
     """The routes of lists and of what stands across kinds, behind those of other things right under `/v1/`."""
     return [
         route("/v1/records", GET=records.any_many),
+        # GET is answered by service.py; any other method would be taken for one of a collection.
+        Route("/v1/vocabularies", _Endpoint({}, elsewhere=("GET", "HEAD"))),
         route("/v1/keys", GET=keys.list, POST=keys.create),
         route("/v1/changes", GET=log.changes),
         route("/v1/export", GET=exchange.export),
@@ -50,14 +52,15 @@ def route(path: str, **endpoints: Answering) -> Route:
 class _Endpoint:
     """An ASGI endpoint: reads the headers once and refuses addresses that are too long."""
 
-    def __init__(self, answering: dict[str, Answering]) -> None:
+    def __init__(self, answering: dict[str, Answering], *, elsewhere: tuple[str, ...] = ()) -> None:
+        """`elsewhere`: methods that the address has too, answered by another route."""
         self.answering = {**answering, "HEAD": answering["GET"]} if "GET" in answering else answering
+        self._allowed = ", ".join(sorted({*self.answering, *elsewhere}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
             raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
         answering = self.answering.get(scope["method"])
         if answering is None:
-            allowed = ", ".join(sorted(self.answering))
-            raise MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})
+            raise MethodNotAllowed(f"{scope['method']} is none of {self._allowed}", headers={"Allow": self._allowed})
         await answering(scope, asked(scope), receive, send)
