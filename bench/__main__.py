@@ -153,7 +153,7 @@ def main() -> None:
     python = servers.environment(folder)
     asked = workloads(database)
     with ExitStack() as stack:
-        product = stack.enter_context(servers.product(database, folder))
+        product = stack.enter_context(servers.product(f"sqlite:///{database}", folder))
         for workload in asked:
             (folder / f"{workload.name}.json").write_bytes(product.get(workload.paths[0])[1])
         floor = stack.enter_context(servers.comparison("floor", python, {"BENCH_ANSWERS": str(folder)}, folder))

@@ -64,8 +64,8 @@ class _Connection(asyncio.Protocol):
             end = self.head.find(b"\r\n\r\n")
             if end < 0:
                 return
-            if not self.head.startswith(b"HTTP/1.1 200 "):
-                self.run.fail(f"an answer that is not 200: {self.head[:500]!r}")
+            if not self.head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")):
+                self.run.fail(f"an answer that is neither 200 nor 201: {self.head[:500]!r}")
                 self.transport.close()
                 return
             self.missing = end + 4 + _content_length(self.head) - len(self.head)
@@ -92,6 +92,13 @@ def _content_length(head: bytes) -> int:
 def request(path: str, port: int) -> bytes:
     """A request as any client sends it, uncompressed as the ORM twin has it."""
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n".encode()
+
+
+def post(path: str, port: int, body: bytes, *, key: str = "") -> bytes:
+    """A request that makes something."""
+    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{authorization}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 async def measure(port: int, pid: int, requests: Iterator[bytes], *, seconds: float, connections: int) -> Measured:

@@ -16,6 +16,7 @@ from app.settings import PREFIX, ROOT
 
 START_SECONDS = 60
 STOP_SECONDS = 10
+UNLIMITED = "1000000000"
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,11 @@ class Server:
 
 
 @contextmanager
-def product(database: Path, folder: Path) -> Iterator[Server]:
-    """`rapporteur serve` with its default settings."""
+def product(database: str, folder: Path) -> Iterator[Server]:
+    """`rapporteur serve` on the database of this URL with its default settings, but for what one client may ask a minute."""
     port = _free_port()
-    ours = {f"{PREFIX}DATABASE_URL": f"sqlite:///{database}", f"{PREFIX}PORT": str(port)}
+    ours = {f"{PREFIX}DATABASE_URL": database, f"{PREFIX}PORT": str(port)}
+    ours |= {f"{PREFIX}REQUESTS_PER_MINUTE": UNLIMITED, f"{PREFIX}WRITES_PER_MINUTE": UNLIMITED}
     with _running("product", [sys.executable, "-m", "app.cli", "serve"], ours, port=port, folder=folder) as server:
         yield server
 

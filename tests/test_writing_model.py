@@ -97,7 +97,7 @@ REQUIRED = {
     "relation": ("memorandum", "related", "type"),
     "citation": ("record", "source", "paragraph", "quote", "confidence"),
 }
-LABELS = {"source": ("title",), "participant": ("capacity", "role"), "party": ("role",), "relation": ("type",)}
+LABELS = {"source": ("title",), "participant": ("capacity", "group", "role"), "party": ("role",), "relation": ("type",)}
 PARTS = ("names", "topics")
 DERIVED = {
     "version",
@@ -892,7 +892,7 @@ class Writing(RuleBasedStateMachine):
             if extra in ("topics", "both"):
                 topics = st.lists(st.sampled_from(self.model.of("topic") or ["topic-1"]), unique=True, max_size=2)
                 body["topics"] = data.draw(topics, "topics")
-        if kind != "citation" and data.draw(st.sampled_from([False, False, True]), "cited"):
+        if kind not in ("citation", "source") and data.draw(st.sampled_from([False, False, True]), "cited"):
             body["citations"] = self.draw_citations(data)
         return {name: value for name, value in body.items() if value is not None or name in OPTIONAL}
 

@@ -18,7 +18,7 @@ class Access:
         self.keyring = keyring
         self._driver = driver
         self._limit = limit
-        self._lookup = compiler.compiled(looked_up())
+        self.lookup = compiler.compiled(looked_up())
 
     async def require(self, asked: Asgi, scope: Scope) -> Principal:
         """Whose key came with the request; Unauthorized without a good one, Forbidden without the scope."""
@@ -30,7 +30,7 @@ class Access:
             raise _unauthorized("one Authorization header is wanted, of the form: Bearer …", error="invalid_request")
         text = text[len(_SCHEME) :].strip()
         identifier = key_id(text)
-        rows = await self._driver.fetch(self._lookup, {"id": identifier}) if identifier else []
+        rows = await self._driver.fetch(self.lookup, {"id": identifier}) if identifier else []
         principal = self.keyring.recognized(text, rows)
         if principal is None:
             raise _unauthorized("the key is not known, was revoked, or is past its time", error="invalid_token")

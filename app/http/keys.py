@@ -136,7 +136,7 @@ class Keys:
 
     async def _in_turn(self, principal: Principal, do: Callable[[Connection], Any]) -> Any:
         def unit(turn: Turn) -> Any:
-            keys.used(turn.connection, principal)
+            keys.used(turn.connection, principal, self._access.lookup)
             turn.wrote = True
             return do(turn.connection)
 

@@ -35,6 +35,8 @@ from app.reading.request import (
     language_parameters,
     negotiated_format,
     query_pairs,
+    read_for_put,
+    read_for_write,
     read_many,
     read_one,
     validated,
@@ -62,6 +64,8 @@ class Records:
         self.statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
         self._one: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_one))
+        self.read_for_write: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_for_write))
+        self.read_for_put: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_for_put))
         self._many: Callable[[str, bytes, str, str], Many] = _kept(partial(self._parse, read_many))
         self._miss = self.compiler.compiled(_missing(self.resources.values()))
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
+from app.db.sql import run
 from app.db.turns import Turn, Turns
 from app.errors import Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
@@ -30,7 +31,7 @@ from app.http.records import Records
 from app.models.vocabulary import Kind
 from app.reading.compiler import Shape
 from app.reading.model import Id, is_storable
-from app.reading.request import DRY_RUN, One, query_pairs, read_one, validated
+from app.reading.request import DRY_RUN, One, query_pairs, validated
 from app.reading.resource import Resource
 from app.settings import Settings
 from app.writing import answers, keys
@@ -241,15 +242,8 @@ class Writes:
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
-        reads = self._records.reads[resource.plural]
-        view = read_one(
-            reads,
-            scope["query_string"],
-            request.accept,
-            request.accept_language,
-            encode=self._records.driver.encode,
-            model=reads.put if scope["method"] == "PUT" else reads.write,
-        )
+        read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
+        view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
         body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, needed=needed)
         return _Asked(resource, principal, view, body, self._idempotency(scope, body))
 
@@ -295,7 +289,7 @@ class Writes:
             def before() -> None:
                 turn.wrote = True
 
-            keys.used(turn.connection, principal)
+            keys.used(turn.connection, principal, self._access.lookup)
             if idempotency and not dry_run:
                 first = answers.first(turn.connection, principal.id, *idempotency)
                 if first is not None:
@@ -332,8 +326,7 @@ class Writes:
 
     def _read(self, connection: Connection, asked: _Asked, record_id: str) -> tuple[str, int]:
         statement = self._records.statement(asked.view.shape)
-        given = {**statement.constants, **asked.view.parameters, "id": record_id}
-        text, version = connection.exec_driver_sql(statement.sql, given).one()
+        ((text, version),) = run(connection, statement, **asked.view.parameters, id=record_id)
         return text, version
 
     def _shown_name(self, connection: Connection, asked: _Asked, record_id: str) -> str:

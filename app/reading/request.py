@@ -206,18 +206,24 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def read_one(
-    reads: Reads,
-    query_string: bytes,
-    accept: str,
-    accept_language: str,
-    *,
-    encode: Encode,
-    model: type[BaseModel] | None = None,
-) -> One:
-    """A single record's request; `model` is that of its parameters where it is more than read."""
+def read_one(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
+    """A single record's request."""
+    return _one(reads, reads.one, query_string, accept, accept_language, encode)
+
+
+def read_for_write(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
+    """A write's request: how its answer is shown, and whether anything is kept."""
+    return _one(reads, reads.write, query_string, accept, accept_language, encode)
+
+
+def read_for_put(reads: Reads, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> One:
+    """A PUT's request."""
+    return _one(reads, reads.put, query_string, accept, accept_language, encode)
+
+
+def _one(reads: Reads, model: type[BaseModel], query_string: bytes, accept: str, accept_language: str, encode: Encode) -> One:
     pairs = query_pairs(query_string)
-    asked = validated(model or reads.one, pairs, commas=("include", "fields"))
+    asked = validated(model, pairs, commas=("include", "fields"))
     negotiated_format(accept, offered=("json",))
     languages, language = asked_languages(asked.get("lang"), accept_language)
     shape = Shape(

@@ -41,6 +41,8 @@ class Wanted:
     """Its version moves although its own fields do not: its citations changed."""
     named: bool = True
     """Whether it came with its id."""
+    fresh: bool = False
+    """Whether its id was made for it, so that nothing can be there."""
     old: Content | None = None
     version: int = 1
     """The version that it will have."""
@@ -64,7 +66,9 @@ class Wanted:
             return "delete" if self.into is None else "merge"
         if self.doing in ("merge", "restore"):
             return self.doing
-        return "create" if self.old is None else self.doing
+        if self.old is None:
+            return "create"
+        return "replace" if self.doing == "create" else self.doing
 
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """Its values of these fields."""

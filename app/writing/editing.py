@@ -91,7 +91,8 @@ class Editor:
         if wanted is not None and data.get("id") is not None:
             self._refuse_taken(connection, batch, wanted)
         for each in batch.wanted.values():
-            each.named = True  # what is there already is not made again
+            # What is there already is not made again.
+            each.fresh, each.named = not each.named, True
         report = self.writer.write(connection, batch, author=author, before=before)
         assert wanted is not None
         return Done(wanted.id, created=True, report=report)
@@ -396,7 +397,8 @@ def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, lis
             content[name] = was.get(name)
         elif isinstance(became.get(name), list):
             added = [item for item in became[name] if item not in was.get(name, ())]
-            content[name] = [item for item in now.get(name, ()) if item not in added]
+            stays = [item for item in now.get(name, ()) if item not in added]
+            content[name] = [*stays, *(item for item in was.get(name, ()) if item not in became[name] and item not in stays)]
         else:
             kept.append(name)
     return {name: value for name, value in content.items() if value is not None}, sorted(kept)

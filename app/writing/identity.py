@@ -12,13 +12,14 @@ MAX_SLUG = 60
 """Letters of a slug, short of the number that tells namesakes apart."""
 MIN_SLUG = 4
 """Shorter ones are left to acronyms that somebody chose."""
+_APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
 def slug(name: str, kind: str) -> str:
     """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
     chosen: list[str] = []
-    for word in _WORD.findall(anyascii(name).lower().replace("'", "")):
+    for word in _WORD.findall(_APOSTROPHE.sub("", anyascii(name).lower())):
         if chosen and len("-".join([*chosen, word])) > MAX_SLUG:
             break
         chosen.append(word[:MAX_SLUG])

@@ -7,8 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.sql import among, chunks, is_one_of, literal
-from app.db.types import Exact
+from app.db.sql import among, chunks, ids_parameter, is_one_of, literal, run
 from app.models.records import Record, RecordTopic
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Statement
@@ -29,6 +28,9 @@ class Integrity:
         self.resources = {kind: schema.resource for kind, schema in schemas.items()}
         self.encode = encode
         self._compiler = compiler
+        self._kinds = compiler.compiled(sa.select(records.c.id, records.c.kind).where(is_one_of(records.c.id, ids_parameter())))
+        self._codes = compiler.compiled(self._country_codes())
+        self._keys: dict[tuple[Kind, Sequence[str]], Statement] = {}
         self._referrers: dict[Kind, Statement] = {}
         self._chains = {
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
@@ -40,8 +42,8 @@ class Integrity:
         """The kinds of those of these records that are there."""
         found: dict[str, Kind] = {}
         for chunk in chunks(set(ids)):
-            query = sa.select(records.c.id, records.c.kind).where(among(records.c.id, chunk, self.encode))
-            found |= {record_id: Kind(kind) for record_id, kind in connection.execute(query)}
+            rows = run(connection, self._kinds, ids=self.encode(chunk))
+            found |= {record_id: Kind(kind) for record_id, kind in rows}
         return found
 
     def targets(self, wanted: Wanted) -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
@@ -78,14 +80,15 @@ class Integrity:
 
     def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
         """Those of these ids, in capitals, that are a code of a country."""
-        short = [record_id.upper() for record_id in ids if len(record_id) <= 3]
         found: set[str] = set()
-        country = self.resources[Kind.COUNTRY]
-        for chunk in chunks(short):
-            for name in ("id", *country.alternative_keys):
-                column = country.table.c[name]
-                found.update(connection.execute(sa.select(column).where(among(column, chunk, self.encode))).scalars())
+        for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= 3):
+            found.update(code for (code,) in run(connection, self._codes, ids=self.encode(chunk)))
         return found
+
+    def _country_codes(self) -> sa.CompoundSelect[Any]:
+        country = self.resources[Kind.COUNTRY]
+        columns = [country.table.c[name] for name in ("id", *country.alternative_keys)]
+        return sa.union_all(*(sa.select(column).where(is_one_of(column, ids_parameter())) for column in columns))
 
     def _check_references(self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str]) -> None:
         for wanted in changed:
@@ -140,6 +143,8 @@ class Integrity:
         elif not wanted.named and standing is None:
             there[other] = wanted.resource.kind
             batch.rename(wanted, other)
+        elif standing is None and wanted.content.get("record") in batch.cited:
+            taken[key] = wanted.id  # the other is left out, and goes
         else:
             batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
 
@@ -147,12 +152,15 @@ class Integrity:
         self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
     ) -> dict[tuple[Any, ...], str]:
         """The ids of the records whose keys begin with one of these, by key."""
-        table = self.resources[kind].table
-        columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
+        if (kind, fields) not in self._keys:
+            table = self.resources[kind].table
+            columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
+            query = sa.select(table.c.id, *columns).where(is_one_of(columns[0], ids_parameter()))
+            self._keys[kind, fields] = self._compiler.compiled(query)
         found: dict[tuple[Any, ...], str] = {}
         for chunk in chunks(firsts):
-            query = sa.select(table.c.id, *columns).where(among(columns[0], chunk, self.encode))
-            found |= {tuple(value or None for value in key): record_id for record_id, *key in connection.execute(query)}
+            rows = run(connection, self._keys[kind, fields], ids=self.encode(chunk))
+            found |= {tuple(value or None for value in key): record_id for record_id, *key in rows}
         return found
 
     # -- dates -------------------------------------------------------------------------------------------------------
@@ -254,12 +262,11 @@ class Integrity:
         """Records that refer to records of this kind: (kind, id, field, id referred to), in the order of their ids."""
         if kind not in self._referrers:
             self._referrers[kind] = self._compiler.compiled(self._all_that_refer_to(kind))
-        statement = self._referrers[kind]
-        given = {**statement.constants, "ids": self.encode(ids), "limit": limit}
-        return [(Kind(each), *row) for each, *row in connection.exec_driver_sql(statement.sql, given)]
+        rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)
+        return [(Kind(each), *row) for each, *row in rows]
 
     def _all_that_refer_to(self, kind: Kind) -> sa.Select[Any]:
-        ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
+        ids = ids_parameter()
         selects: list[sa.Select[Any]] = []
         for referring, schema in self.schemas.items():
             table = schema.resource.table

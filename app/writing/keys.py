@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from app.db.sql import instant_text
+from app.db.sql import Compiled, instant_text, run
 from app.db.types import Exact
 from app.errors import Conflict, Fault, Invalid, NotFound, Unauthorized
 from app.models.access import Key
@@ -28,7 +28,6 @@ _SECRET_BYTES = 32
 NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 MAX_NAME = 100
 CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
-_IN_FORCE = sa.select(keys.c.revoked_at, keys.c.expires_at).where(keys.c.id == sa.bindparam("its_id"))
 USED_EVERY = timedelta(minutes=1)
 """How exact `last_used_at` is: the use is recorded in the transaction of the write itself, at most once in so long."""
 
@@ -46,8 +45,6 @@ class Principal(NamedTuple):
     id: str
     name: str
     scopes: tuple[str, ...]
-    last_used: str | None
-    """RFC 3339."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the key has a scope, or one that contains it."""
@@ -96,12 +93,10 @@ class Keyring:
         secret = text.split("_", 2)[2] if key_id(text) else ""
         # Where there is no such key, one is compared all the same, so that both take as long.
         row = rows[0] if rows else ("", "", "0" * 64, "[]", None, None, None)
-        found, name, digest, scopes, expires, revoked, last_used = row
+        found, name, digest, scopes, expires, revoked, _ = row
         if not hmac.compare_digest(self._digest(secret), digest) or not rows or revoked is not None:
             return None
-        if expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC):
-            return None
-        return Principal(found, name, tuple(json.loads(scopes)), last_used)
+        return None if _is_past(expires) else Principal(found, name, tuple(json.loads(scopes)))
 
 
 def key_id(text: str) -> str | None:
@@ -120,14 +115,21 @@ def looked_up() -> sa.Select[Any]:
     )
 
 
-def used(connection: Connection, principal: Principal) -> None:
-    """Remember that a key was used, in a transaction that is going on anyway; Unauthorized if it was revoked meanwhile."""
-    now = datetime.now(UTC)
-    revoked, expires = connection.execute(_IN_FORCE, {"its_id": principal.id}).one()
-    if revoked is not None or (expires is not None and expires <= now):
+def used(connection: Connection, principal: Principal, lookup: Compiled) -> None:
+    """Remember that a key was used, in a transaction that is going on anyway; Unauthorized if it was revoked meanwhile.
+
+    `lookup` is `looked_up()`, compiled.
+    """
+    ((*_, expires, revoked, last_used),) = run(connection, lookup, id=principal.id)
+    if revoked is not None or _is_past(expires):
         raise Unauthorized("the key was revoked, or is past its time", headers={"WWW-Authenticate": CHALLENGE})
-    if principal.last_used is None or datetime.fromisoformat(principal.last_used) < now - USED_EVERY:
+    now = datetime.now(UTC)
+    if last_used is None or datetime.fromisoformat(last_used) < now - USED_EVERY:
         connection.execute(keys.update().where(keys.c.id == principal.id).values(last_used_at=now))
+
+
+def _is_past(expires: str | None) -> bool:
+    return expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC)
 
 
 def one(connection: Connection, identifier: str) -> RowMapping:

@@ -45,7 +45,11 @@ class Merger:
                 f"{len(self._faults)} records would say the same in different words; `prefer` decides which of them stay",
                 faults=self._faults,
             )
-        batch = Batch(problem=Conflict, wanted=self._wanted)
+        for wanted in self._wanted.values():
+            if not wanted.deleted:
+                wanted.content, faults = self.writer.schemas[wanted.resource.kind].check(wanted.content)
+                self._faults += faults
+        batch = Batch(problem=Conflict, faults=self._faults, wanted=self._wanted)
         return Done(into, created=False, report=self.writer.write(self.connection, batch, author=author, before=before))
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:
@@ -69,7 +73,9 @@ class Merger:
         ]
         _extend(into, "names", added)
         for part in ("identifiers", "topics"):
-            _extend(into, part, [item for item in gone.get(part, ()) if item not in into.get(part, ())])
+            _extend(
+                into, part, [item for item in gone.get(part, ()) if item not in (*into.get(part, ()), into["id"], gone["id"])]
+            )
 
     def _replace(self, gone: Wanted, survivor: Wanted) -> None:
         """Delete one record in favour of another, to which all that referred to it refers from now on."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import CHUNK, Rows, among, chunks
+from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, is_one_of, run
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
@@ -33,7 +33,18 @@ class Past(NamedTuple):
     """The last."""
     into: str | None
     """The record that it was merged into."""
-    created: datetime
+    created: Any
+    """When it was made, as the database keeps instants."""
+
+
+def _past() -> sa.Select[Any]:
+    columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
+    return (
+        sa.select(changes.c.record_id, *columns, sa.func.min(changes.c.at))
+        .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
+        .where(is_one_of(changes.c.record_id, ids_parameter()))
+        .group_by(changes.c.record_id)
+    )
 
 
 class Writer:
@@ -47,6 +58,9 @@ class Writer:
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
+        self._past = compiler.compiled(_past())
+        citation: sa.Table = self.resources[Kind.CITATION].table
+        self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
         self._exchange = {kind: compiler.compile(Shape(kind, purpose="exchange")) for kind in self.resources}
@@ -68,9 +82,8 @@ class Writer:
         """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
         after, statement = "", self._pages[kind]
         while True:
-            given = {**statement.constants, "after": after, "limit": CHUNK}
-            page = connection.exec_driver_sql(statement.sql, given).all()
-            yield from (tuple(row) for row in page)
+            page = run(connection, statement, after=after, limit=CHUNK)
+            yield from ((text, record_id, version) for text, record_id, version in page)
             if len(page) < CHUNK:
                 return
             after = page[-1][1]
@@ -80,17 +93,15 @@ class Writer:
         statement = self._exchange[kind]
         found = {}
         for chunk in chunks(ids):
-            given = {**statement.constants, "ids": self.encode(chunk)}
-            for text, record_id, version in connection.exec_driver_sql(statement.sql, given):
+            for text, record_id, version in run(connection, statement, ids=self.encode(chunk)):
                 found[record_id] = json.loads(text), version
         return found
 
     def citations_of(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
         """The content and version of the citations of these records, by the citations' ids."""
-        table = self.resources[Kind.CITATION].table
         found: list[str] = []
         for chunk in chunks(ids):
-            found += connection.execute(sa.select(table.c.id).where(among(table.c.record_id, chunk, self.encode))).scalars()
+            found += [citation_id for (citation_id,) in run(connection, self._citations, ids=self.encode(chunk))]
         return self.states(connection, Kind.CITATION, found)
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -125,7 +136,7 @@ class Writer:
         """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
         everything = [*batch.wanted.values(), *batch.suspects]
         named = {target for wanted in everything for _, target, _ in self.integrity.targets(wanted)}
-        there = self.integrity.kinds(connection, named | set(batch.wanted))
+        there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         self.integrity.check_keys(connection, batch, there)
         kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():
@@ -145,6 +156,8 @@ class Writer:
         by_kind: dict[Kind, list[str]] = {}
         new = {}
         for wanted in batch.wanted.values():
+            if wanted.fresh:
+                continue
             if wanted.id not in there:
                 new[wanted.id] = wanted
             elif wanted.old is None:
@@ -155,7 +168,7 @@ class Writer:
                 wanted.old, wanted.version = old, version + 1
         for record_id, past in self.past(connection, new).items():
             wanted = new[record_id]
-            wanted.version, wanted.created = past.version + 1, self._rows.instant(past.created)
+            wanted.version, wanted.created = past.version + 1, past.created
             if past.kind is not wanted.resource.kind:
                 batch.blame(wanted, f"{record_id!r} was the id of a {past.kind}", "/id", conflict=True)
             elif past.into is not None and wanted.doing != "restore":
@@ -174,19 +187,8 @@ class Writer:
         """What is known of those of these ids that lead or led to a record."""
         found: dict[str, Past] = {}
         for chunk in chunks(ids):
-            query = (
-                sa.select(
-                    changes.c.record_id,
-                    sa.func.max(changes.c.kind),
-                    sa.func.max(changes.c.version),
-                    sa.func.max(redirects.c.new_id),
-                    sa.func.min(changes.c.at),
-                )
-                .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
-                .where(among(changes.c.record_id, chunk, self.encode))
-                .group_by(changes.c.record_id)
-            )
-            found |= {record_id: Past(Kind(kind), *rest) for record_id, kind, *rest in connection.execute(query)}
+            rows = run(connection, self._past, ids=self.encode(chunk))
+            found |= {record_id: Past(Kind(kind), *rest) for record_id, kind, *rest in rows}
         return found
 
     def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:

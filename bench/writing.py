@@ -1,0 +1,158 @@
+"""`python -m bench.writing`: making records, beside the async ORM that inserts one bare row; and how fast an import is."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+import uvloop
+
+from app.db.engine import create_engine, writing
+from app.db.schema import migrate
+from app.settings import PREFIX, ROOT
+from app.writing.keys import Keyring, Scope
+from bench import load, servers
+from tests import postgres
+
+KINDS_BEFORE = ("countries", "topics", "sources", "organizations")
+"""The kinds of the first data set to which the records of the import refer."""
+
+
+def bodies(*, bare: bool) -> Iterator[bytes]:
+    """Meetings to be made: for the product with names in two languages, a topic and a citation."""
+    for number in count():
+        body: dict[str, Any] = {
+            "name": f"Talks on digital trade {number}",
+            "date": "2025-06-16",
+            "city": "Minsk",
+            "country": "BY",
+        }
+        if not bare:
+            names = [("en", f"Talks on digital trade {number}"), ("ru", f"Переговоры о цифровой торговле {number}")]
+            body |= {
+                "names": [{"language": language, "text": text, "type": "official"} for language, text in names],
+                "topics": ["artificial-intelligence"],
+                "citations": [
+                    {"source": "mpt-2026-uae", "paragraph": number % 9 + 1, "quote": "held talks", "confidence": "stated"}
+                ],
+            }
+        yield json.dumps(body, ensure_ascii=False).encode()
+
+
+def lines(records: int) -> Iterator[str]:
+    """An import of a registry's shape: of six records a meeting, two participants, an instrument, a party, a citation."""
+    for number in range(records // 6):
+        meeting, paper = f"meeting-{number}", f"paper-{number}"
+        date = f"20{number % 20 + 5:02}-0{number % 9 + 1}-1{number % 9}"
+        names = [("en", f"Talks {number}", "official"), ("ru", f"Переговоры {number}", "translation")]
+        shown = [{"language": language, "text": text, "type": of} for language, text, of in names]
+        meets = {"kind": "meeting", "id": meeting, "name": f"Talks {number}", "type": "talks", "date": date, "country": "BY"}
+        takes_part = {"kind": "participant", "meeting": meeting, "role": "delegation", "rank": "deputy_minister"}
+        cites = {"kind": "citation", "record": meeting, "source": "mpt-2026-uae", "paragraph": number % 9 + 1}
+        for record in (
+            {**meets, "names": shown, "topics": ["artificial-intelligence"]},
+            {**takes_part, "organization": "by-mci", "capacity": "Deputy Minister"},
+            {**takes_part, "organization": "sco"},
+            {"kind": "memorandum", "id": paper, "name": f"Memorandum {number}", "type": "memorandum", "date": date},
+            {"kind": "party", "memorandum": paper, "party": "by-mci", "role": "party"},
+            {**cites, "quote": f"a phrase {number}", "confidence": "stated"},
+        ):
+            yield json.dumps(record, ensure_ascii=False)
+
+
+def prepared(url: str) -> str:
+    """Make the schema and load what others refer to; a key that may write."""
+    migrate(url)
+    files = [str(ROOT / "seed" / f"{kind}.ndjson") for kind in KINDS_BEFORE]
+    rapporteur("import", *files, url=url)
+    engine = create_engine(url)
+    with writing(engine) as connection:
+        _, key = Keyring("").create(connection, "bench", [Scope.WRITE], by="bench")
+    engine.dispose()
+    return key
+
+
+def rapporteur(*words: str, url: str) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "app.cli", *words],
+        cwd=ROOT,
+        env={f"{PREFIX}DATABASE_URL": url},
+        check=True,
+        capture_output=True,
+    )
+
+
+def created(database: str, url: str, folder: Path, given: argparse.Namespace) -> list[str]:
+    """Rounds of both in turn; lines of the table."""
+    key = prepared(url)
+    twin_url = url.replace("postgresql://", "postgresql+psycopg://").replace("sqlite:///", "sqlite+aiosqlite:///")
+    twin_url = twin_url.replace(".db", "-twin.db")
+    with ExitStack() as stack:
+        product = stack.enter_context(servers.product(url, folder))
+        python = servers.environment(ROOT / "build" / "bench")
+        twin = stack.enter_context(servers.comparison("orm_writing", python, {"BENCH_URL": twin_url}, folder))
+        asked = {
+            product.name: (load.post("/v1/meetings", product.port, body, key=key) for body in bodies(bare=False)),
+            twin.name: (load.post("/v1/meetings", twin.port, body) for body in bodies(bare=True)),
+        }
+        found: dict[str, list[load.Measured]] = {product.name: [], twin.name: []}
+        for turn in range(given.rounds + 1):
+            for server in (product, twin):
+                measuring = load.measure(
+                    server.port, server.pid, asked[server.name], seconds=given.seconds, connections=given.connections
+                )
+                one = uvloop.run(measuring)
+                if turn:
+                    found[server.name].append(one)
+    rate = median(
+        mine.per_second / theirs.per_second for mine, theirs in zip(found[product.name], found[twin.name], strict=True)
+    )
+    return [
+        *(
+            f"| create | {database} | {name} | {median(one.per_second for one in several):,.0f} |"
+            f" {median(one.p50_ms for one in several):.1f} | {median(one.p99_ms for one in several):.1f} |"
+            for name, several in found.items()
+        ),
+        f"| create: product beside orm | {database} | **{rate:.2f}** | | | |",
+    ]
+
+
+def imported(database: str, url: str, folder: Path, records: int) -> str:
+    """A line of the table: the whole command, its start included."""
+    prepared(url)
+    file = folder / "records.ndjson"
+    file.write_text("".join(f"{line}\n" for line in lines(records)), encoding="utf-8")
+    began = perf_counter()
+    rapporteur("import", str(file), url=url)
+    took = perf_counter() - began
+    return f"| import of {records:,} | {database} | product | {records / took:,.0f} | | |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.writing", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="how long a run lasts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how many runs make a median (%(default)s)")
+    parser.add_argument("--connections", type=int, default=16, help="how many clients write at once (%(default)s)")
+    parser.add_argument("--records", type=int, default=120_000, help="how many records are imported (%(default)s)")
+    given = parser.parse_args()
+    print("| workload | database | server | records/s | p50 ms | p99 ms |\n|---|---|---|--:|--:|--:|")
+    with TemporaryDirectory() as name, postgres.server() as server:
+        folder = Path(name)
+        urls = {"SQLite": f"sqlite:///{folder}/create.db", "Postgres": server}
+        for database, url in urls.items():
+            print("\n".join(created(database, url, folder, given)), flush=True)
+        print(imported("SQLite", f"sqlite:///{folder}/import.db", folder, given.records), flush=True)
+    with TemporaryDirectory() as name, postgres.server() as server:
+        print(imported("Postgres", server, Path(name), given.records), flush=True)
+
+
+if __name__ == "__main__":
+    main()
