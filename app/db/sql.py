@@ -5,6 +5,7 @@ to the byte, and the only one without a limit on arguments (`json_object` takes 
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -200,30 +201,36 @@ def ids_parameter() -> sa.BindParameter[Any]:
 
 def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple[Any, ...]]:
     """All rows of a compiled statement, executed by the driver itself: a tenth of what building and executing one costs."""
-    return execute(connection, statement.sql, {**statement.constants, **given})
-
-
-def execute(connection: Connection, sql: str, given: dict[str, Any] | list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    """Rows, if there are any, of the driver's own SQL within the connection's transaction; a list executes it for each.
-
-    Errors are SQLAlchemy's, and a connection that is lost is told to it, as if it had executed the statement.
-    """
     driver: Any = connection.connection
-    cursor = driver.cursor()
+    with _errors(connection, driver):
+        cursor = driver.cursor()
+        cursor.execute(statement.sql, {**statement.constants, **given})
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+
+@contextmanager
+def together(connection: Connection) -> Iterator[None]:
+    """Send what is written within at once and wait for the answers at the end, where the driver knows how (Postgres)."""
+    driver: Any = connection.connection
+    if not hasattr(driver, "pipeline"):
+        yield
+        return
+    with _errors(connection, driver), driver.pipeline():
+        yield
+
+
+@contextmanager
+def _errors(connection: Connection, driver: Any) -> Iterator[None]:
+    """Errors of the driver as SQLAlchemy's, to which a connection that is lost is told."""
+    base = connection.dialect.loaded_dbapi.Error
     try:
-        if isinstance(given, list):
-            cursor.executemany(sql, given)
-            return []
-        cursor.execute(sql, given)
-        return cursor.fetchall() if cursor.description else []
-    except connection.dialect.loaded_dbapi.Error as error:
-        lost = connection.dialect.is_disconnect(error, driver, cursor)
+        yield
+    except base as error:
+        lost = connection.dialect.is_disconnect(error, driver, None)
         if lost:
             connection.invalidate(error)
-        base = connection.dialect.loaded_dbapi.Error
-        raise DBAPIError.instance(sql, None, error, base, hide_parameters=True, connection_invalidated=lost) from error
-    finally:
-        cursor.close()
+        raise DBAPIError.instance("", None, error, base, hide_parameters=True, connection_invalidated=lost) from error
 
 
 class Rows:
@@ -247,7 +254,7 @@ class Rows:
             return
         if table not in self._inserts:
             self._inserts[table] = str(table.insert().compile(dialect=self._dialect, column_keys=list(rows[0])))
-        execute(connection, self._inserts[table], rows[0] if len(rows) == 1 else list(rows))
+        self._send(connection, self._inserts[table], rows)
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Set the columns that the rows have, the same in all of them, by `id`."""
@@ -259,7 +266,18 @@ class Rows:
             update = table.update().where(table.c.id == sa.bindparam("its_id")).values(values)
             self._updates[shape] = str(update.compile(dialect=self._dialect))
         given = [{**row, "its_id": row["id"]} for row in rows]
-        execute(connection, self._updates[shape], given[0] if len(given) == 1 else given)
+        self._send(connection, self._updates[shape], given)
+
+    @staticmethod
+    def _send(connection: Connection, sql: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Execute for each row; the answer is not looked at, so that within `together` nobody waits for it."""
+        driver: Any = connection.connection
+        with _errors(connection, driver):
+            cursor = driver.cursor()
+            if len(rows) == 1:
+                cursor.execute(sql, rows[0])
+            else:
+                cursor.executemany(sql, list(rows))
 
 
 def literal(text: str) -> sa.ColumnElement[str]:

@@ -116,7 +116,7 @@ class Editor:
     def _free_slug(self, connection: Connection, made: str) -> str:
         """The slug, or one with a number behind it where it is or was a record's, or is a country's code."""
         for candidates in namesakes(made):
-            taken = self.writer.integrity.kinds(connection, candidates).keys() | self.writer.past(connection, candidates).keys()
+            taken = set(self.writer.past(connection, candidates))
             taken |= {code.lower() for code in self.writer.integrity.country_codes(connection, candidates)}
             for candidate in candidates:
                 if candidate not in taken:

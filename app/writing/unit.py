@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -9,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, is_one_of, run
+from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
@@ -267,7 +268,9 @@ class Writer:
         self._delete(connection, [*deleted, *rekeyed])
         _remove(connection, records, "id", [wanted.id for wanted in deleted], self.encode)
         again = {wanted.id for wanted in rekeyed}
-        self._insert(connection, [wanted for wanted in stays if wanted.old is None or wanted.id in again], kinds, now)
+        new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
+        with together(connection) if len(new) < CHUNK else nullcontext():
+            self._insert(connection, new, kinds, now)
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
