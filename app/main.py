@@ -1,5 +1,6 @@
 """Where the parts are wired together."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -45,6 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         await driver.open()
         turns.open()
+        # What is there by now stays: the collector need not look at it again.
+        gc.freeze()
         try:
             yield
         finally:

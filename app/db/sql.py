@@ -7,9 +7,11 @@ to the byte, and the only one without a limit on arguments (`json_object` takes 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -241,7 +243,7 @@ class Rows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._inserts: dict[sa.Table, str] = {}
+        self._inserts: dict[sa.Table, tuple[str, Callable[[dict[str, Any]], Any]]] = {}
         self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
 
     def instant(self, value: datetime) -> Any:
@@ -253,8 +255,16 @@ class Rows:
         if not rows:
             return
         if table not in self._inserts:
-            self._inserts[table] = str(table.insert().compile(dialect=self._dialect, column_keys=list(rows[0])))
-        self._send(connection, self._inserts[table], rows)
+            self._inserts[table] = self._insert(table, list(rows[0]))
+        sql, given = self._inserts[table]
+        self._send(connection, sql, list(map(given, rows)))
+
+    def _insert(self, table: sa.Table, names: list[str]) -> tuple[str, Callable[[dict[str, Any]], Any]]:
+        """The statement, and what makes its parameters of a row: by place where the driver takes long to find them by name."""
+        if self._dialect.name != "sqlite":
+            return str(table.insert().compile(dialect=self._dialect, column_keys=names)), dict
+        compiled = table.insert().compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=names)
+        return str(compiled), itemgetter(*(compiled.positiontup or names))
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Set the columns that the rows have, the same in all of them, by `id`."""
@@ -269,7 +279,7 @@ class Rows:
         self._send(connection, self._updates[shape], given)
 
     @staticmethod
-    def _send(connection: Connection, sql: str, rows: Sequence[dict[str, Any]]) -> None:
+    def _send(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
         """Execute for each row; the answer is not looked at, so that within `together` nobody waits for it."""
         driver: Any = connection.connection
         with _errors(connection, driver):
@@ -277,7 +287,7 @@ class Rows:
             if len(rows) == 1:
                 cursor.execute(sql, rows[0])
             else:
-                cursor.executemany(sql, list(rows))
+                cursor.executemany(sql, rows)
 
 
 def literal(text: str) -> sa.ColumnElement[str]:
