@@ -5,14 +5,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 import uvicorn
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
@@ -65,9 +64,7 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API and the docs page."""
-    engine = create_engine(settings.database_url)
-    require_current(engine)
-    engine.dispose()
+    _engine(settings).dispose()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
     where = f"http://{settings.host}:{settings.port}"
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
@@ -193,7 +190,7 @@ def create_key(settings: Settings, name: str, scopes: tuple[str, ...], expires: 
     day = expires and expires.replace(tzinfo=UTC)
     if day is not None and day <= datetime.now(UTC):
         raise OperatorError(f"--expires {day.date()} is past already")
-    with _writing(settings) as connection:
+    with writing(_engine(settings)) as connection:
         if if_none and keys.listed(connection):
             return
         wanted = [keys.Scope(scope) for scope in scopes]
@@ -207,7 +204,7 @@ def create_key(settings: Settings, name: str, scopes: tuple[str, ...], expires: 
 @click.pass_obj
 def list_keys(settings: Settings) -> None:
     """List all keys: how each begins, whose it is, what it may do, when it was made, used, revoked."""
-    with _reading(settings) as connection:
+    with reading(_engine(settings)) as connection:
         for row in keys.listed(connection):
             named = {name: row[f"{name}_at"] for name in ("created", "expires", "last_used", "revoked")}
             times = [f"{name} {at:%Y-%m-%d %H:%M}" for name, at in named.items() if at]
@@ -219,7 +216,7 @@ def list_keys(settings: Settings) -> None:
 @click.pass_obj
 def revoke_key(settings: Settings, identifier: str) -> None:
     """Void the key ID (what stands between the underscores) for ever; its name stays in the history."""
-    with _writing(settings) as connection:
+    with writing(_engine(settings)) as connection:
         row = keys.revoke(connection, identifier.removeprefix(f"{keys.MARK}_").rstrip("_…"))
     click.echo(f"the key of {row['name']!r} is revoked")
 
@@ -237,25 +234,14 @@ def _tell(found: list[str], well: str) -> None:
     click.echo(well)
 
 
-@contextmanager
-def _writing(settings: Settings) -> Iterator[Connection]:
+def _engine(settings: Settings) -> Engine:
     engine = create_engine(settings.database_url)
     require_current(engine)
-    with writing(engine) as connection:
-        yield connection
-
-
-@contextmanager
-def _reading(settings: Settings) -> Iterator[Connection]:
-    engine = create_engine(settings.database_url)
-    require_current(engine)
-    with reading(engine) as connection:
-        yield connection
+    return engine
 
 
 def _writer(settings: Settings) -> tuple[Engine, Writer]:
-    engine = create_engine(settings.database_url)
-    require_current(engine)
+    engine = _engine(settings)
     driver: Driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=1)
     return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode)
 

@@ -6,7 +6,6 @@ Nobody is answered before the commit.
 """
 
 import asyncio
-import logging
 import queue
 import threading
 import time
@@ -31,7 +30,6 @@ TRIES = 5
 RETRY_SECONDS = 1
 _SERIALIZATION_FAILURE, _DEADLOCK, _LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
 _SQLITE_BUSY = 5
-_log = logging.getLogger("rapporteur")
 
 
 class Turn:

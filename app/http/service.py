@@ -105,6 +105,8 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
             links={
                 **{resource.plural: resource.path for resource in resources},
                 "records": "/v1/records",
+                "changes": "/v1/changes",
+                "export": "/v1/export",
                 "vocabularies": "/v1/vocabularies",
                 "documentation": "/docs",
                 "openapi": "/openapi.json",
