@@ -177,6 +177,15 @@ def client(seeded: Database) -> Iterator[TestClient]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def office(fresh: Fresh) -> Iterator[tuple[Database, TestClient]]:
+    """A database and the application over it, for one test after another."""
+    database = Database(fresh())
+    with database.client() as client:
+        yield database, client
+    database.engine.dispose()
+
+
 @pytest.fixture
 def documents() -> Path:
     """The folder of the seed's documents."""

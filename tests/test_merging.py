@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from app.models.vocabulary import Kind
 from app.resources import RESOURCES
 from app.writing.keys import Scope
-from tests.conftest import Database, Fresh
+from tests.conftest import Database
 from tests.test_writing import PROOF, Clerk, empty, everything, pointers, refused
 
 Content = dict[str, Any]
@@ -41,15 +41,6 @@ DOUBLES: dict[str, tuple[Content, Content]] = {
     },
 }
 """For each kind that others refer to, a record that will be merged into another."""
-
-
-@pytest.fixture(scope="module")
-def office(fresh: Fresh) -> Iterator[tuple[Database, TestClient]]:
-    """A database and the application over it, for one test after another."""
-    database = Database(fresh())
-    with database.client() as client:
-        yield database, client
-    database.engine.dispose()
 
 
 @pytest.fixture

@@ -106,15 +106,6 @@ class Clerk:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture(scope="module")
-def office(fresh: Fresh) -> Iterator[tuple[Database, TestClient]]:
-    """A database and the application over it, for one test after another."""
-    database = Database(fresh())
-    with database.client() as client:
-        yield database, client
-    database.engine.dispose()
-
-
 @pytest.fixture
 def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
     """Somebody who may do everything to a few records; whatever they do leaves the registry whole."""
