@@ -100,10 +100,13 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
     lines = list(_lines(paths))
     # Nothing that is read here is part of a cycle, and looking for cycles among so much takes a quarter of the time.
     gc.disable()
-    with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
-        if if_empty and writer.count(connection):
-            return
-        report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)
+    try:
+        with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
+            if if_empty and writer.count(connection):
+                return
+            report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)
+    finally:
+        gc.enable()
     click.echo(str(report))
 
 
