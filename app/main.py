@@ -68,8 +68,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(service.router(RESOURCES, driver))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
-    app.router.routes[:0] = routes.of_records(records, writes, keys)
-    app.router.routes += routes.of_the_rest(records, writes, keys, Log(records, driver), exchange)
+    app.router.routes[:0] = routes.of_records(records, writes, keys, Log(records, driver), exchange)
+    app.router.routes += routes.of_nothing(records)
     app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
     app.add_middleware(Mistakes)

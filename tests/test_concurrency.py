@@ -5,7 +5,7 @@ import json
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.process import BaseProcess
@@ -247,6 +247,41 @@ def test_what_is_tried_among_what_is_kept_is_not_kept(pair: Pair) -> None:
     assert [answer.status for answer in answers] == [200 if number % 2 else 201 for number in range(CLIENTS)]
     for number in range(CLIENTS):
         assert len(named(pair.database, f"Kept or not {number}")) == 1 - number % 2
+    assert pair.database.disagreements() == []
+
+
+def test_what_many_make_at_once_is_as_if_one_had_come_after_another(pair: Pair) -> None:
+    """Good and bad among one another, some of one id, some that name what others are just making."""
+    bodies: list[dict[str, Any]] = [meeting(f"At once {number}") for number in range(CLIENTS)]
+    bodies[3] |= {"type": "quarrel"}
+    bodies[9] |= {"country": "ZZ"}
+    bodies[12] |= {"id": "at-once-by-id"}
+    bodies[20] |= {"id": "at-once-by-id"}
+    bodies[21] |= {"part_of": "at-once-by-id"}
+
+    async def create(number: int, client: Client) -> Answer:
+        return await insisted(client, "POST", "/v1/meetings", bodies[number])
+
+    answers = crowd([pair.ports[0]], pair.key, create)
+    statuses = [answer.status for answer in answers]
+    assert (statuses[3], statuses[9]) == (422, 422)
+    assert sorted((statuses[12], statuses[20])) == [201, 409]
+    assert statuses[21] in (201, 422), "the meeting that it is part of may have come before it or not"
+    others = [answer for number, answer in enumerate(answers) if number not in (3, 9, 12, 20, 21)]
+    assert {answer.status for answer in others} == {201}
+    assert [answer.json()["errors"][0]["pointer"] for answer in (answers[3], answers[9])] == ["/type", "/country"]
+    made = {answer.json()["id"] for answer in answers if answer.status == 201}
+    for number, answer in enumerate(answers):
+        if answer.status == 201:
+            assert answer.json()["name"] == f"At once {number}"
+            assert answer.headers["location"] == f"/v1/meetings/{answer.json()['id']}"
+    log = pair.database.execute('SELECT record_id, kind, version, author, "transaction" FROM changes ORDER BY seq')
+    of_each = {row[0]: row for row in log if row[1] == "meeting" and row[0] in made}
+    assert of_each.keys() == made
+    assert {(row[2], row[3]) for row in of_each.values()} == {(1, "tester")}
+    assert len({row[4] for row in of_each.values()}) == len(made), "each has its own place in the log"
+    for row in of_each.values():
+        assert Counter(other[1] for other in log if other[4] == row[4]) == {"meeting": 1, "citation": 2}
     assert pair.database.disagreements() == []
 
 
@@ -586,7 +621,7 @@ def written(database: Database) -> list[str]:
 
 def write(turn: Turn, word: str) -> str:
     """Write a word."""
-    turn.wrote = True
+    turn.begin()
     turn.connection.execute(sa.text("INSERT INTO words (word) VALUES (:word)"), {"word": word})
     return word
 
@@ -618,6 +653,12 @@ def in_turns(
 
 async def outcomes(turns: Turns, *units: Unit | tuple[Unit, bool]) -> list[Any]:
     """What becomes of units that wait together, behind another that has its turn: results and errors. (unit, keep) or unit."""
+    pairs = [unit if isinstance(unit, tuple) else (unit, True) for unit in units]
+    return await behind_another(turns, [turns.take(unit, keep=keep) for unit, keep in pairs])
+
+
+async def behind_another(turns: Turns, waiting: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Results and errors of what waits together while another has its turn."""
     begun, go = threading.Event(), threading.Event()
 
     def first(_turn: Turn) -> None:
@@ -627,8 +668,7 @@ async def outcomes(turns: Turns, *units: Unit | tuple[Unit, bool]) -> list[Any]:
     async with asyncio.TaskGroup() as group:
         group.create_task(turns.take(first))
         assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
-        pairs = [unit if isinstance(unit, tuple) else (unit, True) for unit in units]
-        tasks = [asyncio.create_task(turns.take(unit, keep=keep)) for unit, keep in pairs]
+        tasks = list(map(asyncio.create_task, waiting))
         await asyncio.sleep(0)  # each gets as far as the queue
         go.set()
     return await asyncio.gather(*tasks, return_exceptions=True)
@@ -723,6 +763,48 @@ def test_one_that_is_refused_before_it_wrote_has_nobody_do_it_again(words: Datab
     assert (before, behind) == (None, None)
     assert isinstance(refused, Conflict)
     assert runs == {"a": 1, "refused": 1, "b": 1}
+    assert written(words) == ["a", "b"]
+
+
+class AtOnce:
+    """Does what several ask for, and remembers how many came at once; `bad` words are refused."""
+
+    def __init__(self, *, wrote: bool = False) -> None:
+        self.came: list[int] = []
+        self._wrote = wrote
+
+    def do(self, turn: Turn, words: Sequence[str]) -> list[str]:
+        """Write them all, or none."""
+        self.came.append(len(words))
+        if self._wrote and "bad" in words:
+            write(turn, "half")
+        if "bad" in words:
+            raise Conflict("it cannot be")
+        return [write(turn, word) for word in words]
+
+
+def test_requests_of_one_sort_that_wait_together_are_done_at_once(words: Database) -> None:
+    several = AtOnce()
+    done = in_turns(words, lambda turns: behind_another(turns, [turns.join(several.do, word) for word in "abc"]))
+    assert done == ["a", "b", "c"]
+        "a",
+        "b",
+        "c",
+    ]
+    assert several.came == [3]
+    assert written(words) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("wrote", [False, True])
+def test_one_that_is_refused_among_those_done_at_once_takes_nobody_with_it(words: Database, *, wrote: bool) -> None:
+    several = AtOnce(wrote=wrote)
+    asked = ["a", "bad", "b"]
+    before, refused, behind = in_turns(
+        words, lambda turns: behind_another(turns, [turns.join(several.do, word) for word in asked])
+    )
+    assert (before, behind) == ("a", "b")
+    assert isinstance(refused, Conflict)
+    assert several.came == [3, 1, 1, 1]
     assert written(words) == ["a", "b"]
 
 

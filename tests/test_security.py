@@ -163,7 +163,7 @@ def routed(routes: Iterable[Any]) -> Iterator[Operation]:
         elif isinstance(route, Mount):
             yield "GET", f"{route.path}/swagger-ui.css"
         else:
-            yield from ((method, route.path) for method in sorted(route.methods or route.app.answering))
+            yield from ((method, route.path_format) for method in sorted(route.methods or route.app.answering))
 
 
 def operations() -> list[Operation]:

@@ -4,8 +4,9 @@ JSON is written as concatenated text. Measured on both databases that is the fas
 to the byte, and the only one without a limit on arguments (`json_object` takes 63 pairs on SQLite 3.40, 50 on Postgres).
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
@@ -18,7 +19,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.db.types import Exact, Instant
+from app.db import types
+from app.db.types import Exact
 
 Item = TypeVar("Item")
 SQLITE_ARGUMENTS = 100
@@ -205,20 +207,30 @@ def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple
     """All rows of a compiled statement, executed by the driver itself: a tenth of what building and executing one costs."""
     driver: Any = connection.connection
     with _errors(connection, driver):
-        cursor = driver.cursor()
-        cursor.execute(statement.sql, {**statement.constants, **given})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
+        return _executed(driver, statement, given).fetchall()  # type: ignore[no-any-return]
+
+
+def run_all(connection: Connection, asked: Iterable[tuple[Compiled, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
+    """All rows of each of several statements, asked for at once where the driver knows how."""
+    driver: Any = connection.connection
+    if not hasattr(driver, "pipeline"):
+        return [run(connection, statement, **given) for statement, given in asked]
+    with together(connection):
+        cursors = [_executed(driver, statement, given) for statement, given in asked]
+        return [cursor.fetchall() for cursor in cursors]
+
+
+def _executed(driver: Any, statement: Compiled, given: Mapping[str, Any]) -> Any:
+    cursor = driver.cursor()
+    cursor.execute(statement.sql, {**statement.constants, **given})
+    return cursor
 
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
     """Send what is written within at once and wait for the answers at the end, where the driver knows how (Postgres)."""
     driver: Any = connection.connection
-    if not hasattr(driver, "pipeline"):
-        yield
-        return
-    with _errors(connection, driver), driver.pipeline():
+    with _errors(connection, driver), driver.pipeline() if hasattr(driver, "pipeline") else nullcontext():
         yield
 
 
@@ -235,20 +247,23 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
         raise DBAPIError.instance("", None, error, base, hide_parameters=True, connection_invalidated=lost) from error
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Rows:
     """Writes rows with statements compiled once and executed by the driver itself: that takes half of SQLAlchemy's time.
 
-    Rows hold what the driver takes as it is; instants are converted by `instant`.
+    Rows hold texts, numbers and booleans; instants are texts made by `instant`.
     """
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._inserts: dict[sa.Table, tuple[str, Callable[[dict[str, Any]], Any]]] = {}
+        self._inserts: dict[sa.Table, tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]] = {}
         self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
 
     def instant(self, value: datetime) -> Any:
-        """An instant as a column of instants takes it."""
-        return Instant().process_bind_param(value, self._dialect)
+        """An instant as the rows hold it."""
+        return types.instant_text(value)
 
     def insert(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows that have every column of the table that is not computed or numbered."""
@@ -257,14 +272,23 @@ class Rows:
         if table not in self._inserts:
             self._inserts[table] = self._insert(table, list(rows[0]))
         sql, given = self._inserts[table]
-        self._send(connection, sql, list(map(given, rows)))
+        for chunk in chunks(rows):
+            self._send(connection, sql, given(chunk))
 
-    def _insert(self, table: sa.Table, names: list[str]) -> tuple[str, Callable[[dict[str, Any]], Any]]:
-        """The statement, and what makes its parameters of a row: by place where the driver takes long to find them by name."""
-        if self._dialect.name != "sqlite":
-            return str(table.insert().compile(dialect=self._dialect, column_keys=names)), dict
-        compiled = table.insert().compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=names)
-        return str(compiled), itemgetter(*(compiled.positiontup or names))
+    def _insert(self, table: sa.Table, names: list[str]) -> tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]:
+        """The statement, and what makes the parameters of its executions of rows.
+
+        SQLite takes a row an execution, its values by place, which it finds sooner than by name. Postgres takes all rows
+        at once, as one JSON text: 16 rows a third, 1 000 a quarter of the time that they take one by one.
+        """
+        if self._dialect.name == "sqlite":
+            compiled = table.insert().compile(dialect=sqlite.dialect(paramstyle="qmark"), column_keys=names)
+            by_place = itemgetter(*(compiled.positiontup or names))
+            return str(compiled), lambda rows: list(map(by_place, rows))
+        given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text()), sa.JSON()))
+        read = given.table_valued(*(sa.column(name, table.c[name].type) for name in names)).render_derived(with_types=True)
+        insert = table.insert().from_select(names, sa.select(read))
+        return str(insert.compile(dialect=self._dialect)), lambda rows: [{"rows": _JSON.encode(rows)}]
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Set the columns that the rows have, the same in all of them, by `id`."""

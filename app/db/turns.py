@@ -10,8 +10,9 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
@@ -38,17 +39,36 @@ class Turn:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.wrote = False
-        """Whether there is something to undo: to be set before the first write that must not stay when the unit fails."""
+        """Whether there is something to undo."""
+
+    def begin(self) -> None:
+        """To be said before the first write that must not stay when the unit fails."""
+        self.wrote = True
 
 
 Unit = Callable[[Turn], Result]
+Several = Callable[[Turn, Sequence[Any]], list[Result]]
+"""Does what several requests ask for at once: their results in the same order, or a Problem if one of them cannot be done."""
 
 
 @dataclass
 class _Waiting(Generic[Result]):
     unit: Unit[Result]
     keep: bool
-    future: Future[Result] = field(default_factory=Future)
+    several: Several[Result] | None = None
+    """What it may be done with at once, for the same of others."""
+    request: Any = None
+    result: asyncio.Future[Result] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _claimed: threading.Lock = field(default_factory=threading.Lock)
+
+    def claim(self) -> bool:
+        """Whether the caller comes first: the thread that begins the unit, or who gives it up."""
+        return self._claimed.acquire(blocking=False)
+
+    def give_up(self) -> None:
+        """Wait no longer, unless it has begun: nobody could say otherwise whether it was done."""
+        if self.claim():
+            self.result.set_exception(busy())
 
 
 class _MustBeAlone(Exception):
@@ -80,16 +100,21 @@ class Turns:
 
         The unit runs in a transaction in which no other writer is; it may run again in another when the first fails.
         """
+        return await self._answered(_Waiting(unit, keep))
+
+    async def join(self, several: Several[Result], request: Any) -> Result:
+        """What `several` makes of the request, at once with those that wait beside it; alone if they cannot all be done."""
+        return await self._answered(_Waiting(lambda turn: several(turn, [request])[0], True, several, request))
+
+    async def _answered(self, waiting: _Waiting[Result]) -> Result:
         if self._queue.qsize() >= MAX_WAITING:
             raise busy()
-        waiting: _Waiting[Result] = _Waiting(unit, keep)
         self._queue.put(waiting)
-        result = asyncio.wrap_future(waiting.future)
-        await asyncio.wait([result], timeout=self._patience)
-        # A unit that has begun is waited for: nobody could say otherwise whether it was done.
-        if not result.done() and waiting.future.cancel():
-            raise busy()
-        return await result
+        timer = waiting.result.get_loop().call_later(self._patience, waiting.give_up)
+        try:
+            return await waiting.result
+        finally:
+            timer.cancel()
 
     # -- on the thread -----------------------------------------------------------------------------------------------
 
@@ -100,7 +125,7 @@ class Turns:
             if first is None:
                 return
             group, held, stop = self._those_behind(first)
-            group = [each for each in group if each.future.set_running_or_notify_cancel()]
+            group = [each for each in group if each.claim()]
             if group:
                 self._do(group)
             if stop:
@@ -130,24 +155,35 @@ class Turns:
                     self._do([each])
                 return
             outcomes = [_told(error)] * len(group)
-        for each, outcome in zip(group, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                each.future.set_exception(outcome)
-            else:
-                each.future.set_result(outcome)
+        group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
 
     def _within_one_transaction(self, group: Sequence[_Waiting[Any]]) -> list[Any]:
         """What each unit returned, or the Problem that it raised before it wrote anything."""
         for attempt in range(1, TRIES + 1):
             try:
                 with writing(self._engine, keep=group[0].keep) as connection:
-                    return [self._outcome(each, connection, alone=len(group) == 1) for each in group]
+                    outcomes: list[Any] = []
+                    for several, joined in groupby(group, key=attrgetter("several")):
+                        outcomes += self._outcomes(several, list(joined), connection, alone=len(group) == 1)
+                    return outcomes
             except DBAPIError as error:
                 state = getattr(error.orig, "sqlstate", None)
                 if state not in (_SERIALIZATION_FAILURE, _DEADLOCK) or attempt == TRIES:
                     raise
                 time.sleep(0.01 * 2**attempt)
         raise AssertionError("the last attempt returns or raises")
+
+    def _outcomes(
+        self, several: Several[Any] | None, joined: Sequence[_Waiting[Any]], connection: Connection, *, alone: bool
+    ) -> list[Any]:
+        if several is not None and len(joined) > 1:
+            turn = Turn(connection)
+            try:
+                return several(turn, [each.request for each in joined])
+            except Problem as problem:
+                if turn.wrote:
+                    raise _MustBeAlone from problem
+        return [self._outcome(each, connection, alone=alone) for each in joined]
 
     def _outcome(self, waiting: _Waiting[Any], connection: Connection, *, alone: bool) -> Any:
         turn = Turn(connection)
@@ -159,6 +195,17 @@ class Turns:
             if alone:
                 raise
             raise _MustBeAlone from problem
+
+
+def _tell(group: Sequence[_Waiting[Any]], outcomes: Sequence[Any]) -> None:
+    """Wake all who wait at once."""
+    for each, outcome in zip(group, outcomes, strict=True):
+        if each.result.done():  # nobody waits any more
+            continue
+        if isinstance(outcome, Exception):
+            each.result.set_exception(outcome)
+        else:
+            each.result.set_result(outcome)
 
 
 def busy() -> Busy:

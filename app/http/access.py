@@ -1,14 +1,16 @@
 """Who asks to write, and whether they may."""
 
+from sqlalchemy.engine import Connection
 from starlette.types import Scope as Asgi
 
-from app.db.drivers import Driver
+from app.db.drivers import Driver, Row
 from app.errors import Forbidden, Unauthorized
 from app.http.limits import Limit
 from app.reading.compiler import Compiler
-from app.writing.keys import Keyring, Principal, Scope, key_id, looked_up
+from app.writing.keys import Keyring, Principal, Scope, key_id, looked_up, used
 
 _SCHEME = "bearer "
+KEYS_MET = 1_000
 
 
 class Access:
@@ -18,7 +20,9 @@ class Access:
         self.keyring = keyring
         self._driver = driver
         self._limit = limit
-        self.lookup = compiler.compiled(looked_up())
+        self._lookup = compiler.compiled(looked_up())
+        self._met: dict[str, list[Row]] = {}
+        """Keys that came before, so that not every write looks its key up twice: `used` finds those revoked meanwhile."""
 
     async def require(self, asked: Asgi, scope: Scope) -> Principal:
         """Whose key came with the request; Unauthorized without a good one, Forbidden without the scope."""
@@ -30,14 +34,27 @@ class Access:
             raise _unauthorized("one Authorization header is wanted, of the form: Bearer …", error="invalid_request")
         text = text[len(_SCHEME) :].strip()
         identifier = key_id(text)
-        rows = await self._driver.fetch(self.lookup, {"id": identifier}) if identifier else []
+        met = self._met.get(identifier) if identifier else None
+        rows = met or (await self._driver.fetch(self._lookup, {"id": identifier}) if identifier else [])
         principal = self.keyring.recognized(text, rows)
         if principal is None:
             raise _unauthorized("the key is not known, was revoked, or is past its time", error="invalid_token")
+        if met is None:
+            if len(self._met) >= KEYS_MET:
+                self._met.clear()
+            self._met[principal.id] = rows
         self._limit.count(asked, principal.id)
         if not principal.may(scope):
             raise Forbidden(f"this needs a key of scope `{scope}`; {principal.name!r} has {', '.join(principal.scopes)}")
         return principal
+
+    def used(self, connection: Connection, principal: Principal) -> None:
+        """Said in the transaction of whatever is done with a key; Unauthorized if it was revoked meanwhile."""
+        try:
+            used(connection, principal, self._lookup)
+        except Unauthorized:
+            self._met.pop(principal.id, None)
+            raise
 
 
 def _unauthorized(detail: str, *, error: str = "") -> Unauthorized:

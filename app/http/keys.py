@@ -136,8 +136,8 @@ class Keys:
 
     async def _in_turn(self, principal: Principal, do: Callable[[Connection], Any]) -> Any:
         def unit(turn: Turn) -> Any:
-            keys.used(turn.connection, principal, self._access.lookup)
-            turn.wrote = True
+            self._access.used(turn.connection, principal)
+            turn.begin()
             return do(turn.connection)
 
         return await self._turns.take(unit)

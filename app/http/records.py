@@ -74,11 +74,7 @@ class Records:
 
     def resource(self, scope: Scope) -> Resource:
         """The resource that the address names."""
-        plural = scope["path_params"]["plural"]
-        found = self.resources.get(plural)
-        if found is None:
-            raise NotFound(f"there is no collection {plural!r}; there are {', '.join(self.resources)}")
-        return found
+        return self.resources[scope["path_params"]["plural"]]
 
     # -- one record ----------------------------------------------------------------------------------------------
 

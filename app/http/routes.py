@@ -1,46 +1,60 @@
-"""Which endpoint answers at which address; one that ends in an id first, since the router tries them in turn."""
+"""Which endpoint answers at which address; the most frequent first, since the router tries them in turn."""
 
 from collections.abc import Callable
 from typing import Any
 
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from app.errors import AddressTooLong, MethodNotAllowed
+from app.errors import AddressTooLong, MethodNotAllowed, NotFound
 from app.http.answers import Asked, asked
 from app.http.exchange import Exchange
 from app.http.keys import Keys
 from app.http.log import Log
 from app.http.records import Records
 from app.http.writes import Writes
+from app.resources import RESOURCES
 
 MAX_ADDRESS = 16_384
 Answering = Callable[[Scope, Asked, Receive, Send], Any]
 
 
-def of_records(records: Records, writes: Writes, keys: Keys) -> list[Route]:
-    """The routes of single records."""
+class _Collection(StringConvertor):
+    """The name of a collection in an address."""
+
+    regex = "|".join(resource.plural for resource in RESOURCES)
+
+
+register_url_convertor("collection", _Collection())
+
+
+def of_records(records: Records, writes: Writes, keys: Keys, log: Log, exchange: Exchange) -> list[Route]:
+    """The routes of records, and of what stands across kinds."""
+    single = {"GET": records.one, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
-        route("/v1/keys/{id}", GET=keys.one, DELETE=keys.revoke),
+        route("/v1/{plural:collection}/{id}", **single),
+        route("/v1/{plural:collection}", GET=records.many, POST=writes.create),
+        route("/v1/{plural:collection}/{id}/history", GET=log.history),
+        route("/v1/{plural:collection}/{id}/restore", POST=writes.restore),
+        route("/v1/{plural:collection}/{id}/merge", POST=writes.merge),
         route("/v1/records/{id}", GET=records.any_one),
-        route("/v1/{plural}/{id}", GET=records.one, PUT=writes.replace, PATCH=writes.patch, DELETE=writes.delete),
-    ]
-
-
-def of_the_rest(records: Records, writes: Writes, keys: Keys, log: Log, exchange: Exchange) -> list[Route]:
-    """The routes of lists and of what stands across kinds, behind those of other things right under `/v1/`."""
-    return [
         route("/v1/records", GET=records.any_many),
-        # GET is answered by service.py; any other method would be taken for one of a collection.
-        Route("/v1/vocabularies", _Endpoint({}, elsewhere=("GET", "HEAD"))),
-        route("/v1/keys", GET=keys.list, POST=keys.create),
         route("/v1/changes", GET=log.changes),
         route("/v1/export", GET=exchange.export),
         route("/v1/import", POST=writes.import_),
-        route("/v1/{plural}", GET=records.many, POST=writes.create),
-        route("/v1/{plural}/{id}/history", GET=log.history),
-        route("/v1/{plural}/{id}/restore", POST=writes.restore),
-        route("/v1/{plural}/{id}/merge", POST=writes.merge),
+        route("/v1/keys/{id}", GET=keys.one, DELETE=keys.revoke),
+        route("/v1/keys", GET=keys.list, POST=keys.create),
+    ]
+
+
+def of_nothing(records: Records) -> list[Route]:
+    """The routes, behind all others, of collections that there are not."""
+    return [
+        # GET is answered by service.py.
+        Route("/v1/vocabularies", _Endpoint({}, elsewhere=("GET", "HEAD"))),
+        Route("/v1/{plural}", _NoCollection(records)),
+        Route("/v1/{plural}/{rest:path}", _NoCollection(records)),
     ]
 
 
@@ -64,3 +78,19 @@ class _Endpoint:
         if answering is None:
             raise MethodNotAllowed(f"{scope['method']} is none of {self._allowed}", headers={"Allow": self._allowed})
         await answering(scope, asked(scope), receive, send)
+
+
+class _NoCollection(_Endpoint):
+    """Says which collections there are to whoever asks for another."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__({})
+        self._records = records
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        plural, known = scope["path_params"]["plural"], self._records.resources
+        raise NotFound(
+            "there is nothing at this address"
+            if plural in known
+            else f"there is no collection {plural!r}; there are {', '.join(known)}"
+        )

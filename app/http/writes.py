@@ -1,17 +1,17 @@
 """Writes over HTTP: who may, what is asked, one unit of work, the answer after its commit."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
-from app.db.sql import run
+from app.db.sql import run, run_all
 from app.db.turns import Turn, Turns
 from app.errors import Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
@@ -37,7 +37,7 @@ from app.settings import Settings
 from app.writing import answers, keys
 from app.writing.answers import Answer
 from app.writing.batch import Line
-from app.writing.editing import Before, Done, Editor
+from app.writing.editing import Before, Creation, Done, Editor
 from app.writing.keys import Principal
 from app.writing.merging import Merger
 from app.writing.unit import Writer
@@ -143,10 +143,23 @@ class Writes:
         if faults:
             raise Invalid(summary(faults), faults=faults)
 
-        def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.create(connection, asked.resource, data, author=asked.principal.name, before=before)
+        # A citation moves the version of what it is of, which two at once would move but once.
+        if asked.idempotency is None and not asked.view.dry_run and asked.resource.kind is not Kind.CITATION:
+            answer = await self._turns.join(self._create, (asked, data))
+            return await self._send(scope, send, request, (answer, False))
 
-        await self._do(scope, send, request, asked, operation)
+        def operation(connection: Connection, before: Before) -> Done:
+            return self._editor.create(connection, [Creation(asked.resource, data, asked.principal.name)], before=before)[0]
+
+        return await self._do(scope, send, request, asked, operation)
+
+    def _create(self, turn: Turn, several: Sequence[tuple[_Asked, dict[str, Any]]]) -> list[Answer]:
+        """Records that several clients make, at once: that takes a fraction of the time of one after another."""
+        for principal in {asked.principal for asked, _ in several}:
+            self._access.used(turn.connection, principal)
+        creations = [Creation(asked.resource, data, asked.principal.name) for asked, data in several]
+        done = self._editor.create(turn.connection, creations, before=turn.begin)
+        return self._records_now(turn.connection, [asked for asked, _ in several], done)
 
     async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`PUT /v1/{plural}/{id}`."""
@@ -286,17 +299,14 @@ class Writes:
         """The unit's answer, or the first one to the same request; and whether it is that."""
 
         def turn_of(turn: Turn) -> tuple[Answer, bool]:
-            def before() -> None:
-                turn.wrote = True
-
-            keys.used(turn.connection, principal, self._access.lookup)
+            self._access.used(turn.connection, principal)
             if idempotency and not dry_run:
                 first = answers.first(turn.connection, principal.id, *idempotency)
                 if first is not None:
                     return first, True
-            answer = unit(turn.connection, before)
+            answer = unit(turn.connection, turn.begin)
             if idempotency and not dry_run:
-                before()
+                turn.begin()
                 answers.remember(turn.connection, principal.id, *idempotency, answer)
             return answer, False
 
@@ -338,10 +348,21 @@ class Writes:
 
     def _record(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
         """The record as it is now."""
-        body, version = self._read(connection, asked, done.id)
-        if not done.created or asked.view.dry_run:
-            return Answer(200, body, version, language=asked.view.language)
-        return Answer(201, body, version, f"{asked.resource.path}/{quote(done.id)}", asked.view.language)
+        return self._records_now(connection, [asked], [done])[0]
+
+    def _records_now(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
+        """The records as they are now."""
+        views = [asked.view for asked in several]
+        questions = [
+            (self._records.statement(view.shape), {**view.parameters, "id": each.id})
+            for view, each in zip(views, done, strict=True)
+        ]
+        answers = []
+        for asked, each, ((body, version),) in zip(several, done, run_all(connection, questions), strict=True):
+            made = each.created and not asked.view.dry_run
+            where = f"{asked.resource.path}/{quote(each.id)}" if made else None
+            answers.append(Answer(201 if made else 200, body, version, where, asked.view.language))
+        return answers
 
     def _nothing(self, _connection: Connection, _asked: _Asked, _done: Done) -> Answer:
         return Answer(204, "")

@@ -46,8 +46,10 @@ class Wanted:
     old: Content | None = None
     version: int = 1
     """The version that it will have."""
-    created: Any = None
-    """When it was made, if it is not new, as the database keeps instants."""
+    created: str | None = None
+    """When it was made, if it is not new."""
+    origin: tuple[str, str] | None = None
+    """Whose it is and with what transaction the log has it, where the batch is of several requests."""
 
     @property
     def id(self) -> str:

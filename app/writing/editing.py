@@ -1,8 +1,9 @@
 """What may be done to one record: create, replace, patch, delete, restore."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,7 +24,7 @@ from app.models.vocabulary import Kind
 from app.reading.model import Part, is_storable
 from app.reading.resource import Resource
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
-from app.writing.content import ContentSchema
+from app.writing.content import ContentSchema, id_in
 from app.writing.identity import namesakes, slug, uuid7
 from app.writing.unit import Past, Writer
 
@@ -70,6 +71,16 @@ class Done(NamedTuple):
 
 
 Before = Callable[[], None]
+MAX_NAMED = 200
+"""Letters of a name that an id may be made of."""
+
+
+class Creation(NamedTuple):
+    """A record to be made."""
+
+    resource: Resource
+    data: Mapping[str, Any]
+    author: str
 
 
 class Editor:
@@ -81,47 +92,24 @@ class Editor:
 
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
-    def create(
-        self, connection: Connection, resource: Resource, data: Mapping[str, Any], *, author: str, before: Before
-    ) -> Done:
-        """A new record, under the id that it says or one made for it; Conflict if that is taken."""
-        schema, batch = self.schemas[resource.kind], Batch()
-        data = {"kind": resource.kind.value, **data}
-        wanted = self.writer.intake.record(batch, schema, data, identify=self._identify(connection), doing="create")
-        if wanted is not None and data.get("id") is not None:
-            self._refuse_taken(connection, batch, wanted)
-        for each in batch.wanted.values():
-            # What is there already is not made again.
-            each.fresh, each.named = not each.named, True
-        report = self.writer.write(connection, batch, author=author, before=before)
-        assert wanted is not None
-        return Done(wanted.id, created=True, report=report)
-
-    def _refuse_taken(self, connection: Connection, batch: Batch, wanted: Wanted) -> None:
-        if wanted.id in self.writer.integrity.kinds(connection, [wanted.id]):
-            batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
-        elif wanted.id in self.writer.past(connection, [wanted.id]):
-            batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
-
-    def _identify(self, connection: Connection) -> Identify:
-        def identify(schema: ContentSchema, content: Content) -> str | None:
-            if schema.resource.natural_key:
-                return uuid7()
-            if schema.resource.alternative_keys:
-                return None
-            return self._free_slug(connection, slug(content.get("name") or content["title"], schema.resource.kind))
-
-        return identify
-
-    def _free_slug(self, connection: Connection, made: str) -> str:
-        """The slug, or one with a number behind it where it is or was a record's, or is a country's code."""
-        for candidates in namesakes(made):
-            taken = set(self.writer.past(connection, candidates))
-            taken |= {code.lower() for code in self.writer.integrity.country_codes(connection, candidates)}
-            for candidate in candidates:
-                if candidate not in taken:
-                    return candidate
-        raise AssertionError("there is always another number")
+    def create(self, connection: Connection, several: Sequence[Creation], *, before: Before) -> list[Done]:
+        """New records, each under the id that it says or one made for it; Conflict if that is taken."""
+        ids = _Ids(self.writer, connection, several)
+        batch, created = Batch(), []
+        for resource, data, author in several:
+            whole = {"kind": resource.kind.value, **data}
+            wanted = self.writer.intake.record(batch, self.schemas[resource.kind], whole, identify=ids.identify, doing="create")
+            if wanted is None:
+                continue
+            if wanted.named:
+                ids.refuse_taken(batch, wanted)
+            origin = author, str(uuid4())
+            for each in (wanted, *batch.cited.get(wanted.id, ())):
+                each.origin, each.fresh = origin, each is wanted or not each.named
+                each.named = True  # what is there already is not made again
+            created.append(wanted)
+        report = self.writer.write(connection, batch, author="", before=before)
+        return [Done(wanted.id, created=True, report=report) for wanted in created]
 
     def replace(
         self,
@@ -368,6 +356,57 @@ class Editor:
                 batch.add(Wanted(self.schemas[entry.kind].resource, content, doing="restore"))
         report = self.writer.write(connection, batch, author=author, before=before)
         return Done(record_id, created=True, report=report, left=tuple(left))
+
+
+class _Ids:
+    """Ids of records to be made: which are taken, and which are given to those that come without one."""
+
+    def __init__(self, writer: Writer, connection: Connection, several: Sequence[Creation]) -> None:
+        self._writer = writer
+        self._connection = connection
+        self._looked_up: set[str] = set()
+        self._taken: set[str] = set()
+        self._codes: set[str] = set()
+        wished: list[str] = []
+        for resource, data, _ in several:
+            said, name = id_in(data.get("id")), data.get("name") or data.get("title")
+            if said:
+                wished.append(said)
+            elif isinstance(name, str) and not resource.natural_key:
+                wished += next(namesakes(slug(name[:MAX_NAMED], resource.kind)))
+        self._look_up(wished)
+
+    def _look_up(self, ids: Sequence[str]) -> None:
+        """Which of these are or were a record's, and which are a country's code."""
+        new = [each for each in dict.fromkeys(ids) if each not in self._looked_up]
+        self._looked_up.update(new)
+        self._taken.update(self._writer.past(self._connection, new))
+        self._codes.update(code.lower() for code in self._writer.integrity.country_codes(self._connection, new))
+
+    def identify(self, schema: ContentSchema, content: Content) -> str | None:
+        """An id for a record without one: a slug of its name, with a number behind it where that is taken."""
+        if schema.resource.natural_key:
+            return uuid7()
+        if schema.resource.alternative_keys:
+            return None
+        made = slug(content.get("name") or content["title"], schema.resource.kind)
+        for candidates in namesakes(made):
+            self._look_up(candidates)
+            for candidate in candidates:
+                if candidate not in self._taken and candidate not in self._codes:
+                    self._taken.add(candidate)
+                    return candidate
+        raise AssertionError("there is always another number")
+
+    def refuse_taken(self, batch: Batch, wanted: Wanted) -> None:
+        """Blame a record that says an id which another has or had."""
+        self._look_up([wanted.id])
+        if wanted.id not in self._taken:
+            self._taken.add(wanted.id)
+        elif batch.wanted[wanted.id] is not wanted or self._writer.integrity.kinds(self._connection, [wanted.id]):
+            batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
+        else:
+            batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
 
 
 class Entry(NamedTuple):

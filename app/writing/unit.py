@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -10,7 +9,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, is_one_of, run, together
+from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
@@ -34,14 +33,14 @@ class Past(NamedTuple):
     """The last."""
     into: str | None
     """The record that it was merged into."""
-    created: Any
-    """When it was made, as the database keeps instants."""
+    created: str
+    """When it was made."""
 
 
 def _past() -> sa.Select[Any]:
     columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
     return (
-        sa.select(changes.c.record_id, *columns, sa.func.min(changes.c.at))
+        sa.select(changes.c.record_id, *columns, instant_text(sa.func.min(changes.c.at)))
         .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
         .where(is_one_of(changes.c.record_id, ids_parameter()))
         .group_by(changes.c.record_id)
@@ -209,6 +208,7 @@ class Writer:
                         deleted=True,
                         old=content,
                         version=version + 1,
+                        origin=of.origin,
                     )
                 )
 
@@ -238,6 +238,7 @@ class Writer:
                         moved=True,
                         old=content,
                         version=version + 1,
+                        origin=because.origin,
                     )
                 )
 
@@ -269,14 +270,14 @@ class Writer:
         _remove(connection, records, "id", [wanted.id for wanted in deleted], self.encode)
         again = {wanted.id for wanted in rekeyed}
         new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
-        with together(connection) if len(new) < CHUNK else nullcontext():
+        with together(connection):
             self._insert(connection, new, kinds, now)
+            self._log(connection, changed, now, author=author)
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
         projections.refresh(connection, projected, self.encode)
-        self._log(connection, changed, now, author=author)
 
     def _remember_creation(self, connection: Connection, rekeyed: Sequence[Wanted]) -> None:
         for wanted in rekeyed:
@@ -353,7 +354,7 @@ class Writer:
 
     def _log(self, connection: Connection, written: Sequence[Wanted], now: datetime, *, author: str) -> None:
         """Append what was written; under the writers' lock, so that the log's order is that of the commits."""
-        transaction = str(uuid4())
+        origin = author, str(uuid4())
         log = [
             {
                 "record_id": wanted.id,
@@ -361,8 +362,8 @@ class Writer:
                 "operation": wanted.operation,
                 "version": wanted.version,
                 "at": now,
-                "author": author,
-                "transaction": transaction,
+                "author": (wanted.origin or origin)[0],
+                "transaction": (wanted.origin or origin)[1],
                 "into_id": wanted.into,
                 "state": None if wanted.deleted else text_of(wanted.content),
             }
