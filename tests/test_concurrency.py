@@ -787,10 +787,6 @@ def test_requests_of_one_sort_that_wait_together_are_done_at_once(words: Databas
     several = AtOnce()
     done = in_turns(words, lambda turns: behind_another(turns, [turns.join(several.do, word) for word in "abc"]))
     assert done == ["a", "b", "c"]
-        "a",
-        "b",
-        "c",
-    ]
     assert several.came == [3]
     assert written(words) == ["a", "b", "c"]
 
