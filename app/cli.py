@@ -101,10 +101,13 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
     # Nothing that is read here is part of a cycle, and looking for cycles among so much takes a quarter of the time.
     gc.disable()
     try:
-        with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar, writing(engine) as connection:
+        with (
+            writing(engine) as connection,
+            click.progressbar(lines, label="reading", file=sys.stderr, update_min_steps=1_000) as bar,
+        ):
             if if_empty and writer.count(connection):
                 return
-            report = writer.import_lines(connection, lines, author="rapporteur import", progress=bar.update)
+            report = writer.import_lines(connection, bar, author="rapporteur import")
     finally:
         gc.enable()
     click.echo(str(report))

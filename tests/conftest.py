@@ -120,7 +120,7 @@ class Database:
     def load_lines(self, lines: list[Line]) -> Report:
         """Import lines that say where they are from."""
         with writing(self.engine) as connection:
-            return self.writer.import_lines(connection, lines, author="test", progress=lambda _: None)
+            return self.writer.import_lines(connection, lines, author="test")
 
     def seed(self) -> Report:
         """Import the first data set."""

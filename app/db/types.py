@@ -1,10 +1,13 @@
 """Column types: text in byte order on both databases, and instants in UTC."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import DDLCompiler
 
 Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 """Text compared and sorted by bytes, whatever the server's locale: ids, dates, words of a vocabulary, sort keys."""
@@ -13,6 +16,20 @@ Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 def instant_text(instant: datetime) -> str:
     """RFC 3339 in UTC with microseconds: how SQLite keeps an instant and how every answer shows it."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+@compiles(sa.CheckConstraint, "sqlite")
+def _as_comparisons(constraint: sa.CheckConstraint, compiler: DDLCompiler, **kw: Any) -> str:
+    """A CHECK of words as comparisons: for an IN, SQLite builds a table of the words anew for each row that is written."""
+
+    def comparisons(found: re.Match[str]) -> str:
+        column, words = found[1], found[2].split(", ")
+        return f"CASE {column} {' '.join(f'WHEN {word} THEN 1' for word in words)} ELSE {column} IS NULL END"
+
+    return _WORDS.sub(comparisons, compiler.visit_check_constraint(constraint, **kw))  # type: ignore[no-untyped-call]
+
+
+_WORDS = re.compile(r"""("\w+") IN \(('\w+'(?:, '\w+')*)\)""")
 
 
 class Instant(sa.types.TypeDecorator[datetime]):

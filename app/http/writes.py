@@ -387,7 +387,7 @@ class Writes:
         lines = [Line(str(number), text) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
 
         def unit(connection: Connection, before: Before) -> Answer:
-            batch = self._writer.intake.lines(lines, progress=lambda _: None)
+            batch = self._writer.intake.lines(lines)
             report = self._writer.write(connection, batch, author=principal.name, before=before)
             records = [
                 ImportedLine(id=each.id, kind=each.kind, operation=each.operation, line=each.line) for each in report.written

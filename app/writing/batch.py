@@ -11,7 +11,6 @@ from app.writing.content import ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
 
 Content = dict[str, Any]
-Progress = Callable[[int], None]
 Encode = Callable[[Sequence[str]], Any]
 Identify = Callable[[ContentSchema, Content], str | None]
 
@@ -156,12 +155,11 @@ class Intake:
     def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
 
-    def lines(self, lines: Iterable[Line], *, progress: Progress) -> Batch:
+    def lines(self, lines: Iterable[Line]) -> Batch:
         """A batch of all lines; what is wrong with them is in the batch."""
         batch = Batch()
         for line in lines:
             self._line(batch, line)
-            progress(1)
         return batch
 
     def _line(self, batch: Batch, line: Line) -> None:

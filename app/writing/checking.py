@@ -1,7 +1,7 @@
 """Whether tables, references, log and projections agree with one another."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.writing import projections
-from app.writing.batch import Progress
 from app.writing.unit import Writer
 
 records: sa.Table = Record.__table__
@@ -18,7 +17,7 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 
-def disagreements(connection: Connection, writer: Writer, *, progress: Progress) -> list[str]:
+def disagreements(connection: Connection, writer: Writer, *, progress: Callable[[int], None]) -> list[str]:
     """Everything that is not as it should be, a line each."""
     found = [*_broken_references(connection), *projections.disagreements(connection)]
     kinds = {record_id: (Kind(kind), name) for record_id, kind, name in connection.execute(sa.select(records))}

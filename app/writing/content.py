@@ -89,7 +89,7 @@ class ContentSchema:
             if isinstance(plan.source, Part):
                 item = get_args(plan.annotation)[0]
                 item = Reference if item is Ref else item
-                fields[plan.name] = (Annotated[list[item], Field(max_length=MAX_ITEMS)], [])  # type: ignore[valid-type]
+                fields[plan.name] = (Annotated[list[item], Field(max_length=MAX_ITEMS)], ())  # type: ignore[valid-type]
             elif plan.annotation in (Ref, AnyRef):
                 fields[plan.name] = (Reference | None, None) if plan.nullable else (Reference, ...)
             else:
@@ -97,7 +97,7 @@ class ContentSchema:
                 annotation: Any = info.annotation
                 for mark in marks:
                     annotation = Annotated[annotation, mark]
-                fields[plan.name] = (annotation, [] if default == () else default)
+                fields[plan.name] = (annotation, default)
         return create_model(f"{self.resource.title}Content", __config__=ConfigDict(extra="forbid"), **fields)
 
     def _references(self, kinds: Mapping[str, Kind]) -> list[tuple[str, bool, tuple[Kind, ...]]]:
@@ -202,12 +202,13 @@ def read_json(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode()
-        data = json.loads(text, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
+        data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
-    if type(data) in (dict, list) and _is_deeper_than(data, MAX_DEPTH):
+    opened = text.count("{") + text.count("[")
+    if opened > MAX_DEPTH and type(data) in (dict, list) and _is_deeper_than(data, MAX_DEPTH):
         raise ValueError(_TOO_DEEP)
     return data
 
@@ -229,3 +230,6 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_without_doubles, parse_constant=_no_constant)

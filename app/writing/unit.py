@@ -15,7 +15,7 @@ from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
 from app.writing import projections
-from app.writing.batch import Batch, Content, Encode, Intake, Line, Progress, Report, Wanted, Written
+from app.writing.batch import Batch, Content, Encode, Intake, Line, Report, Wanted, Written
 from app.writing.content import ContentSchema, text_of
 from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
@@ -106,13 +106,13 @@ class Writer:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def import_lines(self, connection: Connection, lines: Iterable[Line], *, author: str, progress: Progress) -> Report:
+    def import_lines(self, connection: Connection, lines: Iterable[Line], *, author: str) -> Report:
         """Write the records of all lines or none; Invalid names the faults of every line.
 
         A record's own fields, names, identifiers and topics become what its line says; citations that stand in the line
         replace those it had, and without them stay as they are.
         """
-        return self.write(connection, self.intake.lines(lines, progress=progress), author=author)
+        return self.write(connection, self.intake.lines(lines), author=author)
 
     def write(self, connection: Connection, batch: Batch, *, author: str, before: Callable[[], None] | None = None) -> Report:
         """Make it so; a Problem names every fault, and then nothing was written.
