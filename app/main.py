@@ -21,6 +21,7 @@ from app.http.log import Log
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
 from app.http.records import Records
+from app.http.search import Search
 from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
@@ -68,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(service.router(RESOURCES, driver))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
-    app.router.routes[:0] = routes.of_records(records, writes, keys, Log(records, driver), exchange)
+    app.router.routes[:0] = routes.of_records(records, Search(records, driver), writes, keys, Log(records, driver), exchange)
     app.router.routes += routes.of_nothing(records)
     app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))

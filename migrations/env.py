@@ -10,6 +10,7 @@ from alembic.operations import ops
 from app.db.engine import create_engine
 from app.db.types import Exact, Instant
 from app.models import Base
+from app.models.search import INDEX, TERMS_INDEX
 from app.settings import Settings
 
 _plan = rewriter.Rewriter()
@@ -35,12 +36,24 @@ def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
     return False
 
 
+def _is_ours(name: str | None, kind: str, _parents: Any) -> bool:
+    """SQLite keeps its full-text index in tables of its own."""
+    return not (kind == "table" and name is not None and name.startswith(INDEX))
+
+
+def _is_for(_thing: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:  # noqa: FBT001 - Alembic's
+    """An index of Postgres' own kind is for Postgres alone."""
+    return not (kind == "index" and name == TERMS_INDEX and not reflected and context.get_context().dialect.name == "sqlite")
+
+
 def _run(connection: sa.Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
         render_item=_render,
+        include_name=_is_ours,
+        include_object=_is_for,
         process_revision_directives=_plan,
         compare_type=True,
         transactional_ddl=True,

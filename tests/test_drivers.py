@@ -11,7 +11,7 @@ import pytest
 
 from app.db.drivers import Driver, SqliteDriver, driver_for
 from app.errors import Unavailable
-from app.reading.compiler import Statement
+from app.db.drivers import Statement
 from tests.conftest import Database
 
 CHEAP = "SELECT count(*) FROM topics"

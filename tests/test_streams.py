@@ -10,7 +10,7 @@ import pytest
 from app.db.drivers import driver_for
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
-from app.reading.compiler import Statement
+from app.db.drivers import Statement
 from tests.conftest import Database
 from tests.test_drivers import ENDLESS
 from tests.test_errors import problem, records_of

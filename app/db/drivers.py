@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,12 +45,14 @@ RETRY_SECONDS = 2
 Row = tuple[Any, ...]
 
 
-class Readable(Protocol):
-    """A compiled statement."""
+@dataclass
+class Statement:
+    """A SELECT ready for the driver."""
 
     sql: str
     constants: Mapping[str, Any]
-    dear: int
+    dear: int = 0
+    """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
 
 
 class Driver(Protocol):
@@ -63,7 +66,7 @@ class Driver(Protocol):
     async def close(self) -> None:
         """Let go of all connections."""
 
-    async def fetch(self, statement: Readable, parameters: Mapping[str, Any]) -> list[Row]:
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """All rows; Unavailable when the database does not answer in time."""
 
     def encode(self, values: Sequence[str]) -> Any:
@@ -125,7 +128,7 @@ class SqliteDriver:
         """A JSON array, for json_each."""
         return json.dumps(values, ensure_ascii=False)
 
-    async def fetch(self, statement: Readable, parameters: Mapping[str, Any]) -> list[Row]:
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""
         given = {**statement.constants, **parameters}
         if self._loop is not None and not statement.dear:
@@ -196,7 +199,7 @@ class PostgresDriver:
         """A list, which psycopg sends as an array."""
         return list(values)
 
-    async def fetch(self, statement: Readable, parameters: Mapping[str, Any]) -> list[Row]:
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On a connection of the pool."""
         try:
             async with self._pool.connection() as connection:

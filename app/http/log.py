@@ -7,12 +7,11 @@ from urllib.parse import urlencode
 
 from starlette.types import Receive, Scope, Send
 
-from app.db.drivers import Driver
+from app.db.drivers import Driver, Statement
 from app.errors import NotFound
 from app.http.answers import Asked, base_url, send_tagged
 from app.http.records import Records
 from app.reading import log
-from app.reading.compiler import Statement
 from app.reading.model import is_storable
 from app.reading.request import negotiated_format, query_pairs, validated
 

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 from starlette.types import Receive, Scope, Send
 
-from app.db.drivers import Driver, Row
+from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
 from app.errors import Gone, NotFound
 from app.http.answers import Asked, base_url, language_header, moved, send_stream, send_tagged
@@ -22,7 +22,7 @@ from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
 from app.reading import formats
-from app.reading.compiler import Compiler, Shape, Statement
+from app.reading.compiler import Compiler, Shape
 from app.reading.model import OnDay, is_storable
 from app.reading.request import (
     FORMATS,

@@ -13,6 +13,7 @@ from app.http.exchange import Exchange
 from app.http.keys import Keys
 from app.http.log import Log
 from app.http.records import Records
+from app.http.search import Search
 from app.http.writes import Writes
 from app.resources import RESOURCES
 
@@ -29,7 +30,7 @@ class _Collection(StringConvertor):
 register_url_convertor("collection", _Collection())
 
 
-def of_records(records: Records, writes: Writes, keys: Keys, log: Log, exchange: Exchange) -> list[Route]:
+def of_records(records: Records, search: Search, writes: Writes, keys: Keys, log: Log, exchange: Exchange) -> list[Route]:
     """The routes of records, and of what stands across kinds."""
     single = {"GET": records.one, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
@@ -40,6 +41,8 @@ def of_records(records: Records, writes: Writes, keys: Keys, log: Log, exchange:
         route("/v1/{plural:collection}/{id}/merge", POST=writes.merge),
         route("/v1/records/{id}", GET=records.any_one),
         route("/v1/records", GET=records.any_many),
+        route("/v1/search", GET=search.search),
+        route("/v1/suggest", GET=search.suggest),
         route("/v1/changes", GET=log.changes),
         route("/v1/export", GET=exchange.export),
         route("/v1/import", POST=writes.import_),

@@ -8,13 +8,12 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from app import __version__
-from app.db.drivers import Driver
+from app.db.drivers import Driver, Statement
 from app.db.sql import instant_text
 from app.errors import Unavailable
 from app.http.answers import ALWAYS
 from app.models import vocabulary
 from app.models.records import Change, Record
-from app.reading.compiler import Statement
 from app.reading.resource import Resource
 
 DATA_LICENCE = "CC-BY-4.0"

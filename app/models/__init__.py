@@ -7,6 +7,7 @@ from app.models.evidence import Citation, Source, Topic
 from app.models.instruments import Action, Memorandum, Outcome, Party, Relation
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
+from app.models.search import Document
 
 __all__ = [
     "Action",
@@ -14,6 +15,7 @@ __all__ = [
     "Change",
     "Citation",
     "Country",
+    "Document",
     "FirstAnswer",
     "Identifier",
     "Involvement",

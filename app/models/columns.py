@@ -37,7 +37,7 @@ class Base(DeclarativeBase):
         """Add what the declared columns imply."""
         super().__init_subclass__(**kw)
         table = cls.__table__
-        table.dialect_options["sqlite"]["with_rowid"] = "seq" in table.c
+        table.dialect_options["sqlite"]["with_rowid"] = not {"seq", "docid"}.isdisjoint(table.c.keys())
         for column in list(table.c):
             words = column.info.get("words")
             if words:

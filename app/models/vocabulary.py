@@ -1,5 +1,6 @@
 """The closed vocabularies: enums in the OpenAPI document, CHECKs in the database, one line of explanation a word."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Self
 
@@ -265,3 +266,32 @@ class Held(Vocabulary):
 
     CERTAIN = "certain", "the sources leave no other reading"
     POSSIBLE = "possible", "the sources leave it open"
+
+
+CALLED: Mapping[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
+    (Kind.MEMORANDUM, MemorandumType.MEMORANDUM): (
+        ("en", "memorandum"),
+        ("en", "MoU"),
+        ("en", "memorandum of understanding"),
+        ("ru", "меморандум"),
+        ("ru", "меморандум о взаимопонимании"),
+    ),
+    (Kind.MEMORANDUM, MemorandumType.AGREEMENT): (("en", "agreement"), ("ru", "соглашение"), ("ru", "договор")),
+    (Kind.MEMORANDUM, MemorandumType.DECLARATION): (("en", "declaration"), ("ru", "декларация")),
+    (Kind.MEMORANDUM, MemorandumType.PLAN): (("en", "plan"), ("ru", "план")),
+    (Kind.MEMORANDUM, MemorandumType.RESOLUTION): (("en", "resolution"), ("ru", "резолюция")),
+    (Kind.MEMORANDUM, MemorandumType.STRATEGY): (("en", "strategy"), ("ru", "стратегия")),
+    (Kind.MEETING, MeetingType.SUMMIT): (("en", "summit"), ("ru", "саммит")),
+    (Kind.MEETING, MeetingType.MINISTERIAL): (("en", "meeting of ministers"), ("ru", "совещание министров")),
+    (Kind.MEETING, MeetingType.SESSION): (("en", "session"), ("ru", "заседание"), ("ru", "сессия")),
+    (Kind.MEETING, MeetingType.TALKS): (("en", "talks"), ("en", "negotiations"), ("ru", "переговоры")),
+    (Kind.MEETING, MeetingType.VISIT): (("en", "visit"), ("ru", "визит")),
+    (Kind.MEETING, MeetingType.FORUM): (("en", "forum"), ("ru", "форум")),
+    (Kind.MEETING, MeetingType.CONFERENCE): (("en", "conference"), ("ru", "конференция")),
+    (Kind.MEETING, MeetingType.EXHIBITION): (("en", "exhibition"), ("ru", "выставка")),
+    (Kind.ORGANIZATION, OrganizationType.MINISTRY): (("en", "ministry"), ("ru", "министерство")),
+    (Kind.ORGANIZATION, OrganizationType.MISSION): (("en", "embassy"), ("ru", "посольство")),
+    (Kind.OUTCOME, OutcomeType.PROPOSAL): (("en", "proposal"), ("ru", "предложение")),
+    (Kind.OUTCOME, OutcomeType.AWARD): (("en", "award"), ("ru", "награда"), ("ru", "премия")),
+}
+"""What people call records of a type when they look for them."""

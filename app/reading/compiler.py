@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
 from app.db import edtf
+from app.db.drivers import Statement
 from app.db.sql import as_instant, comma_joined, concatenated, instant_text, is_one_of, json_string, literal, rank_in, written
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
@@ -41,16 +42,6 @@ class Shape:
     """0: own names; 1: one language; 2: several, in order."""
     purpose: str = "list"
     """`one` by id, `list`, `exchange` (content only, what is empty left out) by ids, `count`."""
-
-
-@dataclass
-class Statement:
-    """A compiled SELECT. The first column of a row is a record's JSON; what is behind it depends on the purpose."""
-
-    sql: str
-    constants: Mapping[str, Any]
-    dear: int = 0
-    """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
 
 
 @dataclass(frozen=True)
@@ -224,7 +215,7 @@ class Compiler:
             reference = _reference(column, plan.annotation, shape.languages)
             return [sa.func.coalesce(reference, literal("null"))] if plan.nullable else [reference]
         if plan.name == "name":
-            return _text(_name(rows.c.id, column, shape.languages), plain=False, nullable=False)
+            return _text(name_in(rows.c.id, column, shape.languages), plain=False, nullable=False)
         return _scalar(column, plan, resource.table.c[column.name])
 
     def _part(
@@ -331,12 +322,12 @@ def _reference(key: sa.ColumnElement[Any], annotation: Any, languages: int) -> s
     target = records.alias("ref")
     kind: list[Segment] = ['","kind":"', target.c.kind] if annotation is AnyRef else []
     text = _written(
-        ['{"id":"', target.c.id, *kind, '","name":', json_string(_name(target.c.id, target.c.name, languages)), "}"]
+        ['{"id":"', target.c.id, *kind, '","name":', json_string(name_in(target.c.id, target.c.name, languages)), "}"]
     )
     return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
 
 
-def _name(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
+def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
     """A record's name in the first language asked for that it has one in, else its own."""
     if not languages:
         return own

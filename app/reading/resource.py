@@ -62,6 +62,18 @@ Rule = Callable[[Content], Iterable[tuple[str, str]]]
 
 
 @dataclass(frozen=True)
+class Searched:
+    """What of a record's own words it is found by, besides its names in all languages."""
+
+    names: tuple[str, ...] = ("name",)
+    titles: tuple[str, ...] = ()
+    """Fields that say what or where it is."""
+    texts: tuple[str, ...] = ()
+    date: str = ""
+    """The EDTF field that places it in time."""
+
+
+@dataclass(frozen=True)
 class Resource:
     """A kind of record as the registry offers it: everything that reading, writing and the documentation derive from."""
 
@@ -85,6 +97,8 @@ class Resource:
     """The reference to an occasion within whose date the record's own date lies."""
     names_field_of: NamesFieldOf | None = None
     """A field that holds the name of a field of another record."""
+    searched: Searched | None = None
+    """What search finds it by; None if it does not."""
     example: str = ""
     """The id of a record of the seed, for the examples in the documentation."""
 

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import ActionType, Kind
 from app.reading.filters import Equals
 from app.reading.model import AnyRef, DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Resource, by
+from app.reading.resource import Resource, Searched, by
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -52,5 +52,6 @@ ACTION = Resource(
     includes=CITATIONS,
     dated_by="meeting",
     label=label_of("type"),
+    searched=Searched(names=(), texts=("note",), date="date"),
     natural_key=("of", "type", "date", "meeting", "party"),
 )

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -47,6 +47,7 @@ COUNTRY = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(titles=("official_name", "alpha_3"), texts=("region", "subregion")),
     alternative_keys=("alpha_3", "numeric"),
     example="BY",
 )

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.reading.filters import Among, Between, Equals, Involves
 from app.reading.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
@@ -88,6 +88,7 @@ MEETING = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(titles=("city", "venue", "theme"), texts=("summary",), date="date"),
     rules=(goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
     example="sco-ict-2025",
 )

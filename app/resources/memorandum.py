@@ -8,7 +8,7 @@ from app import models
 from app.models.vocabulary import Kind, MemorandumStatus, MemorandumType
 from app.reading.filters import Among, Between, Equals, Involves, ValidAt
 from app.reading.model import DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Countries,
@@ -98,5 +98,6 @@ MEMORANDUM = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(titles=("symbol", "city"), texts=("summary",), date="date"),
     example="by-cn-ict-mou-2024",
 )

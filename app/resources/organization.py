@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind, OrganizationType
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Moment, Ref, Text, Url
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -65,6 +65,7 @@ ORGANIZATION = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(names=("name", "acronym"), titles=("seat",), texts=("summary",)),
     rules=(ends_after_it_starts("founded", "dissolved"),),
     example="sco",
 )

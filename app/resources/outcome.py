@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.reading.filters import Between, Equals, Involves
 from app.reading.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -68,5 +68,6 @@ OUTCOME = Resource(
     includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
     dated_by="meeting",
     label=label_of("name"),
+    searched=Searched(texts=("summary",), date="date"),
     example="by-ae-ems-pledge-2026",
 )

@@ -10,7 +10,7 @@ from app.models.columns import Content
 from app.models.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
 from app.reading.filters import Equals, Involves
 from app.reading.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Resource, by
+from app.reading.resource import Resource, Searched, by
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -86,6 +86,7 @@ PARTICIPANT = Resource(
     includes=CITATIONS,
     dated_by="meeting",
     label=label_of("capacity", "group", "role"),
+    searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
     natural_key=("meeting", "person", "organization", "country", "group", "role"),
     rules=(_names_somebody, goes_with("count_qualifier", "count")),
 )

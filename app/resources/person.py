@@ -5,7 +5,7 @@ from typing import Literal
 from app import models
 from app.models.vocabulary import Kind
 from app.reading.model import Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -43,5 +43,6 @@ PERSON = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(names=("name", "sort_name"), texts=("summary",)),
     example="pavel-tkach",
 )

@@ -8,7 +8,7 @@ from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals, ValidAt
 from app.reading.model import DerivedDay, EventDate, Moment, Ref, Text
-from app.reading.resource import Resource, by
+from app.reading.resource import Resource, Searched, by
 from app.resources.record import (
     CITATIONS,
     HeldOnDay,
@@ -57,6 +57,7 @@ POSITION = Resource(
     default_sort="-since",
     includes=CITATIONS,
     label=label_of("title"),
+    searched=Searched(names=(), titles=("title",), date="since"),
     natural_key=("person", "title", "organization", "country"),
     rules=(ends_after_it_starts("since", "until"),),
 )

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Moment, Ref, Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -59,6 +59,7 @@ SERIES = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    searched=Searched(texts=("summary",)),
     rules=(ends_after_it_starts("since", "until"),),
     example="wsis",
 )

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import DerivedDay, Language, Moment, Sha256, Text, Url
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     Record,
     common_filters,
@@ -53,5 +53,6 @@ SOURCE = Resource(
         "passages": Include(Kind.CITATION, "source", ordered("paragraph")),
     },
     label=label_of("title"),
+    searched=Searched(names=("title",), titles=("publisher", "author"), texts=("summary",), date="published"),
     example="mpt-2026-uae",
 )

@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind
 from app.reading.filters import Equals
 from app.reading.model import Ref, Text
-from app.reading.resource import Include, Resource, by, ordered
+from app.reading.resource import Include, Resource, Searched, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -37,5 +37,6 @@ TOPIC = Resource(
     default_sort="name",
     includes={"narrower": Include(Kind.TOPIC, "broader", ordered("name_key")), **CITATIONS},
     label=label_of("name"),
+    searched=Searched(),
     example="artificial-intelligence",
 )

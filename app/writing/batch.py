@@ -220,9 +220,9 @@ class Intake:
 
     def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
         """Take in the citations that came with a record, if any did."""
-        citations = data.get("citations")
-        if citations is None or of.resource.kind is Kind.CITATION:
+        if "citations" not in data or of.resource.kind is Kind.CITATION:
             return None
+        citations = data["citations"]
         if not isinstance(citations, list):
             return batch.blame(of, "must be an array", "/citations")
         schema = self.schemas[Kind.CITATION]

@@ -77,7 +77,7 @@ class ContentSchema:
         """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
 
     def _model(self) -> type[BaseModel]:
-        fields: dict[str, Any] = {"id": (Id | None, None)}
+        fields: dict[str, Any] = {"id": (Id, None)}
         for plan in self.plans:
             info = self.resource.model.model_fields[plan.name]
             if plan.name == "id":

@@ -197,8 +197,8 @@ Changed = tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]
 """The kind of a record, its content before (if it was there) and after (if it is there still)."""
 
 
-def refresh(connection: Connection, changed: Iterable[Changed], encode: Encode) -> None:
-    """Make the projections right again after these records changed, and no others."""
+def refresh(connection: Connection, changed: Iterable[Changed], encode: Encode) -> set[str]:
+    """Make the projections right again after these records changed, and no others; returns whose may differ by now."""
     touched: dict[Kind, set[str]] = {}
     occasions: set[str] = set()
     for kind, old, new in changed:
@@ -220,6 +220,8 @@ def refresh(connection: Connection, changed: Iterable[Changed], encode: Encode) 
         actions_alone = touched.keys() == {Kind.ACTION}
         if not actions_alone:
             _refresh_involvements(connection, occasions.union(*touched.values()), encode)
+    moved = _dated_by(connection, touched.get(Kind.MEETING, ()), encode)
+    return occasions.union(moved, *touched.values())
 
 
 def rebuild(connection: Connection, encode: Encode) -> None:
@@ -250,6 +252,18 @@ def _refresh_dates(connection: Connection, touched: Mapping[Kind, Collection[str
         if own or moved:
             ids = values_parameter([*own, *moved], encode)
             connection.execute(_dating(table).where(sa.or_(is_one_of(table.c.id, ids), is_one_of(table.c.meeting_id, ids))))
+
+
+def _dated_by(connection: Connection, meetings_: Collection[str], encode: Encode) -> set[str]:
+    """The records that take their dates from these meetings."""
+    if not meetings_:
+        return set()
+    ids = values_parameter(meetings_, encode)
+    undated = (
+        sa.select(table.c.id).where(is_one_of(table.c.meeting_id, ids), table.c.date.is_(None))
+        for table in DATED_BY_MEETING.values()
+    )
+    return set(connection.execute(sa.union_all(*undated)).scalars())
 
 
 def _dating(table: sa.Table) -> sa.Update:

@@ -17,6 +17,7 @@ from app.reading.resource import Resource
 from app.writing import projections
 from app.writing.batch import Batch, Content, Encode, Intake, Line, Report, Wanted, Written
 from app.writing.content import ContentSchema, text_of
+from app.writing.documents import Documents
 from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
 
@@ -58,6 +59,7 @@ class Writer:
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
+        self.documents = Documents(self.schemas, compiler, encode)
         self._past = compiler.compiled(_past())
         citation: sa.Table = self.resources[Kind.CITATION].table
         self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
@@ -277,7 +279,20 @@ class Writer:
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
-        projections.refresh(connection, projected, self.encode)
+        touched = projections.refresh(connection, projected, self.encode)
+        self.documents.refresh(connection, changed, self._others(connection, touched, changed))
+
+    def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
+        """The contents of records that were touched and did not change themselves."""
+        by_kind: dict[Kind, list[str]] = {}
+        for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
+            if kind in self.documents.kinds:
+                by_kind.setdefault(kind, []).append(record_id)
+        return {
+            record_id: (kind, content)
+            for kind, ids in by_kind.items()
+            for record_id, (content, _) in self.states(connection, kind, ids).items()
+        }
 
     def _remember_creation(self, connection: Connection, rekeyed: Sequence[Wanted]) -> None:
         for wanted in rekeyed:

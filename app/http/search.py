@@ -1,0 +1,480 @@
+"""Search and suggestions over HTTP."""
+
+import functools
+import json
+import operator
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.types import Receive, Scope, Send
+
+from app.db.drivers import Driver, Row, Statement
+from app.db.sql import is_one_of
+from app.errors import Fault, Invalid
+from app.http.answers import Asked, Header, base_url, language_header, send_tagged
+from app.http.records import Records
+from app.models.meetings import Meeting
+from app.models.records import Involvement, Record, RecordTopic
+from app.models.search import Document
+from app.models.vocabulary import Kind
+from app.reading import cursor as cursors
+from app.reading.compiler import name_in
+from app.reading.filters import MAX_VALUES, DayValue, IdValue
+from app.reading.model import Ref
+from app.reading.request import Lang, asked_languages, language_parameters, negotiated_format, query_pairs, validated
+from app.search import finding, suggesting
+from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
+from app.search.query import MOST_TYPED, Query, parsed
+from app.search.showing import Form, Showing, own_of
+
+documents: sa.Table = Document.__table__
+records: sa.Table = Record.__table__
+involvements: sa.Table = Involvement.__table__
+record_topics: sa.Table = RecordTopic.__table__
+meetings: sa.Table = Meeting.__table__
+DEFAULT_HITS, MAX_HITS = 20, 100
+DEFAULT_SUGGESTED, MAX_SUGGESTED = 10, 50
+FACETS = ("kind", "country", "topic", "year")
+MAX_FACET = 50
+"""Values of a facet, the most frequent first."""
+USES = (1, 3, 10, 30)
+"""How often a record is named, in steps: who is named more often than the last is as well known as any."""
+PROPOSED = 3
+_KEPT = 4_096
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+_SYNTAX = (
+    'words, all of which are looked for in any script, spelling and inflection; `"a phrase"`, `-word` for what must not be'
+    f" there, `beginn*`. Nothing typed is an error; the first {MOST_TYPED} letters count"
+)
+
+
+def _several(what: str, example: str) -> Any:
+    return Field(default=None, min_length=1, max_length=MAX_VALUES, description=what, examples=[example])
+
+
+class SearchQuery(BaseModel):
+    """The parameters of a search."""
+
+    model_config = _STRICT
+    q: Annotated[
+        str | None, Field(description=f"{_SYNTAX}. May be left out where something else is asked for", examples=["ШОС"])
+    ] = None
+    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "meeting")] = None
+    country: Annotated[
+        list[IdValue] | None, _several("records that name one of these countries or in which it takes part", "BY")
+    ] = None
+    topic: Annotated[list[IdValue] | None, _several("records about one of these topics", "artificial-intelligence")] = None
+    organization: Annotated[
+        list[IdValue] | None, _several("records that name one of these organizations or in which it takes part", "sco")
+    ] = None
+    date_from: Annotated[
+        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])
+    ] = None
+    date_to: Annotated[
+        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
+    ] = None
+    facets: Annotated[list[Literal[FACETS]] | None, _several("count the hits by these", "kind")] = None  # type: ignore[valid-type]
+    lang: Lang = None
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS
+    cursor: Annotated[
+        str | None, Field(min_length=1, max_length=4_000, description="where to go on: `next_cursor` of the page before")
+    ] = None
+
+
+class SuggestQuery(BaseModel):
+    """The parameters of suggestions."""
+
+    model_config = _STRICT
+    q: Annotated[str, Field(description="what has been typed of a name, in any script", examples=["zales"])]
+    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "person")] = None
+    lang: Lang = None
+    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTED, description="how many at the most", examples=[5])] = DEFAULT_SUGGESTED
+
+
+class Reason(BaseModel):
+    """Why a record was found."""
+
+    tier: Annotated[str, Field(description="where it was found: " + ", ".join(f"`{tier.name.lower()}`" for tier in Tier))]
+    field: Annotated[str | None, Field(description="the field that says it; null for what is related")]
+    form: Annotated[Form, Field(description="how what was typed stands there")]
+
+
+class Hit(BaseModel):
+    """A record that was found."""
+
+    kind: Kind
+    id: str
+    name: Annotated[str, Field(description="its name in the language asked for, or what it says of itself")]
+    date: Annotated[str | None, Field(description="when it was (EDTF)")]
+    country: Annotated[Ref | None, Field(description="where it was, or whose it is")]
+    snippet: Annotated[str, Field(description="its own words, HTML, with `<mark>` around what was found")]
+    score: Annotated[
+        int, Field(description="100 for a name that is what was typed, less for less; the newest first among equals")
+    ]
+    matched: Annotated[Reason | None, Field(description="why it was found; null if nothing was typed")]
+
+
+class FacetValue(BaseModel):
+    """A value and how many hits have it."""
+
+    value: str
+    name: Annotated[str | None, Field(description="the name of the country or topic")]
+    count: int
+
+
+class SearchPage(BaseModel):
+    """Where the page stands."""
+
+    limit: int
+    next_cursor: str | None
+    total: Annotated[int | None, Field(description="how many hits there are; null if only the newest were looked at")]
+    truncated: Annotated[
+        bool,
+        Field(
+            description=f"whether there are more than the newest {CANDIDATES} for some reason, so that counts are approximate"
+        ),
+    ]
+
+
+class SearchAnswer(BaseModel):
+    """What was found."""
+
+    data: list[Hit]
+    page: SearchPage
+    links: dict[str, str | None]
+    relaxed: Annotated[bool, Field(description="whether no record has all words, so that these have some")]
+    ignored: Annotated[list[str], Field(description="words past those that are looked for")]
+    did_you_mean: Annotated[list[str], Field(description="known names near to what was typed, if nothing has all of it")]
+    facets: Annotated[dict[str, list[FacetValue]] | None, Field(description="how many hits have which value")]
+    approximate: Annotated[bool, Field(description="whether the facets count the newest hits alone")]
+
+
+class Suggestion(BaseModel):
+    """A record whose name goes on like what was typed."""
+
+    kind: Kind
+    id: str
+    name: Annotated[str, Field(description="its name in the language asked for")]
+    matched: Annotated[str, Field(description="the name of it that goes on like what was typed")]
+    slips: Annotated[int, Field(description="letters that were taken for others")]
+
+
+class Suggestions(BaseModel):
+    """Names that go on like what was typed."""
+
+    data: list[Suggestion]
+
+
+class Search:
+    """Answers who looks for something."""
+
+    def __init__(self, records_: Records, driver: Driver) -> None:
+        self._driver = driver
+        self._compiler = records_.compiler
+        self._sqlite = driver.dialect.name == "sqlite"
+        self._finding = Finding(sqlite=self._sqlite)
+        self._shown = lru_cache(3)(self._shown_with)
+        self._known = self._compiler.compiled(
+            sa.select(*(documents.c[name] for name in ("docid", "record_id", "words"))).where(self._these())
+        )
+        self._used = lru_cache(3)(self._used_with)
+        self._named = lru_cache(3)(self._named_with)
+        self._counted = self._compiler.compiled(self._counts())
+
+    def _these(self) -> sa.ColumnElement[bool]:
+        """The document is one of those of the parameter `docids`, encoded."""
+        column = documents.c.docid
+        if self._sqlite:
+            given = sa.func.json_each(sa.bindparam("docids", type_=sa.String()))
+            return column.in_(sa.select(given.table_valued("value").c.value))
+        return column == sa.any_(sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
+
+    def _docids(self, several: Iterable[int]) -> Any:
+        return json.dumps(list(several)) if self._sqlite else list(several)
+
+    # -- search ------------------------------------------------------------------------------------------------------------
+
+    async def search(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        """`GET /v1/search`."""
+        pairs = query_pairs(scope["query_string"])
+        asked = validated(SearchQuery, pairs, commas=("facets",))
+        negotiated_format(request.accept, offered=("json",))
+        languages, language = asked_languages(asked["lang"], request.accept_language)
+        narrowed = _narrowed(asked)
+        query = parsed(asked["q"] or "")
+        if asked["q"] is None and narrowed == Narrowed():
+            fault = Fault("is wanted, or a filter: there is nothing to look for", parameter="q")
+            raise Invalid(str(fault), faults=[fault])
+        hits, others, is_relaxed = await self._found(query, narrowed, everything=asked["q"] is None)
+        digest = cursors.request_digest(
+            "search", {name: value for name, value in asked.items() if name not in ("cursor", "limit")}
+        )
+        offset = _offset(asked["cursor"], digest)
+        page = hits.found[offset : offset + asked["limit"]]
+        answer = SearchAnswer(
+            data=await self._hits(query, others, page, languages),
+            page=SearchPage(
+                limit=asked["limit"],
+                next_cursor=cursors.encode(json.dumps([str(offset + len(page))]), digest)
+                if offset + len(page) < len(hits.found)
+                else None,
+                total=None if hits.truncated else len(hits.found),
+                truncated=hits.truncated,
+            ),
+            links={},
+            relaxed=is_relaxed,
+            ignored=list(query.ignored),
+            did_you_mean=await self._meant(query, languages) if is_relaxed or not hits.found else [],
+            facets=await self._facets(asked["facets"], [docid for _, docid in hits.found], languages)
+            if asked["facets"]
+            else None,
+            approximate=bool(asked["facets"]) and hits.truncated,
+        )
+        headers = language_header(language)
+        answer.links = _links(scope, pairs, answer.page.next_cursor, headers)
+        await send_tagged(send, answer.model_dump_json().encode(), request, headers=headers)
+
+    async def _found(self, query: Query, narrowed: Narrowed, *, everything: bool) -> tuple["_Hits", list[Known], bool]:
+        """The candidates in their order, the records that the query names, and whether it had to be relaxed."""
+        if everything:
+            return await self._candidates(finding.everything(narrowed), narrowed), [], False
+        called, named = await self._names(query)
+        hits = await self._candidates(finding.tiers(query, called, named), narrowed)
+        if hits.found:
+            return hits, called, False
+        hits = await self._candidates(finding.relaxed(query), narrowed)
+        return hits, called, bool(hits.found)
+
+    async def _names(self, query: Query) -> tuple[list[Known], list[Known]]:
+        """Records that are called a part of what was typed, and those that have all of it in their names."""
+        asked = self._finding.candidates(finding.known_names(query), Narrowed(), limit=finding.KNOWN_AT_MOST)
+        if asked is None:
+            return [], []
+        rows = await self._driver.fetch(*asked)
+        found = {
+            docid: Known(record_id, own_of(words))
+            for docid, record_id, words in await self._driver.fetch(
+                self._known, {"docids": self._docids({row[1] for row in rows})}
+            )
+        }
+        called = [found[docid] for tier, docid in rows if tier == Tier.NAME_IS and docid in found]
+        named = [found[docid] for tier, docid in rows if tier == Tier.NAMED and docid in found]
+        best = [each for each in named if each in called] or named
+        return called, best[: finding.BEST_NAMES]
+
+    async def _candidates(self, tiers: dict[Tier, Any], narrowed: Narrowed) -> "_Hits":
+        asked = self._finding.candidates(tiers, narrowed)
+        if asked is None:
+            return _Hits([], truncated=False)
+        rows = await self._driver.fetch(*asked)
+        return _Hits(finding.merged(rows), truncated=_is_cut(rows))
+
+    # -- hits --------------------------------------------------------------------------------------------------------------
+
+    def _shown_with(self, languages: int) -> Statement:
+        country = records.alias("country")
+        columns = [documents.c[name] for name in ("docid", "record_id", "kind", "date", "words", "country_id")]
+        names = (name_in(records.c.id, records.c.name, languages), name_in(country.c.id, country.c.name, languages))
+        source = documents.join(records, records.c.id == documents.c.record_id).outerjoin(
+            country, country.c.id == documents.c.country_id
+        )
+        return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(self._these()))
+
+    async def _hits(
+        self, query: Query, others: Sequence[Known], page: Sequence[tuple[Tier, int]], languages: Sequence[str]
+    ) -> list[Hit]:
+        if not page:
+            return []
+        given = {"docids": self._docids(docid for _, docid in page), **language_parameters(languages, self._driver.encode)}
+        rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), given)}
+        said, meant = Showing(query, ()), Showing(query, [own for each in others for own in each.own if own.weight == "n"])
+        return [
+            _hit(tier, rows[docid], meant if tier is Tier.OTHER_NAME else said, typed=bool(query.slots))
+            for tier, docid in page
+            if docid in rows
+        ]
+
+    # -- facets ------------------------------------------------------------------------------------------------------------
+
+    def _counts(self) -> sa.CompoundSelect[Any]:
+        def counted(facet: str, value: Any, *joined: Any) -> sa.Select[Any]:
+            count = sa.func.count()
+            chosen = sa.select(sa.literal_column(f"'{facet}'"), value, count).where(self._these(), *joined)
+            return chosen.group_by(value)
+
+        year = sa.func.substr(documents.c.date_start, sa.literal_column("1"), sa.literal_column("4"))
+        takes_part = (
+            involvements.c.record_id == documents.c.record_id,
+            involvements.c.actor_kind == sa.literal_column("'country'"),
+        )
+        held = sa.select(documents.c.record_id.label("record_id"), documents.c.country_id.label("actor_id")).where(
+            documents.c.country_id.is_not(None), self._these()
+        )
+        part = (
+            sa.select(involvements.c.record_id, involvements.c.actor_id)
+            .join(documents, takes_part[0])
+            .where(takes_part[1], self._these())
+        )
+        countries = sa.union(held, part).subquery()
+        country = sa.select(sa.literal_column("'country'"), countries.c.actor_id, sa.func.count()).group_by(
+            countries.c.actor_id
+        )
+        return sa.union_all(
+            counted("kind", documents.c.kind),
+            counted("year", year, documents.c.date_start > sa.literal_column("'0001-01-01'")),
+            country,
+            counted("topic", record_topics.c.topic_id, record_topics.c.record_id == documents.c.record_id),
+        )
+
+    async def _facets(
+        self, wanted: Sequence[str], docids: Sequence[int], languages: Sequence[str]
+    ) -> dict[str, list[FacetValue]]:
+        rows = await self._driver.fetch(self._counted, {"docids": self._docids(docids)}) if docids else []
+        found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
+        for facet, value, count in rows:
+            if facet in found:
+                found[facet].append((value, count))
+        best = {facet: sorted(several, key=lambda each: (-each[1], each[0]))[:MAX_FACET] for facet, several in found.items()}
+        named = [value for facet in ("country", "topic") for value, _ in best.get(facet, ())]
+        names = await self._names_of(named, languages)
+        return {
+            facet: [FacetValue(value=value, name=names.get(value), count=count) for value, count in several]
+            for facet, several in best.items()
+        }
+
+    def _named_with(self, languages: int) -> Statement:
+        ids = sa.bindparam("ids", type_=sa.ARRAY(records.c.id.type))
+        names = sa.select(records.c.id, name_in(records.c.id, records.c.name, languages))
+        return self._compiler.compiled(names.where(is_one_of(records.c.id, ids)))
+
+    async def _names_of(self, ids: Sequence[str], languages: Sequence[str]) -> dict[str, str]:
+        if not ids:
+            return {}
+        given = {"ids": self._driver.encode(list(ids)), **language_parameters(languages, self._driver.encode)}
+        return dict(await self._driver.fetch(self._named(min(len(languages), 2)), given))
+
+    # -- suggestions -------------------------------------------------------------------------------------------------------
+
+    async def suggest(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+        """`GET /v1/suggest`."""
+        asked = validated(SuggestQuery, query_pairs(scope["query_string"]))
+        negotiated_format(request.accept, offered=("json",))
+        languages, language = asked_languages(asked["lang"], request.accept_language)
+        query = parsed(asked["q"])
+        found = await self._suggested(
+            query, suggesting.wanted(query), Narrowed(kinds=tuple(Kind(kind) for kind in asked["kind"] or ())), languages
+        )
+        answer = Suggestions(data=found[: asked["limit"]])
+        await send_tagged(send, answer.model_dump_json().encode(), request, headers=language_header(language))
+
+    async def _suggested(
+        self, query: Query, wanted: dict[int, Any], narrowed: Narrowed, languages: Sequence[str]
+    ) -> list[Suggestion]:
+        asked = self._finding.candidates(wanted, narrowed, limit=suggesting.LOOKED_AT)
+        if asked is None:
+            return []
+        docids = dict.fromkeys(docid for _, docid in await self._driver.fetch(*asked))
+        if not docids:
+            return []
+        given = {"docids": self._docids(docids), **language_parameters(languages, self._driver.encode)}
+        rows = await self._driver.fetch(self._used(min(len(languages), 2)), given)
+        ranked = []
+        for record_id, kind, words, name, uses in rows:
+            named = suggesting.nearest(query, own_of(words))
+            if named is not None:
+                suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
+                ranked.append((suggesting.order(Kind(kind), named, uses, name), record_id, suggestion))
+        return [suggestion for *_, suggestion in sorted(ranked, key=lambda each: each[:2])]
+
+    def _used_with(self, languages: int) -> Statement:
+        """Candidates with their names, and how well known they are: steps, for which no more than a few rows are read."""
+
+        def used(column: sa.ColumnElement[Any], times: int) -> sa.ColumnElement[int]:
+            one: sa.ColumnElement[int] = sa.literal_column("1")
+            skipped: sa.ColumnElement[int] = sa.literal_column(str(times - 1))
+            found = sa.select(one).where(column == documents.c.record_id).limit(one).offset(skipped).correlate(documents)
+            return sa.func.coalesce(found.scalar_subquery(), sa.literal_column("0"))
+
+        named_by = (involvements.c.actor_id, record_topics.c.topic_id, meetings.c.series_id)
+        steps = [used(column, times) for column in named_by for times in USES]
+        counted = functools.reduce(operator.add, steps)
+        columns = (
+            documents.c.record_id,
+            documents.c.kind,
+            documents.c.words,
+            name_in(records.c.id, records.c.name, languages),
+            counted,
+        )
+        return self._compiler.compiled(
+            sa.select(*columns).join_from(documents, records, records.c.id == documents.c.record_id).where(self._these())
+        )
+
+    async def _meant(self, query: Query, languages: Sequence[str]) -> list[str]:
+        """Known names that come near to what was typed: of all words, else of single ones."""
+        for several in (query, *(Query((slot,), (), ()) for slot in query.slots)):
+            found = await self._suggested(several, {suggesting.SLIPS: suggesting.slips(several)}, Narrowed(), languages)
+            if found:
+                return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
+        return []
+
+
+class _Hits:
+    """Candidates in their order."""
+
+    def __init__(self, found: list[tuple[Tier, int]], *, truncated: bool) -> None:
+        self.found = found
+        self.truncated = truncated
+
+
+def _is_cut(rows: Sequence[Row]) -> bool:
+    counts: dict[int, int] = {}
+    for tier, _ in rows:
+        counts[tier] = counts.get(tier, 0) + 1
+    return any(count >= CANDIDATES for count in counts.values())
+
+
+def _narrowed(asked: dict[str, Any]) -> Narrowed:
+    if asked["date_from"] and asked["date_to"] and asked["date_from"] > asked["date_to"]:
+        fault = Fault(f"{asked['date_to']} lies before date_from, {asked['date_from']}", parameter="date_to")
+        raise Invalid(str(fault), faults=[fault])
+    refers = tuple(tuple(asked[name]) for name in ("country", "topic", "organization") if asked[name])
+    return Narrowed(tuple(Kind(kind) for kind in asked["kind"] or ()), refers, asked["date_from"], asked["date_to"])
+
+
+def _offset(cursor: str | None, digest: str) -> int:
+    if cursor is None:
+        return 0
+    (part,) = cursors.decode(cursor, digest=digest, length=1)
+    return int(part) if part.isdecimal() else 0
+
+
+def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:
+    _, record_id, kind, date, words, country_id, name, country = row
+    found = showing.matched(own_of(words))
+    return Hit(
+        kind=Kind(kind),
+        id=record_id,
+        name=name,
+        date=date,
+        country=Ref(id=country_id, name=country) if country_id else None,
+        snippet=found.snippet,
+        score=tier.score if typed else 0,
+        matched=Reason(tier=tier.name.lower(), field=found.field, form=found.form) if typed else None,
+    )
+
+
+def _links(
+    scope: Scope, pairs: Sequence[tuple[str, str]], next_cursor: str | None, headers: list[Header]
+) -> dict[str, str | None]:
+    here = f"{base_url(scope)}{scope['path']}"
+    query = scope["query_string"].decode("latin-1")
+    links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
+    if next_cursor is not None:
+        kept = [(name, value) for name, value in pairs if name != "cursor"]
+        links["next"] = f"{here}?{urlencode([*kept, ('cursor', next_cursor)])}"
+        headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
+    return links

@@ -1,0 +1,64 @@
+"""What records are found by."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.types import Exact
+from app.models.columns import Base, code, reference, text
+from app.models.vocabulary import Kind
+
+INDEX = "documents_index"
+"""SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
+TERMS_INDEX = "ix_documents_terms"
+_CREATE_INDEX = (
+    f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
+    "(terms, content='documents', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
+)
+
+
+class Document(Base):
+    """Projection: a record's own words, as search finds them."""
+
+    __tablename__ = "documents"
+    __table_args__ = (
+        sa.Index(TERMS_INDEX, "terms", postgresql_using="gin").ddl_if("postgresql"),
+        {"comment": "projection: the words of records that have some, by which search finds them"},
+    )
+
+    docid: Mapped[int] = mapped_column(
+        sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=False,
+        comment="in the order of the records' first days",
+    )
+    record_id: Mapped[str] = reference("records", "whose words these are", unique=True)
+    kind: Mapped[str] = mapped_column(Exact, comment="the record's kind", info={"words": tuple(Kind)})
+    date: Mapped[str | None] = code("when it was, as its source states it (EDTF)")
+    date_start: Mapped[str] = code("its first day")
+    date_end: Mapped[str] = code("its last day")
+    country_id: Mapped[str | None] = code("where it was, or whose it is")
+    words: Mapped[str] = text("the words as they stand in the record: a JSON array of [weight, field, language, text]")
+    terms: Mapped[Any] = mapped_column(
+        sa.Text().with_variant(postgresql.TSVECTOR(), "postgresql"), comment="the terms that they are found by, in their order"
+    )
+
+
+def create_index(connection: Connection) -> None:
+    """Make SQLite's full-text index, which is no table of SQLAlchemy's."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_CREATE_INDEX)
+
+
+def drop_index(connection: Connection) -> None:
+    """Drop it."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TABLE {INDEX}")
+
+
+event.listen(Document.__table__, "after_create", lambda _table, connection, **_kw: create_index(connection))
+event.listen(Document.__table__, "before_drop", lambda _table, connection, **_kw: drop_index(connection))

@@ -1,0 +1,232 @@
+"""What a word is, in any script: its stem, by which inflected forms meet, and its skeleton, by which romanisations meet.
+
+Pure and the same for both databases. A text is a sequence of words; each has
+
+- a *stem*: folded, and without its inflection by the rules of its language (Snowball where that has the language);
+- *skeletons*: Latin letters of which only what all usual romanisations agree upon is left, so that `Залесский`, `Zalessky`
+  (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) are one; of the whole word, and of its stem.
+
+Han is split into pairs of characters, since no blank says where its words end.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import Stemmer
+from anyascii import anyascii
+
+from app.db.collation import fold
+
+_WORD = re.compile(r"[^\W_]+(?:['’ʼʻ‘`][^\W_]+)*")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
+_CYRILLIC = re.compile(r"[\u0400-\u052f]")
+_APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
+_POSSESSIVE = re.compile(r"['’ʼ]s$")
+MAX_WORD = 64
+"""Letters of a word that count."""
+
+_KEPT = 200_000
+"""Words whose forms are remembered."""
+_SNOWBALL = {
+    "ar": "arabic",
+    "ca": "catalan",
+    "cs": "czech",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "et": "estonian",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "hy": "armenian",
+    "id": "indonesian",
+    "it": "italian",
+    "lt": "lithuanian",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ro": "romanian",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+_stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in _SNOWBALL.items()}
+_LATIN_ASKED = ("en", "tr", "de", "fr", "es")
+"""Languages whose stems of a Latin word are looked for, since nobody says in which language they type."""
+_SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
+"""Belarusian and Ukrainian letters as the Russian ones they sound like, so that one stemmer serves the endings of all three."""
+_BELARUSIAN_UKRAINIAN = re.compile("[іїєґў]")
+_TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
+_TURKIC_CYRILLIC = re.compile(
+    "(?:(?:лар|лер|дар|дер|тар|тер)?(?:ы|и|і|сы|си|сі)?(?:ның|нің|дың|дің|тың|тің|нинг|ға|ге|қа|ке|га|ка|ни|ны|ні|ды|ді|ты|ті|да|де|та|те"
+    "|дан|ден|(?<!с)тан|тен|нан|нен|мен|бен|пен)?)$"
+)
+_TURKIC_LATIN = re.compile("(?:lar)?(?:i|si)?(?:ning|ga|ka|ni|da|dan)?$")
+"""Endings of number, possession and case in Kazakh, Kyrgyz, Tatar and Uzbek, which Snowball does not know."""
+_SHORTEST_STEM = 3
+
+
+class Word(NamedTuple):
+    """A word where it stands in a text."""
+
+    start: int
+    end: int
+    forms: "Forms"
+
+
+class Forms(NamedTuple):
+    """What a word is found by."""
+
+    stem: str
+    skeletons: tuple[str, ...]
+    """Of the whole word first; a second one of its stem where that says something else. Han has none."""
+
+
+def analyze(text: str, language: str | None = None) -> Iterator[Word]:
+    """The words of a text in their order; `language` is its BCP 47 tag, if it is known."""
+    primary = language.partition("-")[0] if language else ""
+    for found in _WORD.finditer(text):
+        word, start = found[0], found.start()
+        if word.isascii() or not _HAN.search(word):
+            yield Word(start, found.end(), forms(word, primary))
+            continue
+        for run in re.finditer(rf"{_HAN.pattern}|[^\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+", word):
+            if not _HAN.match(run[0]):
+                yield Word(start + run.start(), start + run.end(), forms(run[0], primary))
+                continue
+            for place in range(max(len(run[0]) - 1, 1)):
+                pair = run[0][place : place + 2]
+                yield Word(start + run.start() + place, start + run.start() + place + len(pair), Forms(pair, ()))
+
+
+@lru_cache(_KEPT)
+def forms(word: str, language: str = "") -> Forms:
+    """The forms of one word of a language (its primary tag), which by default its script tells."""
+    folded = _folded(word)
+    stem = _stem(folded, language)
+    whole, of_stem = skeleton(_latin(word)), skeleton(_latin(stem))
+    # A stem of Latin letters is English at the best of times; of a name it is none.
+    second = (of_stem,) if _CYRILLIC.search(folded) and of_stem != whole else ()
+    return Forms(stem, (whole, *second))
+
+
+@lru_cache(_KEPT)
+def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a word that somebody types may be found by: stems by the languages that it may be in, and skeletons."""
+    folded, own = _folded(word), forms(word)
+    if _CYRILLIC.search(folded):
+        stems = [own.stem, _stem(folded, "kk")]
+    else:
+        stems = [_stem(folded, language) for language in (*_LATIN_ASKED, "uz")]
+    return tuple(dict.fromkeys(stems)), own.skeletons
+
+
+def _folded(word: str) -> str:
+    return fold(_APOSTROPHES.sub("", _POSSESSIVE.sub("", word)))[:MAX_WORD]
+
+
+def _stem(folded: str, language: str) -> str:
+    if len(folded) <= _SHORTEST_STEM or any(letter.isdigit() for letter in folded):
+        return folded
+    if _CYRILLIC.search(folded):
+        if language in ("kk", "ky", "uz", "tt", "tk", "az", "mn") or _TURKIC_LETTERS.search(folded):
+            return _without_ending(folded, _TURKIC_CYRILLIC)
+        return str(_stemmers["ru"].stemWord(folded.translate(_SLAVIC)))
+    if language == "uz":
+        return _without_ending(folded, _TURKIC_LATIN)
+    stemmer = _stemmers.get(language if language != "ru" else "en", _stemmers["en"])
+    stem = str(stemmer.stemWord(folded))
+    return f"{stem[:-2]}iz" if len(stem) > _SHORTEST_STEM + 2 and stem.endswith("is") else stem
+
+
+def _without_ending(word: str, ending: re.Pattern[str]) -> str:
+    found = ending.search(word, _SHORTEST_STEM)
+    return word[: found.start()] if found else word
+
+
+# -- skeletons -----------------------------------------------------------------------------------------------------------
+
+_SOUNDS = str.maketrans(
+    {
+        **dict(zip("šśşșŝ", ("sh", "sh", "sh", "sh", "shch"), strict=True)),
+        **dict(zip("žźżčćç", ("zh", "zh", "zh", "ch", "ch", "ch"), strict=True)),
+        "ğ": "g",
+        "ı": "i",
+        "ў": "u",
+        "ŭ": "u",
+        "қ": "k",
+        "ғ": "g",
+        "ҳ": "h",
+        "һ": "h",
+        "ё": "e",
+        "ə": "e",
+        "ә": "a",
+        "ö": "o",
+        "ю": "yu",
+        "я": "ya",
+        "û": "yu",
+        "â": "ya",
+        "ц": "ts",
+        "ж": "zh",
+        "х": "kh",
+        "щ": "shch",
+        "ч": "ch",
+        "ш": "sh",
+        "й": "y",
+    }
+)
+_ENDING = re.compile(
+    r"(?<=[szc]k)(?:iy|ij|ii|yi|yj|yy|y|i|j|aya|aia|aja|oy|oi|oj|ogo|omu|im|ym|om|uyu|uiu|uju|oe|oye|ie|ye|ikh|ih|ix|ej|ei|ey)$"
+)
+"""Of Slavic adjectives and surnames in Latin letters: -sky, -skiy, -skij, -skaya …"""
+_RULES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        (r"[^a-z0-9]", ""),
+        ("w", "v"),
+        ("ck|q", "k"),
+        ("shch|sch|shh|sh", "w"),
+        ("dzh|dj", "j"),
+        ("zh", "z"),
+        ("tsch|tch|ch", "q"),
+        ("kh", "h"),
+        ("gh", "g"),
+        ("ph", "f"),
+        ("ts|tz", "c"),
+        ("th", "t"),
+        ("x", "ks"),
+        (r"(?<![aeiouyj])[yji]e", "e"),
+        (r"[yji]o", "e"),
+        ("[yji]([aeu])", r"\1"),
+        ("[yj]", "i"),
+        (r"(.)\1+", r"\1"),
+    )
+]
+_MIN_SKELETON = 3
+
+
+@lru_cache(_KEPT)
+def skeleton(latin: str) -> str:
+    """What is left of a word in Latin letters when all that romanisations differ in is taken away.
+
+    Letters that are left over stand for sounds written with several: w for sh and its kin, q for ch.
+    """
+    if len(latin) < _MIN_SKELETON:
+        return latin
+    bare = _ENDING.sub("", latin)
+    for pattern, replacement in _RULES:
+        bare = pattern.sub(replacement, bare)
+    without = bare.rstrip("aeiou")
+    return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)
+
+
+def _latin(word: str) -> str:
+    """A word in Latin letters, sounds before signs: `š` is sh, as `ш` is."""
+    lowered = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
+    return _APOSTROPHES.sub("", anyascii(lowered).lower())

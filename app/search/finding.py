@@ -1,0 +1,271 @@
+"""How records are found: tiers of candidates, the newest of each first, the same on both databases.
+
+A hit in a higher tier stands before all of a lower one, and within a tier what is newer stands first; so the order needs no
+figure that a database computes for itself. Of each tier no more than the newest thousand are taken, which keeps the most common
+word as quick as a rare one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from app.db.drivers import Row, Statement
+from app.models.search import INDEX
+from app.models.vocabulary import Kind
+from app.search.analyzer import analyze
+from app.search.index import DAY, LONG_FROM, first_docid
+from app.search.query import Query, Typed, all_slots, whole_name
+from app.search.terms import (
+    KIND,
+    LONG,
+    NOTHING,
+    REFERRED_TO,
+    REFERS,
+    Node,
+    Own,
+    Weight,
+    all_of,
+    any_of,
+    but_not,
+    for_fts5,
+    for_tsquery,
+    in_a_row,
+    term,
+    whole_names,
+)
+
+CANDIDATES = 1_000
+"""Of each tier so many of the newest are looked at."""
+BEST_NAMES = 5
+"""So many of those whose names were typed bring what they are involved in."""
+KNOWN_AT_MOST = 20
+_WORDS_OF_A_NAME = 4
+_NO_DAY = "0001-01-02"
+"""From here on documents have a date."""
+_FOREVER = 1 << 62
+LINKS = (Kind.PARTICIPANT, Kind.POSITION, Kind.MEMBERSHIP, Kind.PARTY, Kind.RELATION, Kind.ACTION, Kind.CITATION)
+"""Kinds that say how two others stand to one another: what is related is found itself."""
+
+
+class Tier(IntEnum):
+    """Why a record is found, the best reason first. NAMED is IN_NAME of what is named again and again in others."""
+
+    NAME_IS = 0
+    NAME_SOUNDS = 1
+    NAMED = 2
+    NAMED_SOUNDS = 3
+    IN_NAME = 4
+    IN_NAME_SOUNDS = 5
+    IN_TITLE = 6
+    ANYWHERE = 7
+    OTHER_NAME = 8
+    RELATED = 9
+    MOST_WORDS = 10
+    ANY_WORD = 11
+
+    @property
+    def score(self) -> int:
+        """The same as a number that grows with how good the reason is."""
+        return 100 - 8 * self
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """What a hit must be besides."""
+
+    kinds: tuple[Kind, ...] = ()
+    refers: tuple[tuple[str, ...], ...] = ()
+    """Ids to be referred to or involved: of each group one."""
+    date_from: str | None = None
+    date_to: str | None = None
+
+    def node(self) -> Node | None:
+        """As terms; None if no term says so."""
+        groups = [any_of(term(KIND + kind) for kind in self.kinds)] if self.kinds else []
+        groups += [any_of(term(REFERS + each.lower()) for each in several) for several in self.refers]
+        return all_of(groups) if groups else None
+
+
+class Known(NamedTuple):
+    """A record that is called what was typed."""
+
+    record_id: str
+    own: Sequence[Own]
+
+
+class Finding:
+    """Statements that find, as a database reads them."""
+
+    def __init__(self, *, sqlite: bool) -> None:
+        self._sqlite = sqlite
+        self._statements: dict[tuple[Any, ...], Statement] = {}
+
+    def written(self, node: Node) -> str:
+        """As this database reads it."""
+        return for_fts5(node) if self._sqlite else for_tsquery(node)
+
+    def candidates(
+        self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES
+    ) -> tuple[Statement, dict[str, Any]] | None:
+        """What finds (tier, docid), the newest of each tier first; None if there is nothing to look for."""
+        also = narrowed.node()
+        nodes = {int(tier): all_of((node, also)) if also else node for tier, node in tiers.items() if node != NOTHING}
+        if not nodes:
+            return None
+        given: dict[str, Any] = {f"t{tier}": self.written(node) for tier, node in nodes.items()}
+        given |= self._window(narrowed)
+        dated = "date_from" in given
+        if dated:
+            long = {tier: all_of((node, term(LONG))) for tier, node in nodes.items()}
+            given |= {f"l{tier}": self.written(node) for tier, node in long.items()}
+        return self._statement(tuple(nodes), limit, dated=dated), given
+
+    @staticmethod
+    def _window(narrowed: Narrowed) -> dict[str, Any]:
+        """The docids in which a window of days lies; what lasts long may have begun before them."""
+        given: dict[str, Any] = {"lo": 0, "hi": _FOREVER}
+        if narrowed.date_from or narrowed.date_to:
+            given["lo"] = first_docid(_NO_DAY)
+        if narrowed.date_to:
+            given["hi"] = first_docid(narrowed.date_to) + DAY
+        if narrowed.date_from:
+            given["lo"] = max(given["lo"], first_docid(narrowed.date_from) - LONG_FROM * DAY)
+            given |= {"date_from": narrowed.date_from, "undated": first_docid(_NO_DAY)}
+        return given
+
+    def _statement(self, tiers: tuple[int, ...], limit: int, *, dated: bool) -> Statement:
+        key = tiers, limit, dated
+        if key not in self._statements:
+            selects = [self._of_tier(tier, limit, dated=dated) for tier in tiers]
+            self._statements[key] = Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2 DESC", {})
+        return self._statements[key]
+
+    def _of_tier(self, tier: int, limit: int, *, dated: bool) -> str:
+        # ruff: noqa: S608 - numbers and names of ours alone are written into the statement
+        def matching(match: str, low: str, high: str) -> str:
+            if not self._sqlite:
+                ends = " AND date_end >= %(date_from)s" if dated else ""
+                return (
+                    f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery)"
+                    f" AND docid >= %({low})s AND docid < %({high})s{ends} ORDER BY docid DESC LIMIT {limit}"
+                )
+            ends = f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from" if dated else ""
+            return (
+                f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}"
+                f" AND rowid >= :{low} AND rowid < :{high}{ends} ORDER BY rowid DESC LIMIT {limit}"
+            )
+
+        found = f"SELECT {tier} AS tier, docid FROM ({matching(f't{tier}', 'lo', 'hi')}) AS newest{tier}"
+        if not dated:
+            return found
+        return f"{found} UNION ALL SELECT {tier} AS tier, docid FROM ({matching(f'l{tier}', 'undated', 'lo')}) AS long{tier}"
+
+
+# -- what is looked for ----------------------------------------------------------------------------------------------------
+
+
+def _entities() -> Node:
+    return any_of(term(KIND + kind) for kind in sorted(REFERRED_TO))
+
+
+def known_names(query: Query) -> dict[Tier, Node]:
+    """Records that are called what was typed, or a part of it; and those in whose names all of it stands."""
+    if not query.slots or len(query.slots) != len(query.words):
+        return {}
+    words = query.words
+    parts = [words[start : start + size] for size in range(1, _WORDS_OF_A_NAME + 1) for start in range(len(words) - size + 1)]
+    called = any_of(whole_name(part)[1] for part in [words, *parts])
+    named = all_slots(query.slots, Weight.NAME, sound=True)
+    return {Tier.NAME_IS: all_of((called, _entities())), Tier.NAMED: all_of((named, _entities()))}
+
+
+def tiers(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
+    """What to look for in each tier. `called` are records called a part of what was typed, `named` those it names best."""
+    if not query.slots:
+        return {}
+    slots, barred = query.slots, query.barred()
+    plain = len(slots) == len(query.words) and not any(slot.starred for slot in slots)
+    is_, sounds = whole_name(query.words) if plain else (NOTHING, NOTHING)
+    links = any_of(term(KIND + kind) for kind in LINKS)
+    related = any_of(term(REFERS + each.record_id.lower()) for each in named)
+    in_name, in_name_sounds = (all_slots(slots, Weight.NAME, sound=sound) for sound in (False, True))
+    found = {
+        Tier.NAME_IS: is_,
+        Tier.NAME_SOUNDS: sounds,
+        Tier.NAMED: all_of((in_name, _entities())),
+        Tier.NAMED_SOUNDS: all_of((in_name_sounds, _entities())),
+        Tier.IN_NAME: in_name,
+        Tier.IN_NAME_SOUNDS: in_name_sounds,
+        Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
+        Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
+        Tier.OTHER_NAME: but_not(_by_other_names(query, called), links) if plain else NOTHING,
+        Tier.RELATED: but_not(related, links),
+    }
+    return {tier: but_not(node, barred) for tier, node in found.items()}
+
+
+def everything(narrowed: Narrowed) -> dict[Tier, Node]:
+    """What to look for when nothing was typed: whatever is found itself, unless it was asked for by its kind."""
+    node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind not in LINKS)
+    links = NOTHING if narrowed.kinds else any_of(term(KIND + kind) for kind in LINKS)
+    return {Tier.ANYWHERE: but_not(node, links)}
+
+
+def relaxed(query: Query) -> dict[Tier, Node]:
+    """What to look for when nothing has all words: all but one, then any."""
+    slots = query.slots
+    if len(slots) < 2:
+        return {}
+    most = any_of(all_of(other.anywhere() for other in slots if other is not slot) for slot in slots)
+    some = any_of(slot.anywhere() for slot in slots)
+    return {Tier.MOST_WORDS: but_not(most, query.barred()), Tier.ANY_WORD: but_not(some, query.barred())}
+
+
+def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
+    """All words, those that are a known record's name also by its other names, or by a reference to it."""
+    groups: list[Node] = []
+    place, changed = 0, False
+    while place < len(query.slots):
+        size, others = _longest_known(query.words[place:], called)
+        own = all_of(slot.anywhere() for slot in query.slots[place : place + max(size, 1)])
+        groups.append(any_of((own, others)))
+        changed |= others != NOTHING
+        place += max(size, 1)
+    return all_of(groups) if changed else NOTHING
+
+
+def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
+    """How many words at the beginning are a known name, and its bearers by their other names."""
+    for size in range(min(_WORDS_OF_A_NAME, len(words)), 0, -1):
+        node = whole_name(words[:size])[1]
+        wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
+        bearers = [each for each in called if any(wanted & set(name_terms(own)) for own in each.own)]
+        if bearers:
+            return size, any_of(other for each in bearers for other in _ways_to_say(each))
+    return 0, NOTHING
+
+
+def name_terms(own: Own) -> list[str]:
+    """The terms of a whole name."""
+    if own.weight is not Weight.NAME:
+        return []
+    words = [word.forms for word in analyze(own.text, own.language)]
+    return whole_names([word.stem for word in words], [word.skeletons for word in words])
+
+
+def _ways_to_say(known: Known) -> list[Node]:
+    ways = [term(REFERS + known.record_id.lower())]
+    for own in known.own:
+        if own.weight is Weight.NAME:
+            stems = [word.forms.stem for word in analyze(own.text, own.language)]
+            ways += [in_a_row([f"{weight}s{stem}" for stem in stems]) for weight in Weight if stems]
+    return ways
+
+
+def merged(rows: Sequence[Row]) -> list[tuple[Tier, int]]:
+    """Candidates by tier, then the newest first, each where it stands highest."""
+    best: dict[int, Tier] = {}
+    for tier, docid in rows:
+        best.setdefault(docid, Tier(tier))
+    return [(tier, docid) for docid, tier in best.items()]

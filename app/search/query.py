@@ -1,0 +1,159 @@
+"""What somebody types: words, "phrases", -words that must not be there, beginn* of words. Nothing is an error."""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from app.db.collation import fold
+from app.search.analyzer import Word, analyze, asked
+from app.search.terms import (
+    NOTHING,
+    SKELETON,
+    STEM,
+    Node,
+    Weight,
+    all_of,
+    any_of,
+    beginning,
+    in_a_row,
+    term,
+    whole_names,
+)
+
+MOST_TYPED = 1_000
+"""Letters that are looked at."""
+MOST_SLOTS = 12
+"""Words and phrases that are looked for."""
+_PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
+_STARRED = re.compile(r"\w\*$")
+_FORMS_IN_A_NAME = 4
+
+
+class Typed(NamedTuple):
+    """A word as it was typed, with all that it may be found by."""
+
+    text: str
+    stems: tuple[str, ...]
+    skeletons: tuple[str, ...]
+
+    def stem(self, weight: Weight) -> Node:
+        """Its stems, in texts of a weight."""
+        return any_of(term(weight + STEM + stem) for stem in self.stems)
+
+    def sound(self, weight: Weight) -> Node:
+        """Its stems or skeletons."""
+        return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
+
+
+class Slot(NamedTuple):
+    """A word or a phrase that is looked for."""
+
+    words: tuple[Typed, ...]
+    starred: bool = False
+    """Whether its last word may go on."""
+
+    def stem(self, weight: Weight) -> Node:
+        """It, or an inflection of it, in texts of a weight."""
+        if len(self.words) > 1:
+            return in_a_row([weight + STEM + word.stems[0] for word in self.words])
+        word = self.words[0]
+        if self.starred:
+            return any_of((word.stem(weight), beginning(weight + STEM + fold(word.text))))
+        return word.stem(weight)
+
+    def sound(self, weight: Weight) -> Node:
+        """It in any spelling."""
+        if len(self.words) > 1:
+            sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
+            return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
+        word = self.words[0]
+        if self.starred:
+            starts = [beginning(weight + SKELETON + skeleton) for skeleton in word.skeletons[:1]]
+            return any_of((word.sound(weight), self.stem(weight), *starts))
+        return word.sound(weight)
+
+    def anywhere(self) -> Node:
+        """It in any spelling in any text."""
+        return any_of(self.sound(weight) for weight in Weight)
+
+
+class Query(NamedTuple):
+    """What was typed, as it is understood."""
+
+    slots: tuple[Slot, ...]
+    without: tuple[Slot, ...]
+    ignored: tuple[str, ...]
+    """Words past the last that is looked for."""
+
+    @property
+    def words(self) -> list[Typed]:
+        """All words looked for."""
+        return [word for slot in self.slots for word in slot.words]
+
+    def barred(self) -> Node:
+        """What must not be there."""
+        return any_of(slot.anywhere() for slot in self.without)
+
+
+def parsed(text: str) -> Query:
+    """A query, whatever was typed."""
+    slots: list[Slot] = []
+    without: list[Slot] = []
+    ignored: list[str] = []
+    for part in _PART.finditer(text[:MOST_TYPED]):
+        into = without if part["minus"] else slots
+        if part["phrase"] is not None:
+            found = [Slot(tuple(_typed(part["phrase"])))] if any(letter.isalnum() for letter in part["phrase"]) else []
+        else:
+            starred = _STARRED.search(part["word"]) is not None
+            several = _grouped(part["word"])
+            found = [Slot(words, starred and place == len(several) - 1) for place, words in enumerate(several)]
+        found = [slot for slot in found if slot.words]
+        room = max(MOST_SLOTS - len(into), 0)
+        into += found[:room]
+        ignored += [word.text for slot in found[room:] for word in slot.words]
+    return Query(tuple(slots), tuple(without), tuple(ignored))
+
+
+def _typed(text: str) -> list[Typed]:
+    return [_as_typed(text, word) for word in analyze(text)]
+
+
+def _as_typed(text: str, word: Word) -> Typed:
+    written = text[word.start : word.end]
+    if not word.forms.skeletons:
+        return Typed(written, (word.forms.stem,), ())
+    return Typed(written, *asked(written))
+
+
+def _grouped(text: str) -> list[tuple[Typed, ...]]:
+    """Words apart, pairs of Han that follow one another as one phrase."""
+    groups: list[tuple[Typed, ...]] = []
+    in_han = False
+    for word in _typed(text):
+        han = not word.skeletons
+        if han and in_han:
+            groups[-1] = (*groups[-1], word)
+        else:
+            groups.append((word,))
+        in_han = han
+    return groups
+
+
+def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
+    """Names that are these words and nothing else: by their stems, and by how they sound."""
+    if not words:
+        return NOTHING, NOTHING
+    stems, sounds = [], []
+    for place in range(max(len(word.stems) for word in words[:_FORMS_IN_A_NAME])):
+        is_, _ = whole_names([word.stems[min(place, len(word.stems) - 1)] for word in words], [() for _ in words])
+        stems.append(is_)
+    for place in range(max(len(word.skeletons) or 1 for word in words)):
+        forms = [word.skeletons[min(place, len(word.skeletons) - 1) :][:1] for word in words]
+        sounds.append(whole_names([word.stems[0] for word in words], forms)[1])
+    return any_of(map(term, dict.fromkeys(stems))), any_of(map(term, dict.fromkeys([*stems, *sounds])))
+
+
+def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
+    """Every slot in texts of one weight."""
+    return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

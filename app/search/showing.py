@@ -1,0 +1,143 @@
+"""What a hit shows: why it was found, and the record's own words with those marked that were typed, in whatever form."""
+
+import json
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from html import escape
+from typing import NamedTuple
+
+from app.db.collation import fold
+from app.search.analyzer import Word, analyze
+from app.search.query import Query
+from app.search.terms import Own, Weight
+
+LENGTH = 240
+"""Letters of a snippet, more or less."""
+_BEFORE = 80
+"""Letters before the first mark, where a text is cut."""
+
+
+class Form(StrEnum):
+    """How what was typed stands in a record."""
+
+    AS_TYPED = "as_typed"
+    INFLECTED = "inflected"
+    TRANSLITERATED = "transliterated"
+    BEGINNING = "beginning"
+    OTHER_NAME = "other_name"
+    RELATED = "related"
+
+
+_BEST_FIRST = tuple(Form)
+
+
+class Matched(NamedTuple):
+    """What was found where."""
+
+    field: str | None
+    language: str | None
+    form: Form
+    snippet: str
+
+
+class _Looked(NamedTuple):
+    """A word that is looked for in a record's texts."""
+
+    folded: str
+    stems: frozenset[str]
+    skeletons: frozenset[str]
+    starred: bool
+
+
+def own_of(words: str) -> list[Own]:
+    """A record's own texts, as its document keeps them."""
+    return [Own(Weight(weight), *rest) for weight, *rest in json.loads(words)]
+
+
+class Showing:
+    """Looks for the words of one query."""
+
+    def __init__(self, query: Query, other_names: Iterable[Own]) -> None:
+        self._looked = [
+            _Looked(
+                fold(word.text),
+                frozenset(word.stems),
+                frozenset(word.skeletons),
+                slot.starred and word is slot.words[-1],
+            )
+            for slot in query.slots
+            for word in slot.words
+        ]
+        self._others = [frozenset(word.forms.stem for word in analyze(own.text, own.language)) for own in other_names]
+        """The words of other names of what was typed."""
+
+    def matched(self, own: Sequence[Own]) -> Matched:
+        """The text that says best why the record was found; RELATED, if none does."""
+        best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
+        for place, each in enumerate(own):
+            words = list(analyze(each.text, each.language))
+            stems = {word.forms.stem for word in words}
+            others = frozenset[str]().union(*(name for name in self._others if name <= stems))
+            found = [(word, form) for word in words if (form := self._form(each.text, word, others))]
+            if not found:
+                continue
+            distinct = len({word.forms.stem for word, _ in found})
+            rank = (-distinct, min(_BEST_FIRST.index(form) for _, form in found), place)
+            if best is None or rank < best[0]:
+                best = rank, each, found
+        if best is None:
+            return Matched(None, None, Form.RELATED, escape(_cut(_telling(own), 0)[0], quote=False))
+        _, each, found = best
+        form = max((form for _, form in found), key=_BEST_FIRST.index)
+        return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]))
+
+    def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
+        """How a word of a text was meant by what was typed."""
+        stem, skeletons = word.forms
+        found: list[Form] = [Form.OTHER_NAME] if stem in others else []
+        for looked in self._looked:
+            if stem in looked.stems:
+                same = fold(text[word.start : word.end]) == looked.folded or not skeletons
+                found.append(Form.AS_TYPED if same else Form.INFLECTED)
+            elif not looked.skeletons.isdisjoint(skeletons):
+                found.append(Form.TRANSLITERATED)
+            elif looked.starred and any(each.startswith(start) for start in looked.skeletons for each in skeletons):
+                found.append(Form.BEGINNING)
+        return min(found, key=_BEST_FIRST.index, default=None)
+
+
+def _telling(own: Sequence[Own]) -> str:
+    """What says most of a record in which nothing is marked."""
+    return next((each.text for each in own if each.field == "summary"), own[0].text if own else "")
+
+
+def _cut(text: str, first: int) -> tuple[str, int, str, str]:
+    """A piece of a text around a place: (piece, where it begins, what stands before and behind it instead of the rest)."""
+    start = 0 if len(text) <= LENGTH or first <= _BEFORE else text.find(" ", first - _BEFORE) + 1
+    start = min(start, first)
+    end = len(text) if len(text) - start <= LENGTH else text.rfind(" ", start, start + LENGTH)
+    end = end if end > start else min(start + LENGTH, len(text))
+    return text[start:end], start, "…" if start else "", "…" if end < len(text) else ""
+
+
+def _marked(text: str, words: Sequence[Word]) -> str:
+    """The piece of a text around the first of these words, HTML but for the marks escaped."""
+    piece, start, before, behind = _cut(text, words[0].start)
+    parts, place = [before], 0
+    for first, last in _joined((word.start - start, word.end - start) for word in words):
+        if first >= len(piece):
+            break
+        parts += [escape(piece[place:first], quote=False), "<mark>", escape(piece[first:last], quote=False), "</mark>"]
+        place = min(last, len(piece))
+    return "".join([*parts, escape(piece[place:], quote=False), behind])
+
+
+def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans that overlap, as pairs of Han do, as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        if joined and first < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(last, joined[-1][1])
+        else:
+            joined.append((first, last))
+    return joined

@@ -1,0 +1,115 @@
+"""Names as they are typed: by the beginnings of their words in any script, with room for a slip of the finger."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from rapidfuzz.distance import OSA
+
+from app.models.vocabulary import Kind
+from app.search.analyzer import analyze
+from app.search.query import Query, Typed
+from app.search.terms import (
+    BEGINS,
+    GRAM,
+    LONGEST_BEGINNING,
+    NOTHING,
+    REFERRED_TO,
+    Node,
+    Own,
+    Weight,
+    all_of,
+    any_of,
+    grams,
+    term,
+)
+
+ENTITIES, EVENTS, SLIPS = 0, 1, 2
+"""What is named again and again; what happened; what is named nearly so."""
+LOOKED_AT = 100
+"""Candidates of each of these."""
+_SHORTEST_SLIP = 4
+"""Letters of a word from which on a slip is thought of."""
+_TWO_SLIPS_FROM = 8
+_SPOILT = 3
+"""Runs of three letters that one wrong letter spoils."""
+
+
+_UNFINISHED = {"s": "w", "sc": "w", "c": "q", "k": "h", "t": "c", "tc": "q", "z": "z", "d": "j"}
+"""Letters with which a sound may begin that takes several: whoever has typed `s` may be about to type `sh`."""
+
+
+def _forms(word: Typed) -> tuple[str, ...]:
+    """How a name's word may begin, as far as it is typed."""
+    forms = word.skeletons or word.stems[:1]
+    finished = (form[: -len(end)] + sound for form in forms for end, sound in _UNFINISHED.items() if form.endswith(end))
+    return tuple(dict.fromkeys((*forms, *finished)))
+
+
+def wanted(query: Query) -> dict[int, Node]:
+    """What to look for, by the sort of candidates."""
+    words = query.words
+    if not words:
+        return {}
+    return {
+        ENTITIES: all_of(any_of(term(BEGINS + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
+        EVENTS: all_of(any_of(term(BEGINS * 2 + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
+        SLIPS: slips(query),
+    }
+
+
+def slips(query: Query) -> Node:
+    """Names that have most of the letters of each word in a row."""
+    return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
+
+
+def _nearly(word: Typed) -> Node:
+    form = _forms(word)[0]
+    begins = any_of(term(BEGINS + each[:LONGEST_BEGINNING]) for each in _forms(word))
+    if len(form) < _SHORTEST_SLIP:
+        return begins
+    several = [GRAM + gram for gram in grams(form)]
+    windows = [several[:start] + several[start + _SPOILT :] for start in range(len(several) - _SPOILT + 1)]
+    return any_of((begins, *(all_of(map(term, window)) for window in windows if window)))
+
+
+class Named(NamedTuple):
+    """How near a record's name comes to what was typed."""
+
+    distance: int
+    """Slips between them."""
+    text: str
+    language: str | None
+
+
+def nearest(query: Query, own: Sequence[Own]) -> Named | None:
+    """The name that comes nearest to what was typed, all of whose words it begins; None if none comes near enough."""
+    best: Named | None = None
+    for each in own:
+        if each.weight is not Weight.NAME:
+            continue
+        forms = [form for word in analyze(each.text, each.language) for form in (word.forms.skeletons or (word.forms.stem,))]
+        distances = [_distance(word, forms) for word in query.words]
+        if any(distance is None for distance in distances):
+            continue
+        total = sum(distance or 0 for distance in distances)
+        if best is None or total < best.distance:
+            best = Named(total, each.text, each.language)
+    return best
+
+
+def _distance(word: Typed, forms: Sequence[str]) -> int | None:
+    """Slips between a typed word and the beginning of the nearest of a name's words, if they are few enough."""
+    best: int | None = None
+    for typed in _forms(word):
+        allowed = 0 if len(typed) < _SHORTEST_SLIP else 1 if len(typed) < _TWO_SLIPS_FROM else 2
+        for form in forms:
+            for length in {len(typed) - 1, len(typed), len(typed) + 1}:
+                found = 0 if form.startswith(typed) else OSA.distance(typed, form[:length], score_cutoff=allowed)
+                if found <= allowed and (best is None or found < best):
+                    best = found
+    return best
+
+
+def order(kind: Kind, named: Named, uses: int, name: str) -> tuple[int, int, int, int, str]:
+    """What comes first: no slip, what is named again and again, what is used most, the shortest name."""
+    return named.distance, kind not in REFERRED_TO, -uses, len(named.text), name

@@ -1,0 +1,192 @@
+"""What is kept of a record for search: the terms that it is found by, in three weights, and how both databases look for them.
+
+A document is a row of terms, each of letters that say what it is and the word's form:
+
+- `ns`, `nk` a stem and a skeleton in one of its names; `ts`, `tk` in its titles and places; `xs`, `xk` in its text
+- `=`, `~` the whole of one of its names, as stems and as skeletons
+- `p` the beginning of a word of a name, `g` three letters in a row of one: of what is named again and again, for suggestions
+- `@` the id of a record that it refers to or that is involved in it, `#` its kind
+
+Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from app.models.vocabulary import Kind
+from app.search.analyzer import analyze
+
+
+class Weight(StrEnum):
+    """How much a text says of what a record is."""
+
+    NAME = "n"
+    TITLE = "t"
+    TEXT = "x"
+
+
+STEM, SKELETON = "s", "k"
+NAME_IS, NAME_SOUNDS = "=", "~"
+BEGINS, GRAM = "p", "g"
+REFERS, KIND = "@", "#"
+BETWEEN = "|"
+LONG = "#long"
+"""Lasts so long that no window of dates tells how far to look back."""
+_LONGEST_NAME = 60
+LONGEST_BEGINNING = 10
+GRAM_LENGTH = 3
+MOST_TERMS = 16_000
+"""Postgres keeps no more places of a document."""
+REFERRED_TO = frozenset((Kind.COUNTRY, Kind.TOPIC, Kind.ORGANIZATION, Kind.PERSON, Kind.SERIES))
+"""Kinds that are named again and again in others: what is typed is mostly one of them."""
+
+
+class Own(NamedTuple):
+    """A text of a record's own."""
+
+    weight: Weight
+    field: str
+    language: str | None
+    text: str
+
+
+def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
+    """The terms of a document in their order."""
+    found: list[str] = [f"{KIND}{kind.value}"]
+    found += sorted(f"{REFERS}{target.lower()}" for target in set(refers))
+    seconds: dict[str, None] = {}
+    beginnings: dict[str, None] = {}
+    for each in own:
+        words = [word.forms for word in analyze(each.text, each.language)]
+        found += [f"{each.weight}{STEM}{word.stem}" for word in words]
+        found.append(BETWEEN)
+        found += [f"{each.weight}{SKELETON}{word.skeletons[0]}" for word in words if word.skeletons]
+        found.append(BETWEEN)
+        seconds |= dict.fromkeys(f"{each.weight}{SKELETON}{second}" for word in words for second in word.skeletons[1:])
+        if each.weight is Weight.NAME:
+            whole = whole_names([word.stem for word in words], [word.skeletons for word in words])
+            seconds |= dict.fromkeys(whole)
+            for word in words:
+                beginnings |= dict.fromkeys(begin(kind, word.skeletons[0] if word.skeletons else word.stem))
+    return [*found, *seconds, *beginnings][:MOST_TERMS]
+
+
+def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:
+    """The terms of a whole name."""
+    if not stems:
+        return []
+    sounds = [several[0] if several else stem for stem, several in zip(stems, skeletons, strict=True)]
+    return [NAME_IS + _short("-".join(stems)), NAME_SOUNDS + _short("-".join(sounds))]
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(100_000)
+def begin(kind: Kind, form: str) -> tuple[str, ...]:
+    """The terms by which a word of a name is found while it is typed; events from their third letter on."""
+    named = kind in REFERRED_TO
+    sort = BEGINS if named else BEGINS + BEGINS
+    beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
+    return (*beginnings, *(f"{GRAM}{gram}" for gram in grams(form) if named))
+
+
+def grams(form: str) -> list[str]:
+    """Every three letters in a row, with two hyphens before the first."""
+    padded = "--" + form
+    return [padded[place : place + GRAM_LENGTH] for place in range(len(form))]
+
+
+# -- how the databases look for them ---------------------------------------------------------------------------------------
+
+
+class Node(NamedTuple):
+    """What is looked for: (term, terms in a row, beginning, and, or, but not), of terms or of other nodes."""
+
+    sort: str
+    parts: tuple[Any, ...]
+
+
+NOTHING = Node("or", ())
+
+
+def term(text: str) -> Node:
+    """A term."""
+    return Node("term", (text,))
+
+
+def beginning(text: str) -> Node:
+    """Any term that begins so."""
+    return Node("beginning", (text,))
+
+
+def in_a_row(texts: Sequence[str]) -> Node:
+    """Terms that follow one another."""
+    return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
+
+
+def any_of(nodes: Iterable[Node]) -> Node:
+    """At least one."""
+    return _joined("or", nodes)
+
+
+def all_of(nodes: Iterable[Node]) -> Node:
+    """Every one; nothing, if one of them is nothing."""
+    parts = list(nodes)
+    return NOTHING if NOTHING in parts else _joined("and", parts)
+
+
+def _joined(sort: str, nodes: Iterable[Node]) -> Node:
+    parts = tuple(dict.fromkeys(node for node in nodes if node != NOTHING))
+    return parts[0] if len(parts) == 1 else Node(sort, parts)
+
+
+def but_not(node: Node, without: Node) -> Node:
+    """The first, where the second is not."""
+    return node if NOTHING in (node, without) else Node("not", (node, without))
+
+
+Written = Callable[[Node], str]
+
+
+def for_fts5(node: Node) -> str:
+    """As SQLite's FTS5 reads it."""
+    sort, parts = node
+    match sort:
+        case "term":
+            return f'"{parts[0]}"'
+        case "beginning":
+            return f'"{parts[0]}" *'
+        case "row":
+            return f'"{" ".join(parts)}"'
+        case "not":
+            return f"({for_fts5(parts[0])} NOT {for_fts5(parts[1])})"
+    return f"({f' {sort.upper()} '.join(map(for_fts5, parts))})"
+
+
+_SIGNS = {"and": " & ", "or": " | "}
+
+
+def for_tsquery(node: Node) -> str:
+    """As Postgres' tsquery reads it."""
+    sort, parts = node
+    match sort:
+        case "term":
+            return f"'{parts[0]}'"
+        case "beginning":
+            return f"'{parts[0]}':*"
+        case "row":
+            quoted = [f"'{part}'" for part in parts]
+            return f"({' <-> '.join(quoted)})"
+        case "not":
+            return f"({for_tsquery(parts[0])} & !{for_tsquery(parts[1])})"
+    return f"({_SIGNS[sort].join(map(for_tsquery, parts))})"
+
+
+def for_tsvector(several: Sequence[str]) -> str:
+    """Terms with their places, as Postgres' tsvector reads them."""
+    return " ".join(f"'{each}':{place}" for place, each in enumerate(several, 1))

@@ -1,0 +1,117 @@
+"""The projection that search reads: what each record has to be found by, from its content and who is involved in it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from app.db import edtf
+from app.db.engine import writing
+from app.db.sql import chunks, ids_parameter, is_one_of, run
+from app.models.records import Involvement
+from app.models.vocabulary import CALLED, Kind
+from app.reading.compiler import Compiler
+from app.search.index import Entry, Index, documents
+from app.search.terms import Own, Weight
+from app.writing.batch import Content, Encode, Wanted
+from app.writing.content import ContentSchema
+
+involvements: sa.Table = Involvement.__table__
+Contents = Mapping[str, tuple[Kind, Content]]
+
+
+class Documents:
+    """Keeps the documents of records in the transaction in which these are written."""
+
+    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
+        self._schemas = schemas
+        self._encode = encode
+        self._index = Index(compiler.dialect, encode)
+        self.kinds = frozenset(kind for kind, schema in schemas.items() if schema.resource.searched)
+        involved = sa.select(involvements.c.record_id, involvements.c.actor_id)
+        self._involved = compiler.compiled(involved.where(is_one_of(involvements.c.record_id, ids_parameter())))
+        self._bounds = {
+            kind: compiler.compiled(
+                sa.select(*(schema.resource.table.c[name] for name in ("id", "date_start", "date_end"))).where(
+                    is_one_of(schema.resource.table.c.id, ids_parameter())
+                )
+            )
+            for kind, schema in schemas.items()
+            if schema.resource.dated_by
+        }
+
+    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str]) -> None:
+        """Take the documents of the `replaced` records away, and write those of these records."""
+        self._index.put(connection, self.entries(connection, contents), replaced=replaced)
+
+    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents) -> None:
+        """Write the documents of what changed, and of others that take part of theirs from it."""
+        contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
+        old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
+        self.put(connection, {**contents, **others}, replaced=[*old, *others])
+
+    def entries(self, connection: Connection, contents: Contents) -> Iterator[Entry]:
+        """What these records have to be found by."""
+        several = {each: found for each, found in contents.items() if found[0] in self.kinds}
+        for ids in chunks(several):
+            involved: dict[str, list[str]] = {}
+            for record_id, actor_id in run(connection, self._involved, ids=self._encode(ids)):
+                involved.setdefault(record_id, []).append(actor_id)
+            bounds = self._inherited_bounds(connection, {each: several[each] for each in ids})
+            for each in ids:
+                yield self._entry(*several[each], involved.get(each, ()), bounds.get(each))
+
+    def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
+        undated: dict[Kind, list[str]] = {}
+        for each, (kind, content) in contents.items():
+            if kind in self._bounds and not content.get("date"):
+                undated.setdefault(kind, []).append(each)
+        return {
+            each: edtf.Bounds(start, end)
+            for kind, ids in undated.items()
+            for each, start, end in run(connection, self._bounds[kind], ids=self._encode(ids))
+        }
+
+    def _entry(self, kind: Kind, content: Content, involved: Iterable[str], inherited: edtf.Bounds | None) -> Entry:
+        schema = self._schemas[kind]
+        searched = schema.resource.searched
+        assert searched is not None
+        own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content.get("names", ())]
+        named = {each.text for each in own}
+        said = [Own(Weight.NAME, name, None, content[name]) for name in searched.names if content.get(name)]
+        own = [*(each for each in said if each.text not in named), *own]
+        if content.get("type"):
+            own += [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, content["type"]), ())]
+        for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
+            own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
+        refers = {
+            target
+            for name, several, _ in schema.references
+            if content.get(name)
+            for target in (content[name] if several else (content[name],))
+        }
+        date = content.get(searched.date) if searched.date else None
+        bounds = edtf.bounds(date) if date else inherited or edtf.NONE
+        country = content.get("country")
+        return Entry(content["id"], kind, date, bounds, country, own, frozenset(refers.union(involved)))
+
+    # -- all of them -----------------------------------------------------------------------------------------------------
+
+    def clear(self, engine: Engine) -> None:
+        """Take all documents away, a thousand at a time."""
+        while True:
+            with writing(engine) as connection:
+                ids = connection.execute(sa.select(documents.c.record_id).limit(1_000)).scalars().all()
+                self._index.remove(connection, ids)
+            if not ids:
+                return
+
+    def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
+        """Documents of these records that are not what they should be."""
+        return self._index.disagreements(connection, self.entries(connection, contents))
+
+    def superfluous(self, connection: Connection) -> list[Any]:
+        """Documents of kinds that have none. Of records that are no more there are none, since they refer to them."""
+        query = sa.select(documents.c.record_id).where(documents.c.kind.not_in([kind.value for kind in self.kinds]))
+        return [f"documents: {record_id} is superfluous" for record_id in connection.execute(query).scalars()]
