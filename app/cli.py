@@ -86,8 +86,15 @@ def serve(settings: Settings) -> None:
 @click.option("--revision", default="head", show_default=True, help="The revision to bring the schema to.")
 @click.pass_obj
 def migrate(settings: Settings, revision: str) -> None:
-    """Make or update the database's schema."""
+    """Make or update the database's schema, and what search finds records by where that is missing."""
     migrate_schema(settings.database_url, revision=revision)
+    if revision != "head":
+        return
+    engine, writer = _writer(settings)
+    with reading(engine) as connection:
+        is_indexed = writer.is_indexed(connection)
+    if not is_indexed:
+        _reindex(engine, writer)
 
 
 @main.command("import")
@@ -154,10 +161,11 @@ def check(settings: Settings) -> None:
 @main.command()
 @click.pass_obj
 def rebuild(settings: Settings) -> None:
-    """Compute all projections anew."""
+    """Compute all projections anew, the search index while others read and write."""
     engine, writer = _writer(settings)
     with writing(engine) as connection:
         projections.rebuild(connection, writer.encode)
+    _reindex(engine, writer)
     click.echo("all projections are rebuilt")
 
 
@@ -232,6 +240,13 @@ def revoke_key(settings: Settings, identifier: str) -> None:
 def openapi(settings: Settings) -> None:
     """Print the OpenAPI document."""
     click.echo(json.dumps(create_app(settings).openapi(), ensure_ascii=False, indent=1, sort_keys=False))
+
+
+def _reindex(engine: Engine, writer: Writer) -> None:
+    with reading(engine) as connection:
+        total = writer.count(connection)
+    with click.progressbar(length=total, label="indexing", file=sys.stderr) as bar:
+        writer.reindex(engine, progress=bar.update)
 
 
 def _tell(found: list[str], well: str) -> None:

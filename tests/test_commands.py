@@ -110,10 +110,10 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "UPDATE names SET shown = NOT shown WHERE record_id = 'pavel-tkach' AND place = 0",
         "person pavel-tkach: names are not what its content makes them",
     ),
-    "a word of a name folded otherwise": (
-        "UPDATE names SET folded = 'x' WHERE record_id = 'pavel-tkach' AND place = 0",
-        "UPDATE names SET folded = 'pavel tkach' WHERE record_id = 'pavel-tkach' AND place = 0",
-        "person pavel-tkach: names are not what its content makes them",
+    "words of a document that are not the record's": (
+        "UPDATE documents SET words = words || ' ' WHERE record_id = 'pavel-tkach'",
+        "UPDATE documents SET words = rtrim(words) WHERE record_id = 'pavel-tkach'",
+        "documents: pavel-tkach is not found by what it says",
     ),
     "a record that stands nowhere": (
         "INSERT INTO records (id, kind, name) VALUES ('nobody', 'person', 'Nobody')",
@@ -169,7 +169,7 @@ def test_check_finds_each_fault_and_names_the_record(spoilt: Database) -> None:
 def test_check_names_each_record_that_is_wrong_and_fails(spoilt: Database) -> None:
     (spoil, mend, message), (another, mend_too, too) = (FAULTS[what] for what in ("a wrong copy of a name", BY_REBUILD[0]))
     with _changed(spoilt, spoil, mend), _changed(spoilt, another, mend_too):
-        assert sorted(check(spoilt)) == sorted([message, too])
+        assert sorted(check(spoilt)) == sorted([message, too, "documents: ots-ict-2022 is not found by what it says"])
     assert check(spoilt) == []
 
 

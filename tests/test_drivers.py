@@ -9,9 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.db.drivers import Driver, SqliteDriver, driver_for
+from app.db.drivers import Driver, SqliteDriver, Statement, driver_for
 from app.errors import Unavailable
-from app.db.drivers import Statement
 from tests.conftest import Database
 
 CHEAP = "SELECT count(*) FROM topics"

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.db.drivers import driver_for
+from app.db.drivers import Statement, driver_for
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
-from app.db.drivers import Statement
 from tests.conftest import Database
 from tests.test_drivers import ENDLESS
 from tests.test_errors import problem, records_of

@@ -163,6 +163,31 @@ def _array_position(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
     return f"array_position({values}, {column})"
 
 
+FTS5, TSQUERY = "fts5", "tsquery"
+
+
+class has_terms(FunctionElement[Any]):  # noqa: N801
+    """Whether the document of the record with this id has terms: by a query in FTS5's syntax, or the same in tsquery's."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(has_terms, "sqlite")
+def _match(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
+    record_id, query, _ = element.clauses
+    found = f"SELECT rowid FROM documents_index WHERE documents_index MATCH {compiler.process(query, **kw)}"  # noqa: S608
+    documents = f"SELECT record_id FROM documents WHERE docid IN ({found})"  # noqa: S608 - compiled parts, no values
+    return f"{compiler.process(record_id, **kw)} IN ({documents})"
+
+
+@compiles(has_terms, "postgresql")
+def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
+    record_id, _, query = element.clauses
+    documents = f"SELECT record_id FROM documents WHERE terms @@ CAST({compiler.process(query, **kw)} AS tsquery)"  # noqa: S608
+    return f"{compiler.process(record_id, **kw)} IN ({documents})"
+
+
 def as_instant(parameter: str) -> sa.ColumnElement[Any]:
     """A parameter that holds an instant as text, to compare with a column of instants."""
     instant = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
 from app.db import edtf
-from app.db.collation import sort_key, words
+from app.db.collation import sort_key
 from app.db.types import Exact, Instant
 from app.models.vocabulary import Kind, Vocabulary
 
@@ -141,11 +141,6 @@ def bounds_of(content: Content, field: str) -> edtf.Bounds:
     return edtf.bounds(value) if value else edtf.NONE
 
 
-def folded(name: str) -> str:
-    """A name's words as `q` looks for them."""
-    return " ".join(words(name))
-
-
 class Versioned:
     """What every record carries: its id in `records`, its version and its times."""
 
@@ -164,9 +159,6 @@ class Named(Versioned):
 
     name: Mapped[str] = text("the record's name, in the language asked for where it has one")
     name_key: Mapped[str] = derived(lambda content: sort_key(content["name"]), "the place of `name` in the order of names")
-    name_folded: Mapped[str] = derived(
-        lambda content: folded(content["name"]), "the words of `name` without case and marks, for `q`"
-    )
 
 
 class Dated(Versioned):

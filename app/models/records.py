@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Exact, Instant
-from app.models.columns import Base, code, derived, flag, folded, number, reference, text, word
+from app.models.columns import Base, code, flag, number, reference, text, word
 from app.models.vocabulary import Kind, NameType
 
 ACTORS = (Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON)
@@ -45,7 +45,6 @@ class Name(Base):
     language: Mapped[str] = code("the language, BCP 47")
     text: Mapped[str] = text("the name")
     type: Mapped[str] = word(NameType, "how the name stands to its bearer")
-    folded: Mapped[str] = derived(lambda name: folded(name["text"]), "the words of the name without case and marks, for `q`")
     shown: Mapped[bool] = flag("whether this is the name shown to who asks for its language")
 
 

@@ -15,11 +15,13 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from app.db import edtf
 from app.db.collation import words
-from app.db.sql import as_instant, is_one_of, literal
+from app.db.sql import FTS5, TSQUERY, as_instant, has_terms, is_one_of, literal
 from app.db.types import Exact, instant_text
-from app.models.records import Involvement, Name, RecordTopic
+from app.models.records import Involvement, RecordTopic
 from app.models.vocabulary import Kind, Vocabulary
 from app.reading.model import ID_PATTERN
+from app.search.query import in_names, parsed
+from app.search.terms import for_fts5, for_tsquery
 
 MAX_VALUES = 100
 """How many values one filter may be given."""
@@ -27,7 +29,6 @@ MAX_WORDS = 8
 BETWEEN = range(2, 6)
 
 involvements: sa.Table = Involvement.__table__
-names: sa.Table = Name.__table__
 record_topics: sa.Table = RecordTopic.__table__
 
 
@@ -316,30 +317,21 @@ class Between(Filter):
 
 @dataclass(frozen=True)
 class Words(Filter):
-    """Records one of whose names has every word typed, case and marks aside, at the start of one of its own words."""
+    """Records in whose names all that is typed stands, as search finds it, or words that begin so."""
 
     parse: ClassVar[Any] = QueryText
     multiple: ClassVar[bool] = False
 
-    def typed(self, values: Sequence[str]) -> list[str]:
-        """The words typed, folded."""
-        return words(values[0])
-
     def shape(self, values: Sequence[str]) -> int:
-        """How many words."""
-        return len(self.typed(values))
+        """One shape for whatever is typed."""
+        return 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """A LIKE pattern a word."""
-        return {f"{name}_{place}": f"% {word}%" for place, word in enumerate(self.typed(values))}
+        """What is typed, as either database reads it: the statement takes its own."""
+        node = in_names(parsed(values[0]))
+        return {f"{name}_{FTS5}": for_fts5(node), f"{name}_{TSQUERY}": for_tsquery(node)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """All words in the record's own name, or all in one of its other names."""
-        patterns = [sa.bindparam(f"{name}_{place}", type_=Exact) for place in range(shape)]
-
-        def has_all(folded: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-            spaced = literal(" ").concat(folded)
-            return sa.and_(*(spaced.like(pattern) for pattern in patterns))
-
-        other = sa.exists().where(names.c.record_id == narrowing.table.c.id, has_all(names.c.folded))
-        narrowing.conditions.append(sa.or_(has_all(narrowing.table.c.name_folded), other))
+        """By the terms of the record's document."""
+        query = (sa.bindparam(f"{name}_{syntax}", type_=Exact) for syntax in (FTS5, TSQUERY))
+        narrowing.conditions.append(has_terms(narrowing.table.c.id, *query))

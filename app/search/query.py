@@ -7,6 +7,8 @@ from typing import NamedTuple
 from app.db.collation import fold
 from app.search.analyzer import Word, analyze, asked
 from app.search.terms import (
+    BEGINNINGS,
+    LONGEST_BEGINNING,
     NOTHING,
     SKELETON,
     STEM,
@@ -15,6 +17,7 @@ from app.search.terms import (
     all_of,
     any_of,
     beginning,
+    but_not,
     in_a_row,
     term,
     whole_names,
@@ -152,6 +155,27 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
         forms = [word.skeletons[min(place, len(word.skeletons) - 1) :][:1] for word in words]
         sounds.append(whole_names([word.stems[0] for word in words], forms)[1])
     return any_of(map(term, dict.fromkeys(stems))), any_of(map(term, dict.fromkeys([*stems, *sounds])))
+
+
+def in_names(query: Query) -> Node:
+    """All that is typed in a record's names, words also as beginnings of words."""
+    begins = (
+        any_of(
+            (
+                slot.sound(Weight.NAME),
+                *(term(sort + form[:LONGEST_BEGINNING]) for sort in BEGINNINGS for form in _beginnings(slot)),
+            )
+        )
+        for slot in query.slots
+    )
+    return but_not(all_of(begins), query.barred())
+
+
+def _beginnings(slot: Slot) -> tuple[str, ...]:
+    """How a word of a name may begin, where the slot is one word."""
+    if len(slot.words) > 1:
+        return ()
+    return slot.words[0].skeletons or slot.words[0].stems[:1]
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:

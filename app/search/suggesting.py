@@ -9,6 +9,7 @@ from app.models.vocabulary import Kind
 from app.search.analyzer import analyze
 from app.search.query import Query, Typed
 from app.search.terms import (
+    BEGINNINGS,
     BEGINS,
     GRAM,
     LONGEST_BEGINNING,
@@ -52,7 +53,7 @@ def wanted(query: Query) -> dict[int, Node]:
         return {}
     return {
         ENTITIES: all_of(any_of(term(BEGINS + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
-        EVENTS: all_of(any_of(term(BEGINS * 2 + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
+        EVENTS: all_of(any_of(term(BEGINNINGS[1] + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
         SLIPS: slips(query),
     }
 

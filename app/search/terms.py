@@ -31,6 +31,8 @@ class Weight(StrEnum):
 STEM, SKELETON = "s", "k"
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
+BEGINNINGS = (BEGINS, BEGINS * 2)
+"""Of words of names: of what is named again and again, and of events."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
 LONG = "#long"
@@ -90,7 +92,7 @@ def _short(name: str) -> str:
 def begin(kind: Kind, form: str) -> tuple[str, ...]:
     """The terms by which a word of a name is found while it is typed; events from their third letter on."""
     named = kind in REFERRED_TO
-    sort = BEGINS if named else BEGINS + BEGINS
+    sort = BEGINNINGS[not named]
     beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
     return (*beginnings, *(f"{GRAM}{gram}" for gram in grams(form) if named))
 
@@ -111,7 +113,8 @@ class Node(NamedTuple):
     parts: tuple[Any, ...]
 
 
-NOTHING = Node("or", ())
+NOTHING = Node("term", (f"{KIND}nothing",))
+"""What no document has."""
 
 
 def term(text: str) -> Node:
@@ -142,6 +145,8 @@ def all_of(nodes: Iterable[Node]) -> Node:
 
 def _joined(sort: str, nodes: Iterable[Node]) -> Node:
     parts = tuple(dict.fromkeys(node for node in nodes if node != NOTHING))
+    if not parts:
+        return NOTHING
     return parts[0] if len(parts) == 1 else Node(sort, parts)
 
 

@@ -24,10 +24,15 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
     log = _last_states(connection)
     seen: set[str] = set()
     for kind in writer.resources:
+        contents = {}
         for text, record_id, version in writer.all_of(connection, kind):
             seen.add(record_id)
             progress(1)
-            found += [f"{kind} {record_id}: {fault}" for fault in _faults(writer, kind, text, version, kinds, log)]
+            faults = [f"{kind} {record_id}: {fault}" for fault in _faults(writer, kind, text, version, kinds, log)]
+            found += faults
+            if not faults:
+                contents[record_id] = kind, json.loads(text)
+        found += writer.documents.disagreements(connection, contents)
         found += [
             f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})
         ]

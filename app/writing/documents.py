@@ -1,18 +1,16 @@
 """The projection that search reads: what each record has to be found by, from its content and who is involved in it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.engine import writing
 from app.db.sql import chunks, ids_parameter, is_one_of, run
 from app.models.records import Involvement
 from app.models.vocabulary import CALLED, Kind
 from app.reading.compiler import Compiler
-from app.search.index import Entry, Index, documents
+from app.search.index import Entry, Index
 from app.search.terms import Own, Weight
 from app.writing.batch import Content, Encode, Wanted
 from app.writing.content import ContentSchema
@@ -96,22 +94,6 @@ class Documents:
         country = content.get("country")
         return Entry(content["id"], kind, date, bounds, country, own, frozenset(refers.union(involved)))
 
-    # -- all of them -----------------------------------------------------------------------------------------------------
-
-    def clear(self, engine: Engine) -> None:
-        """Take all documents away, a thousand at a time."""
-        while True:
-            with writing(engine) as connection:
-                ids = connection.execute(sa.select(documents.c.record_id).limit(1_000)).scalars().all()
-                self._index.remove(connection, ids)
-            if not ids:
-                return
-
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
         """Documents of these records that are not what they should be."""
         return self._index.disagreements(connection, self.entries(connection, contents))
-
-    def superfluous(self, connection: Connection) -> list[Any]:
-        """Documents of kinds that have none. Of records that are no more there are none, since they refer to them."""
-        query = sa.select(documents.c.record_id).where(documents.c.kind.not_in([kind.value for kind in self.kinds]))
-        return [f"documents: {record_id} is superfluous" for record_id in connection.execute(query).scalars()]

@@ -220,8 +220,8 @@ def refresh(connection: Connection, changed: Iterable[Changed], encode: Encode) 
         actions_alone = touched.keys() == {Kind.ACTION}
         if not actions_alone:
             _refresh_involvements(connection, occasions.union(*touched.values()), encode)
-    moved = _dated_by(connection, touched.get(Kind.MEETING, ()), encode)
-    return occasions.union(moved, *touched.values())
+    occasions = occasions.union(*touched.values())
+    return occasions | _following(connection, occasions, touched.get(Kind.MEETING, ()), encode)
 
 
 def rebuild(connection: Connection, encode: Encode) -> None:
@@ -254,16 +254,16 @@ def _refresh_dates(connection: Connection, touched: Mapping[Kind, Collection[str
             connection.execute(_dating(table).where(sa.or_(is_one_of(table.c.id, ids), is_one_of(table.c.meeting_id, ids))))
 
 
-def _dated_by(connection: Connection, meetings_: Collection[str], encode: Encode) -> set[str]:
-    """The records that take their dates from these meetings."""
-    if not meetings_:
+def _following(connection: Connection, occasions: Collection[str], moved: Collection[str], encode: Encode) -> set[str]:
+    """The understandings of these occasions' sides, and the records that take their dates from meetings that were moved."""
+    if not occasions:
         return set()
-    ids = values_parameter(meetings_, encode)
-    undated = (
-        sa.select(table.c.id).where(is_one_of(table.c.meeting_id, ids), table.c.date.is_(None))
-        for table in DATED_BY_MEETING.values()
-    )
-    return set(connection.execute(sa.union_all(*undated)).scalars())
+    at = is_one_of(outcomes.c.meeting_id, values_parameter(occasions, encode))
+    found = [sa.select(outcomes.c.id).where(at, outcomes.c.type == literal(OutcomeType.UNDERSTANDING))]
+    for table in DATED_BY_MEETING.values() if moved else ():
+        at = is_one_of(table.c.meeting_id, values_parameter(moved, encode))
+        found.append(sa.select(table.c.id).where(at, table.c.date.is_(None)))
+    return set(connection.execute(sa.union_all(*found)).scalars())
 
 
 def _dating(table: sa.Table) -> sa.Update:

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
+from app.db.engine import writing
 from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
+from app.search.index import documents
 from app.writing import projections
 from app.writing.batch import Batch, Content, Encode, Intake, Line, Report, Wanted, Written
 from app.writing.content import ContentSchema, text_of
@@ -105,6 +107,24 @@ class Writer:
         for chunk in chunks(ids):
             found += [citation_id for (citation_id,) in run(connection, self._citations, ids=self.encode(chunk))]
         return self.states(connection, Kind.CITATION, found)
+
+    def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
+        """Write all documents anew, a thousand records a transaction, so that nobody waits long meanwhile."""
+        for kind in self.documents.kinds:
+            after, statement = "", self._pages[kind]
+            while True:
+                with writing(engine) as connection:
+                    page = run(connection, statement, after=after, limit=CHUNK)
+                    contents = {record_id: (kind, json.loads(text)) for text, record_id, _ in page}
+                    self.documents.put(connection, contents, replaced=contents)
+                progress(len(page))
+                if len(page) < CHUNK:
+                    break
+                after = page[-1][1]
+
+    def is_indexed(self, connection: Connection) -> bool:
+        """Whether records have documents, or there are no records."""
+        return not self.count(connection) or connection.execute(sa.select(documents.c.docid).limit(1)).first() is not None
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
