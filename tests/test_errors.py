@@ -43,7 +43,7 @@ def at_fault(told: dict[str, Any]) -> set[str]:
 def records_of(client: TestClient) -> Records:
     """The application's records, to trip them up."""
     routes = {getattr(route, "path", ""): route for route in client.app.router.routes}  # type: ignore[attr-defined]
-    found = routes["/v1/{plural}"].app.answering["GET"].__self__
+    found = routes["/v1/{plural:collection}"].app.answering["GET"].__self__
     assert isinstance(found, Records)
     return found
 

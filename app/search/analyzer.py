@@ -83,6 +83,8 @@ class Word(NamedTuple):
 class Forms(NamedTuple):
     """What a word is found by."""
 
+    folded: str
+    """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
     """Of the whole word first; a second one of its stem where that says something else. Han has none."""
@@ -102,46 +104,47 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
                 continue
             for place in range(max(len(run[0]) - 1, 1)):
                 pair = run[0][place : place + 2]
-                yield Word(start + run.start() + place, start + run.start() + place + len(pair), Forms(pair, ()))
+                yield Word(start + run.start() + place, start + run.start() + place + len(pair), Forms(pair, pair, ()))
 
 
 @lru_cache(_KEPT)
 def forms(word: str, language: str = "") -> Forms:
     """The forms of one word of a language (its primary tag), which by default its script tells."""
-    folded = _folded(word)
-    stem = _stem(folded, language)
+    bare = folded(word)
+    stem = _stem(bare, language)
     whole, of_stem = skeleton(_latin(word)), skeleton(_latin(stem))
     # A stem of Latin letters is English at the best of times; of a name it is none.
-    second = (of_stem,) if _CYRILLIC.search(folded) and of_stem != whole else ()
-    return Forms(stem, (whole, *second))
+    second = (of_stem,) if _CYRILLIC.search(bare) and of_stem != whole else ()
+    return Forms(bare, stem, (whole, *second))
 
 
 @lru_cache(_KEPT)
 def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a word that somebody types may be found by: stems by the languages that it may be in, and skeletons."""
-    folded, own = _folded(word), forms(word)
-    if _CYRILLIC.search(folded):
-        stems = [own.stem, _stem(folded, "kk")]
+    own = forms(word)
+    if _CYRILLIC.search(own.folded):
+        stems = [own.stem, _stem(own.folded, "kk")]
     else:
-        stems = [_stem(folded, language) for language in (*_LATIN_ASKED, "uz")]
+        stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
     return tuple(dict.fromkeys(stems)), own.skeletons
 
 
-def _folded(word: str) -> str:
+def folded(word: str) -> str:
+    """A word without case, marks and apostrophes."""
     return fold(_APOSTROPHES.sub("", _POSSESSIVE.sub("", word)))[:MAX_WORD]
 
 
-def _stem(folded: str, language: str) -> str:
-    if len(folded) <= _SHORTEST_STEM or any(letter.isdigit() for letter in folded):
-        return folded
-    if _CYRILLIC.search(folded):
-        if language in ("kk", "ky", "uz", "tt", "tk", "az", "mn") or _TURKIC_LETTERS.search(folded):
-            return _without_ending(folded, _TURKIC_CYRILLIC)
-        return str(_stemmers["ru"].stemWord(folded.translate(_SLAVIC)))
+def _stem(word: str, language: str) -> str:
+    if len(word) <= _SHORTEST_STEM or any(letter.isdigit() for letter in word):
+        return word
+    if _CYRILLIC.search(word):
+        if language in ("kk", "ky", "uz", "tt", "tk", "az", "mn") or _TURKIC_LETTERS.search(word):
+            return _without_ending(word, _TURKIC_CYRILLIC)
+        return str(_stemmers["ru"].stemWord(word.translate(_SLAVIC)))
     if language == "uz":
-        return _without_ending(folded, _TURKIC_LATIN)
+        return _without_ending(word, _TURKIC_LATIN)
     stemmer = _stemmers.get(language if language != "ru" else "en", _stemmers["en"])
-    stem = str(stemmer.stemWord(folded))
+    stem = str(stemmer.stemWord(word))
     return f"{stem[:-2]}iz" if len(stem) > _SHORTEST_STEM + 2 and stem.endswith("is") else stem
 
 

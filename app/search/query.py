@@ -4,14 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from app.db.collation import fold
-from app.search.analyzer import Word, analyze, asked
+from app.search.analyzer import Word, analyze, asked, folded
 from app.search.terms import (
     BEGINNINGS,
     LONGEST_BEGINNING,
     NOTHING,
     SKELETON,
     STEM,
+    WORD,
     Node,
     Weight,
     all_of,
@@ -61,7 +61,9 @@ class Slot(NamedTuple):
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
         if self.starred:
-            return any_of((word.stem(weight), beginning(weight + STEM + fold(word.text))))
+            return any_of(
+                (word.stem(weight), beginning(weight + (WORD if weight is Weight.NAME else STEM) + folded(word.text)))
+            )
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
@@ -159,23 +161,17 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
 
 def in_names(query: Query) -> Node:
     """All that is typed in a record's names, words also as beginnings of words."""
-    begins = (
-        any_of(
-            (
-                slot.sound(Weight.NAME),
-                *(term(sort + form[:LONGEST_BEGINNING]) for sort in BEGINNINGS for form in _beginnings(slot)),
-            )
-        )
-        for slot in query.slots
-    )
+    begins = (any_of((slot.sound(Weight.NAME), *_beginnings(slot))) for slot in query.slots)
     return but_not(all_of(begins), query.barred())
 
 
-def _beginnings(slot: Slot) -> tuple[str, ...]:
-    """How a word of a name may begin, where the slot is one word."""
+def _beginnings(slot: Slot) -> list[Node]:
+    """Words of names that begin so, where the slot is one word: as it is typed, or as it sounds."""
     if len(slot.words) > 1:
-        return ()
-    return slot.words[0].skeletons or slot.words[0].stems[:1]
+        return []
+    (word,) = slot.words
+    sounds = [sort + form[:LONGEST_BEGINNING] for sort in BEGINNINGS for form in word.skeletons or word.stems[:1]]
+    return [beginning(Weight.NAME + WORD + folded(word.text)), *map(term, sounds)]
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:

@@ -93,7 +93,7 @@ class Showing:
 
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
         """How a word of a text was meant by what was typed."""
-        stem, skeletons = word.forms
+        _, stem, skeletons = word.forms
         found: list[Form] = [Form.OTHER_NAME] if stem in others else []
         for looked in self._looked:
             if stem in looked.stems:

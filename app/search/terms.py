@@ -3,6 +3,7 @@
 A document is a row of terms, each of letters that say what it is and the word's form:
 
 - `ns`, `nk` a stem and a skeleton in one of its names; `ts`, `tk` in its titles and places; `xs`, `xk` in its text
+- `nw` a word of one of its names as it stands there, but for case and marks
 - `=`, `~` the whole of one of its names, as stems and as skeletons
 - `p` the beginning of a word of a name, `g` three letters in a row of one: of what is named again and again, for suggestions
 - `@` the id of a record that it refers to or that is involved in it, `#` its kind
@@ -28,7 +29,7 @@ class Weight(StrEnum):
     TEXT = "x"
 
 
-STEM, SKELETON = "s", "k"
+STEM, SKELETON, WORD = "s", "k", "w"
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
@@ -69,6 +70,7 @@ def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
         found.append(BETWEEN)
         seconds |= dict.fromkeys(f"{each.weight}{SKELETON}{second}" for word in words for second in word.skeletons[1:])
         if each.weight is Weight.NAME:
+            beginnings |= dict.fromkeys(f"{each.weight}{WORD}{word.folded}" for word in words)
             whole = whole_names([word.stem for word in words], [word.skeletons for word in words])
             seconds |= dict.fromkeys(whole)
             for word in words:
