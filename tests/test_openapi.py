@@ -53,7 +53,7 @@ def test_it_is_openapi_3_1_and_its_schemas_are_schemas(document: dict[str, Any])
 def test_operations_have_unique_readable_names_and_summaries(document: dict[str, Any]) -> None:
     found = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(found)) == len(found)
-    verbs = "get|list|create|replace|patch|delete|restore|merge|import|export|revoke"
+    verbs = "get|list|create|replace|patch|delete|restore|merge|import|export|revoke|search|suggest"
     assert all(re.fullmatch(rf"({verbs})_[a-z_]+", name) for name in found)
     assert {f"list_{resource.plural}" for resource in RESOURCES} <= set(found)
     assert {f"get_{resource.kind}" for resource in RESOURCES} <= set(found)

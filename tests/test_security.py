@@ -172,7 +172,7 @@ def operations() -> list[Operation]:
     for method, path in routed(create_app(Settings(database_url="sqlite:///unused.db")).routes):
         for kind, plural in PLURALS.items() if "{plural}" in path else [("meeting", "")]:
             record = "some-key" if "/keys/" in path else IDS[kind]
-            query = "?ids=BY" if path == "/v1/records" else ""
+            query = {"/v1/records": "?ids=BY", "/v1/search": "?q=BY", "/v1/suggest": "?q=BY"}.get(path, "")
             found.append((method, path.replace("{plural}", plural).replace("{id}", record) + query))
     return found
 

@@ -23,6 +23,8 @@ from app.db.collation import fold
 _WORD = re.compile(r"[^\W_]+(?:['’ʼʻ‘`][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
+_ELISION = re.compile(r"(?:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)", re.IGNORECASE)
+"""An article or the like before an apostrophe, as in Côte d'Ivoire; not the o' and g' of Uzbek."""
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
@@ -95,6 +97,9 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
     primary = language.partition("-")[0] if language else ""
     for found in _WORD.finditer(text):
         word, start = found[0], found.start()
+        if elided := _ELISION.match(word):
+            yield Word(start, start + elided.end(), forms(elided[0], primary))
+            word, start = word[elided.end() + 1 :], start + elided.end() + 1
         if word.isascii() or not _HAN.search(word):
             yield Word(start, found.end(), forms(word, primary))
             continue

@@ -17,8 +17,9 @@ from app.search.terms import LONG, Own, for_tsvector, terms
 
 documents: sa.Table = Document.__table__
 Encode = Callable[[Sequence[str]], Any]
-_HASH_BITS = 41
-DAY = 1 << _HASH_BITS
+_DAY_BITS, _HASH_BITS = 41, 32
+_LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
+DAY = 1 << _DAY_BITS
 """Places of a day."""
 LONG_FROM = 400
 """Days from which on a document is long: what is looked for by dates need not look further back for others."""
@@ -39,13 +40,14 @@ class Entry(NamedTuple):
 
 def first_docid(day: str) -> int:
     """The least docid of a day; those of later days are greater."""
-    return date.fromisoformat(day).toordinal() << _HASH_BITS
+    return date.fromisoformat(day).toordinal() * DAY
 
 
 def _docid(entry: Entry) -> int:
-    """A place in the order of first days, the same on every database; among those of a day by chance."""
-    digest = int.from_bytes(blake2b(entry.record_id.encode(), digest_size=8).digest(), "big")
-    return first_docid(entry.bounds.start) | digest >> (64 - _HASH_BITS)
+    """A place in the order of first days, the same on every database; among those of a day the shortest name comes last."""
+    brevity = _LONGEST - min(len(entry.own[0].text) if entry.own else 0, _LONGEST)
+    digest = int.from_bytes(blake2b(entry.record_id.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
+    return first_docid(entry.bounds.start) | brevity << _HASH_BITS | digest
 
 
 def _is_long(bounds: Bounds) -> bool:

@@ -22,8 +22,8 @@ class Form(StrEnum):
 
     AS_TYPED = "as_typed"
     INFLECTED = "inflected"
-    TRANSLITERATED = "transliterated"
     BEGINNING = "beginning"
+    TRANSLITERATED = "transliterated"
     OTHER_NAME = "other_name"
     RELATED = "related"
 
@@ -101,8 +101,10 @@ class Showing:
                 found.append(Form.AS_TYPED if same else Form.INFLECTED)
             elif not looked.skeletons.isdisjoint(skeletons):
                 found.append(Form.TRANSLITERATED)
-            elif looked.starred and any(each.startswith(start) for start in looked.skeletons for each in skeletons):
+            elif looked.starred and word.forms.folded.startswith(looked.folded):
                 found.append(Form.BEGINNING)
+            elif looked.starred and any(each.startswith(start) for start in looked.skeletons for each in skeletons):
+                found.append(Form.TRANSLITERATED)
         return min(found, key=_BEST_FIRST.index, default=None)
 
 

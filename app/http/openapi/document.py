@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from app.http.answers import Asked, send_tagged
 from app.http.openapi import writing
 from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
+from app.http.openapi.searching import search
 from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas
 from app.http.problems import PAGE
 from app.http.records import Records
@@ -43,6 +44,8 @@ Reading is open; writing takes a key.
 - Dates are EDTF strings, as precise as their source: `2009-11` is a month, `2022-10-27~` about that day.
   `…_start` and `…_end` are the earliest and the latest day they can mean; `~` widens a day to its month, a month to its year.
 - Nothing is stated more precisely than its source states it: what no document says is `null`.
+- [`/v1/search`]({search}) finds records of all kinds by what is typed, in any script, spelling and inflection;
+  `/v1/suggest` completes a name; `q` searches within a list.
 - Names come in the language of `lang` or `Accept-Language` where a record has one: try `lang=ru`.
 - Writing needs a key (“Authorize”): POST, PUT, PATCH and DELETE on every collection, `dry_run=true` to try. PUT, PATCH and
   DELETE say in `If-Match` which version they mean, by the `ETag` that was read; every version stays in `…/history`.
@@ -54,6 +57,7 @@ QUESTIONS = {
     "between": "/v1/memoranda?between=BY,CN&include=actions,citations",
     "member": "/v1/memberships?of=sco&member=BY&valid_at=2025-01-01",
     "topic": "/v1/memoranda?topic=artificial-intelligence&include=citations",
+    "search": "/v1/search?q=Zalessky",
     "meetings": "/v1/meetings?country=CN&date_from=2025-01-01&date_to=2025-12-31&lang=ru",
 }
 
@@ -99,7 +103,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         paths[f"{resource.path}/{{id}}"] = {"get": one_operation(resource, reads, schemas)}
         for path, operations in writing.operations(writable[resource.kind], reads, schemas).items():
             paths.setdefault(path, {}).update(operations)
-    paths |= any_kind(resources, schemas)
+    paths = search(schemas) | paths | any_kind(resources, schemas)
     paths |= writing.across_kinds(schemas)
     document["paths"] = paths | document["paths"]
     document["components"]["responses"] = problem_responses()
@@ -108,6 +112,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in FAILURES_OF_ALL}
     document["tags"] = [
+        {"name": "search", "description": "Records by what somebody types, whatever their kind."},
         *(
             {"name": resource.plural, "description": resource.model.__doc__}
             for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)

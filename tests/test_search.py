@@ -1,0 +1,495 @@
+"""Search and suggestions over HTTP: what is typed, what is found, why, in what order, and the same on both databases."""
+
+import json
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.engine import make_url
+from starlette.testclient import TestClient
+
+from app.db.schema import migrate
+from app.search.analyzer import analyze, asked, forms
+from app.search.query import parsed
+from app.search.terms import for_fts5, for_tsquery
+from app.settings import ROOT
+from tests import postgres
+from tests.conftest import Database
+from tests.test_writing import Clerk
+
+
+def search(client: TestClient, q: str | None = None, **parameters: Any) -> dict[str, Any]:
+    answer = client.get("/v1/search", params={**({} if q is None else {"q": q}), **parameters})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids(found: dict[str, Any]) -> list[str]:
+    return [hit["id"] for hit in found["data"]]
+
+
+# -- what must be found ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("q", ["Zalessky", "Zalesskiy", "Zalesski", "Залесский", "Залесского", "zalesky", "ЗАЛЕССКИЙ"])
+def test_the_man_then_his_meeting(client: TestClient, q: str) -> None:
+    assert ids(search(client, q))[:2] == ["kirill-zalessky", "by-ae-talks-2026-01-28"]
+
+
+@pytest.mark.parametrize(
+    "q", ["Минсвязи", "Minsvyaz", "Ministry of Communications and Informatization", "Министерство связи", "министерства связи"]
+)
+def test_the_ministry_of_belarus(client: TestClient, q: str) -> None:
+    assert ids(search(client, q))[0] == "by-mci"
+
+
+@pytest.mark.parametrize("q", ["ШОС", "SCO", "Shanghai Cooperation Organisation", "shanghai organization", "шос"])
+def test_the_organization_first(client: TestClient, q: str) -> None:
+    assert ids(search(client, q))[0] == "sco"
+
+
+@pytest.mark.parametrize("q", ["меморандум", "меморандума", "memorandum", "MoU"])
+def test_the_memoranda_of_that_type_first(client: TestClient, q: str) -> None:
+    of_that_type = {each["id"] for each in client.get("/v1/memoranda?type=memorandum").json()["data"]}
+    assert of_that_type == {"by-cn-ict-mou-2024", "ots-ict-memorandum-2022"}
+    assert set(ids(search(client, q))[:2]) == of_that_type
+
+
+@pytest.mark.parametrize("q", ["Karamay", "Карамай", "Карамае"])
+def test_both_meetings_of_june_2025(client: TestClient, q: str) -> None:
+    assert set(ids(search(client, q))[:2]) == {"sco-ict-2025", "china-sco-forum-2025"}
+
+
+@pytest.mark.parametrize("q", ["искусственный интеллект", "artificial intelligence", "AI", "ИИ", "искусственного интеллекта"])
+def test_the_records_on_that_topic(client: TestClient, q: str) -> None:
+    found = ids(search(client, q))
+    on_it = {each["id"] for each in client.get("/v1/memoranda?topic=artificial-intelligence").json()["data"]}
+    assert found[0] == "artificial-intelligence"
+    assert on_it
+    assert on_it <= set(found)
+
+
+@pytest.mark.parametrize("q", ["Turkiye", "Türkiye", "Turkey", "Турция", "турции"])
+def test_the_country_then_its_meetings(client: TestClient, q: str) -> None:
+    found = ids(search(client, q))
+    assert found[0] == "TR"
+    assert "ots-ict-2022" in found
+
+
+@pytest.mark.parametrize("q", ["Аль-Мушаррах", "Al-Musharrakh", "musharrakh", "мушарраха"])
+def test_the_ambassador(client: TestClient, q: str) -> None:
+    assert ids(search(client, q))[0] == "ibrahim-al-musharrakh"
+
+
+def test_a_slip_of_the_finger(client: TestClient) -> None:
+    assert ids(search(client, "smart citys"))[0] == "smart-cities"
+    found = search(client, "smrt cities")
+    assert found["did_you_mean"] == ["Smart cities"]
+    found = search(client, "Karomey")
+    assert (found["data"], found["page"]["total"]) == ([], 0)
+
+
+# -- nothing typed is an error -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "q",
+    [
+        "DROP TABLE meetings; --",
+        '"',
+        "*",
+        "NEAR(",
+        "''",
+        "a" * 10_000,
+        "😀",
+        "   ",
+        "",
+        "AND OR NOT",
+        "a:b",
+        "x'--",
+        "-",
+        '-"',
+        "^a",
+        "{name}: x",
+        "(((",
+        "\\",
+        "%",
+        "'a' | 'b'",
+        "word1 -word1",
+        "ﷺ",
+        "\u202eabc",
+        "a\tb\nc",
+        "٣٤",
+        "ａｂｃ",
+        "ß" * 300,
+    ],
+)
+def test_whatever_is_typed_has_an_answer(client: TestClient, q: str) -> None:
+    assert search(client, q)["page"]["limit"] == 20
+    assert client.get("/v1/suggest", params={"q": q}).status_code == 200
+
+
+@settings(max_examples=60, deadline=None)
+@given(q=st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=600))
+def test_any_text_has_an_answer(client: TestClient, q: str) -> None:
+    search(client, q)
+    assert client.get("/v1/suggest", params={"q": q}).status_code == 200
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(max_size=60))
+def test_words_lie_within_their_text_in_their_order(text: str) -> None:
+    words = list(analyze(text))
+    assert all(0 <= word.start < word.end <= len(text) for word in words)
+    assert all(first.start < second.start for first, second in pairwise(words))
+    for word in words:
+        assert not set(" '\"|&!:()*\\") & set("".join([word.forms.stem, *word.forms.skeletons]))
+
+
+def test_a_million_characters_of_everything_are_read_as_words_and_queries() -> None:
+    random = Random(7)
+    letters = [chr(code) for code in range(1, 0x30000) if not 0xD800 <= code < 0xE000]
+    for _ in range(100):
+        text = "".join(random.choices(letters, k=9_000)) + "".join(random.choices(" \"'*-()абвabcшщ", k=1_000))
+        assert list(analyze(text))
+        query = parsed(text)
+        for slot in (*query.slots, *query.without):
+            assert for_fts5(slot.anywhere()).count('"') % 2 == 0
+            assert for_tsquery(slot.anywhere()).count("'") % 2 == 0
+
+
+# -- how it is asked ---------------------------------------------------------------------------------------------------
+
+
+def test_a_phrase_is_found_as_it_stands(client: TestClient) -> None:
+    assert "sco" in ids(search(client, '"Cooperation Organization"'))
+    assert "sco" not in ids(search(client, '"Organization Cooperation"'))
+    assert "sco" in ids(search(client, "Organization Cooperation"))
+
+
+def test_a_word_that_must_not_be_there(client: TestClient) -> None:
+    both, without = ids(search(client, "memorandum", limit=100)), ids(search(client, "memorandum -strategic", limit=100))
+    assert set(without) < set(both)
+    assert "by-cn-ict-mou-2024" in both
+    assert "by-cn-ict-mou-2024" not in without
+
+
+def test_a_beginning_of_a_word(client: TestClient) -> None:
+    found = search(client, "кибербезоп*")
+    assert found["data"][0]["id"] == "cybersecurity"
+    assert search(client, "кибербезоп")["page"]["total"] == 0
+
+
+def test_what_has_not_all_words_is_found_when_nothing_has_them(client: TestClient) -> None:
+    found = search(client, "Samarkand Karamay")
+    assert found["relaxed"]
+    assert {"ots-ict-2022", "sco-ict-2025"} <= set(ids(found))
+    assert not search(client, "Karamay")["relaxed"]
+
+
+def test_words_past_the_twelfth_are_named(client: TestClient) -> None:
+    typed = [f"word{number}" for number in range(14)]
+    assert search(client, " ".join(typed))["ignored"] == typed[12:]
+
+
+def test_other_names_of_what_is_typed_find_too(client: TestClient) -> None:
+    """The texts say "AI"; whoever types the Russian acronym finds them."""
+    hits = {hit["id"]: hit for hit in search(client, "ИИ")["data"]}
+    assert hits["by-cn-ict-mou-2024"]["matched"] == {"tier": "other_name", "field": "summary", "form": "other_name"}
+    assert "<mark>AI</mark>" in hits["by-cn-ict-mou-2024"]["snippet"]
+
+
+@pytest.mark.parametrize(
+    ("q", "tier", "form", "marked"),
+    [
+        ("Кирилл Залесский", "name_is", "as_typed", ["Кирилл", "Залесский"]),
+        ("Залесского", "named", "inflected", ["Залесский"]),
+        ("zalesky", "named_sounds", "transliterated", ["Zalessky"]),
+        ("залес*", "named", "beginning", ["Залесский"]),
+    ],
+)
+def test_a_hit_says_why_it_was_found(client: TestClient, q: str, tier: str, form: str, marked: list[str]) -> None:
+    hit = search(client, q)["data"][0]
+    assert (hit["id"], hit["matched"]["tier"], hit["matched"]["form"]) == ("kirill-zalessky", tier, form)
+    assert re.findall("<mark>(.*?)</mark>", hit["snippet"]) == marked
+
+
+def test_a_hit_shows_what_a_reader_wants_to_know(client: TestClient) -> None:
+    (hit,) = search(client, "Karamay", kind="meeting", lang="ru", limit=1)["data"]
+    assert hit["date"] == "2025-06-17/2025-06-18"
+    assert hit["country"] == {"id": "CN", "name": "Китай"}
+    assert hit["score"] > 0
+    assert re.search("[а-я]", hit["name"])
+
+
+# -- filters, facets, pages --------------------------------------------------------------------------------------------
+
+
+def test_filters_narrow_and_need_no_words(client: TestClient) -> None:
+    found = search(client, date_from="2025-10-14", date_to="2025-10-17")
+    assert {"by-visit-dubai-2025", "gitex-visit-2025"} <= set(ids(found))
+    assert {hit["kind"] for hit in found["data"]} <= {"meeting", "outcome", "memorandum", "source"}
+    assert all(hit["matched"] is None for hit in found["data"])
+    kinds = {hit["kind"] for hit in search(client, "SCO", kind=["meeting", "source"])["data"]}
+    assert kinds == {"meeting", "source"}
+    on_it = set(ids(search(client, topic="artificial-intelligence", kind="memorandum")))
+    assert on_it == {each["id"] for each in client.get("/v1/memoranda?topic=artificial-intelligence").json()["data"]}
+    between = set(ids(search(client, country="AE", kind="meeting", limit=100)))
+    took_part = {each["id"] for each in client.get("/v1/meetings?participant=AE").json()["data"]}
+    held_there = {each["id"] for each in client.get("/v1/meetings?country=AE").json()["data"]}
+    assert between == took_part | held_there
+
+
+def test_a_window_finds_what_has_long_begun(database: Database) -> None:
+    database.load(
+        '{"kind":"meeting","id":"decade","name":"A decade of talks","date":"2001/2010"}',
+        '{"kind":"meeting","id":"month","name":"A month of talks","date":"2004-05"}',
+        '{"kind":"meeting","id":"undated","name":"Undated talks"}',
+    )
+    with database.client() as client:
+        assert ids(search(client, "talks", date_from="2004-05-31", date_to="2004-05-31")) == ["month", "decade"]
+        assert ids(search(client, "talks", date_from="2004-06-01")) == ["decade"]
+        assert ids(search(client, "talks", date_to="2001-01-01")) == ["decade"]
+        assert ids(search(client, "talks", date_to="2000-12-31")) == []
+        assert ids(search(client, "talks")) == ["month", "decade", "undated"]
+
+
+def test_facets_count_the_hits(client: TestClient) -> None:
+    found = search(client, "SCO", facets="kind,year,country,topic", limit=100)
+    counted = {facet: {value["value"]: value["count"] for value in values} for facet, values in found["facets"].items()}
+    kinds = [hit["kind"] for hit in found["data"]]
+    assert counted["kind"] == {kind: kinds.count(kind) for kind in kinds}
+    years = [hit["date"][:4] for hit in found["data"] if hit["date"]]
+    assert all(counted["year"][year] >= years.count(year) for year in years)
+    assert counted["country"]["CN"] > 0
+    assert {value["name"] for value in found["facets"]["country"] if value["value"] == "CN"} == {"China"}
+    assert not found["approximate"]
+
+
+def test_pages_make_up_the_whole(client: TestClient) -> None:
+    whole = search(client, "ICT", limit=100)
+    assert len(whole["data"]) == whole["page"]["total"] > 10
+    walked, cursor = [], None
+    while True:
+        page = search(client, "ICT", limit=3, **({"cursor": cursor} if cursor else {}))
+        walked += ids(page)
+        cursor = page["page"]["next_cursor"]
+        if cursor is None:
+            break
+        assert client.get(page["links"]["next"]).status_code == 200
+    assert walked == ids(whole)
+    first = search(client, "ICT", limit=3)["page"]["next_cursor"]
+    refused = client.get("/v1/search", params={"q": "SCO", "cursor": first})
+    assert (refused.status_code, refused.json()["code"]) == (400, "cursor_mismatch")
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("", "q"),
+        ("q=x&kind=nothing", "kind"),
+        ("q=x&limit=0", "limit"),
+        ("q=x&date_from=soon", "date_from"),
+        ("q=x&facets=all", "facets"),
+        ("q=x&date_from=2025-02-01&date_to=2025-01-01", "date_to"),
+        ("q=x&nonsense=1", "nonsense"),
+    ],
+)
+def test_what_is_asked_wrongly_is_named(client: TestClient, query: str, parameter: str) -> None:
+    answer = client.get(f"/v1/search?{query}")
+    assert answer.status_code == 422
+    assert parameter in [fault["parameter"].partition(".")[0] for fault in answer.json()["errors"]]
+
+
+def test_an_answer_has_its_tag(client: TestClient) -> None:
+    first = client.get("/v1/search?q=SCO")
+    again = client.get("/v1/search?q=SCO", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.head("/v1/search?q=SCO").headers["etag"] == first.headers["etag"]
+
+
+# -- suggestions -------------------------------------------------------------------------------------------------------
+
+
+def suggested(client: TestClient, q: str, **parameters: Any) -> list[str]:
+    answer = client.get("/v1/suggest", params={"q": q, **parameters})
+    assert answer.status_code == 200, answer.text
+    return [each["id"] for each in answer.json()["data"]]
+
+
+@pytest.mark.parametrize("name", ["Zalessky", "Залесский", "Zalesskij"])
+def test_a_name_is_completed_letter_by_letter(client: TestClient, name: str) -> None:
+    for length in range(1, len(name) + 1):
+        found = suggested(client, name[:length], kind="person")
+        assert "kirill-zalessky" in found, name[:length]
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        ("shang coop", "sco"),
+        ("шанх", "sco"),
+        ("smart ci", "smart-cities"),
+        ("zalezky", "kirill-zalessky"),
+        ("上海", "sco"),
+        ("belar", "BY"),
+    ],
+)
+def test_a_name_is_found_as_it_is_typed(client: TestClient, q: str, first: str) -> None:
+    assert suggested(client, q)[0] == first
+
+
+def test_what_is_named_most_comes_first(client: TestClient) -> None:
+    found = client.get("/v1/suggest?q=b&kind=country&limit=3").json()["data"]
+    assert found[0]["id"] == "BY"
+    assert found[0]["slips"] == 0
+
+
+# -- kept with every write ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clerk(database: Database) -> Iterator[Clerk]:
+    """A clerk at an office that has a few records."""
+    database.load(
+        '{"kind":"country","id":"BY","name":"Belarus","alpha_3":"BLR","numeric":"112"}',
+        '{"kind":"organization","id":"ministry","name":"Ministry","country":"BY"}',
+        '{"kind":"person","id":"ivan","name":"Ivan Ivanov"}',
+    )
+    with database.client() as client:
+        yield Clerk(database, client)
+
+
+def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(clerk: Clerk) -> None:
+    made = clerk.post("meetings", {"name": "Совещание о квантовой связи", "date": "2026-01-02"}).json()
+    client = clerk.client
+    assert ids(search(client, "квантовая связь")) == [made["id"]]
+    clerk.post("participants", {"meeting": made["id"], "organization": "ministry", "role": "participant", "capacity": "Host"})
+    assert made["id"] in ids(search(client, country="BY", kind="meeting")), "through its ministry"
+    assert made["id"] in ids(search(client, "Belarus"))
+    clerk.patch(f"meetings/{made['id']}", {"name": "Talks on fibre", "date": "2024"})
+    assert ids(search(client, "квантовая связь")) == []
+    assert ids(search(client, "fibre", date_from="2024-01-01", date_to="2024-12-31")) == [made["id"]]
+    assert clerk.database.disagreements() == []
+    for participant in client.get(f"/v1/participants?meeting={made['id']}").json()["data"]:
+        clerk.delete(f"participants/{participant['id']}")
+    clerk.delete(f"meetings/{made['id']}")
+    assert ids(search(client, "fibre")) == []
+    assert clerk.database.disagreements() == []
+
+
+def test_documents_are_rebuilt_while_others_write(database: Database) -> None:
+    database.seed()
+    before = database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id")
+    told: list[int] = []
+    database.writer.reindex(database.engine, progress=told.append)
+    assert sum(told) > len(before) / 2
+    assert database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id") == before
+    assert database.disagreements() == []
+
+
+# -- the same on both databases ----------------------------------------------------------------------------------------
+
+SYLLABLES = ["ка", "ме", "ра", "то", "ши", "ло", "зал", "есс", "кий", "ин", "фор", "ма", "ция", "свя", "зь"]
+LATIN = ["ka", "me", "ra", "to", "shi", "lo", "zal", "ess", "kiy", "in", "for", "ma", "tion", "svya", "z"]
+
+
+def _word(random: Random) -> str:
+    return "".join(random.choices(random.choice((SYLLABLES, LATIN)), k=random.randint(1, 3)))
+
+
+def _records(number: int, random: Random) -> Iterator[str]:
+    vocabulary = [_word(random) for _ in range(400)]
+    weights = [1 / (place + 1) for place in range(len(vocabulary))]
+    for place in range(number):
+        kind = random.choices(["meeting", "memorandum", "person", "organization", "topic"], [60, 20, 8, 8, 4])[0]
+        words = random.choices(vocabulary, weights, k=random.randint(2, 6))
+        record: dict[str, Any] = {"kind": kind, "id": f"{kind}-{place}", "name": " ".join(words)}
+        if kind in ("meeting", "memorandum"):
+            record["date"] = f"{random.randint(1990, 2026)}-{random.randint(1, 12):02}-{random.randint(1, 28):02}"
+        if kind != "topic":
+            record["summary"] = " ".join(random.choices(vocabulary, weights, k=12))
+        record["names"] = [{"language": "ru", "text": " ".join(random.choices(vocabulary, weights, k=3)), "type": "alias"}]
+        yield json.dumps(record, ensure_ascii=False)
+
+
+def _queries(number: int, random: Random, lines: list[str]) -> Iterator[dict[str, Any]]:
+    for _ in range(number):
+        record = json.loads(random.choice(lines))
+        words = record["name"].split() + record.get("summary", "").split()
+        typed = random.sample(words, k=min(len(words), random.randint(1, 3)))
+        typed = [random.choice([word, word.upper(), f"-{word}", f"{word[:4]}*", f'"{word}"', word]) for word in typed]
+        parameters: dict[str, Any] = {"q": " ".join(typed), "limit": 50}
+        if random.random() < 0.2:
+            parameters["kind"] = random.choice(["meeting", "person"])
+        if random.random() < 0.2:
+            parameters["date_from"] = f"{random.randint(1990, 2026)}-01-01"
+        yield parameters
+
+
+@pytest.fixture
+def two_databases(tmp_path: Path) -> Iterator[list[Database]]:
+    """An empty database of either kind."""
+    with postgres.server() as server:
+        name = "side_by_side"
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        urls = [f"sqlite:///{tmp_path}/side.db", make_url(server).set(database=name).render_as_string(hide_password=False)]
+        for url in urls:
+            migrate(url)
+        databases = [Database(url) for url in urls]
+        yield databases
+        for database in databases:
+            database.engine.dispose()
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_hits_are_the_same_in_the_same_order_on_both_databases(two_databases: list[Database]) -> None:
+    random = Random(2026)
+    lines = list(_records(20_000, random))
+    queries = list(_queries(1_000, random, lines))
+    answers = []
+    for database in two_databases:
+        for start in range(0, len(lines), 5_000):
+            database.load(*lines[start : start + 5_000])
+        with database.client() as client:
+            answers.append([search(client, **parameters) for parameters in queries])
+    found = 0
+    for parameters, first, second in zip(queries, *answers, strict=True):
+        assert first["data"] == second["data"], parameters
+        assert first["page"]["total"] == second["page"]["total"], parameters
+        found += bool(first["data"])
+    assert found > 900
+
+
+# -- what is documented ------------------------------------------------------------------------------------------------
+
+
+def test_the_examples_of_the_analyzer_are_as_documented() -> None:
+    """Each row of the first table of docs/search.md: spellings that meet, and those that do not."""
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \| (.+?) \|$", (ROOT / "docs" / "search.md").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    rows = [row for row in rows if "`" in row[0] and "`" in row[1]]
+    assert len(rows) >= 12
+    for written, meets, differs in rows:
+        (word,) = re.findall("`(.+?)`", written)
+        for other in re.findall("`(.+?)`", meets):
+            assert _meet(word, other), (word, other)
+        for other in re.findall("`(.+?)`", differs):
+            assert not _meet(word, other), (word, other)
+
+
+def _meet(written: str, typed: str) -> bool:
+    stems, skeletons = asked(typed)
+    own = forms(written)
+    return own.stem in stems or not set(own.skeletons).isdisjoint(skeletons)
