@@ -47,6 +47,8 @@ SUMMARY_WORDS = 20
 PIECE = 2_000
 """Documents made at once."""
 QUESTIONS = 500
+WARM_UP = 10
+"""Questions of each workload that are not counted."""
 TARGETS = {("word", "SQLite"): 25.0, ("suggest", "SQLite"): 10.0, ("word", "Postgres"): 40.0, ("suggest", "Postgres"): 40.0}
 """ms within which 99 of 100 answers should come."""
 SYLLABLES = data._pairs(  # noqa: SLF001 - the benches are one package
@@ -294,11 +296,23 @@ def workloads(documents: int) -> list[Workload]:
     return [*words, Workload("all of these", "", every), *suggested, Workload("suggest: 1 to 8 letters", "suggest", prefixes)]
 
 
-def asked(server: servers.Server, workload: Workload) -> Iterator[bytes]:
-    """What a server is asked, over and over."""
+def paths(server: servers.Server, workload: Workload) -> list[str]:
+    """Where a server is asked."""
     path = {"fts5": "/fts5", "fts5 ts_rank": "/ts_rank"}.get(server.name)
     path = path or ("/v1/suggest" if workload.sort == "suggest" else "/v1/search")
-    return cycle([load.request(f"{path}?q={quote_plus(typed)}", server.port) for typed in workload.typed])
+    return [f"{path}?q={quote_plus(typed)}" for typed in workload.typed]
+
+
+def slowest(server: servers.Server, workload: Workload) -> float:
+    """Seconds of the slowest of the first questions, which warm the server up."""
+    took = []
+    for path in paths(server, workload)[:WARM_UP]:
+        began = perf_counter()
+        status, body = server.get(path)
+        took.append(perf_counter() - began)
+        if status != 200:
+            raise RuntimeError(f"{server.name} answers {path} with {status}: {body.decode()}")
+    return max(took)
 
 
 def measured(
@@ -308,17 +322,18 @@ def measured(
     lines = []
     for workload in several:
         those = running[:1] if workload.sort == "suggest" else running
-        requests = {server.name: asked(server, workload) for server in those}
+        requests = {
+            server.name: cycle([load.request(path, server.port) for path in paths(server, workload)]) for server in those
+        }
         found: dict[str, list[load.Measured]] = {server.name: [] for server in those}
-        for turn in range(given.rounds + 1):
+        lasting = {server.name: max(given.seconds, 3 * slowest(server, workload)) for server in those}
+        for _ in range(given.rounds):
             for server in those:
-                seconds = given.seconds if turn else min(given.seconds, 1.0)
+                seconds = lasting[server.name]
                 measuring = load.measure(
                     server.port, server.pid, requests[server.name], seconds=seconds, connections=connections
                 )
-                one = uvloop.run(measuring)
-                if turn:
-                    found[server.name].append(one)
+                found[server.name].append(uvloop.run(measuring))
         for name, of in found.items():
             rate, half, slow = (
                 median(values) for values in zip(*((m.per_second, m.p50_ms, m.p99_ms) for m in of), strict=True)

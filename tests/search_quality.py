@@ -128,6 +128,7 @@ ORGANIZATIONS = [
         ("ru", "Шанхайская организация сотрудничества", "official"),
         ("ru", "ШОС", "acronym"),
         ("en", "Shanghai Cooperation Organization", "official"),
+        ("en", "SCO", "acronym"),
         ("zh", "上海合作组织", "official"),
         type="intergovernmental",
     ),

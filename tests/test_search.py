@@ -1,6 +1,7 @@
 """Search and suggestions over HTTP: what is typed, what is found, why, in what order, and the same on both databases."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -398,6 +399,8 @@ def test_documents_are_rebuilt_while_others_write(database: Database) -> None:
 
 # -- the same on both databases ----------------------------------------------------------------------------------------
 
+DEEPER = "RAPPORTEUR_TEST_DEEPER" in os.environ
+"""Set it for 1 000 queries over 20 000 records: some two minutes."""
 SYLLABLES = ["ка", "ме", "ра", "то", "ши", "ло", "зал", "есс", "кий", "ин", "фор", "ма", "ция", "свя", "зь"]
 LATIN = ["ka", "me", "ra", "to", "shi", "lo", "zal", "ess", "kiy", "in", "for", "ma", "tion", "svya", "z"]
 
@@ -455,8 +458,8 @@ def two_databases(tmp_path: Path) -> Iterator[list[Database]]:
 
 def test_hits_are_the_same_in_the_same_order_on_both_databases(two_databases: list[Database]) -> None:
     random = Random(2026)
-    lines = list(_records(20_000, random))
-    queries = list(_queries(1_000, random, lines))
+    lines = list(_records(20_000 if DEEPER else 4_000, random))
+    queries = list(_queries(1_000 if DEEPER else 300, random, lines))
     answers = []
     for database in two_databases:
         for start in range(0, len(lines), 5_000):
@@ -468,7 +471,7 @@ def test_hits_are_the_same_in_the_same_order_on_both_databases(two_databases: li
         assert first["data"] == second["data"], parameters
         assert first["page"]["total"] == second["page"]["total"], parameters
         found += bool(first["data"])
-    assert found > 900
+    assert found > 0.9 * len(queries)
 
 
 # -- what is documented ------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ class Document(Base):
         sa.BigInteger().with_variant(sa.Integer, "sqlite"),
         primary_key=True,
         autoincrement=False,
-        comment="in the order of the records' first days, shorter names later",
+        comment="in the order of the records' first days, the newest first",
     )
     record_id: Mapped[str] = reference("records", "whose words these are", unique=True)
     kind: Mapped[str] = mapped_column(Exact, comment="the record's kind", info={"words": tuple(Kind)})

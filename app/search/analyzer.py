@@ -23,8 +23,10 @@ from app.db.collation import fold
 _WORD = re.compile(r"[^\W_]+(?:['’ʼʻ‘`][^\W_]+)*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
-_ELISION = re.compile(r"(?:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)", re.IGNORECASE)
-"""An article or the like before an apostrophe, as in Côte d'Ivoire; not the o' and g' of Uzbek."""
+_ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")
+"""An article or the like before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар; not the o' and g' of Uzbek."""
+_TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[ae]r?)$")
+"""What follows a name and an apostrophe in Turkish."""
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
@@ -89,7 +91,7 @@ class Forms(NamedTuple):
     """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
-    """Of the whole word first; a second one of its stem where that says something else. Han has none."""
+    """Of the whole word first, then of its stem and of what else it may be read as, where these differ. Han has none."""
 
 
 def analyze(text: str, language: str | None = None) -> Iterator[Word]:
@@ -120,7 +122,7 @@ def forms(word: str, language: str = "") -> Forms:
     whole, of_stem = skeleton(_latin(word)), skeleton(_latin(stem))
     # A stem of Latin letters is English at the best of times; of a name it is none.
     second = (of_stem,) if _CYRILLIC.search(bare) and of_stem != whole else ()
-    return Forms(bare, stem, (whole, *second))
+    return Forms(bare, stem, tuple(dict.fromkeys((whole, *second, *_read_otherwise(word)))))
 
 
 @lru_cache(_KEPT)
@@ -131,7 +133,28 @@ def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [own.stem, _stem(own.folded, "kk")]
     else:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
+        if case := _TURKISH_CASE.search(fold(word)):
+            stems.append(_stem(fold(word)[: case.start()], "tr"))
+    # What another language's rules leave of a word may be so short that it is another word.
+    stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
+
+
+_HARD_C = re.compile("c(?![eiyjh])")
+_UZBEK_O = re.compile("o[ʻ‘'’`]")
+
+
+def _read_otherwise(word: str) -> Iterator[str]:
+    """Skeletons by other ways to read letters that languages read differently."""
+    lowered = word.casefold()
+    if "ў" in lowered:
+        yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian has names of Belarus
+    if "ə" in lowered:
+        yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English have names of Azerbaijan
+    if _HARD_C.search(lowered):
+        yield skeleton(_latin(_HARD_C.sub("k", lowered)))  # telecom, телеком; but ISO 9 writes ц as c
+    if _UZBEK_O.search(lowered):
+        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # oʻ is ў
 
 
 def folded(word: str) -> str:
@@ -211,7 +234,7 @@ _RULES = [
         ("x", "ks"),
         (r"(?<![aeiouyj])[yji]e", "e"),
         (r"[yji]o", "e"),
-        ("[yji]([aeu])", r"\1"),
+        ("[yji]+([aeu])", r"\1"),
         ("[yj]", "i"),
         (r"(.)\1+", r"\1"),
     )

@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 
 from app.db.drivers import Row, Statement
+from app.db.edtf import NO_START
 from app.models.search import INDEX
 from app.models.vocabulary import Kind
 from app.search.analyzer import analyze
@@ -41,9 +42,7 @@ BEST_NAMES = 5
 """So many of those whose names were typed bring what they are involved in."""
 KNOWN_AT_MOST = 20
 _WORDS_OF_A_NAME = 4
-_NO_DAY = "0001-01-02"
-"""From here on documents have a date."""
-_FOREVER = 1 << 62
+_UNTIL = (1 << 63) - 1
 LINKS = (Kind.PARTICIPANT, Kind.POSITION, Kind.MEMBERSHIP, Kind.PARTY, Kind.RELATION, Kind.ACTION, Kind.CITATION)
 """Kinds that say how two others stand to one another: what is related is found itself."""
 
@@ -124,21 +123,21 @@ class Finding:
     @staticmethod
     def _window(narrowed: Narrowed) -> dict[str, Any]:
         """The docids in which a window of days lies; what lasts long may have begun before them."""
-        given: dict[str, Any] = {"lo": 0, "hi": _FOREVER}
+        given: dict[str, Any] = {"lo": 0, "hi": _UNTIL}
         if narrowed.date_from or narrowed.date_to:
-            given["lo"] = first_docid(_NO_DAY)
+            given["hi"] = first_docid(NO_START)
         if narrowed.date_to:
-            given["hi"] = first_docid(narrowed.date_to) + DAY
+            given["lo"] = first_docid(narrowed.date_to)
         if narrowed.date_from:
-            given["lo"] = max(given["lo"], first_docid(narrowed.date_from) - LONG_FROM * DAY)
-            given |= {"date_from": narrowed.date_from, "undated": first_docid(_NO_DAY)}
+            given |= {"date_from": narrowed.date_from, "undated": given["hi"]}
+            given["hi"] = min(given["hi"], first_docid(narrowed.date_from) + (LONG_FROM + 1) * DAY)
         return given
 
     def _statement(self, tiers: tuple[int, ...], limit: int, *, dated: bool) -> Statement:
         key = tiers, limit, dated
         if key not in self._statements:
             selects = [self._of_tier(tier, limit, dated=dated) for tier in tiers]
-            self._statements[key] = Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2 DESC", {})
+            self._statements[key] = Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2", {})
         return self._statements[key]
 
     def _of_tier(self, tier: int, limit: int, *, dated: bool) -> str:
@@ -148,18 +147,18 @@ class Finding:
                 ends = " AND date_end >= %(date_from)s" if dated else ""
                 return (
                     f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery)"
-                    f" AND docid >= %({low})s AND docid < %({high})s{ends} ORDER BY docid DESC LIMIT {limit}"
+                    f" AND docid >= %({low})s AND docid < %({high})s{ends} ORDER BY docid LIMIT {limit}"
                 )
             ends = f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from" if dated else ""
             return (
                 f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}"
-                f" AND rowid >= :{low} AND rowid < :{high}{ends} ORDER BY rowid DESC LIMIT {limit}"
+                f" AND rowid >= :{low} AND rowid < :{high}{ends} ORDER BY rowid LIMIT {limit}"
             )
 
         found = f"SELECT {tier} AS tier, docid FROM ({matching(f't{tier}', 'lo', 'hi')}) AS newest{tier}"
         if not dated:
             return found
-        return f"{found} UNION ALL SELECT {tier} AS tier, docid FROM ({matching(f'l{tier}', 'undated', 'lo')}) AS long{tier}"
+        return f"{found} UNION ALL SELECT {tier} AS tier, docid FROM ({matching(f'l{tier}', 'hi', 'undated')}) AS long{tier}"
 
 
 # -- what is looked for ----------------------------------------------------------------------------------------------------
@@ -171,7 +170,7 @@ def _entities() -> Node:
 
 def known_names(query: Query) -> dict[Tier, Node]:
     """Records that are called what was typed, or a part of it; and those in whose names all of it stands."""
-    if not query.slots or len(query.slots) != len(query.words):
+    if not query.slots or query.has_phrases:
         return {}
     words = query.words
     parts = [words[start : start + size] for size in range(1, _WORDS_OF_A_NAME + 1) for start in range(len(words) - size + 1)]
@@ -237,7 +236,7 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
 
 def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
     """How many words at the beginning are a known name, and its bearers by their other names."""
-    for size in range(min(_WORDS_OF_A_NAME, len(words)), 0, -1):
+    for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
         bearers = [each for each in called if any(wanted & set(name_terms(own)) for own in each.own)]

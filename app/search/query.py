@@ -95,6 +95,11 @@ class Query(NamedTuple):
         """All words looked for."""
         return [word for slot in self.slots for word in slot.words]
 
+    @property
+    def has_phrases(self) -> bool:
+        """Whether there are phrases but for runs of Han."""
+        return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
+
     def barred(self) -> Node:
         """What must not be there."""
         return any_of(slot.anywhere() for slot in self.without)

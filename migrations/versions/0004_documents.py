@@ -30,7 +30,7 @@ def upgrade() -> None:
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
             autoincrement=False,
             nullable=False,
-            comment="in the order of the records' first days, shorter names later",
+            comment="in the order of the records' first days, the newest first",
         ),
         sa.Column("record_id", Exact, nullable=False, comment="whose words these are"),
         sa.Column("kind", Exact, nullable=False, comment="the record's kind"),
