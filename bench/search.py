@@ -326,7 +326,7 @@ def measured(
             server.name: cycle([load.request(path, server.port) for path in paths(server, workload)]) for server in those
         }
         found: dict[str, list[load.Measured]] = {server.name: [] for server in those}
-        lasting = {server.name: max(given.seconds, 3 * slowest(server, workload)) for server in those}
+        lasting = {server.name: max(given.seconds, 3 * connections * slowest(server, workload)) for server in those}
         for _ in range(given.rounds):
             for server in those:
                 seconds = lasting[server.name]

@@ -5,17 +5,17 @@ import json
 import operator
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import is_one_of
 from app.errors import Fault, Invalid
 from app.http.answers import Asked, Header, base_url, language_header, send_tagged
+from app.http.found import FacetValue, Hit, Reason, SearchAnswer, SearchPage, SearchQuery, Suggestion, Suggestions, SuggestQuery
 from app.http.records import Records
 from app.models.meetings import Meeting
 from app.models.records import Involvement, Record, RecordTopic
@@ -23,150 +23,24 @@ from app.models.search import Document
 from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
 from app.reading.compiler import name_in
-from app.reading.filters import MAX_VALUES, DayValue, IdValue
 from app.reading.model import Ref
-from app.reading.request import Lang, asked_languages, language_parameters, negotiated_format, query_pairs, validated
+from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
 from app.search import finding, suggesting
 from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
-from app.search.query import MOST_TYPED, Query, parsed
-from app.search.showing import Form, Showing, own_of
+from app.search.query import Query, parsed
+from app.search.showing import Showing, own_of
 
 documents: sa.Table = Document.__table__
 records: sa.Table = Record.__table__
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
 meetings: sa.Table = Meeting.__table__
-DEFAULT_HITS, MAX_HITS = 20, 100
-DEFAULT_SUGGESTED, MAX_SUGGESTED = 10, 50
-FACETS = ("kind", "country", "topic", "year")
 MAX_FACET = 50
 """Values of a facet, the most frequent first."""
 USES = (1, 3, 10, 30)
 """How often a record is named, in steps: who is named more often than the last is as well known as any."""
 PROPOSED = 3
-_KEPT = 4_096
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-_SYNTAX = (
-    'words, all of which are looked for in any script, spelling and inflection; `"a phrase"`, `-word` for what must not be'
-    f" there, `beginn*`. Nothing typed is an error; the first {MOST_TYPED} letters count"
-)
-
-
-def _several(what: str, example: str) -> Any:
-    return Field(default=None, min_length=1, max_length=MAX_VALUES, description=what, examples=[example])
-
-
-class SearchQuery(BaseModel):
-    """The parameters of a search."""
-
-    model_config = _STRICT
-    q: Annotated[
-        str | None, Field(description=f"{_SYNTAX}. May be left out where something else is asked for", examples=["ШОС"])
-    ] = None
-    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "meeting")] = None
-    country: Annotated[
-        list[IdValue] | None, _several("records that name one of these countries or in which it takes part", "BY")
-    ] = None
-    topic: Annotated[list[IdValue] | None, _several("records about one of these topics", "artificial-intelligence")] = None
-    organization: Annotated[
-        list[IdValue] | None, _several("records that name one of these organizations or in which it takes part", "sco")
-    ] = None
-    date_from: Annotated[
-        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])
-    ] = None
-    date_to: Annotated[
-        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
-    ] = None
-    facets: Annotated[list[Literal[FACETS]] | None, _several("count the hits by these", "kind")] = None  # type: ignore[valid-type]
-    lang: Lang = None
-    limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS
-    cursor: Annotated[
-        str | None, Field(min_length=1, max_length=4_000, description="where to go on: `next_cursor` of the page before")
-    ] = None
-
-
-class SuggestQuery(BaseModel):
-    """The parameters of suggestions."""
-
-    model_config = _STRICT
-    q: Annotated[str, Field(description="what has been typed of a name, in any script", examples=["zales"])]
-    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "person")] = None
-    lang: Lang = None
-    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTED, description="how many at the most", examples=[5])] = DEFAULT_SUGGESTED
-
-
-class Reason(BaseModel):
-    """Why a record was found."""
-
-    tier: Annotated[str, Field(description="where it was found: " + ", ".join(f"`{tier.name.lower()}`" for tier in Tier))]
-    field: Annotated[str | None, Field(description="the field that says it; null for what is related")]
-    form: Annotated[Form, Field(description="how what was typed stands there")]
-
-
-class Hit(BaseModel):
-    """A record that was found."""
-
-    kind: Kind
-    id: str
-    name: Annotated[str, Field(description="its name in the language asked for, or what it says of itself")]
-    date: Annotated[str | None, Field(description="when it was (EDTF)")]
-    country: Annotated[Ref | None, Field(description="where it was, or whose it is")]
-    snippet: Annotated[str, Field(description="its own words, HTML, with `<mark>` around what was found")]
-    score: Annotated[
-        int, Field(description="100 for a name that is what was typed, less for less; the newest first among equals")
-    ]
-    matched: Annotated[Reason | None, Field(description="why it was found; null if nothing was typed")]
-
-
-class FacetValue(BaseModel):
-    """A value and how many hits have it."""
-
-    value: str
-    name: Annotated[str | None, Field(description="the name of the country or topic")]
-    count: int
-
-
-class SearchPage(BaseModel):
-    """Where the page stands."""
-
-    limit: int
-    next_cursor: str | None
-    total: Annotated[int | None, Field(description="how many hits there are; null if only the newest were looked at")]
-    truncated: Annotated[
-        bool,
-        Field(
-            description=f"whether there are more than the newest {CANDIDATES} for some reason, so that counts are approximate"
-        ),
-    ]
-
-
-class SearchAnswer(BaseModel):
-    """What was found."""
-
-    data: list[Hit]
-    page: SearchPage
-    links: dict[str, str | None]
-    relaxed: Annotated[bool, Field(description="whether no record has all words, so that these have some")]
-    ignored: Annotated[list[str], Field(description="words past those that are looked for")]
-    did_you_mean: Annotated[list[str], Field(description="known names near to what was typed, if nothing has all of it")]
-    facets: Annotated[dict[str, list[FacetValue]] | None, Field(description="how many hits have which value")]
-    approximate: Annotated[bool, Field(description="whether the facets count the newest hits alone")]
-
-
-class Suggestion(BaseModel):
-    """A record whose name goes on like what was typed."""
-
-    kind: Kind
-    id: str
-    name: Annotated[str, Field(description="its name in the language asked for")]
-    matched: Annotated[str, Field(description="the name of it that goes on like what was typed")]
-    slips: Annotated[int, Field(description="letters that were taken for others")]
-
-
-class Suggestions(BaseModel):
-    """Names that go on like what was typed."""
-
-    data: list[Suggestion]
+"""Names that `did_you_mean` has at the most."""
 
 
 class Search:
@@ -210,32 +84,22 @@ class Search:
             fault = Fault("is wanted, or a filter: there is nothing to look for", parameter="q")
             raise Invalid(str(fault), faults=[fault])
         hits, others, is_relaxed = await self._found(query, narrowed, everything=asked["q"] is None)
-        digest = cursors.request_digest(
-            "search", {name: value for name, value in asked.items() if name not in ("cursor", "limit")}
-        )
+        digest = cursors.request_digest({name: asked[name] for name in asked if name not in ("cursor", "limit")})
         offset = _offset(asked["cursor"], digest)
-        page = hits.found[offset : offset + asked["limit"]]
+        page = hits.found[offset : (end := offset + asked["limit"])]
+        next_cursor = cursors.encode(json.dumps([str(end)]), digest) if end < len(hits.found) else None
+        total = None if hits.truncated else len(hits.found)
+        headers = language_header(language)
         answer = SearchAnswer(
             data=await self._hits(query, others, page, languages),
-            page=SearchPage(
-                limit=asked["limit"],
-                next_cursor=cursors.encode(json.dumps([str(offset + len(page))]), digest)
-                if offset + len(page) < len(hits.found)
-                else None,
-                total=None if hits.truncated else len(hits.found),
-                truncated=hits.truncated,
-            ),
-            links={},
+            page=SearchPage(limit=asked["limit"], next_cursor=next_cursor, total=total, truncated=hits.truncated),
+            links=_links(scope, pairs, next_cursor, headers),
             relaxed=is_relaxed,
             ignored=list(query.ignored),
             did_you_mean=await self._meant(query, languages) if is_relaxed or not hits.found else [],
-            facets=await self._facets(asked["facets"], [docid for _, docid in hits.found], languages)
-            if asked["facets"]
-            else None,
+            facets=await self._facets(asked["facets"] or (), hits, languages),
             approximate=bool(asked["facets"]) and hits.truncated,
         )
-        headers = language_header(language)
-        answer.links = _links(scope, pairs, answer.page.next_cursor, headers)
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=headers)
 
     async def _found(self, query: Query, narrowed: Narrowed, *, everything: bool) -> tuple["_Hits", list[Known], bool]:
@@ -269,9 +133,9 @@ class Search:
     async def _candidates(self, tiers: dict[Tier, Any], narrowed: Narrowed) -> "_Hits":
         asked = self._finding.candidates(tiers, narrowed)
         if asked is None:
-            return _Hits([], truncated=False)
+            return _Hits([], False)
         rows = await self._driver.fetch(*asked)
-        return _Hits(finding.merged(rows), truncated=_is_cut(rows))
+        return _Hits(finding.merged(rows), _is_cut(rows))
 
     # -- hits --------------------------------------------------------------------------------------------------------------
 
@@ -331,9 +195,12 @@ class Search:
         )
 
     async def _facets(
-        self, wanted: Sequence[str], docids: Sequence[int], languages: Sequence[str]
-    ) -> dict[str, list[FacetValue]]:
-        rows = await self._driver.fetch(self._counted, {"docids": self._docids(docids)}) if docids else []
+        self, wanted: Sequence[str], hits: "_Hits", languages: Sequence[str]
+    ) -> dict[str, list[FacetValue]] | None:
+        if not wanted:
+            return None
+        docids = self._docids(docid for _, docid in hits.found)
+        rows = await self._driver.fetch(self._counted, {"docids": docids}) if hits.found else []
         found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
         for facet, value, count in rows:
             if facet in found:
@@ -422,12 +289,11 @@ class Search:
         return []
 
 
-class _Hits:
-    """Candidates in their order."""
+class _Hits(NamedTuple):
+    """Candidates in their order, and whether there are more than were looked at."""
 
-    def __init__(self, found: list[tuple[Tier, int]], *, truncated: bool) -> None:
-        self.found = found
-        self.truncated = truncated
+    found: list[tuple[Tier, int]]
+    truncated: bool
 
 
 def _is_cut(rows: Sequence[Row]) -> bool:

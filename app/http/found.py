@@ -1,0 +1,139 @@
+"""The parameters and the answers of search and suggestions."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.models.vocabulary import Kind
+from app.reading.filters import MAX_VALUES, DayValue, IdValue
+from app.reading.model import Ref
+from app.reading.request import Lang
+from app.search.finding import CANDIDATES, Tier
+from app.search.query import MOST_TYPED
+from app.search.showing import Form
+
+DEFAULT_HITS, MAX_HITS = 20, 100
+DEFAULT_SUGGESTED, MAX_SUGGESTED = 10, 50
+FACETS = ("kind", "country", "topic", "year")
+_STRICT = ConfigDict(extra="forbid", frozen=True)
+_SYNTAX = (
+    'words, all of which are looked for in any script, spelling and inflection; `"a phrase"`, `-word` for what must not be'
+    f" there, `beginn*`. Nothing typed is an error; the first {MOST_TYPED} letters count"
+)
+
+
+def _several(what: str, example: str) -> Any:
+    return Field(default=None, min_length=1, max_length=MAX_VALUES, description=what, examples=[example])
+
+
+class SearchQuery(BaseModel):
+    """The parameters of a search."""
+
+    model_config = _STRICT
+    q: Annotated[
+        str | None, Field(description=f"{_SYNTAX}. May be left out where something else is asked for", examples=["ШОС"])
+    ] = None
+    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "meeting")] = None
+    country: Annotated[
+        list[IdValue] | None, _several("records that name one of these countries or in which it takes part", "BY")
+    ] = None
+    topic: Annotated[list[IdValue] | None, _several("records about one of these topics", "artificial-intelligence")] = None
+    organization: Annotated[
+        list[IdValue] | None, _several("records that name one of these organizations or in which it takes part", "sco")
+    ] = None
+    date_from: Annotated[
+        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])
+    ] = None
+    date_to: Annotated[
+        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
+    ] = None
+    facets: Annotated[list[Literal[FACETS]] | None, _several("count the hits by these", "kind")] = None  # type: ignore[valid-type]
+    lang: Lang = None
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS
+    cursor: Annotated[
+        str | None, Field(min_length=1, max_length=4_000, description="where to go on: `next_cursor` of the page before")
+    ] = None
+
+
+class SuggestQuery(BaseModel):
+    """The parameters of suggestions."""
+
+    model_config = _STRICT
+    q: Annotated[str, Field(description="what has been typed of a name, in any script", examples=["zales"])]
+    kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "person")] = None
+    lang: Lang = None
+    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTED, description="how many at the most", examples=[5])] = DEFAULT_SUGGESTED
+
+
+class Reason(BaseModel):
+    """Why a record was found."""
+
+    tier: Annotated[str, Field(description="where it was found: " + ", ".join(f"`{tier.name.lower()}`" for tier in Tier))]
+    field: Annotated[str | None, Field(description="the field that says it; null for what is related")]
+    form: Annotated[Form, Field(description="how what was typed stands there")]
+
+
+class Hit(BaseModel):
+    """A record that was found."""
+
+    kind: Kind
+    id: str
+    name: Annotated[str, Field(description="its name in the language asked for, or what it says of itself")]
+    date: Annotated[str | None, Field(description="when it was (EDTF)")]
+    country: Annotated[Ref | None, Field(description="where it was, or whose it is")]
+    snippet: Annotated[str, Field(description="its own words, HTML, with `<mark>` around what was found")]
+    score: Annotated[
+        int, Field(description="100 for a name that is what was typed, less for less; the newest first among equals")
+    ]
+    matched: Annotated[Reason | None, Field(description="why it was found; null if nothing was typed")]
+
+
+class FacetValue(BaseModel):
+    """A value and how many hits have it."""
+
+    value: str
+    name: Annotated[str | None, Field(description="the name of the country or topic")]
+    count: int
+
+
+class SearchPage(BaseModel):
+    """Where the page stands."""
+
+    limit: int
+    next_cursor: str | None
+    total: Annotated[int | None, Field(description="how many hits there are; null if only the newest were looked at")]
+    truncated: Annotated[
+        bool,
+        Field(
+            description=f"whether there are more than the newest {CANDIDATES} for some reason, so that counts are approximate"
+        ),
+    ]
+
+
+class SearchAnswer(BaseModel):
+    """What was found."""
+
+    data: list[Hit]
+    page: SearchPage
+    links: dict[str, str | None]
+    relaxed: Annotated[bool, Field(description="whether no record has all words, so that these have some")]
+    ignored: Annotated[list[str], Field(description="words past those that are looked for")]
+    did_you_mean: Annotated[list[str], Field(description="known names near to what was typed, if nothing has all of it")]
+    facets: Annotated[dict[str, list[FacetValue]] | None, Field(description="how many hits have which value")]
+    approximate: Annotated[bool, Field(description="whether the facets count the newest hits alone")]
+
+
+class Suggestion(BaseModel):
+    """A record whose name goes on like what was typed."""
+
+    kind: Kind
+    id: str
+    name: Annotated[str, Field(description="its name in the language asked for")]
+    matched: Annotated[str, Field(description="the name of it that goes on like what was typed")]
+    slips: Annotated[int, Field(description="letters that were taken for others")]
+
+
+class Suggestions(BaseModel):
+    """Names that go on like what was typed."""
+
+    data: list[Suggestion]
