@@ -41,8 +41,8 @@ def test_every_example_of_the_readme_finds_something(client: TestClient) -> None
         assert answer.status_code == 200, example
         found = len(answer.text.splitlines()) > 1 if "format=csv" in example else answer.json().get("data", answer.json())
         assert found, example
-    (words,) = re.findall(r"--data-urlencode 'q=(\w+)'", README)
-    assert client.get("/v1/organizations", params={"q": words}).json()["data"]
+    ((words, path),) = re.findall(r"--data-urlencode 'q=(\w+)' http://127\.0\.0\.1:8000([^`]+)", README)
+    assert client.get(path, params={"q": words}).json()["data"]
 
 
 def test_what_the_readme_writes_can_be_written(database: Database) -> None:
