@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.db.drivers import Driver, driver_for
-from app.db.engine import create_engine, reading, writing
+from app.db.engine import analyze, create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current
 from app.errors import MAX_FAULTS, OperatorError, Problem
@@ -115,6 +115,7 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
             if if_empty and writer.count(connection):
                 return
             report = writer.import_lines(connection, bar, author="rapporteur import")
+            analyze(connection)
     finally:
         gc.enable()
     click.echo(str(report))
@@ -247,6 +248,8 @@ def _reindex(engine: Engine, writer: Writer) -> None:
         total = writer.count(connection)
     with click.progressbar(length=total, label="indexing", file=sys.stderr) as bar:
         writer.reindex(engine, progress=bar.update)
+    with writing(engine) as connection:
+        analyze(connection)
 
 
 def _tell(found: list[str], well: str) -> None:

@@ -53,6 +53,8 @@ class Statement:
     constants: Mapping[str, Any]
     dear: int = 0
     """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
+    planned_anew: bool = False
+    """Whether Postgres must look at the values before it chooses a way: what is rare wants another than what is common."""
 
 
 class Driver(Protocol):
@@ -203,7 +205,8 @@ class PostgresDriver:
         """On a connection of the pool."""
         try:
             async with self._pool.connection() as connection:
-                cursor = await connection.execute(statement.sql, {**statement.constants, **parameters})
+                prepare = False if statement.planned_anew else None
+                cursor = await connection.execute(statement.sql, {**statement.constants, **parameters}, prepare=prepare)
                 return await cursor.fetchall()
         except psycopg.errors.QueryCanceled as error:
             raise _unavailable(_TOO_LONG) from error

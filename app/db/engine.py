@@ -85,3 +85,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+def analyze(connection: Connection) -> None:
+    """After much was written: tell Postgres what stands there now, which it would notice only after a while."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("ANALYZE")

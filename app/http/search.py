@@ -26,7 +26,7 @@ from app.reading.compiler import name_in
 from app.reading.model import Ref
 from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
 from app.search import finding, suggesting
-from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
+from app.search.finding import Finding, Known, Narrowed, Tier
 from app.search.query import Query, parsed
 from app.search.showing import Showing, own_of
 
@@ -131,11 +131,13 @@ class Search:
         return called, best[: finding.BEST_NAMES]
 
     async def _candidates(self, tiers: dict[Tier, Any], narrowed: Narrowed) -> "_Hits":
-        asked = self._finding.candidates(tiers, narrowed)
-        if asked is None:
-            return _Hits([], False)
-        rows = await self._driver.fetch(*asked)
-        return _Hits(finding.merged(rows), _is_cut(rows))
+        rows: list[Row] = []
+        in_names = {tier: node for tier, node in tiers.items() if tier in finding.IN_NAMES}
+        for some in (in_names, {tier: node for tier, node in tiers.items() if tier not in in_names}):
+            asked = self._finding.candidates(some, narrowed)
+            if asked is not None and not finding.is_cut(rows):
+                rows += await self._driver.fetch(*asked)
+        return _Hits(finding.merged(rows), finding.is_cut(rows))
 
     # -- hits --------------------------------------------------------------------------------------------------------------
 
@@ -149,7 +151,7 @@ class Search:
         return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(self._these()))
 
     async def _hits(
-        self, query: Query, others: Sequence[Known], page: Sequence[tuple[Tier, int]], languages: Sequence[str]
+        self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]
     ) -> list[Hit]:
         if not page:
             return []
@@ -157,7 +159,7 @@ class Search:
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), given)}
         said, meant = Showing(query, ()), Showing(query, [own for each in others for own in each.own if own.weight == "n"])
         return [
-            _hit(tier, rows[docid], meant if tier is Tier.OTHER_NAME else said, typed=bool(query.slots))
+            _hit(Tier(tier), rows[docid], meant if tier == Tier.OTHER_NAME else said, typed=bool(query.slots))
             for tier, docid in page
             if docid in rows
         ]
@@ -232,9 +234,14 @@ class Search:
         negotiated_format(request.accept, offered=("json",))
         languages, language = asked_languages(asked["lang"], request.accept_language)
         query = parsed(asked["q"])
-        found = await self._suggested(
-            query, suggesting.wanted(query), Narrowed(kinds=tuple(Kind(kind) for kind in asked["kind"] or ())), languages
-        )
+        narrowed = Narrowed(kinds=tuple(Kind(kind) for kind in asked["kind"] or ()))
+        found: list[Suggestion] = []
+        # What is looked for first stands first: the rest is looked for only if there is room for it.
+        for sort, node in suggesting.wanted(query).items():
+            if len(found) < asked["limit"]:
+                known = {each.id for each in found}
+                more = await self._suggested(query, {sort: node}, narrowed, languages)
+                found += [each for each in more if each.id not in known]
         answer = Suggestions(data=found[: asked["limit"]])
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=language_header(language))
 
@@ -292,15 +299,8 @@ class Search:
 class _Hits(NamedTuple):
     """Candidates in their order, and whether there are more than were looked at."""
 
-    found: list[tuple[Tier, int]]
+    found: list[tuple[int, int]]
     truncated: bool
-
-
-def _is_cut(rows: Sequence[Row]) -> bool:
-    counts: dict[int, int] = {}
-    for tier, _ in rows:
-        counts[tier] = counts.get(tier, 0) + 1
-    return any(count >= CANDIDATES for count in counts.values())
 
 
 def _narrowed(asked: dict[str, Any]) -> Narrowed:

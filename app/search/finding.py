@@ -5,6 +5,7 @@ figure that a database computes for itself. Of each tier no more than the newest
 word as quick as a rare one.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -67,6 +68,12 @@ class Tier(IntEnum):
     def score(self) -> int:
         """The same as a number that grows with how good the reason is."""
         return 100 - 8 * self
+
+
+IN_NAMES = tuple(tier for tier in Tier if tier <= Tier.IN_NAME_SOUNDS)
+"""If there are more of one of these than are looked at, nothing is looked for in texts."""
+FEW = frozenset((Tier.NAME_IS, Tier.NAME_SOUNDS, Tier.NAMED, Tier.NAMED_SOUNDS, Tier.OTHER_NAME, Tier.RELATED))
+"""Tiers in which few records are found at the most."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,8 @@ class Finding:
         key = tiers, limit, dated
         if key not in self._statements:
             selects = [self._of_tier(tier, limit, dated=dated) for tier in tiers]
-            self._statements[key] = Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2", {})
+            sql = " UNION ALL ".join(selects) + " ORDER BY 1, 2"
+            self._statements[key] = Statement(sql, {}, planned_anew=True)
         return self._statements[key]
 
     def _of_tier(self, tier: int, limit: int, *, dated: bool) -> str:
@@ -145,10 +153,14 @@ class Finding:
         def matching(match: str, low: str, high: str) -> str:
             if not self._sqlite:
                 ends = " AND date_end >= %(date_from)s" if dated else ""
-                return (
+                found = (
                     f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery)"
-                    f" AND docid >= %({low})s AND docid < %({high})s{ends} ORDER BY docid LIMIT {limit}"
+                    f" AND docid >= %({low})s AND docid < %({high})s{ends}"
                 )
+                if tier in FEW:
+                    # Postgres takes whatever it has no statistics of for frequent, and would read the table in its order.
+                    found = f"SELECT docid FROM ({found} OFFSET 0) AS few"
+                return f"{found} ORDER BY docid LIMIT {limit}"
             ends = f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from" if dated else ""
             return (
                 f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}"
@@ -262,9 +274,14 @@ def _ways_to_say(known: Known) -> list[Node]:
     return ways
 
 
-def merged(rows: Sequence[Row]) -> list[tuple[Tier, int]]:
-    """Candidates by tier, then the newest first, each where it stands highest."""
-    best: dict[int, Tier] = {}
+def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """Candidates as (tier, docid), by tier, then the newest first, each where it stands highest."""
+    best: dict[int, int] = {}
     for tier, docid in rows:
-        best.setdefault(docid, Tier(tier))
+        best.setdefault(docid, tier)
     return [(tier, docid) for docid, tier in best.items()]
+
+
+def is_cut(rows: Sequence[Row]) -> bool:
+    """Whether there may be more of some tier than were looked at."""
+    return any(count >= CANDIDATES for count in Counter(tier for tier, _ in rows).values())

@@ -1,6 +1,7 @@
 """Names as they are typed: by the beginnings of their words in any script, with room for a slip of the finger."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
@@ -85,11 +86,12 @@ class Named(NamedTuple):
 def nearest(query: Query, own: Sequence[Own]) -> Named | None:
     """The name that comes nearest to what was typed, all of whose words it begins; None if none comes near enough."""
     best: Named | None = None
+    several = [_forms(word) for word in query.words]
     for each in own:
         if each.weight is not Weight.NAME:
             continue
-        forms = [form for word in analyze(each.text, each.language) for form in (word.forms.skeletons or (word.forms.stem,))]
-        distances = [_distance(word, forms) for word in query.words]
+        forms = _forms_of(each.text, each.language)
+        distances = [_distance(typed, forms) for typed in several]
         if any(distance is None for distance in distances):
             continue
         total = sum(distance or 0 for distance in distances)
@@ -98,14 +100,22 @@ def nearest(query: Query, own: Sequence[Own]) -> Named | None:
     return best
 
 
-def _distance(word: Typed, forms: Sequence[str]) -> int | None:
+@lru_cache(50_000)
+def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
+    """The forms of a name's words."""
+    return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
+
+
+def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
     """Slips between a typed word and the beginning of the nearest of a name's words, if they are few enough."""
+    if any(form.startswith(several) for form in forms):
+        return 0
     best: int | None = None
-    for typed in _forms(word):
+    for typed in several:
         allowed = 0 if len(typed) < _SHORTEST_SLIP else 1 if len(typed) < _TWO_SLIPS_FROM else 2
-        for form in forms:
-            for length in {len(typed) - 1, len(typed), len(typed) + 1}:
-                found = 0 if form.startswith(typed) else OSA.distance(typed, form[:length], score_cutoff=allowed)
+        for form in forms if allowed else ():
+            for length in (len(typed) - 1, len(typed), len(typed) + 1):
+                found = OSA.distance(typed, form[:length], score_cutoff=allowed)
                 if found <= allowed and (best is None or found < best):
                     best = found
     return best
