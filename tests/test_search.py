@@ -295,7 +295,6 @@ def test_pages_make_up_the_whole(client: TestClient) -> None:
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
-        ("", "q"),
         ("q=x&kind=nothing", "kind"),
         ("q=x&limit=0", "limit"),
         ("q=x&date_from=soon", "date_from"),

@@ -31,7 +31,7 @@ class SearchQuery(BaseModel):
 
     model_config = _STRICT
     q: Annotated[
-        str | None, Field(description=f"{_SYNTAX}. May be left out where something else is asked for", examples=["ШОС"])
+        str | None, Field(description=f"{_SYNTAX}. Left out, the newest of what the filters leave", examples=["ШОС"])
     ] = None
     kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "meeting")] = None
     country: Annotated[

@@ -80,9 +80,6 @@ class Search:
         languages, language = asked_languages(asked["lang"], request.accept_language)
         narrowed = _narrowed(asked)
         query = parsed(asked["q"] or "")
-        if asked["q"] is None and narrowed == Narrowed():
-            fault = Fault("is wanted, or a filter: there is nothing to look for", parameter="q")
-            raise Invalid(str(fault), faults=[fault])
         hits, others, is_relaxed = await self._found(query, narrowed, everything=asked["q"] is None)
         digest = cursors.request_digest({name: asked[name] for name in asked if name not in ("cursor", "limit")})
         offset = _offset(asked["cursor"], digest)
