@@ -114,6 +114,14 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
                 yield Word(start + run.start() + place, start + run.start() + place + len(pair), Forms(pair, pair, ()))
 
 
+def all_forms(text: str, language: str | None = None) -> list[Forms]:
+    """The forms of a text's words in their order: as `analyze` finds them, without saying where."""
+    if _HAN.search(text) or _APOSTROPHES.search(text):
+        return [word.forms for word in analyze(text, language)]
+    primary = language.partition("-")[0] if language else ""
+    return [forms(word, primary) for word in _WORD.findall(text)]
+
+
 @lru_cache(_KEPT)
 def forms(word: str, language: str = "") -> Forms:
     """The forms of one word of a language (its primary tag), which by default its script tells."""

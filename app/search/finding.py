@@ -72,7 +72,7 @@ class Tier(IntEnum):
 
 IN_NAMES = tuple(tier for tier in Tier if tier <= Tier.IN_NAME_SOUNDS)
 """If there are more of one of these than are looked at, nothing is looked for in texts."""
-FEW = frozenset((Tier.NAME_IS, Tier.NAME_SOUNDS, Tier.NAMED, Tier.NAMED_SOUNDS, Tier.OTHER_NAME, Tier.RELATED))
+FEW = frozenset((Tier.NAME_IS, Tier.NAME_SOUNDS, Tier.NAMED, Tier.NAMED_SOUNDS))
 """Tiers in which few records are found at the most."""
 
 

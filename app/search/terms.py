@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from app.models.vocabulary import Kind
-from app.search.analyzer import analyze
+from app.search.analyzer import all_forms
 
 
 class Weight(StrEnum):
@@ -30,6 +30,7 @@ class Weight(StrEnum):
 
 
 STEM, SKELETON, WORD = "s", "k", "w"
+NAMED_WORD = Weight.NAME + WORD
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
@@ -58,24 +59,31 @@ class Own(NamedTuple):
 
 def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
     """The terms of a document in their order."""
-    found: list[str] = [f"{KIND}{kind.value}"]
-    found += sorted(f"{REFERS}{target.lower()}" for target in set(refers))
-    seconds: dict[str, None] = {}
-    beginnings: dict[str, None] = {}
+    found: list[str] = [f"{KIND}{kind.value}", *sorted({f"{REFERS}{target.lower()}" for target in refers})]
+    others: dict[str, None] = {}
     for each in own:
-        words = [word.forms for word in analyze(each.text, each.language)]
-        found += [f"{each.weight}{STEM}{word.stem}" for word in words]
-        found.append(BETWEEN)
-        found += [f"{each.weight}{SKELETON}{word.skeletons[0]}" for word in words if word.skeletons]
-        found.append(BETWEEN)
-        seconds |= dict.fromkeys(f"{each.weight}{SKELETON}{second}" for word in words for second in word.skeletons[1:])
-        if each.weight is Weight.NAME:
-            beginnings |= dict.fromkeys(f"{each.weight}{WORD}{word.folded}" for word in words)
-            whole = whole_names([word.stem for word in words], [word.skeletons for word in words])
-            seconds |= dict.fromkeys(whole)
-            for word in words:
-                beginnings |= dict.fromkeys(begin(kind, word.skeletons[0] if word.skeletons else word.stem))
-    return [*found, *seconds, *beginnings][:MOST_TERMS]
+        in_order, besides = _of_text(kind, each.weight, each.language, each.text)
+        found += in_order
+        others |= besides
+    return [*found, *others][:MOST_TERMS]
+
+
+@lru_cache(4_096)
+def _of_text(kind: Kind, weight: Weight, language: str | None, text: str) -> tuple[list[str], dict[str, None]]:
+    """The terms of a text: those that stand in its order, and those that stand nowhere."""
+    words = all_forms(text, language)
+    stem, skeleton = weight + STEM, weight + SKELETON
+    in_order = [stem + word.stem for word in words]
+    in_order.append(BETWEEN)
+    in_order += [skeleton + word.skeletons[0] for word in words if word.skeletons]
+    in_order.append(BETWEEN)
+    others = {skeleton + second: None for word in words for second in word.skeletons[1:]}
+    if weight is Weight.NAME:
+        others |= dict.fromkeys([NAMED_WORD + word.folded for word in words])
+        others |= dict.fromkeys(whole_names([word.stem for word in words], [word.skeletons for word in words]))
+        for word in words:
+            others |= dict.fromkeys(begin(kind, word.skeletons[0] if word.skeletons else word.stem))
+    return in_order, others
 
 
 def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:

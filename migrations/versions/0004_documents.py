@@ -66,7 +66,7 @@ def upgrade() -> None:
     create_index(op.get_bind())
     if op.get_bind().dialect.name == "postgresql":
         op.create_index("ix_documents_terms", "documents", ["terms"], unique=False, postgresql_using="gin")
-        op.execute("ALTER TABLE documents ALTER COLUMN terms SET STATISTICS 1000")
+        op.execute("ALTER TABLE documents ALTER COLUMN terms SET STATISTICS 300")
     for table, column in FOLDED.items():
         op.drop_column(table, column)
 
