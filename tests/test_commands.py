@@ -264,10 +264,12 @@ def test_verify_catches_a_document_that_was_changed_or_is_missing(spoilt: Databa
     assert verify(spoilt, tmp_path) == [told]
     first.write_bytes(content)
     assert verify(spoilt, tmp_path) == []
+    ((said,),) = spoilt.execute("SELECT sha256 FROM sources WHERE id = 'mpt-2025-sco'")
     with _changed(
         spoilt,
-        "UPDATE sources SET summary = sha256, sha256 = NULL WHERE id = 'mpt-2025-sco'",
-        "UPDATE sources SET sha256 = summary WHERE id = 'mpt-2025-sco'",
+        "UPDATE sources SET sha256 = NULL WHERE id = 'mpt-2025-sco'",
+        "UPDATE sources SET sha256 = :digest WHERE id = 'mpt-2025-sco'",
+        digest=said,
     ):
         (without,) = verify(spoilt, tmp_path)
         assert without.startswith("source mpt-2025-sco: has no sha256")
