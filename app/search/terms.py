@@ -11,7 +11,7 @@ A document is a row of terms, each of letters that say what it is and the word's
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
@@ -165,41 +165,41 @@ def but_not(node: Node, without: Node) -> Node:
     return node if NOTHING in (node, without) else Node("not", (node, without))
 
 
-Written = Callable[[Node], str]
+class _Syntax(NamedTuple):
+    """How a database writes what is looked for."""
+
+    term: str
+    beginning: str
+    row: str
+    """Terms in a row, joined by what stands between two of them."""
+    between: str
+    joined: Mapping[str, str]
+
+
+_FTS5 = _Syntax('"{}"', '"{}" *', '"{}"', " ", {"and": " AND ", "or": " OR ", "not": " NOT "})
+_TSQUERY = _Syntax("'{}'", "'{}':*", "('{}')", "' <-> '", {"and": " & ", "or": " | ", "not": " & !"})
+
+
+def _written(node: Node, syntax: _Syntax) -> str:
+    sort, parts = node
+    match sort:
+        case "term":
+            return syntax.term.format(*parts)
+        case "beginning":
+            return syntax.beginning.format(*parts)
+        case "row":
+            return syntax.row.format(syntax.between.join(parts))
+    return f"({syntax.joined[sort].join(_written(part, syntax) for part in parts)})"
 
 
 def for_fts5(node: Node) -> str:
     """As SQLite's FTS5 reads it."""
-    sort, parts = node
-    match sort:
-        case "term":
-            return f'"{parts[0]}"'
-        case "beginning":
-            return f'"{parts[0]}" *'
-        case "row":
-            return f'"{" ".join(parts)}"'
-        case "not":
-            return f"({for_fts5(parts[0])} NOT {for_fts5(parts[1])})"
-    return f"({f' {sort.upper()} '.join(map(for_fts5, parts))})"
-
-
-_SIGNS = {"and": " & ", "or": " | "}
+    return _written(node, _FTS5)
 
 
 def for_tsquery(node: Node) -> str:
     """As Postgres' tsquery reads it."""
-    sort, parts = node
-    match sort:
-        case "term":
-            return f"'{parts[0]}'"
-        case "beginning":
-            return f"'{parts[0]}':*"
-        case "row":
-            quoted = [f"'{part}'" for part in parts]
-            return f"({' <-> '.join(quoted)})"
-        case "not":
-            return f"({for_tsquery(parts[0])} & !{for_tsquery(parts[1])})"
-    return f"({_SIGNS[sort].join(map(for_tsquery, parts))})"
+    return _written(node, _TSQUERY)
 
 
 def for_tsvector(several: Sequence[str]) -> str:

@@ -32,8 +32,13 @@ def search(schemas: Json) -> Json:
     """The paths of search and suggestions."""
     _, found = models_json_schema([(SearchAnswer, "serialization"), (Suggestions, "serialization")], ref_template=REF)
     schemas |= {name: schema for name, schema in found["$defs"].items() if name not in schemas}
-    searched = as_they_run(["/v1/search?q=Zalessky", "/v1/search?q=SCO&kind=meeting&facets=year,country"])
-    windowed = as_they_run(["/v1/search?date_from=2025-10-14&date_to=2025-10-17"])
+    searched = as_they_run(
+        [
+            "/v1/search?q=Zalessky",
+            "/v1/search?q=SCO&kind=meeting&facets=year,country",
+            "/v1/search?date_from=2025-10-14&date_to=2025-10-17",
+        ]
+    )
     suggested = as_they_run(["/v1/suggest?q=zales", "/v1/suggest?q=smart%20cit"])
     return {
         "/v1/search": {
@@ -41,7 +46,7 @@ def search(schemas: Json) -> Json:
                 "tags": ["search"],
                 "operationId": "search_records",
                 "summary": "Find records by what is typed",
-                "description": f"{_SEARCH}\n{searched}\n\n{windowed}",
+                "description": f"{_SEARCH}\n{searched}",
                 "parameters": [*parameters(SearchQuery, schemas), *CONDITIONAL],
                 "responses": _answered("What was found.", "SearchAnswer"),
             }
