@@ -65,7 +65,6 @@ _LATIN_ASKED = ("en", "tr", "de", "fr", "es")
 """Languages whose stems of a Latin word are looked for, since nobody says in which language they type."""
 _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
 """Belarusian and Ukrainian letters as the Russian ones they sound like, so that one stemmer serves the endings of all three."""
-_BELARUSIAN_UKRAINIAN = re.compile("[іїєґў]")
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
 _TURKIC_CYRILLIC = re.compile(
     "(?:(?:лар|лер|дар|дер|тар|тер)?(?:ы|и|і|сы|си|сі)?(?:ның|нің|дың|дің|тың|тің|нинг|ға|ге|қа|ке|га|ка|ни|ны|ні|ды|ді|ты|ті|да|де|та|те"

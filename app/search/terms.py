@@ -11,7 +11,7 @@ A document is a row of terms, each of letters that say what it is and the word's
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
