@@ -4,7 +4,6 @@ JSON is written as concatenated text. Measured on both databases that is the fas
 to the byte, and the only one without a limit on arguments (`json_object` takes 63 pairs on SQLite 3.40, 50 on Postgres).
 """
 
-import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
@@ -12,6 +11,7 @@ from operator import itemgetter
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
@@ -272,9 +272,6 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
         raise DBAPIError.instance("", None, error, base, hide_parameters=True, connection_invalidated=lost) from error
 
 
-_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
 class Rows:
     """Writes rows with statements compiled once and executed by the driver itself: that takes half of SQLAlchemy's time.
 
@@ -313,7 +310,7 @@ class Rows:
         given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text()), sa.JSON()))
         read = given.table_valued(*(sa.column(name, table.c[name].type) for name in names)).render_derived(with_types=True)
         insert = table.insert().from_select(names, sa.select(read))
-        return str(insert.compile(dialect=self._dialect)), lambda rows: [{"rows": _JSON.encode(rows)}]
+        return str(insert.compile(dialect=self._dialect)), lambda rows: [{"rows": to_json(rows).decode()}]
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
         """Set the columns that the rows have, the same in all of them, by `id`."""

@@ -38,6 +38,11 @@ class Base(DeclarativeBase):
         super().__init_subclass__(**kw)
         table = cls.__table__
         table.dialect_options["sqlite"]["with_rowid"] = not {"seq", "docid"}.isdisjoint(table.c.keys())
+        for index in table.indexes:
+            first = next(iter(index.expressions))
+            if not index.unique and isinstance(first, sa.Column) and first.nullable:
+                # Whoever looks something up says what it is: what is absent needs no entry.
+                index.kwargs.update({f"{database}_where": first.is_not(None) for database in ("sqlite", "postgresql")})
         for column in list(table.c):
             words = column.info.get("words")
             if words:

@@ -124,6 +124,8 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
 @lru_cache(_KEPT)
 def forms(word: str, language: str = "") -> Forms:
     """The forms of one word of a language (its primary tag), which by default its script tells."""
+    if word.isascii() and word.isdecimal():
+        return Forms(word[:MAX_WORD], word[:MAX_WORD], (word[:MAX_WORD],))
     bare = folded(word)
     stem = _stem(bare, language)
     whole, of_stem = skeleton(_latin(word)), skeleton(_latin(stem))

@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.db.edtf import NONE, Bounds
@@ -82,14 +83,15 @@ class Index:
             "date_start": entry.bounds.start,
             "date_end": entry.bounds.end,
             "country_id": entry.country_id,
-            "words": json.dumps([*map(list, entry.own)], ensure_ascii=False),
+            "words": to_json(entry.own).decode(),
             "terms": " ".join(found) if self._is_sqlite else for_tsvector(found),
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
         """Take the documents of the `replaced` records away, and write these."""
         self.remove(connection, replaced)
-        for several in chunks(self.row(entry) for entry in entries):
+        rows = sorted((self.row(entry) for entry in entries), key=lambda row: row["docid"])
+        for several in chunks(rows):
             self._give_places(connection, several)
             self._rows.insert(connection, documents, several)
             if self._is_sqlite:

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from app.models.vocabulary import Kind
-from app.search.analyzer import all_forms
+from app.search.analyzer import Forms, all_forms
 
 
 class Weight(StrEnum):
@@ -60,30 +60,42 @@ class Own(NamedTuple):
 def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
     """The terms of a document in their order."""
     found: list[str] = [f"{KIND}{kind.value}", *sorted({f"{REFERS}{target.lower()}" for target in refers})]
-    others: dict[str, None] = {}
-    for each in own:
-        in_order, besides = _of_text(kind, each.weight, each.language, each.text)
+    others: list[str] = []
+    named = kind in REFERRED_TO
+    for weight, _, language, text in own:
+        in_order, besides = _of_text(weight, language, text, named=named)
         found += in_order
-        others |= besides
-    return [*found, *others][:MOST_TERMS]
+        others += besides
+    found += dict.fromkeys(others)
+    return found[:MOST_TERMS]
 
 
 @lru_cache(4_096)
-def _of_text(kind: Kind, weight: Weight, language: str | None, text: str) -> tuple[list[str], dict[str, None]]:
+def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
     """The terms of a text: those that stand in its order, and those that stand nowhere."""
     words = all_forms(text, language)
-    stem, skeleton = weight + STEM, weight + SKELETON
-    in_order = [stem + word.stem for word in words]
-    in_order.append(BETWEEN)
-    in_order += [skeleton + word.skeletons[0] for word in words if word.skeletons]
-    in_order.append(BETWEEN)
-    others = {skeleton + second: None for word in words for second in word.skeletons[1:]}
+    stems: list[str] = []
+    skeletons: list[str] = []
+    besides: list[str] = []
+    for word in words:
+        stem, sounds, others = _of_word(weight, word, named=named)
+        stems.append(stem)
+        skeletons += sounds
+        besides += others
     if weight is Weight.NAME:
-        others |= dict.fromkeys([NAMED_WORD + word.folded for word in words])
-        others |= dict.fromkeys(whole_names([word.stem for word in words], [word.skeletons for word in words]))
-        for word in words:
-            others |= dict.fromkeys(begin(kind, word.skeletons[0] if word.skeletons else word.stem))
-    return in_order, others
+        besides += whole_names([word.stem for word in words], [word.skeletons for word in words])
+    return [*stems, BETWEEN, *skeletons, BETWEEN], besides
+
+
+@lru_cache(100_000)
+def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
+    _, stem, skeletons = word
+    sounds = tuple(weight + SKELETON + each for each in skeletons)
+    others = sounds[1:]
+    if weight is Weight.NAME:
+        others += NAMED_WORD + word.folded, *begin(skeletons[0] if skeletons else stem, named=named)
+    return weight + STEM + stem, sounds[:1], others
 
 
 def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:
@@ -98,10 +110,8 @@ def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else blake2b(name.encode(), digest_size=16).hexdigest()
 
 
-@lru_cache(100_000)
-def begin(kind: Kind, form: str) -> tuple[str, ...]:
-    """The terms by which a word of a name is found while it is typed; events from their third letter on."""
-    named = kind in REFERRED_TO
+def begin(form: str, *, named: bool) -> tuple[str, ...]:
+    """The terms by which a word of a name is found while it is typed: of what is `named` often, from its first letter."""
     sort = BEGINNINGS[not named]
     beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
     return (*beginnings, *(f"{GRAM}{gram}" for gram in grams(form) if named))

@@ -26,6 +26,7 @@ class Line(NamedTuple):
 class Wanted:
     """A record to be written, or to be deleted."""
 
+    id: str = field(init=False)
     resource: Resource
     content: Content
     line: str | None = None
@@ -50,10 +51,14 @@ class Wanted:
     origin: tuple[str, str] | None = None
     """Whose it is and with what transaction the log has it, where the batch is of several requests."""
 
+    def __post_init__(self) -> None:
+        self.id = self.content["id"]
+
     @property
-    def id(self) -> str:
-        """Its id."""
-        return str(self.content["id"])
+    def occasion(self) -> str | None:
+        """The id of the record from which it has its dates if it states none."""
+        field = self.resource.dated_by
+        return self.content.get(field) if field else None
 
     @property
     def changes(self) -> bool:
@@ -134,7 +139,7 @@ class Batch:
     def rename(self, wanted: Wanted, record_id: str) -> None:
         """Give a record that came without an id the one that it has already."""
         del self.wanted[wanted.id]
-        wanted.content["id"] = record_id
+        wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic_core import to_json
 
 from app.errors import Fault
 from app.models.vocabulary import Kind
@@ -17,7 +18,6 @@ from app.reading.resource import Resource
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """Of the ids that an import derives from natural keys. It must never change."""
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 """Of natural keys: what it writes must never change either."""
 MAX_ITEMS = 500
@@ -64,6 +64,7 @@ class ContentSchema:
         self.resource = resource
         self.plans = [plan for plan in plans if plan.written]
         written = {plan.name for plan in self.plans}
+        self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
         shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations"}
         self.ignored = (resource.model.model_fields.keys() | shown) - written
         if resource.kind is Kind.CITATION:
@@ -98,7 +99,8 @@ class ContentSchema:
                 for mark in marks:
                     annotation = Annotated[annotation, mark]
                 fields[plan.name] = (annotation, default)
-        return create_model(f"{self.resource.title}Content", __config__=ConfigDict(extra="forbid"), **fields)
+        config = ConfigDict(extra="forbid", use_enum_values=True)
+        return create_model(f"{self.resource.title}Content", __config__=config, **fields)
 
     def _references(self, kinds: Mapping[str, Kind]) -> list[tuple[str, bool, tuple[Kind, ...]]]:
         found = []
@@ -122,10 +124,9 @@ class ContentSchema:
             ]
         given, values = checked.model_fields_set | self._defaulted, checked.__dict__
         content = {"kind": self.resource.kind.value, "id": values["id"]}
-        for plan in self.plans:
-            name = plan.name
-            if name in given and name not in content and not _is_empty(value := values[name]):
-                content[name] = value if type(value) in _PLAIN else _plain(value)
+        for name in self._names:
+            if name in given and not _is_empty(value := values[name]):
+                content[name] = value if type(value) is str else _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
         ]
@@ -151,19 +152,19 @@ class ContentSchema:
 
 def _is_empty(value: Any) -> bool:
     """Whether a value states nothing; a zero does."""
-    return value is None or value is False or value in ([], ())
-
-
-_PLAIN = (str, int, bool)
+    return value is None or value is False or (type(value) in (list, tuple) and not value)
 
 
 def _plain(value: Any) -> Any:
     """A checked value as JSON has it: words of a vocabulary as text, items as objects."""
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, BaseModel):
-        return {name: _plain(item) for name, item in value.__dict__.items()}
-    return value.value if isinstance(value, Enum) else value
+    match value:
+        case str():
+            return value.value if isinstance(value, Enum) else value
+        case list():
+            return [_plain(item) for item in value]
+        case BaseModel():
+            return {name: _plain(item) for name, item in value.__dict__.items()}
+    return value
 
 
 def _pointer(location: Iterable[int | str]) -> str:
@@ -194,7 +195,7 @@ def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ..
 
 def text_of(content: Mapping[str, Any]) -> str:
     """A content as one line of the exchange format, equal to the byte to what the databases write."""
-    return _COMPACT.encode(content)
+    return to_json(content).decode()
 
 
 def read_json(text: str | bytes) -> Any:

@@ -51,9 +51,11 @@ class Integrity:
         """The references of a record: (pointer, id, kinds allowed)."""
         for name, several, allowed in self.schemas[wanted.resource.kind].references:
             value = wanted.content.get(name)
+            if value is None:
+                continue
             if several:
-                yield from ((f"/{name}/{place}", target, allowed) for place, target in enumerate(value or ()))
-            elif value is not None:
+                yield from ((f"/{name}/{place}", target, allowed) for place, target in enumerate(value))
+            else:
                 yield f"/{name}", value, allowed
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
@@ -168,10 +170,10 @@ class Integrity:
 
     def _check_agreement(self, connection: Connection, batch: Batch, changed: Sequence[Wanted]) -> None:
         """A record's own date lies within that of the occasion it names, as far as both are known."""
-        dated = [wanted for wanted in changed if self._occasion(wanted) and wanted.content.get("date")]
-        bounds = self._bounds_of_occasions(connection, batch, dated)
+        dated = [wanted for wanted in changed if wanted.occasion and wanted.content.get("date")]
+        bounds = self.bounds_of_occasions(connection, batch, dated)
         for wanted in dated:
-            occasion = self._occasion(wanted)
+            occasion = wanted.occasion
             if occasion in bounds and not _overlap(edtf.bounds(wanted.content["date"]), bounds[occasion]):
                 field = wanted.resource.dated_by
                 when = f"{occasion!r} was at another time: {_shown(bounds[occasion])}"
@@ -180,18 +182,14 @@ class Integrity:
             if wanted.old is not None and wanted.content.get("date") and wanted.old.get("date") != wanted.content["date"]:
                 self._check_those_dated_by(connection, batch, wanted)
 
-    @staticmethod
-    def _occasion(wanted: Wanted) -> str | None:
-        field = wanted.resource.dated_by
-        return wanted.content.get(field) if field else None
-
-    def _bounds_of_occasions(
+    def bounds_of_occasions(
         self, connection: Connection, batch: Batch, dated: Iterable[Wanted]
     ) -> dict[str | None, edtf.Bounds]:
+        """When the occasions were that these records name, by the occasions' ids."""
         found: dict[str | None, edtf.Bounds] = {}
         by_kind: dict[Kind, set[str]] = {}
         for wanted in dated:
-            occasion = self._occasion(wanted)
+            occasion = wanted.occasion
             assert occasion is not None
             said = batch.wanted.get(occasion)
             if said is not None:

@@ -33,6 +33,7 @@ class RowWriter:
         self.schema = schema
         self.resource: Resource = schema.resource
         self.parts = [plan for plan in schema.plans if isinstance(plan.source, Part)]
+        self._fields: list[tuple[str, str]] = []
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
         for column in self.resource.table.c:
@@ -53,11 +54,12 @@ class RowWriter:
             self._fills.append((name, lambda content: content.get(name, False)))
         else:
             field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
-            self._fills.append((name, lambda content: content.get(field)))
+            self._fields.append((name, field))
 
     def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: Any, now: Any) -> dict[str, Any]:
         """The row of the record's own table."""
-        row = {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
+        row = {name: content.get(field) for name, field in self._fields}
+        row |= {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
         for name, fill in self._fills:
             row[name] = fill(content)
         for name, field in self._kinds:

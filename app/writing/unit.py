@@ -3,12 +3,15 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from app.db import edtf
 from app.db.engine import writing
 from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
@@ -67,8 +70,8 @@ class Writer:
         self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
-        self._exchange = {kind: compiler.compile(Shape(kind, purpose="exchange")) for kind in self.resources}
-        self._pages = {kind: compiler.compile(Shape(kind, purpose="exchange", after=True)) for kind in self.resources}
+        self._exchange = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange")))
+        self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
 
     # -- reading the exchange format --------------------------------------------------------------------------------
 
@@ -84,7 +87,7 @@ class Writer:
 
     def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
         """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
-        after, statement = "", self._pages[kind]
+        after, statement = "", self._pages(kind)
         while True:
             page = run(connection, statement, after=after, limit=CHUNK)
             yield from ((text, record_id, version) for text, record_id, version in page)
@@ -94,7 +97,7 @@ class Writer:
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
         """The content and version of those of these records that are there."""
-        statement = self._exchange[kind]
+        statement = self._exchange(kind)
         found = {}
         for chunk in chunks(ids):
             for text, record_id, version in run(connection, statement, ids=self.encode(chunk)):
@@ -111,7 +114,7 @@ class Writer:
     def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
         """Write all documents anew, a thousand records a transaction, so that nobody waits long meanwhile."""
         for kind in self.documents.kinds:
-            after, statement = "", self._pages[kind]
+            after, statement = "", self._pages(kind)
             while True:
                 with writing(engine) as connection:
                     page = run(connection, statement, after=after, limit=CHUNK)
@@ -146,7 +149,7 @@ class Writer:
         if changed:
             if before is not None:
                 before()
-            self._apply(connection, changed, kinds, author=author)
+            self._apply(connection, batch, changed, kinds, author=author)
         return Report(
             [
                 Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
@@ -280,7 +283,9 @@ class Writer:
 
     # -- what was checked is written -----------------------------------------------------------------------------------
 
-    def _apply(self, connection: Connection, changed: Sequence[Wanted], kinds: Mapping[str, Kind], *, author: str) -> None:
+    def _apply(
+        self, connection: Connection, batch: Batch, changed: Sequence[Wanted], kinds: Mapping[str, Kind], *, author: str
+    ) -> None:
         now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
         stays = [wanted for wanted in changed if not wanted.deleted]
@@ -292,8 +297,10 @@ class Writer:
         _remove(connection, records, "id", [wanted.id for wanted in deleted], self.encode)
         again = {wanted.id for wanted in rekeyed}
         new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
+        undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
+        bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
         with together(connection):
-            self._insert(connection, new, kinds, now)
+            self._insert(connection, new, kinds, bounds, now)
             self._log(connection, changed, now, author=author)
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
@@ -330,14 +337,24 @@ class Writer:
                 _remove(connection, plan.source.table, plan.source.owner, ids, self.encode)
             _remove(connection, self.resources[kind].table, "id", ids, self.encode)
 
-    def _insert(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: Any) -> None:
+    def _insert(
+        self,
+        connection: Connection,
+        several: Sequence[Wanted],
+        kinds: Mapping[str, Kind],
+        bounds: Mapping[str | None, edtf.Bounds],
+        now: Any,
+    ) -> None:
+        """`bounds` are those of the occasions that undated records take theirs from."""
         tables: dict[sa.Table, list[dict[str, Any]]] = {records: []}
-        for wanted in several:
+        for wanted in sorted(several, key=attrgetter("id")):  # the order in which an index takes them soonest
             if wanted.old is None:
                 label = wanted.resource.label(wanted.content)
-                tables[records].append({"id": wanted.id, "kind": wanted.resource.kind.value, "name": label})
+                tables[records].append({"id": wanted.id, "kind": wanted.content["kind"], "name": label})
             writer = self.rows[wanted.resource.kind]
             row = writer.row(wanted.content, kinds, version=wanted.version, created=wanted.created or now, now=now)
+            if "date" not in wanted.content and (inherited := bounds.get(wanted.occasion)):
+                row["date_start"], row["date_end"] = inherited
             tables.setdefault(wanted.resource.table, []).append(row)
             for table, rows in writer.part_rows(wanted.content).items():
                 tables.setdefault(table, []).extend(rows)
@@ -393,7 +410,7 @@ class Writer:
         log = [
             {
                 "record_id": wanted.id,
-                "kind": wanted.resource.kind.value,
+                "kind": wanted.content["kind"],
                 "operation": wanted.operation,
                 "version": wanted.version,
                 "at": now,
