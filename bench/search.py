@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
 import psycopg
@@ -27,7 +27,7 @@ from app.db.edtf import NONE, Bounds
 from app.db.schema import migrate
 from app.models.search import INDEX, TERMS_INDEX
 from app.models.vocabulary import CALLED, Kind
-from app.search.index import Entry, Index
+from app.search.index import Entry, Index, docid_of
 from app.search.terms import Own, Weight, for_tsvector
 from app.settings import ROOT
 from bench import data, load, servers
@@ -97,7 +97,19 @@ def person(number: int) -> tuple[str, str]:
     return f"{given[0]} {latin}", f"{given[1]} {cyrillic}"
 
 
-def called(number: int, documents: int) -> Entry:
+class Made(NamedTuple):
+    """What a document is made of."""
+
+    record_id: str
+    kind: Kind
+    date: str | None
+    bounds: Bounds
+    country_id: str | None
+    own: list[Own]
+    refers: frozenset[str]
+
+
+def called(number: int, documents: int) -> Made:
     """What a document of this number says: later numbers are of later days, but for people and organizations."""
     random = Random(f"{data.SEED}-{number}")
     english, russian, _ = vocabulary()
@@ -108,12 +120,12 @@ def called(number: int, documents: int) -> Entry:
         if turn % 2:
             names = phrase(random, english, random.randint(3, 6)), phrase(random, russian, random.randint(3, 6))
             own = [Own(Weight.NAME, "name", None, names[0]), Own(Weight.NAME, "names", "ru", names[1]), summary]
-            return Entry(f"body-{number}", Kind.ORGANIZATION, None, NONE, country, own, frozenset([country]))
+            return Made(f"body-{number}", Kind.ORGANIZATION, None, NONE, country, own, frozenset([country]))
         latin, cyrillic = person(turn)
         # Every other person is known in one script alone.
         names_of = [Own(Weight.NAME, "name", None, latin)]
         names_of += [Own(Weight.NAME, "names", "ru", cyrillic)] if turn % 4 else []
-        return Entry(f"person-{number}", Kind.PERSON, None, NONE, None, [*names_of, summary], frozenset())
+        return Made(f"person-{number}", Kind.PERSON, None, NONE, None, [*names_of, summary], frozenset())
     day = str(FIRST_DAY + timedelta(days=number * DAYS // documents))
     own = [
         Own(Weight.NAME, "name", None, phrase(random, english, random.randint(5, 8))),
@@ -124,7 +136,7 @@ def called(number: int, documents: int) -> Entry:
     many = min(PEOPLE_KNOWN, -(-documents // NAMED_EVERY))
     several = [min(int(random.paretovariate(0.5)) - 1, many - 1) * NAMED_EVERY for _ in range(2)]
     refers = {country, *(f"{'body' if each // NAMED_EVERY % 2 else 'person'}-{each}" for each in several)}
-    return Entry(f"meeting-{number}", Kind.MEETING, day, Bounds(day, day), country, own, frozenset(refers))
+    return Made(f"meeting-{number}", Kind.MEETING, day, Bounds(day, day), country, own, frozenset(refers))
 
 
 # -- the databases ---------------------------------------------------------------------------------------------------------
@@ -136,12 +148,14 @@ def piece(given: tuple[Sequence[int], int]) -> Rows:
     return rows_of([called(number, documents) for number in numbers])
 
 
-def rows_of(entries: Sequence[Entry]) -> Rows:
+def rows_of(entries: Sequence[Made]) -> Rows:
     """Rows of documents, in the order of their places."""
     index = Index(sqlite_dialect.dialect(), json.dumps)
     found: Rows = {table: [] for table in TABLES}
     for entry in entries:
-        row = index.row(entry)
+        said = index.said(entry.kind, entry.own)
+        entered = Entry(entry.record_id, entry.date, entry.bounds, entry.country_id, said, entry.refers)
+        row = index.row(docid_of(entered), entered)
         found["documents"].append(tuple(row[name] for name in TABLES["documents"]))
         found["records"].append((entry.record_id, entry.kind.value, entry.own[0].text))
         body = "\n".join(each.text for each in entry.own[1:])
@@ -155,12 +169,12 @@ def rows_of(entries: Sequence[Entry]) -> Rows:
     return found
 
 
-def countries() -> Iterator[Entry]:
+def countries() -> Iterator[Made]:
     """Where the meetings are."""
     for content in data._seed("countries"):  # noqa: SLF001 - the benches are one package
         own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content["names"]]
         own.insert(0, Own(Weight.NAME, "name", None, content["name"]))
-        yield Entry(content["id"], Kind.COUNTRY, None, NONE, None, own, frozenset())
+        yield Made(content["id"], Kind.COUNTRY, None, NONE, None, own, frozenset())
 
 
 def pieces(documents: int) -> Iterator[Rows]:

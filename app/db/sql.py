@@ -280,14 +280,14 @@ class Rows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._inserts: dict[sa.Table, tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]] = {}
+        self._inserts: dict[sa.TableClause, tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]] = {}
         self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
 
     def instant(self, value: datetime) -> Any:
         """An instant as the rows hold it."""
         return types.instant_text(value)
 
-    def insert(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
+    def insert(self, connection: Connection, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows that have every column of the table that is not computed or numbered."""
         if not rows:
             return
@@ -297,7 +297,9 @@ class Rows:
         for chunk in chunks(rows):
             self._send(connection, sql, given(chunk))
 
-    def _insert(self, table: sa.Table, names: list[str]) -> tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]:
+    def _insert(
+        self, table: sa.TableClause, names: list[str]
+    ) -> tuple[str, Callable[[Sequence[dict[str, Any]]], Sequence[Any]]]:
         """The statement, and what makes the parameters of its executions of rows.
 
         SQLite takes a row an execution, its values by place, which it finds sooner than by name. Postgres takes all rows

@@ -42,8 +42,8 @@ LONG = "#long"
 _LONGEST_NAME = 60
 LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
-MOST_TERMS = 16_000
-"""Postgres keeps no more places of a document."""
+MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
+"""Of a document; Postgres keeps no more places than these and a few."""
 REFERRED_TO = frozenset((Kind.COUNTRY, Kind.TOPIC, Kind.ORGANIZATION, Kind.PERSON, Kind.SERIES))
 """Kinds that are named again and again in others: what is typed is mostly one of them."""
 
@@ -57,9 +57,9 @@ class Own(NamedTuple):
     text: str
 
 
-def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
-    """The terms of a document in their order."""
-    found: list[str] = [f"{KIND}{kind.value}", *sorted({f"{REFERS}{target.lower()}" for target in refers})]
+def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
+    """The terms of a record's own words in their order."""
+    found = [f"{KIND}{kind.value}"]
     others: list[str] = []
     named = kind in REFERRED_TO
     for weight, _, language, text in own:
@@ -68,6 +68,11 @@ def terms(kind: Kind, own: Iterable[Own], refers: Iterable[str]) -> list[str]:
         others += besides
     found += dict.fromkeys(others)
     return found[:MOST_TERMS]
+
+
+def reference_terms(refers: Iterable[str]) -> list[str]:
+    """The terms by which a record is found that refers to these."""
+    return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
 @lru_cache(4_096)
@@ -212,6 +217,6 @@ def for_tsquery(node: Node) -> str:
     return _written(node, _TSQUERY)
 
 
-def for_tsvector(several: Sequence[str]) -> str:
-    """Terms with their places, as Postgres' tsvector reads them."""
-    return " ".join(f"'{each}':{place}" for place, each in enumerate(several, 1))
+def for_tsvector(several: Sequence[str], first: int = 1) -> str:
+    """Terms with their places, the first of which is told, as Postgres' tsvector reads them."""
+    return " ".join([f"'{each}':{place}" for place, each in enumerate(several, first)])

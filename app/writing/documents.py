@@ -10,7 +10,7 @@ from app.db.sql import chunks, ids_parameter, is_one_of, run
 from app.models.records import Involvement
 from app.models.vocabulary import CALLED, Kind
 from app.reading.compiler import Compiler
-from app.search.index import Entry, Index
+from app.search.index import Entry, Index, Said
 from app.search.terms import Own, Weight
 from app.writing.batch import Content, Encode, Wanted
 from app.writing.content import ContentSchema
@@ -39,17 +39,25 @@ class Documents:
             if schema.resource.dated_by
         }
 
-    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str]) -> None:
-        """Take the documents of the `replaced` records away, and write those of these records."""
-        self._index.put(connection, self.entries(connection, contents), replaced=replaced)
+    def said(self, changed: Iterable[Wanted]) -> dict[str, Said]:
+        """The own words of what changed, by the records' ids."""
+        return {
+            each.id: self._said(each.resource.kind, each.content)
+            for each in changed
+            if each.resource.kind in self.kinds and not each.deleted
+        }
 
-    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents) -> None:
-        """Write the documents of what changed, and of others that take part of theirs from it."""
+    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], said: Mapping[str, Said]) -> None:
+        """Take the documents of the `replaced` records away, and write those of these records; what some say is known."""
+        self._index.put(connection, self.entries(connection, contents, said), replaced=replaced)
+
+    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, said: Mapping[str, Said]) -> None:
+        """Write the documents of what changed, and says this, and of others that take part of theirs from it."""
         contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
         old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
-        self.put(connection, {**contents, **others}, replaced=[*old, *others])
+        self.put(connection, {**contents, **others}, replaced=[*old, *others], said=said)
 
-    def entries(self, connection: Connection, contents: Contents) -> Iterator[Entry]:
+    def entries(self, connection: Connection, contents: Contents, said: Mapping[str, Said]) -> Iterator[Entry]:
         """What these records have to be found by."""
         several = {each: found for each, found in contents.items() if found[0] in self.kinds}
         for ids in chunks(several):
@@ -58,7 +66,9 @@ class Documents:
                 involved.setdefault(record_id, []).append(actor_id)
             bounds = self._inherited_bounds(connection, {each: several[each] for each in ids})
             for each in ids:
-                yield self._entry(*several[each], involved.get(each, ()), bounds.get(each))
+                kind, content = several[each]
+                own = said.get(each) or self._said(kind, content)
+                yield self._entry(own, content, involved.get(each, ()), bounds.get(each))
 
     def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
         undated: dict[Kind, list[str]] = {}
@@ -71,9 +81,8 @@ class Documents:
             for each, start, end in run(connection, self._bounds[kind], ids=self._encode(ids))
         }
 
-    def _entry(self, kind: Kind, content: Content, involved: Iterable[str], inherited: edtf.Bounds | None) -> Entry:
-        schema = self._schemas[kind]
-        searched = schema.resource.searched
+    def _said(self, kind: Kind, content: Content) -> Said:
+        searched = self._schemas[kind].resource.searched
         assert searched is not None
         own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content.get("names", ())]
         named = {each.text for each in own}
@@ -83,17 +92,21 @@ class Documents:
             own += [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, content["type"]), ())]
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
             own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
+        return self._index.said(kind, own)
+
+    def _entry(self, said: Said, content: Content, involved: Iterable[str], inherited: edtf.Bounds | None) -> Entry:
+        schema = self._schemas[said.kind]
+        dated = schema.resource.searched
         refers = {
             target
             for name, several, _ in schema.references
             if content.get(name)
             for target in (content[name] if several else (content[name],))
         }
-        date = content.get(searched.date) if searched.date else None
+        date = content.get(dated.date) if dated and dated.date else None
         bounds = edtf.bounds(date) if date else inherited or edtf.NONE
-        country = content.get("country")
-        return Entry(content["id"], kind, date, bounds, country, own, frozenset(refers.union(involved)))
+        return Entry(content["id"], date, bounds, content.get("country"), said, frozenset(refers.union(involved)))
 
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
         """Documents of these records that are not what they should be."""
-        return self._index.disagreements(connection, self.entries(connection, contents))
+        return self._index.disagreements(connection, self.entries(connection, contents, {}))

@@ -119,7 +119,7 @@ class Writer:
                 with writing(engine) as connection:
                     page = run(connection, statement, after=after, limit=CHUNK)
                     contents = {record_id: (kind, json.loads(text)) for text, record_id, _ in page}
-                    self.documents.put(connection, contents, replaced=contents)
+                    self.documents.put(connection, contents, replaced=contents, said={})
                 progress(len(page))
                 if len(page) < CHUNK:
                     break
@@ -302,12 +302,13 @@ class Writer:
         with together(connection):
             self._insert(connection, new, kinds, bounds, now)
             self._log(connection, changed, now, author=author)
+            said = self.documents.said(changed)
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
         touched = projections.refresh(connection, projected, self.encode)
-        self.documents.refresh(connection, changed, self._others(connection, touched, changed))
+        self.documents.refresh(connection, changed, self._others(connection, touched, changed), said)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
         """The contents of records that were touched and did not change themselves."""
@@ -345,7 +346,7 @@ class Writer:
         bounds: Mapping[str | None, edtf.Bounds],
         now: Any,
     ) -> None:
-        """`bounds` are those of the occasions that undated records take theirs from."""
+        """Insert records' rows; `bounds` are those of the occasions that undated records take theirs from."""
         tables: dict[sa.Table, list[dict[str, Any]]] = {records: []}
         for wanted in sorted(several, key=attrgetter("id")):  # the order in which an index takes them soonest
             if wanted.old is None:
@@ -407,21 +408,22 @@ class Writer:
     def _log(self, connection: Connection, written: Sequence[Wanted], now: datetime, *, author: str) -> None:
         """Append what was written; under the writers' lock, so that the log's order is that of the commits."""
         origin = author, str(uuid4())
-        log = [
-            {
-                "record_id": wanted.id,
-                "kind": wanted.content["kind"],
-                "operation": wanted.operation,
-                "version": wanted.version,
-                "at": now,
-                "author": (wanted.origin or origin)[0],
-                "transaction": (wanted.origin or origin)[1],
-                "into_id": wanted.into,
-                "state": None if wanted.deleted else text_of(wanted.content),
-            }
-            for wanted in written
-        ]
-        self._rows.insert(connection, changes, log)
+        for some in chunks(written):
+            log = [
+                {
+                    "record_id": wanted.id,
+                    "kind": wanted.content["kind"],
+                    "operation": wanted.operation,
+                    "version": wanted.version,
+                    "at": now,
+                    "author": (wanted.origin or origin)[0],
+                    "transaction": (wanted.origin or origin)[1],
+                    "into_id": wanted.into,
+                    "state": None if wanted.deleted else text_of(wanted.content),
+                }
+                for wanted in some
+            ]
+            self._rows.insert(connection, changes, log)
 
 
 def _is_rekeyed(wanted: Wanted) -> bool:
