@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 from app.db.schema import migrate
 from app.search.analyzer import analyze, asked, forms
 from app.search.query import parsed
-from app.search.terms import for_fts5, for_tsquery
+from app.search.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
 from app.settings import ROOT
 from tests import postgres
 from tests.conftest import Database
@@ -96,6 +96,51 @@ def test_a_slip_of_the_finger(client: TestClient) -> None:
     assert found["did_you_mean"] == ["Smart cities"]
     found = search(client, "Karomey")
     assert (found["data"], found["page"]["total"]) == ([], 0)
+
+
+# -- the index -----------------------------------------------------------------------------------------------------------
+
+
+def test_documents_that_chance_gives_one_place_are_all_found(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.search.index.docid_of", lambda _entry: 7)
+    names = ["Ada", "Boole", "Curry", "Dijkstra"]
+    people = [json.dumps({"kind": "person", "id": f"{name.lower()}-x", "name": name}) for name in names]
+    database.load(*people[:1])
+    database.load(*people[1:3])
+    database.load(*people[3:])
+    assert database.execute("SELECT docid FROM documents ORDER BY docid") == [(7,), (8,), (9,), (10,)]
+    with database.client() as client:
+        assert [ids(search(client, name)) for name in names] == [[f"{name.lower()}-x"] for name in names]
+    assert database.disagreements() == []
+
+
+def test_check_finds_what_the_full_text_index_lacks(database: Database) -> None:
+    database.load(json.dumps({"kind": "person", "id": "ada-x", "name": "Ada"}))
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("Postgres keeps its index itself")
+    ((docid, terms),) = database.execute("SELECT docid, terms FROM documents")
+    command = "INSERT INTO documents_index (documents_index, rowid, terms) VALUES ('delete', :docid, :terms)"
+    database.execute(command, docid=docid, terms=terms)
+    assert database.disagreements() == [f"documents_index: lacks: {docid}"]
+    database.execute("INSERT INTO documents_index (rowid, terms) VALUES (:docid, :terms)", docid=docid, terms=terms)
+    assert database.disagreements() == []
+
+
+@pytest.mark.parametrize(
+    ("node", "part"),
+    [
+        (term("a"), 0.5),
+        (term("rare"), 0),
+        (all_of((term("a"), term("b"))), 0.1),
+        (any_of((term("a"), term("b"))), 0.7),
+        (any_of((term("a"), term("a2"), term("b"))), 1),
+        (but_not(term("a"), term("b")), 0.4),
+        (in_a_row(["a", "b"]), 0.2),
+        (beginning("a"), 0.9),
+    ],
+)
+def test_how_large_a_part_of_the_documents_has_it(node: Node, part: float) -> None:
+    assert share(node, {"a": 0.5, "a2": 0.4, "b": 0.2}) == pytest.approx(part)
 
 
 # -- nothing typed is an error -----------------------------------------------------------------------------------------

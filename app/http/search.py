@@ -3,7 +3,8 @@
 import functools
 import json
 import operator
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -26,9 +27,10 @@ from app.reading.compiler import name_in
 from app.reading.model import Ref
 from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
 from app.search import finding, suggesting
-from app.search.finding import Finding, Known, Narrowed, Tier
+from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
 from app.search.query import Query, parsed
 from app.search.showing import Showing, own_of
+from app.search.terms import Node
 
 documents: sa.Table = Document.__table__
 records: sa.Table = Record.__table__
@@ -39,6 +41,8 @@ MAX_FACET = 50
 """Values of a facet, the most frequent first."""
 USES = (1, 3, 10, 30)
 """How often a record is named, in steps: who is named more often than the last is as well known as any."""
+SHARES_KNOWN_FOR = 60
+"""Seconds after which Postgres is asked again which terms are frequent."""
 PROPOSED = 3
 """Names that `did_you_mean` has at the most."""
 
@@ -58,6 +62,9 @@ class Search:
         self._used = lru_cache(3)(self._used_with)
         self._named = lru_cache(3)(self._named_with)
         self._counted = self._compiler.compiled(self._counts())
+        self._shares_known = Statement(finding.SHARES, {})
+        self._shares: Mapping[str, float] = {}
+        self._shares_until = 0.0
 
     def _these(self) -> sa.ColumnElement[bool]:
         """The document is one of those of the parameter `docids`, encoded."""
@@ -112,10 +119,9 @@ class Search:
 
     async def _names(self, query: Query) -> tuple[list[Known], list[Known]]:
         """Records that are called a part of what was typed, and those that have all of it in their names."""
-        asked = self._finding.candidates(finding.known_names(query), Narrowed(), limit=finding.KNOWN_AT_MOST)
-        if asked is None:
+        rows = await self._looked_for(finding.known_names(query), Narrowed(), limit=finding.KNOWN_AT_MOST)
+        if not rows:
             return [], []
-        rows = await self._driver.fetch(*asked)
         found = {
             docid: Known(record_id, own_of(words))
             for docid, record_id, words in await self._driver.fetch(
@@ -127,14 +133,26 @@ class Search:
         best = [each for each in named if each in called] or named
         return called, best[: finding.BEST_NAMES]
 
-    async def _candidates(self, tiers: dict[Tier, Any], narrowed: Narrowed) -> "_Hits":
+    async def _candidates(self, tiers: Mapping[Tier, Node], narrowed: Narrowed) -> "_Hits":
         rows: list[Row] = []
         in_names = {tier: node for tier, node in tiers.items() if tier in finding.IN_NAMES}
         for some in (in_names, {tier: node for tier, node in tiers.items() if tier not in in_names}):
-            asked = self._finding.candidates(some, narrowed)
-            if asked is not None and not finding.is_cut(rows):
-                rows += await self._driver.fetch(*asked)
+            if not finding.is_cut(rows):
+                rows += await self._looked_for(some, narrowed)
         return _Hits(finding.merged(rows), finding.is_cut(rows))
+
+    async def _looked_for(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
+        """Candidates as (tier, docid), the newest of each tier first."""
+        asked = self._finding.candidates(tiers, narrowed, await self._frequent(), limit=limit)
+        return await self._driver.fetch(*asked) if asked else []
+
+    async def _frequent(self) -> Mapping[str, float]:
+        """The parts of the documents that have each of the frequent terms: SQLite need not know."""
+        if not self._sqlite and time.monotonic() >= self._shares_until:
+            self._shares_until = time.monotonic() + SHARES_KNOWN_FOR
+            for terms, shares in await self._driver.fetch(self._shares_known, {}):
+                self._shares = dict(zip(terms, shares, strict=False))
+        return self._shares
 
     # -- hits --------------------------------------------------------------------------------------------------------------
 
@@ -243,12 +261,10 @@ class Search:
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=language_header(language))
 
     async def _suggested(
-        self, query: Query, wanted: dict[int, Any], narrowed: Narrowed, languages: Sequence[str]
+        self, query: Query, wanted: Mapping[int, Node], narrowed: Narrowed, languages: Sequence[str]
     ) -> list[Suggestion]:
-        asked = self._finding.candidates(wanted, narrowed, limit=suggesting.LOOKED_AT)
-        if asked is None:
-            return []
-        docids = dict.fromkeys(docid for _, docid in await self._driver.fetch(*asked))
+        rows = await self._looked_for(wanted, narrowed, limit=suggesting.LOOKED_AT)
+        docids = dict.fromkeys(docid for _, docid in rows)
         if not docids:
             return []
         given = {"docids": self._docids(docids), **language_parameters(languages, self._driver.encode)}

@@ -172,3 +172,12 @@ class Index:
             same.append(documents.c.docid.between(row["docid"], row["docid"] + _NEAR))
             if connection.execute(sa.select(documents.c.docid).where(*same)).first() is None:
                 yield f"documents: {row['record_id']} is not found by what it says"
+
+    def unindexed(self, connection: Connection) -> Iterator[str]:
+        """Where SQLite's full-text index has not the documents that there are; Postgres keeps its own."""
+        if self._is_sqlite:
+            indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)
+            there = sa.select(documents.c.docid)
+            for what, query in (("lacks", sa.except_(there, indexed)), ("has too much", sa.except_(indexed, there))):
+                for docid in connection.execute(query).scalars():
+                    yield f"{INDEX}: {what}: {docid}"

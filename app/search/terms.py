@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
+from math import prod
 from typing import Any, NamedTuple
 
 from app.models.vocabulary import Kind
@@ -178,6 +179,24 @@ def _joined(sort: str, nodes: Iterable[Node]) -> Node:
 def but_not(node: Node, without: Node) -> Node:
     """The first, where the second is not."""
     return node if NOTHING in (node, without) else Node("not", (node, without))
+
+
+def share(node: Node, shares: Mapping[str, float]) -> float:
+    """How large a part of the documents has what is looked for, as far as that follows from the parts that have a term."""
+    sort, parts = node
+    match sort:
+        case "term":
+            return shares.get(parts[0], 0)
+        case "beginning":
+            return min(sum(part for each, part in shares.items() if each.startswith(parts[0])), 1)
+        case "row":
+            return min(shares.get(each, 0) for each in parts)
+        case "or":
+            return min(sum(share(part, shares) for part in parts), 1)
+        case "and":
+            return prod(share(part, shares) for part in parts)
+    found, without = parts
+    return share(found, shares) * (1 - share(without, shares))
 
 
 class _Syntax(NamedTuple):

@@ -110,3 +110,7 @@ class Documents:
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
         """Documents of these records that are not what they should be."""
         return self._index.disagreements(connection, self.entries(connection, contents, {}))
+
+    def unindexed(self, connection: Connection) -> Iterator[str]:
+        """Where the database's index has not the documents that there are."""
+        return self._index.unindexed(connection)
