@@ -253,7 +253,7 @@ def in_postgres(url: str, ours: Path) -> None:
             names = ", ".join(TABLES[table])
             with connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN".encode()) as copy:
                 for row in file.execute(f"SELECT {names} FROM {table}"):
-                    copy.write_row((*row[:-1], for_tsvector(row[-1].split(" "))) if table == "documents" else row)
+                    copy.write_row((*row[:-1], for_tsvector(row[-1].split())) if table == "documents" else row)
         connection.execute("SET maintenance_work_mem = '2GB'")
         connection.execute(definition[0].encode())
         connection.execute("VACUUM ANALYZE")

@@ -1,9 +1,8 @@
 """Search and suggestions over HTTP."""
 
-import functools
 import json
-import operator
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -274,21 +273,20 @@ class Search:
             named = suggesting.nearest(query, own_of(words))
             if named is not None:
                 suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
-                ranked.append((suggesting.order(Kind(kind), named, uses, name), record_id, suggestion))
+                step = bisect_right(USES, uses)
+                ranked.append((suggesting.order(Kind(kind), named, step, name), record_id, suggestion))
         return [suggestion for *_, suggestion in sorted(ranked, key=lambda each: each[:2])]
 
     def _used_with(self, languages: int) -> Statement:
-        """Candidates with their names, and how well known they are: steps, for which no more than a few rows are read."""
+        """Candidates with their names, and how often they are named, as far as that is counted."""
 
-        def used(column: sa.ColumnElement[Any], times: int) -> sa.ColumnElement[int]:
+        def used(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
             one: sa.ColumnElement[int] = sa.literal_column("1")
-            skipped: sa.ColumnElement[int] = sa.literal_column(str(times - 1))
-            found = sa.select(one).where(column == documents.c.record_id).limit(one).offset(skipped).correlate(documents)
-            return sa.func.coalesce(found.scalar_subquery(), sa.literal_column("0"))
+            most: sa.ColumnElement[int] = sa.literal_column(str(USES[-1]))
+            found = sa.select(one).where(column == documents.c.record_id).limit(most).correlate(documents)
+            return sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
 
-        named_by = (involvements.c.actor_id, record_topics.c.topic_id, meetings.c.series_id)
-        steps = [used(column, times) for column in named_by for times in USES]
-        counted = functools.reduce(operator.add, steps)
+        counted = used(involvements.c.actor_id) + used(record_topics.c.topic_id) + used(meetings.c.series_id)
         columns = (
             documents.c.record_id,
             documents.c.kind,

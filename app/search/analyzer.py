@@ -27,12 +27,13 @@ _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼ�
 """An article or the like before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар; not the o' and g' of Uzbek."""
 _TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[ae]r?)$")
 """What follows a name and an apostrophe in Turkish."""
+_DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
 """Letters of a word that count."""
 
-_KEPT = 200_000
+_KEPT = 60_000
 """Words whose forms are remembered."""
 _SNOWBALL = {
     "ar": "arabic",
@@ -128,13 +129,12 @@ def forms(word: str, language: str = "") -> Forms:
         return Forms(word[:MAX_WORD], word[:MAX_WORD], (word[:MAX_WORD],))
     bare = folded(word)
     stem = _stem(bare, language)
-    whole, of_stem = skeleton(_latin(word)), skeleton(_latin(stem))
     # A stem of Latin letters is English at the best of times; of a name it is none.
-    second = (of_stem,) if _CYRILLIC.search(bare) and of_stem != whole else ()
-    return Forms(bare, stem, tuple(dict.fromkeys((whole, *second, *_read_otherwise(word)))))
+    of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) else ()
+    return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
 
 
-@lru_cache(_KEPT)
+@lru_cache(4_096)
 def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a word that somebody types may be found by: stems by the languages that it may be in, and skeletons."""
     own = forms(word)
@@ -172,7 +172,7 @@ def folded(word: str) -> str:
 
 
 def _stem(word: str, language: str) -> str:
-    if len(word) <= _SHORTEST_STEM or any(letter.isdigit() for letter in word):
+    if len(word) <= _SHORTEST_STEM or _DIGIT.search(word):
         return word
     if _CYRILLIC.search(word):
         if language in ("kk", "ky", "uz", "tt", "tk", "az", "mn") or _TURKIC_LETTERS.search(word):
@@ -194,6 +194,7 @@ def _without_ending(word: str, ending: re.Pattern[str]) -> str:
 
 _SOUNDS = str.maketrans(
     {
+        **{letter: anyascii(letter).lower() for letter in map(chr, range(0x0430, 0x0530))},
         **dict(zip("šśşșŝ", ("sh", "sh", "sh", "sh", "shch"), strict=True)),
         **dict(zip("žźżčćç", ("zh", "zh", "zh", "ch", "ch", "ch"), strict=True)),
         "ğ": "g",
@@ -225,33 +226,40 @@ _ENDING = re.compile(
     r"(?<=[szc]k)(?:iy|ij|ii|yi|yj|yy|y|i|j|aya|aia|aja|oy|oi|oj|ogo|omu|im|ym|om|uyu|uiu|uju|oe|oye|ie|ye|ikh|ih|ix|ej|ei|ey)$"
 )
 """Of Slavic adjectives and surnames in Latin letters: -sky, -skiy, -skij, -skaya …"""
-_RULES = [
-    (re.compile(pattern), replacement)
-    for pattern, replacement in (
-        (r"[^a-z0-9]", ""),
+_SIGN = re.compile("[^a-z0-9]")
+_SPELLINGS = [
+    (spelling, letter)
+    for spellings, letter in (
         ("w", "v"),
-        ("ck|q", "k"),
-        ("shch|sch|shh|sh", "w"),
-        ("dzh|dj", "j"),
+        ("ck q", "k"),
+        ("shch sch shh sh", "w"),
+        ("dzh dj", "j"),
         ("zh", "z"),
-        ("tsch|tch|ch", "q"),
+        ("tsch tch ch", "q"),
         ("kh", "h"),
         ("gh", "g"),
         ("ph", "f"),
-        ("ts|tz", "c"),
+        ("ts tz", "c"),
         ("th", "t"),
         ("x", "ks"),
+    )
+    for spelling in spellings.split()
+]
+"""What is written for a sound, one after the other."""
+_GLIDE = re.compile("[yji]")
+_GLIDES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
         (r"(?<![aeiouyj])[yji]e", "e"),
         (r"[yji]o", "e"),
         ("[yji]+([aeu])", r"\1"),
         ("[yj]", "i"),
-        (r"(.)\1+", r"\1"),
     )
 ]
+_DOUBLE = re.compile(r"(.)\1+")
 _MIN_SKELETON = 3
 
 
-@lru_cache(_KEPT)
 def skeleton(latin: str) -> str:
     """What is left of a word in Latin letters when all that romanisations differ in is taken away.
 
@@ -259,14 +267,20 @@ def skeleton(latin: str) -> str:
     """
     if len(latin) < _MIN_SKELETON:
         return latin
-    bare = _ENDING.sub("", latin)
-    for pattern, replacement in _RULES:
-        bare = pattern.sub(replacement, bare)
+    bare = _SIGN.sub("", _ENDING.sub("", latin))
+    for spelling, letter in _SPELLINGS:
+        bare = bare.replace(spelling, letter)
+    if _GLIDE.search(bare):
+        for pattern, replacement in _GLIDES:
+            bare = pattern.sub(replacement, bare)
+    bare = _DOUBLE.sub(r"\1", bare)
     without = bare.rstrip("aeiou")
     return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)
 
 
 def _latin(word: str) -> str:
     """A word in Latin letters, sounds before signs: `š` is sh, as `ш` is."""
-    lowered = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
-    return _APOSTROPHES.sub("", anyascii(lowered).lower())
+    if word.isascii():
+        return word.lower().replace("'", "").replace("`", "")
+    sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
+    return _APOSTROPHES.sub("", sounds if sounds.isascii() else anyascii(sounds).lower())

@@ -105,7 +105,7 @@ class Index:
             "date_end": entry.bounds.end,
             "country_id": entry.country_id,
             "words": said.words,
-            "terms": f"{said.terms} {self._written(others, said.many + 1)}",
+            "terms": " ".join([said.terms, *([self._written(others, said.many + 1)] if others else ())]),
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:

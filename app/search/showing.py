@@ -70,11 +70,16 @@ class Showing:
         ]
         self._others = [frozenset(word.forms.stem for word in analyze(own.text, own.language)) for own in other_names]
         """The words of other names of what was typed."""
+        self._stems = frozenset[str]().union(*(looked.stems for looked in self._looked), *self._others)
+        self._skeletons = frozenset[str]().union(*(looked.skeletons for looked in self._looked))
+        self._starred = any(looked.starred for looked in self._looked)
 
     def matched(self, own: Sequence[Own]) -> Matched:
         """The text that says best why the record was found; RELATED, if none does."""
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
         for place, each in enumerate(own):
+            if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
+                break  # names say all of it, and better than texts
             words = list(analyze(each.text, each.language))
             stems = {word.forms.stem for word in words}
             others = frozenset[str]().union(*(name for name in self._others if name <= stems))
@@ -94,6 +99,8 @@ class Showing:
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
         """How a word of a text was meant by what was typed."""
         _, stem, skeletons = word.forms
+        if stem not in self._stems and self._skeletons.isdisjoint(skeletons) and not self._starred:
+            return None
         found: list[Form] = [Form.OTHER_NAME] if stem in others else []
         for looked in self._looked:
             if stem in looked.stems:

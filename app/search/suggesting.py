@@ -100,7 +100,7 @@ def nearest(query: Query, own: Sequence[Own]) -> Named | None:
     return best
 
 
-@lru_cache(50_000)
+@lru_cache(20_000)
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     """The forms of a name's words."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))

@@ -93,7 +93,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
-@lru_cache(100_000)
+@lru_cache(20_000)
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
     _, stem, skeletons = word

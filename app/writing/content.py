@@ -114,7 +114,8 @@ class ContentSchema:
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """The content in the model's order, what is empty left out (the id is None if none is given); or its faults."""
-        kept = {name: value for name, value in data.items() if name not in self.ignored}
+        ignored = self.ignored.intersection(data)
+        kept = {name: value for name, value in data.items() if name not in ignored} if ignored else data
         try:
             checked = self.model.model_validate(kept)
         except ValidationError as error:
