@@ -3,6 +3,7 @@
 import json
 import time
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from app.reading.model import Ref
 from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
 from app.search import finding, suggesting
 from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
+from app.search.frequency import KNOWN, UNKNOWN, Frequencies
 from app.search.query import Query, parsed
 from app.search.showing import Showing, own_of
 from app.search.terms import Node
@@ -40,7 +42,7 @@ MAX_FACET = 50
 """Values of a facet, the most frequent first."""
 USES = (1, 3, 10, 30)
 """How often a record is named, in steps: who is named more often than the last is as well known as any."""
-SHARES_KNOWN_FOR = 60
+FREQUENCIES_KNOWN_FOR = 60
 """Seconds after which Postgres is asked again which terms are frequent."""
 PROPOSED = 3
 """Names that `did_you_mean` has at the most."""
@@ -61,9 +63,9 @@ class Search:
         self._used = lru_cache(3)(self._used_with)
         self._named = lru_cache(3)(self._named_with)
         self._counted = self._compiler.compiled(self._counts())
-        self._shares_known = Statement(finding.SHARES, {})
-        self._shares: Mapping[str, float] = {}
-        self._shares_until = 0.0
+        self._asks_known = Statement(KNOWN, {})
+        self._frequent = UNKNOWN
+        self._known_until = 0.0
 
     def _these(self) -> sa.ColumnElement[bool]:
         """The document is one of those of the parameter `docids`, encoded."""
@@ -118,7 +120,8 @@ class Search:
 
     async def _names(self, query: Query) -> tuple[list[Known], list[Known]]:
         """Records that are called a part of what was typed, and those that have all of it in their names."""
-        rows = await self._looked_for(finding.known_names(query), Narrowed(), limit=finding.KNOWN_AT_MOST)
+        wanted = finding.known_names(query)
+        rows = await self._looked_for(wanted, Narrowed(), await self._frequencies(), limit=finding.KNOWN_AT_MOST)
         if not rows:
             return [], []
         found = {
@@ -134,24 +137,35 @@ class Search:
 
     async def _candidates(self, tiers: Mapping[Tier, Node], narrowed: Narrowed) -> "_Hits":
         rows: list[Row] = []
-        in_names = {tier: node for tier, node in tiers.items() if tier in finding.IN_NAMES}
-        for some in (in_names, {tier: node for tier, node in tiers.items() if tier not in in_names}):
+        above = -1
+        for last in (*finding.STAGES, max(Tier)):
+            some = {tier: node for tier, node in tiers.items() if above < tier <= last}
             if not finding.is_cut(rows):
-                rows += await self._looked_for(some, narrowed)
+                rows += await self._looked_for(some, narrowed, await self._frequencies())
+            above = last
         return _Hits(finding.merged(rows), finding.is_cut(rows))
 
-    async def _looked_for(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
+    async def _looked_for(
+        self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, *, limit: int = CANDIDATES
+    ) -> list[Row]:
         """Candidates as (tier, docid), the newest of each tier first."""
-        asked = self._finding.candidates(tiers, narrowed, await self._frequent(), limit=limit)
-        return await self._driver.fetch(*asked) if asked else []
+        asked = self._finding.candidates(tiers, narrowed, known, limit=limit)
+        if asked is None:
+            return []
+        rows = await self._driver.fetch(asked.statement, asked.given)
+        count = Counter(tier for tier, _ in rows)
+        if missed := {tier: node for tier, node in tiers.items() if tier in asked.windowed and count[tier] < limit}:
+            kept = [row for row in rows if row[0] not in missed]
+            rows = sorted([*kept, *await self._looked_for(missed, narrowed, UNKNOWN, limit=limit)])
+        return rows
 
-    async def _frequent(self) -> Mapping[str, float]:
-        """The parts of the documents that have each of the frequent terms: SQLite need not know."""
-        if not self._sqlite and time.monotonic() >= self._shares_until:
-            self._shares_until = time.monotonic() + SHARES_KNOWN_FOR
-            for terms, shares in await self._driver.fetch(self._shares_known, {}):
-                self._shares = dict(zip(terms, shares, strict=False))
-        return self._shares
+    async def _frequencies(self) -> Frequencies:
+        """What Postgres knows of the frequent terms; SQLite need not."""
+        if not self._sqlite and time.monotonic() >= self._known_until:
+            self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
+            for documents_, terms, shares in await self._driver.fetch(self._asks_known, {}):
+                self._frequent = Frequencies(documents_, dict(zip(terms, shares, strict=False)))
+        return self._frequent
 
     # -- hits --------------------------------------------------------------------------------------------------------------
 
@@ -262,7 +276,7 @@ class Search:
     async def _suggested(
         self, query: Query, wanted: Mapping[int, Node], narrowed: Narrowed, languages: Sequence[str]
     ) -> list[Suggestion]:
-        rows = await self._looked_for(wanted, narrowed, limit=suggesting.LOOKED_AT)
+        rows = await self._looked_for(wanted, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
         docids = dict.fromkeys(docid for _, docid in rows)
         if not docids:
             return []

@@ -16,6 +16,7 @@ from app.db.edtf import NO_START
 from app.models.search import INDEX
 from app.models.vocabulary import Kind
 from app.search.analyzer import analyze
+from app.search.frequency import Frequencies, Way, chosen
 from app.search.index import DAY, LONG_FROM, first_docid
 from app.search.query import Query, Typed, all_slots, whole_name
 from app.search.terms import (
@@ -33,7 +34,6 @@ from app.search.terms import (
     for_fts5,
     for_tsquery,
     in_a_row,
-    share,
     term,
     whole_names,
 )
@@ -71,15 +71,8 @@ class Tier(IntEnum):
         return 100 - 8 * self
 
 
-IN_NAMES = tuple(tier for tier in Tier if tier <= Tier.IN_NAME_SOUNDS)
-"""If there are more of one of these than are looked at, nothing is looked for in texts."""
-FREQUENT = 0.15
-"""What so large a part of the documents has, Postgres finds sooner by reading these in their order than by its index."""
-SHARES = (
-    "SELECT most_common_elems::text::text[], most_common_elem_freqs FROM pg_stats WHERE most_common_elems IS NOT NULL"
-    " AND schemaname = ANY (current_schemas(false)) AND tablename = 'documents' AND attname = 'terms'"
-)
-"""What Postgres knows of the frequent terms: these, and the parts of the documents that have them (then other figures)."""
+STAGES = (Tier.NAMED_SOUNDS, Tier.IN_NAME_SOUNDS, Tier.RELATED)
+"""Tiers down to each are looked for at once; where there are more of one than are looked at, none further down is."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +99,15 @@ class Known(NamedTuple):
     own: Sequence[Own]
 
 
+class Asked(NamedTuple):
+    """A statement that finds (tier, docid), the newest of each tier first, and what it is given."""
+
+    statement: Statement
+    given: dict[str, Any]
+    windowed: tuple[int, ...]
+    """Tiers that were looked for in the last years alone: if they have fewer than wanted, there may be more."""
+
+
 class Finding:
     """Statements that find, as a database reads them."""
 
@@ -118,12 +120,9 @@ class Finding:
         return for_fts5(node) if self._sqlite else for_tsquery(node)
 
     def candidates(
-        self, tiers: Mapping[Any, Node], narrowed: Narrowed, shares: Mapping[str, float], *, limit: int = CANDIDATES
-    ) -> tuple[Statement, dict[str, Any]] | None:
-        """What finds (tier, docid), the newest of each tier first; None if there is nothing to look for.
-
-        `shares` are the parts of the documents that have each of the frequent terms.
-        """
+        self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, *, limit: int = CANDIDATES
+    ) -> Asked | None:
+        """What to ask; None if there is nothing to look for."""
         also = narrowed.node()
         nodes = {int(tier): all_of((node, also)) if also else node for tier, node in tiers.items() if node != NOTHING}
         if not nodes:
@@ -134,8 +133,16 @@ class Finding:
         if dated:
             long = {tier: all_of((node, term(LONG))) for tier, node in nodes.items()}
             given |= {f"l{tier}": self.written(node) for tier, node in long.items()}
-        frequent = {tier for tier, node in nodes.items() if share(node, shares) >= FREQUENT}
-        return self._statement(tuple(nodes), frozenset(frequent), limit, dated=dated), given
+        ways = {}
+        for tier, node in nodes.items():
+            way, in_window, newer = chosen(node, known, limit)
+            if way is Way.WINDOW and (narrowed.date_from or narrowed.date_to):
+                way = Way.INDEX
+            elif in_window is not None:
+                given |= {f"w{tier}": self.written(in_window), f"n{tier}": newer}
+            ways[tier] = way
+        windowed = tuple(tier for tier, way in ways.items() if way is Way.WINDOW)
+        return Asked(self._statement(tuple(ways.items()), limit, dated=dated), given, windowed)
 
     @staticmethod
     def _window(narrowed: Narrowed) -> dict[str, Any]:
@@ -150,34 +157,58 @@ class Finding:
             given["hi"] = min(given["hi"], first_docid(narrowed.date_from) + (LONG_FROM + 1) * DAY)
         return given
 
-    def _statement(self, tiers: tuple[int, ...], frequent: frozenset[int], limit: int, *, dated: bool) -> Statement:
-        key = tiers, frequent, limit, dated
+    def _statement(self, ways: tuple[tuple[int, Way], ...], limit: int, *, dated: bool) -> Statement:
+        key = ways, limit, dated
         if key not in self._statements:
-            selects = [self._of_tier(tier, limit, frequent=tier in frequent, dated=dated) for tier in tiers]
+            selects = [self._of_tier(tier, way, limit, dated=dated) for tier, way in ways]
             sql = " UNION ALL ".join(selects) + " ORDER BY 1, 2"
             self._statements[key] = Statement(sql, {}, planned_anew=True)
         return self._statements[key]
 
-    def _of_tier(self, tier: int, limit: int, *, frequent: bool, dated: bool) -> str:
+    def _of_tier(self, tier: int, way: Way, limit: int, *, dated: bool) -> str:
         # ruff: noqa: S608 - numbers and names of ours alone are written into the statement
-        def matching(match: str, low: str, high: str) -> str:
-            if not self._sqlite:
-                ends = " AND date_end >= %(date_from)s" if dated else ""
-                query = f"CAST(%({match})s AS tsquery)"
-                # Written as a function the index does not know it; with an OFFSET nobody thinks of the table's order.
-                has, offset = (f"ts_match_vq(terms, {query})", "") if frequent else (f"terms @@ {query}", " OFFSET 0")
-                found = f"SELECT docid FROM documents WHERE {has} AND docid >= %({low})s AND docid < %({high})s{ends}{offset}"
-                return f"{found if frequent else f'SELECT docid FROM ({found}) AS found'} ORDER BY docid LIMIT {limit}"
-            ends = f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from" if dated else ""
+        newest = self._newest_in_sqlite if self._sqlite else self._newest_in_postgres
+
+        def found(match: str, low: str, high: str, way: Way, name: str) -> str:
             return (
-                f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}"
-                f" AND rowid >= :{low} AND rowid < :{high}{ends} ORDER BY rowid LIMIT {limit}"
+                f"SELECT {tier} AS tier, docid FROM ({newest(tier, match, low, high, way, limit, dated=dated)}) AS {name}{tier}"
             )
 
-        found = f"SELECT {tier} AS tier, docid FROM ({matching(f't{tier}', 'lo', 'hi')}) AS newest{tier}"
+        plain = found(f"t{tier}", "lo", "hi", way, "newest")
         if not dated:
-            return found
-        return f"{found} UNION ALL SELECT {tier} AS tier, docid FROM ({matching(f'l{tier}', 'hi', 'undated')}) AS long{tier}"
+            return plain
+        return f"{plain} UNION ALL {found(f'l{tier}', 'hi', 'undated', Way.INDEX, 'long')}"
+
+    @staticmethod
+    def _newest_in_sqlite(_tier: int, match: str, low: str, high: str, _way: Way, limit: int, *, dated: bool) -> str:
+        ends = f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from" if dated else ""
+        return (
+            f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}"
+            f" AND rowid >= :{low} AND rowid < :{high}{ends} ORDER BY rowid LIMIT {limit}"
+        )
+
+    @staticmethod
+    def _newest_in_postgres(tier: int, match: str, low: str, high: str, way: Way, limit: int, *, dated: bool) -> str:
+        ends = " AND date_end >= %(date_from)s" if dated else ""
+        within = f"docid >= %({low})s AND docid < %({high})s{ends}"
+
+        def in_order(within: str) -> str:
+            """Written as a function, it is unknown to the index."""
+            return f"SELECT docid FROM documents WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)) AND {within}"
+
+        def by_index(match: str) -> str:
+            """With an OFFSET nobody thinks of reading the documents in their order."""
+            return f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery) AND {within} OFFSET 0"
+
+        match way:
+            case Way.ORDER:
+                found = in_order(within)
+            case Way.WINDOW:
+                newer = f"({in_order(f'{within} AND docid < %(n{tier})s')} ORDER BY docid LIMIT {limit})"
+                found = f"SELECT docid FROM ({newer} UNION ALL ({by_index(f'w{tier}')})) AS found"
+            case _:
+                found = f"SELECT docid FROM ({by_index(match)}) AS found"
+        return f"{found} ORDER BY docid LIMIT {limit}"
 
 
 # -- what is looked for ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from app.db.edtf import NONE, Bounds
 from app.db.sql import Rows, among, chunks, together
 from app.models.search import INDEX, Document
 from app.models.vocabulary import Kind
-from app.search.terms import LONG, Own, for_tsvector, own_terms, reference_terms
+from app.search.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
 
 documents: sa.Table = Document.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
@@ -95,7 +95,8 @@ class Index:
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
         """The row of a document."""
         said = entry.said
-        others = [*reference_terms(entry.refers), *([LONG] if _is_long(entry.bounds) else ())]
+        others = reference_terms(entry.refers)
+        others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
         return {
             "docid": docid,
             "record_id": entry.record_id,
@@ -105,7 +106,7 @@ class Index:
             "date_end": entry.bounds.end,
             "country_id": entry.country_id,
             "words": said.words,
-            "terms": " ".join([said.terms, *([self._written(others, said.many + 1)] if others else ())]),
+            "terms": f"{said.terms} {self._written(others, said.many + 1)}",
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:

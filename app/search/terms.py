@@ -6,7 +6,7 @@ A document is a row of terms, each of letters that say what it is and the word's
 - `nw` a word of one of its names as it stands there, but for case and marks
 - `=`, `~` the whole of one of its names, as stems and as skeletons
 - `p` the beginning of a word of a name, `g` three letters in a row of one: of what is named again and again, for suggestions
-- `@` the id of a record that it refers to or that is involved in it, `#` its kind
+- `@` the id of a record that it refers to or that is involved in it, `#` its kind, and the year of its first day
 
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
@@ -182,17 +182,20 @@ def but_not(node: Node, without: Node) -> Node:
 
 
 def share(node: Node, shares: Mapping[str, float]) -> float:
-    """How large a part of the documents has what is looked for, as far as that follows from the parts that have a term."""
+    """How large a part of the documents has what is looked for, guessed from the parts that have each of the frequent terms.
+
+    Forms of a word stand in the same documents: of alternatives the most frequent counts.
+    """
     sort, parts = node
     match sort:
         case "term":
             return shares.get(parts[0], 0)
         case "beginning":
-            return min(sum(part for each, part in shares.items() if each.startswith(parts[0])), 1)
+            return max((part for each, part in shares.items() if each.startswith(parts[0])), default=0)
         case "row":
             return min(shares.get(each, 0) for each in parts)
         case "or":
-            return min(sum(share(part, shares) for part in parts), 1)
+            return max(share(part, shares) for part in parts)
         case "and":
             return prod(share(part, shares) for part in parts)
     found, without = parts
