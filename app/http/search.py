@@ -109,14 +109,20 @@ class Search:
 
     async def _found(self, query: Query, narrowed: Narrowed, *, everything: bool) -> tuple["_Hits", list[Known], bool]:
         """The candidates in their order, the records that the query names, and whether it had to be relaxed."""
+        known = await self._frequencies()
         if everything:
-            return await self._candidates(finding.everything(narrowed), narrowed), [], False
+            return _hits_of(await self._looked_for(finding.everything(narrowed), narrowed, known)), [], False
+        rows: list[Row] = []
+        for stage in finding.by_name(query):
+            rows += await self._looked_for(stage, narrowed, known)
+            if finding.is_cut(rows):
+                return _hits_of(rows), [], False
         called, named = await self._names(query)
-        hits = await self._candidates(finding.tiers(query, called, named), narrowed)
-        if hits.found:
-            return hits, called, False
-        hits = await self._candidates(finding.relaxed(query), narrowed)
-        return hits, called, bool(hits.found)
+        rows += await self._looked_for(finding.elsewhere(query, called, named), narrowed, known)
+        if rows:
+            return _hits_of(rows), called, False
+        rows = await self._looked_for(finding.relaxed(query), narrowed, known)
+        return _hits_of(rows), called, bool(rows)
 
     async def _names(self, query: Query) -> tuple[list[Known], list[Known]]:
         """Records that are called a part of what was typed, and those that have all of it in their names."""
@@ -134,16 +140,6 @@ class Search:
         named = [found[docid] for tier, docid in rows if tier == Tier.NAMED and docid in found]
         best = [each for each in named if each in called] or named
         return called, best[: finding.BEST_NAMES]
-
-    async def _candidates(self, tiers: Mapping[Tier, Node], narrowed: Narrowed) -> "_Hits":
-        rows: list[Row] = []
-        above = -1
-        for last in (*finding.STAGES, max(Tier)):
-            some = {tier: node for tier, node in tiers.items() if above < tier <= last}
-            if not finding.is_cut(rows):
-                rows += await self._looked_for(some, narrowed, await self._frequencies())
-            above = last
-        return _Hits(finding.merged(rows), finding.is_cut(rows))
 
     async def _looked_for(
         self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, *, limit: int = CANDIDATES
@@ -326,6 +322,10 @@ class _Hits(NamedTuple):
 
     found: list[tuple[int, int]]
     truncated: bool
+
+
+def _hits_of(rows: Sequence[Row]) -> _Hits:
+    return _Hits(finding.merged(rows), finding.is_cut(rows))
 
 
 def _narrowed(asked: dict[str, Any]) -> Narrowed:

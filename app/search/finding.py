@@ -71,10 +71,6 @@ class Tier(IntEnum):
         return 100 - 8 * self
 
 
-STAGES = (Tier.NAMED_SOUNDS, Tier.IN_NAME_SOUNDS, Tier.RELATED)
-"""Tiers down to each are looked for at once; where there are more of one than are looked at, none further down is."""
-
-
 @dataclass(frozen=True)
 class Narrowed:
     """What a hit must be besides."""
@@ -229,29 +225,47 @@ def known_names(query: Query) -> dict[Tier, Node]:
     return {Tier.NAME_IS: all_of((called, _entities())), Tier.NAMED: all_of((named, _entities()))}
 
 
-def tiers(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """What to look for in each tier. `called` are records called a part of what was typed, `named` those it names best."""
+def by_name(query: Query) -> list[dict[Tier, Node]]:
+    """What to look for in names, a stage after the other: where there is more of one than is looked at, that is enough."""
     if not query.slots:
-        return {}
-    slots, barred = query.slots, query.barred()
-    plain = len(slots) == len(query.words) and not any(slot.starred for slot in slots)
-    is_, sounds = whole_name(query.words) if plain else (NOTHING, NOTHING)
-    links = any_of(term(KIND + kind) for kind in LINKS)
-    related = any_of(term(REFERS + each.record_id.lower()) for each in named)
+        return []
+    slots = query.slots
+    is_, sounds = whole_name(query.words) if _is_plain(query) else (NOTHING, NOTHING)
     in_name, in_name_sounds = (all_slots(slots, Weight.NAME, sound=sound) for sound in (False, True))
-    found = {
+    named = {
         Tier.NAME_IS: is_,
         Tier.NAME_SOUNDS: sounds,
         Tier.NAMED: all_of((in_name, _entities())),
         Tier.NAMED_SOUNDS: all_of((in_name_sounds, _entities())),
-        Tier.IN_NAME: in_name,
-        Tier.IN_NAME_SOUNDS: in_name_sounds,
+    }
+    return [_permitted(query, some) for some in (named, {Tier.IN_NAME: in_name, Tier.IN_NAME_SOUNDS: in_name_sounds})]
+
+
+def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
+    """What to look for besides. `called` are records called a part of what was typed, `named` those it names best."""
+    slots = query.slots
+    if not slots:
+        return {}
+    links = any_of(term(KIND + kind) for kind in LINKS)
+    related = any_of(term(REFERS + each.record_id.lower()) for each in named)
+    found = {
         Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
         Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
-        Tier.OTHER_NAME: but_not(_by_other_names(query, called), links) if plain else NOTHING,
+        Tier.OTHER_NAME: but_not(_by_other_names(query, called), links) if _is_plain(query) else NOTHING,
         Tier.RELATED: but_not(related, links),
     }
-    return {tier: but_not(node, barred) for tier, node in found.items()}
+    return _permitted(query, found)
+
+
+def _is_plain(query: Query) -> bool:
+    """Whether words were typed and nothing else."""
+    return len(query.slots) == len(query.words) and not any(slot.starred for slot in query.slots)
+
+
+def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
+    """Without what must not be there."""
+    barred = query.barred()
+    return {tier: but_not(node, barred) for tier, node in tiers.items()}
 
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
@@ -268,7 +282,7 @@ def relaxed(query: Query) -> dict[Tier, Node]:
         return {}
     most = any_of(all_of(other.anywhere() for other in slots if other is not slot) for slot in slots)
     some = any_of(slot.anywhere() for slot in slots)
-    return {Tier.MOST_WORDS: but_not(most, query.barred()), Tier.ANY_WORD: but_not(some, query.barred())}
+    return _permitted(query, {Tier.MOST_WORDS: most, Tier.ANY_WORD: some})
 
 
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
