@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -260,32 +261,30 @@ class Search:
         query = parsed(asked["q"])
         narrowed = Narrowed(kinds=tuple(Kind(kind) for kind in asked["kind"] or ()))
         found: list[Suggestion] = []
-        # What is looked for first stands first: the rest is looked for only if there is room for it.
-        for sort, node in suggesting.wanted(query).items():
+        for stage in suggesting.begun(query):
             if len(found) < asked["limit"]:
-                known = {each.id for each in found}
-                more = await self._suggested(query, {sort: node}, narrowed, languages)
-                found += [each for each in more if each.id not in known]
+                found += await self._suggested(query, stage, narrowed, languages, enough=asked["limit"])
+        if not found:
+            found = await self._suggested(query, suggesting.slips(query), narrowed, languages)
         answer = Suggestions(data=found[: asked["limit"]])
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=language_header(language))
 
     async def _suggested(
-        self, query: Query, wanted: Mapping[int, Node], narrowed: Narrowed, languages: Sequence[str]
+        self, query: Query, wanted: Node, narrowed: Narrowed, languages: Sequence[str], *, enough: int = suggesting.LOOKED_AT
     ) -> list[Suggestion]:
-        rows = await self._looked_for(wanted, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
-        docids = dict.fromkeys(docid for _, docid in rows)
-        if not docids:
+        """Records whose names begin so, or nearly: the fewest slips first, what is named most, then as documents stand."""
+        rows = await self._looked_for({0: wanted}, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
+        if not rows:
             return []
-        given = {"docids": self._docids(docids), **language_parameters(languages, self._driver.encode)}
+        given = {"docids": self._docids(docid for _, docid in rows), **language_parameters(languages, self._driver.encode)}
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), given)
-        ranked = []
-        for record_id, kind, words, name, uses in rows:
-            named = suggesting.nearest(query, own_of(words))
-            if named is not None:
-                suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
-                step = bisect_right(USES, uses)
-                ranked.append((suggesting.order(Kind(kind), named, step, name), record_id, suggestion))
-        return [suggestion for *_, suggestion in sorted(ranked, key=lambda each: each[:2])]
+        found: list[Suggestion] = []
+        for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
+            if len(found) == enough:
+                break
+            if named := suggesting.nearest(query, own_of(words)):
+                found.append(Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance))
+        return sorted(found, key=attrgetter("slips"))
 
     def _used_with(self, languages: int) -> Statement:
         """Candidates with their names, and how often they are named, as far as that is counted."""
@@ -298,9 +297,7 @@ class Search:
 
         counted = used(involvements.c.actor_id) + used(record_topics.c.topic_id) + used(meetings.c.series_id)
         columns = (
-            documents.c.record_id,
-            documents.c.kind,
-            documents.c.words,
+            *(documents.c[name] for name in ("docid", "record_id", "kind", "words")),
             name_in(records.c.id, records.c.name, languages),
             counted,
         )
@@ -311,7 +308,7 @@ class Search:
     async def _meant(self, query: Query, languages: Sequence[str]) -> list[str]:
         """Known names that come near to what was typed: of all words, else of single ones."""
         for several in (query, *(Query((slot,), (), ()) for slot in query.slots)):
-            found = await self._suggested(several, {suggesting.SLIPS: suggesting.slips(several)}, Narrowed(), languages)
+            found = await self._suggested(several, suggesting.slips(several), Narrowed(), languages)
             if found:
                 return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
         return []

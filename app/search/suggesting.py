@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
-from app.models.vocabulary import Kind
 from app.search.analyzer import analyze
 from app.search.query import Query, Typed
 from app.search.terms import (
@@ -15,7 +14,6 @@ from app.search.terms import (
     GRAM,
     LONGEST_BEGINNING,
     NOTHING,
-    REFERRED_TO,
     Node,
     Own,
     Weight,
@@ -25,10 +23,8 @@ from app.search.terms import (
     term,
 )
 
-ENTITIES, EVENTS, SLIPS = 0, 1, 2
-"""What is named again and again; what happened; what is named nearly so."""
-LOOKED_AT = 100
-"""Candidates of each of these."""
+LOOKED_AT = 300
+"""Candidates of each sort."""
 _SHORTEST_SLIP = 4
 """Letters of a word from which on a slip is thought of."""
 _TWO_SLIPS_FROM = 8
@@ -47,16 +43,14 @@ def _forms(word: Typed) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*forms, *finished)))
 
 
-def wanted(query: Query) -> dict[int, Node]:
-    """What to look for, by the sort of candidates."""
-    words = query.words
-    if not words:
-        return {}
-    return {
-        ENTITIES: all_of(any_of(term(BEGINS + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
-        EVENTS: all_of(any_of(term(BEGINNINGS[1] + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in words),
-        SLIPS: slips(query),
-    }
+def begun(query: Query) -> list[Node]:
+    """Names whose words begin so: of what is named again and again, then of events."""
+    if not query.words:
+        return []
+    return [
+        all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in query.words)
+        for sort in BEGINNINGS
+    ]
 
 
 def slips(query: Query) -> Node:
@@ -119,8 +113,3 @@ def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
                 if found <= allowed and (best is None or found < best):
                     best = found
     return best
-
-
-def order(kind: Kind, named: Named, uses: int, name: str) -> tuple[int, int, int, int, str]:
-    """What comes first: no slip, what is named again and again, what is used most, the shortest name."""
-    return named.distance, kind not in REFERRED_TO, -uses, len(named.text), name
