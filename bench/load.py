@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import cast
 
 LINGER_SECONDS = 10
+_LAST_PIECE = b"0\r\n\r\n"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -43,7 +44,8 @@ class _Connection(asyncio.Protocol):
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.head = b""
         self.missing = 0
-        """Bytes of the answer that are still to come, once its head was read."""
+        """Bytes of the answer that are still to come, once its head was read; of one in pieces, whether any are."""
+        self.in_pieces = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask at once."""
@@ -68,10 +70,14 @@ class _Connection(asyncio.Protocol):
                 self.run.fail(f"an answer that is neither 200 nor 201: {self.head[:500]!r}")
                 self.transport.close()
                 return
-            self.missing = end + 4 + _content_length(self.head) - len(self.head)
-            self.head = b""
-        else:
+            length = _content_length(self.head)
+            self.in_pieces = length is None
+            self.missing = 0 if length is None else end + 4 + length - len(self.head)
+            data, self.head = self.head, b""
+        elif not self.in_pieces:
             self.missing -= len(data)
+        if self.in_pieces:
+            self.missing = not data.endswith(_LAST_PIECE)
         if not self.missing:
             self.run.latencies.append(perf_counter() - self.began)
             self._ask()
@@ -83,8 +89,11 @@ class _Connection(asyncio.Protocol):
         self.closed.set_result(None)
 
 
-def _content_length(head: bytes) -> int:
+def _content_length(head: bytes) -> int | None:
+    """None, if the answer comes in pieces."""
     lower = head.lower()
+    if b"transfer-encoding: chunked" in lower:
+        return None
     start = lower.index(b"content-length:") + 15
     return int(lower[start : lower.index(b"\r\n", start)])
 

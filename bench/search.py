@@ -1,11 +1,12 @@
-"""`python -m bench.search`: finding and suggesting in documents of two languages, beside the databases' own ranking."""
+"""`python -m bench.search`: finding and suggesting in documents of two languages, beside the databases' own and Datasette."""
 
 import argparse
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -46,6 +47,8 @@ PEOPLE_KNOWN = 2_000
 SUMMARY_WORDS = 20
 PIECE = 2_000
 """Documents made at once."""
+TEXTS = "texts"
+"""The file of what is searched by others."""
 QUESTIONS = 500
 WARM_UP = 10
 """Questions of each workload that are not counted."""
@@ -200,11 +203,13 @@ def in_sqlite(folder: Path, documents: int) -> tuple[Path, Path]:
     """The product's file and that of bare FTS5, made unless they are there already."""
     made_of = [Path(__file__), *sorted((ROOT / "app" / "search").glob("*.py")), ROOT / "app" / "models" / "search.py"]
     digest = sha256(b"\0".join(path.read_bytes() for path in made_of)).hexdigest()[:12]
-    ours, bare = (folder / f"{name}-{documents}-{digest}.db" for name in ("search", "texts"))
+    kept = folder / f"search-{documents}-{digest}"
+    ours, bare = kept / "search.db", kept / f"{TEXTS}.db"
     if ours.exists() and bare.exists():
         return ours, bare
-    for outdated in [*folder.glob(f"search-{documents}-*"), *folder.glob(f"texts-{documents}-*")]:
-        outdated.unlink()
+    for outdated in folder.glob(f"search-{documents}-*"):
+        shutil.rmtree(outdated)
+    kept.mkdir()
     began = perf_counter()
     unfinished = ours.with_suffix(".part")
     migrate(f"sqlite:///{unfinished}")
@@ -312,9 +317,13 @@ def workloads(documents: int) -> list[Workload]:
 
 def paths(server: servers.Server, workload: Workload) -> list[str]:
     """Where a server is asked."""
-    path = {"fts5": "/fts5", "fts5 ts_rank": "/ts_rank"}.get(server.name)
-    path = path or ("/v1/suggest" if workload.sort == "suggest" else "/v1/search")
-    return [f"{path}?q={quote_plus(typed)}" for typed in workload.typed]
+    path = {
+        "fts5": "/fts5?q=",
+        "fts5 ts_rank": "/ts_rank?q=",
+        "datasette": f"/{TEXTS}/texts.json?_shape=objects&_size=20&_nocount=1&_nofacet=1&_search=",
+    }.get(server.name)
+    path = path or ("/v1/suggest?q=" if workload.sort == "suggest" else "/v1/search?q=")
+    return [f"{path}{quote_plus(typed)}" for typed in workload.typed]
 
 
 def slowest(server: servers.Server, workload: Workload) -> float:
@@ -357,13 +366,13 @@ def measured(
             lines.append(
                 f"| {workload.name} | {database} | {name} | {connections} | {rate:,.0f} | {half:.1f} | {slow:.1f} | {wanted} |"
             )
-        if len(those) > 1:
-            mine, theirs = (found[server.name] for server in those)
+        mine, *others = (found[server.name] for server in those)
+        for server, theirs in zip(those[1:], others, strict=True):
             rate = median(one.per_second / other.per_second for one, other in zip(mine, theirs, strict=True))
             lines.append(
-                f"| {workload.name}: product beside {those[1].name} | {database} | **{rate:.2f}** | {connections} | | | | |"
+                f"| {workload.name}: product beside {server.name} | {database} | **{rate:.2f}** | {connections} | | | | |"
             )
-        print("\n".join(lines[-3 if len(those) > 1 else -1 :]), flush=True)
+        print("\n".join(lines[-2 * len(those) + 1 :]), flush=True)
     return lines
 
 
@@ -386,19 +395,20 @@ def main() -> None:
     ]
     print("\n".join(lines))
 
-    def run(database: str, url: str, other: str, name: str) -> None:
+    def run(database: str, *those: AbstractContextManager[servers.Server]) -> None:
         with ExitStack() as stack:
-            product = stack.enter_context(servers.product(url, folder))
-            twin = stack.enter_context(servers.comparison(name, python, {"BENCH_URL": other}, folder))
+            running = [stack.enter_context(each) for each in those]
             for connections in given.connections:
-                lines.extend(measured(database, [product, twin], several, connections=connections, given=given))
+                lines.extend(measured(database, running, several, connections=connections, given=given))
 
     ours, bare = in_sqlite(folder, given.documents)
-    run("SQLite", f"sqlite:///{ours}", str(bare), "fts5")
+    fts5 = servers.comparison("fts5", python, {"BENCH_URL": str(bare)}, folder)
+    run("SQLite", servers.product(f"sqlite:///{ours}", folder), fts5, servers.datasette(python, bare, folder))
     if given.postgres:
         with postgres.server() as url:
             in_postgres(url, ours)
-            run("Postgres", url, url, "fts5 ts_rank")
+            ts_rank = servers.comparison("fts5 ts_rank", python, {"BENCH_URL": url}, folder)
+            run("Postgres", servers.product(url, folder), ts_rank)
     (folder / "search.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -59,6 +59,15 @@ def comparison(name: str, python: Path, variables: dict[str, str], folder: Path)
 
 
 @contextmanager
+def datasette(python: Path, database: Path, folder: Path) -> Iterator[Server]:
+    """Datasette on a file that nobody writes meanwhile, which it may take for granted."""
+    port = _free_port()
+    command = [str(python), "-m", "datasette", "serve", "--immutable", str(database), "--host", "127.0.0.1"]
+    with _running("datasette", [*command, "--port", str(port)], {}, port=port, folder=folder) as server:
+        yield server
+
+
+@contextmanager
 def _running(name: str, command: list[str], variables: dict[str, str], *, port: int, folder: Path) -> Iterator[Server]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(PREFIX)}
     log = folder / f"{name}.log"

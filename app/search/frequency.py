@@ -20,7 +20,7 @@ KNOWN = (
 """What Postgres knows: how many documents there are, the frequent terms, the parts that have them (then other figures)."""
 _IN_ORDER = 0.25
 """A part of the documents from which on it is sooner to read them in their order."""
-_FEW = 10_000
+_FEW = 3_000
 """Documents that have it, up to which all of them may be found and sorted."""
 _ENOUGH = 2
 """How many times as many as wanted a window should hold, since the parts are estimates."""
