@@ -74,9 +74,11 @@ class Citation(Versioned, Base):
     __table_args__ = (
         *orders("updated_at", "created_at"),
         sa.Index(None, "record_id", "id"),
+        sa.Index(None, "source_id", "id"),
         sa.Index(None, "source_id", "paragraph", "id"),
         sa.Index(None, "confidence", "id"),
         sa.Index(None, "review", "id"),
+        sa.Index(None, "field", "id"),
         sa.Index(
             "uq_citations_key", "record_id", "source_id", "paragraph", "quote", sa.text("coalesce(field, '')"), unique=True
         ),

@@ -1,7 +1,9 @@
-"""Indexes over what may be absent have entries for what is there alone."""
+"""Indexes over what may be absent have entries for what is there alone; documents are to be made anew, with their years."""
 
 import sqlalchemy as sa
 from alembic import op
+
+from app.models.search import INDEX
 
 revision = "0005"
 down_revision = "0004"
@@ -51,8 +53,18 @@ INDEXES: dict[str, tuple[tuple[str, ...], ...]] = {
 """By table, the columns of each before the id."""
 
 
+NEW = {column: f"ix_citations_{column}_id" for column in ("field", "source_id")}
+"""Of filters that had none in the order of the list."""
+
+
 def upgrade() -> None:
     _make_again(partial=True)
+    op.create_index(NEW["source_id"], "citations", ["source_id", "id"])
+    there = sa.column("field").is_not(None)
+    op.create_index(NEW["field"], "citations", ["field", "id"], sqlite_where=there, postgresql_where=there)
+    op.execute("DELETE FROM documents")
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours
     if op.get_bind().dialect.name == "postgresql":
         # Out of the rows, so that whoever looks for a frequent word reads few pages.
         op.execute("ALTER TABLE documents SET (toast_tuple_target = 128)")
@@ -61,6 +73,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     _make_again(partial=False)
+    for name in NEW.values():
+        op.drop_index(name, "citations")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE documents RESET (toast_tuple_target)")
         op.execute("ALTER TABLE documents ALTER COLUMN terms SET STORAGE EXTENDED")
