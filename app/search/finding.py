@@ -21,9 +21,11 @@ from app.search.index import DAY, LONG_FROM, first_docid
 from app.search.query import Query, Typed, all_slots, whole_name
 from app.search.terms import (
     KIND,
+    LINK,
+    LINKS,
     LONG,
+    NAMED,
     NOTHING,
-    REFERRED_TO,
     REFERS,
     Node,
     Own,
@@ -45,8 +47,6 @@ BEST_NAMES = 5
 KNOWN_AT_MOST = 20
 _WORDS_OF_A_NAME = 4
 _UNTIL = (1 << 63) - 1
-LINKS = (Kind.PARTICIPANT, Kind.POSITION, Kind.MEMBERSHIP, Kind.PARTY, Kind.RELATION, Kind.ACTION, Kind.CITATION)
-"""Kinds that say how two others stand to one another: what is related is found itself."""
 
 
 class Tier(IntEnum):
@@ -210,10 +210,6 @@ class Finding:
 # -- what is looked for ----------------------------------------------------------------------------------------------------
 
 
-def _entities() -> Node:
-    return any_of(term(KIND + kind) for kind in sorted(REFERRED_TO))
-
-
 def known_names(query: Query) -> dict[Tier, Node]:
     """Records that are called what was typed, or a part of it; and those in whose names all of it stands."""
     if not query.slots or query.has_phrases:
@@ -222,7 +218,7 @@ def known_names(query: Query) -> dict[Tier, Node]:
     parts = [words[start : start + size] for size in range(1, _WORDS_OF_A_NAME + 1) for start in range(len(words) - size + 1)]
     called = any_of(whole_name(part)[1] for part in [words, *parts])
     named = all_slots(query.slots, Weight.NAME, sound=True)
-    return {Tier.NAME_IS: all_of((called, _entities())), Tier.NAMED: all_of((named, _entities()))}
+    return {Tier.NAME_IS: all_of((called, term(NAMED))), Tier.NAMED: all_of((named, term(NAMED)))}
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
@@ -235,8 +231,8 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
     named = {
         Tier.NAME_IS: is_,
         Tier.NAME_SOUNDS: sounds,
-        Tier.NAMED: all_of((in_name, _entities())),
-        Tier.NAMED_SOUNDS: all_of((in_name_sounds, _entities())),
+        Tier.NAMED: all_of((in_name, term(NAMED))),
+        Tier.NAMED_SOUNDS: all_of((in_name_sounds, term(NAMED))),
     }
     return [_permitted(query, some) for some in (named, {Tier.IN_NAME: in_name, Tier.IN_NAME_SOUNDS: in_name_sounds})]
 
@@ -246,13 +242,12 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
     slots = query.slots
     if not slots:
         return {}
-    links = any_of(term(KIND + kind) for kind in LINKS)
     related = any_of(term(REFERS + each.record_id.lower()) for each in named)
     found = {
         Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
         Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
-        Tier.OTHER_NAME: but_not(_by_other_names(query, called), links) if _is_plain(query) else NOTHING,
-        Tier.RELATED: but_not(related, links),
+        Tier.OTHER_NAME: but_not(_by_other_names(query, called), term(LINK)) if _is_plain(query) else NOTHING,
+        Tier.RELATED: but_not(related, term(LINK)),
     }
     return _permitted(query, found)
 
@@ -271,8 +266,7 @@ def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     """What to look for when nothing was typed: whatever is found itself, unless it was asked for by its kind."""
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind not in LINKS)
-    links = NOTHING if narrowed.kinds else any_of(term(KIND + kind) for kind in LINKS)
-    return {Tier.ANYWHERE: but_not(node, links)}
+    return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 
 
 def relaxed(query: Query) -> dict[Tier, Node]:

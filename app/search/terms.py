@@ -38,6 +38,8 @@ BEGINNINGS = (BEGINS, BEGINS * 2)
 """Of words of names: of what is named again and again, and of events."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
+NAMED, LINK = "#named", "#link"
+"""Of a kind that is named again and again in others; of one that says how two others stand to one another."""
 LONG = "#long"
 """Lasts so long that no window of dates tells how far to look back."""
 _LONGEST_NAME = 60
@@ -47,6 +49,8 @@ MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
 """Of a document; Postgres keeps no more places than these and a few."""
 REFERRED_TO = frozenset((Kind.COUNTRY, Kind.TOPIC, Kind.ORGANIZATION, Kind.PERSON, Kind.SERIES))
 """Kinds that are named again and again in others: what is typed is mostly one of them."""
+LINKS = frozenset((Kind.PARTICIPANT, Kind.POSITION, Kind.MEMBERSHIP, Kind.PARTY, Kind.RELATION, Kind.ACTION, Kind.CITATION))
+"""Kinds that say how two others stand to one another: what is related is found itself."""
 
 
 class Own(NamedTuple):
@@ -60,7 +64,7 @@ class Own(NamedTuple):
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     """The terms of a record's own words in their order."""
-    found = [f"{KIND}{kind.value}"]
+    found = [f"{KIND}{kind.value}", *([NAMED] if kind in REFERRED_TO else ()), *([LINK] if kind in LINKS else ())]
     others: list[str] = []
     named = kind in REFERRED_TO
     for weight, _, language, text in own:
