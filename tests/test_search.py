@@ -21,6 +21,7 @@ from app.db.schema import migrate
 from app.search import frequency
 from app.search.analyzer import analyze, asked, forms
 from app.search.frequency import Chosen, Way
+from app.search.index import first_docid
 from app.search.query import parsed
 from app.search.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
 from app.settings import ROOT
@@ -143,6 +144,36 @@ def test_check_finds_what_the_full_text_index_lacks(database: Database) -> None:
 )
 def test_how_large_a_part_of_the_documents_has_it(node: Node, part: float) -> None:
     assert share(node, {"a": 0.5, "a2": 0.4, "b": 0.2}) == pytest.approx(part)
+
+
+FREQUENT = frequency.Frequencies(
+    1_000_000, {"nsa": 0.1, "nsb": 0.3, "pa": 0.04, "#named": 0.05, "#0001": 0.05, "#2023": 0.01, "#2025": 0.05}
+)
+
+
+@pytest.mark.parametrize(
+    ("node", "limit", "way"),
+    [
+        (term("nsrare"), 1_000, Chosen(Way.INDEX)),
+        (term("nsb"), 1_000, Chosen(Way.ORDER)),
+        (term("nsa"), 1_000, Chosen(Way.WINDOW, all_of((term("nsa"), term("#2025"))), first_docid("2025-12-31"))),
+        (
+            term("nsa"),
+            2_800,
+            Chosen(
+                Way.WINDOW,
+                all_of((term("nsa"), any_of((term("#2023"), term("#2024"), term("#2025"))))),
+                first_docid("2025-12-31"),
+            ),
+        ),
+        (term("nsa"), 4_000, Chosen(Way.INDEX)),
+        (all_of((term("nsa"), term("#named"))), 1_000, Chosen(Way.INDEX)),
+        (but_not(any_of((term("pa"), term("pa"))), term("nsb")), 1_000, Chosen(Way.INDEX)),
+    ],
+)
+def test_the_way_that_postgres_is_told(node: Node, limit: int, way: Chosen) -> None:
+    assert frequency.chosen(node, FREQUENT, limit) == way
+    assert frequency.chosen(node, frequency.UNKNOWN, limit) == Chosen(Way.INDEX)
 
 
 # -- nothing typed is an error -----------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from app.db.edtf import NO_START
 from app.search.index import first_docid
-from app.search.terms import KIND, Node, all_of, any_of, share, term
+from app.search.terms import BEGINNINGS, BEGINS, KIND, NAMED, Node, all_of, any_of, share, term
 
 KNOWN = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
@@ -66,6 +66,8 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
         return Chosen(Way.INDEX)
     if part >= _IN_ORDER:
         return Chosen(Way.ORDER)
+    if _is_undated(node):
+        return Chosen(Way.INDEX)
     years = {int(each[1:]): part for each, part in known.shares.items() if each[:1] == KIND and each[1:].isdecimal()}
     years.pop(_NEVER, None)
     room = _ENOUGH * limit / (part * known.documents)
@@ -75,3 +77,18 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
             last = any_of(term(f"{KIND}{each:04}") for each in range(year, max(years) + 1))
             return Chosen(Way.WINDOW, all_of((node, last)), first_docid(f"{max(years):04}-12-31"))
     return Chosen(Way.INDEX)
+
+
+def _is_undated(node: Node) -> bool:
+    """Whether only what is named again and again can have it: that has no years."""
+    sort, parts = node
+    match sort:
+        case "term":
+            return parts[0] == NAMED or (parts[0].startswith(BEGINS) and not parts[0].startswith(BEGINNINGS[1]))
+        case "and":
+            return any(map(_is_undated, parts))
+        case "or":
+            return all(map(_is_undated, parts))
+        case "not":
+            return _is_undated(parts[0])
+    return False
