@@ -234,7 +234,8 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
         Tier.NAMED: all_of((in_name, term(NAMED))),
         Tier.NAMED_SOUNDS: all_of((in_name_sounds, term(NAMED))),
     }
-    return [_permitted(query, some) for some in (named, {Tier.IN_NAME: in_name, Tier.IN_NAME_SOUNDS: in_name_sounds})]
+    stages = (named, {Tier.IN_NAME: in_name}, {Tier.IN_NAME_SOUNDS: in_name_sounds})
+    return [_permitted(query, stage) for stage in stages]
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
