@@ -17,6 +17,8 @@ from app.cli import _lines, _writer
 from app.db.engine import create_engine, reading, writing
 from app.db.schema import migrate
 from app.main import create_app
+from app.models import Base
+from app.models.search import INDEX
 from app.settings import ROOT, Settings
 from app.writing.batch import Line, Report
 from app.writing.checking import disagreements
@@ -147,6 +149,15 @@ class Database:
         with writing(self.engine) as connection:
             result = connection.execute(sa.text(statement), values)
             return [tuple(row) for row in result] if result.returns_rows else []
+
+    def empty(self, *, but: tuple[str, ...] = ()) -> None:
+        """Leave no row of any table but these: quicker than a new database with an application of its own."""
+        with writing(self.engine) as connection:
+            for table in reversed(Base.metadata.sorted_tables):
+                if table.name not in but:
+                    connection.execute(table.delete())
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")
 
     def client(self) -> TestClient:
         """The application over this database; a context manager."""

@@ -11,7 +11,7 @@ from app.models.vocabulary import Kind
 from app.resources import RESOURCES
 from app.writing.keys import Scope
 from tests.conftest import Database
-from tests.test_writing import PROOF, Clerk, empty, everything, pointers, refused
+from tests.test_writing import PROOF, Clerk, everything, pointers, refused
 
 Content = dict[str, Any]
 PLURALS = {resource.kind.value: resource.plural for resource in RESOURCES}
@@ -47,7 +47,7 @@ DOUBLES: dict[str, tuple[Content, Content]] = {
 def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
     """An admin of a registry with a few records; whatever they do leaves it whole."""
     database, client = office
-    empty(database)
+    database.empty()
     load(database, *BARE)
     yield Clerk(database, client)
     assert database.disagreements() == []

@@ -10,7 +10,6 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.db.engine import writing
 from app.main import create_app
 from app.models import Base
 from app.resources import RESOURCES
@@ -110,17 +109,10 @@ class Clerk:
 def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
     """Somebody who may do everything to a few records; whatever they do leaves the registry whole."""
     database, client = office
-    empty(database)
+    database.empty()
     database.load(*(json.dumps(content) for content in WORLD))
     yield Clerk(database, client)
     assert database.disagreements() == []
-
-
-def empty(database: Database) -> None:
-    """Leave no row of any table: quicker than a new database with an application of its own."""
-    with writing(database.engine) as connection:
-        for table in reversed(Base.metadata.sorted_tables):
-            connection.execute(table.delete())
 
 
 def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:
