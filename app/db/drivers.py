@@ -71,7 +71,7 @@ class Driver(Protocol):
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """All rows; Unavailable when the database does not answer in time."""
 
-    def encode(self, values: Sequence[str]) -> Any:
+    def encode(self, values: Sequence[Any]) -> Any:
         """Several values as one parameter."""
 
 
@@ -126,7 +126,7 @@ class SqliteDriver:
         self._connections.append(connection)
         return connection
 
-    def encode(self, values: Sequence[str]) -> str:
+    def encode(self, values: Sequence[Any]) -> str:
         """A JSON array, for json_each."""
         return json.dumps(values, ensure_ascii=False)
 
@@ -197,7 +197,7 @@ class PostgresDriver:
         """Close the pool."""
         await self._pool.close()
 
-    def encode(self, values: Sequence[str]) -> list[str]:
+    def encode(self, values: Sequence[Any]) -> list[str]:
         """A list, which psycopg sends as an array."""
         return list(values)
 

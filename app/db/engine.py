@@ -19,7 +19,7 @@ Rules over several records (references, keys, cycles, projections) then need no 
 change log's sequence is the order of commits.
 """
 SQLITE_PRAGMAS = (
-    "PRAGMA page_size = 8192",  # of a new file: rows with their words and terms are long, and an import is a tenth faster
+    "PRAGMA page_size = 8192",  # of a new file: rows with their words and terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA foreign_keys = ON",

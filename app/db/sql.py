@@ -23,6 +23,8 @@ from app.db import types
 from app.db.types import Exact
 
 Item = TypeVar("Item")
+Encode = Callable[[Sequence[Any]], Any]
+"""How a driver is given several values as one parameter."""
 SQLITE_ARGUMENTS = 100
 """How many arguments a function of SQLite surely takes."""
 
@@ -204,14 +206,12 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
     return (several[start : start + CHUNK] for start in range(0, len(several), CHUNK))
 
 
-def values_parameter(values: Collection[str], encode: Callable[[Sequence[str]], Any]) -> sa.BindParameter[Any]:
+def values_parameter(values: Collection[Any], encode: Encode) -> sa.BindParameter[Any]:
     """Several values as one parameter of their own."""
     return sa.bindparam(None, encode(list(values)), type_=sa.types.NullType(), unique=True)
 
 
-def among(
-    column: sa.ColumnElement[Any], values: Collection[str], encode: Callable[[Sequence[str]], Any]
-) -> sa.ColumnElement[Any]:
+def among(column: sa.ColumnElement[Any], values: Collection[Any], encode: Encode) -> sa.ColumnElement[Any]:
     """The column is one of these values."""
     return is_one_of(column, values_parameter(values, encode))
 

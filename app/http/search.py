@@ -4,7 +4,7 @@ import json
 import time
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -45,6 +45,8 @@ USES = (1, 3, 10, 30)
 """How often a record is named, in steps: who is named more often than the last is as well known as any."""
 FREQUENCIES_KNOWN_FOR = 60
 """Seconds after which Postgres is asked again which terms are frequent."""
+_THESE = is_one_of(documents.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
+"""The document is one of those of the parameter `docids`."""
 PROPOSED = 3
 """Names that `did_you_mean` has at the most."""
 
@@ -59,7 +61,7 @@ class Search:
         self._finding = Finding(sqlite=self._sqlite)
         self._shown = lru_cache(3)(self._shown_with)
         self._known = self._compiler.compiled(
-            sa.select(*(documents.c[name] for name in ("docid", "record_id", "words"))).where(self._these())
+            sa.select(*(documents.c[name] for name in ("docid", "record_id", "words"))).where(_THESE)
         )
         self._used = lru_cache(3)(self._used_with)
         self._named = lru_cache(3)(self._named_with)
@@ -68,16 +70,8 @@ class Search:
         self._frequent = UNKNOWN
         self._known_until = 0.0
 
-    def _these(self) -> sa.ColumnElement[bool]:
-        """The document is one of those of the parameter `docids`, encoded."""
-        column = documents.c.docid
-        if self._sqlite:
-            given = sa.func.json_each(sa.bindparam("docids", type_=sa.String()))
-            return column.in_(sa.select(given.table_valued("value").c.value))
-        return column == sa.any_(sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
-
-    def _docids(self, several: Iterable[int]) -> Any:
-        return json.dumps(list(several)) if self._sqlite else list(several)
+    def _these(self, docids: Sequence[int], languages: Sequence[str]) -> dict[str, Any]:
+        return {"docids": self._driver.encode(docids), **language_parameters(languages, self._driver.encode)}
 
     # -- search ------------------------------------------------------------------------------------------------------------
 
@@ -134,7 +128,7 @@ class Search:
         found = {
             docid: Known(record_id, own_of(words))
             for docid, record_id, words in await self._driver.fetch(
-                self._known, {"docids": self._docids({row[1] for row in rows})}
+                self._known, {"docids": self._driver.encode([row[1] for row in rows])}
             )
         }
         called = [found[docid] for tier, docid in rows if tier == Tier.NAME_IS and docid in found]
@@ -173,14 +167,14 @@ class Search:
         source = documents.join(records, records.c.id == documents.c.record_id).outerjoin(
             country, country.c.id == documents.c.country_id
         )
-        return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(self._these()))
+        return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(_THESE))
 
     async def _hits(
         self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]
     ) -> list[Hit]:
         if not page:
             return []
-        given = {"docids": self._docids(docid for _, docid in page), **language_parameters(languages, self._driver.encode)}
+        given = self._these([docid for _, docid in page], languages)
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), given)}
         said, meant = Showing(query, ()), Showing(query, [own for each in others for own in each.own if own.weight == "n"])
         return [
@@ -194,7 +188,7 @@ class Search:
     def _counts(self) -> sa.CompoundSelect[Any]:
         def counted(facet: str, value: Any, *joined: Any) -> sa.Select[Any]:
             count = sa.func.count()
-            chosen = sa.select(sa.literal_column(f"'{facet}'"), value, count).where(self._these(), *joined)
+            chosen = sa.select(sa.literal_column(f"'{facet}'"), value, count).where(_THESE, *joined)
             return chosen.group_by(value)
 
         year = sa.func.substr(documents.c.date_start, sa.literal_column("1"), sa.literal_column("4"))
@@ -203,12 +197,12 @@ class Search:
             involvements.c.actor_kind == sa.literal_column("'country'"),
         )
         held = sa.select(documents.c.record_id.label("record_id"), documents.c.country_id.label("actor_id")).where(
-            documents.c.country_id.is_not(None), self._these()
+            documents.c.country_id.is_not(None), _THESE
         )
         part = (
             sa.select(involvements.c.record_id, involvements.c.actor_id)
             .join(documents, takes_part[0])
-            .where(takes_part[1], self._these())
+            .where(takes_part[1], _THESE)
         )
         countries = sa.union(held, part).subquery()
         country = sa.select(sa.literal_column("'country'"), countries.c.actor_id, sa.func.count()).group_by(
@@ -226,7 +220,7 @@ class Search:
     ) -> dict[str, list[FacetValue]] | None:
         if not wanted:
             return None
-        docids = self._docids(docid for _, docid in hits.found)
+        docids = self._driver.encode([docid for _, docid in hits.found])
         rows = await self._driver.fetch(self._counted, {"docids": docids}) if hits.found else []
         found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
         for facet, value, count in rows:
@@ -276,7 +270,7 @@ class Search:
         rows = await self._looked_for({0: wanted}, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
         if not rows:
             return []
-        given = {"docids": self._docids(docid for _, docid in rows), **language_parameters(languages, self._driver.encode)}
+        given = self._these([docid for _, docid in rows], languages)
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), given)
         found: list[Suggestion] = []
         for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
@@ -302,7 +296,7 @@ class Search:
             counted,
         )
         return self._compiler.compiled(
-            sa.select(*columns).join_from(documents, records, records.c.id == documents.c.record_id).where(self._these())
+            sa.select(*columns).join_from(documents, records, records.c.id == documents.c.record_id).where(_THESE)
         )
 
     async def _meant(self, query: Query, languages: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ statement, only whether there is one or there are several: one is `=`, several a
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from app.db import edtf
 from app.db.collation import words
-from app.db.sql import FTS5, TSQUERY, as_instant, has_terms, is_one_of, literal
+from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, is_one_of, literal
 from app.db.types import Exact, instant_text
 from app.models.records import Involvement, RecordTopic
 from app.models.vocabulary import Kind, Vocabulary
@@ -85,7 +85,6 @@ IdList = Annotated[
 ]
 
 Parameters = dict[str, Any]
-Encode = Callable[[Sequence[str]], Any]
 """How the database takes the values of one parameter: a JSON array on SQLite, a list on Postgres."""
 
 

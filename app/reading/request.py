@@ -9,10 +9,11 @@ from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
+from app.db.sql import Encode
 from app.errors import Fault, Invalid, Malformed, NotAcceptable, summary
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
-from app.reading.filters import MAX_VALUES, Encode, IdValue
+from app.reading.filters import MAX_VALUES, IdValue
 from app.reading.model import Part, is_storable
 from app.reading.resource import Resource
 

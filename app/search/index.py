@@ -1,7 +1,6 @@
 """The index: documents written, replaced and taken away in the transaction of the records that they are of."""
 
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -11,20 +10,20 @@ from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.db.edtf import NONE, Bounds
-from app.db.sql import Rows, among, chunks, together
+from app.db.sql import Encode, Rows, among, chunks, together
 from app.models.search import INDEX, Document
 from app.models.vocabulary import Kind
 from app.search.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
 
 documents: sa.Table = Document.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
-Encode = Callable[[Sequence[str]], Any]
 _DAY_BITS, _HASH_BITS = 41, 32
 _LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
 _DAYS = 1 << (63 - _DAY_BITS)
 DAY = 1 << _DAY_BITS
 """Places of a day."""
 _NEAR = 1_000
+"""Places after its own in which a document is looked for, should chance have given several one."""
 LONG_FROM = 400
 """Days from which on a document is long: what is looked for by dates need not look further back for others."""
 
@@ -140,14 +139,9 @@ class Index:
     def _taken(self, connection: Connection, docids: Sequence[int]) -> set[int]:
         found: set[int] = set()
         for several in chunks(docids):
-            found.update(connection.execute(self._standing(json.dumps(several))).scalars())
+            those = among(documents.c.docid, several, self._encode)
+            found.update(connection.execute(sa.select(documents.c.docid).where(those)).scalars())
         return found
-
-    def _standing(self, docids: str) -> sa.Select[Any]:
-        column = documents.c.docid
-        if self._is_sqlite:
-            return sa.select(column).where(column.in_(sa.select(sa.func.json_each(docids).table_valued("value").c.value)))
-        return sa.select(column).where(column == sa.any_(sa.cast(json.loads(docids), sa.ARRAY(sa.BigInteger))))
 
     def remove(self, connection: Connection, ids: Iterable[str]) -> None:
         """Take the documents of these records away."""
@@ -169,7 +163,6 @@ class Index:
             row = self.row(docid_of(entry), entry)
             same = [documents.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
             same.append(documents.c.terms == sa.cast(row["terms"], documents.c.terms.type))
-            # Where chance gave several one place, they stand near it.
             same.append(documents.c.docid.between(row["docid"], row["docid"] + _NEAR))
             if connection.execute(sa.select(documents.c.docid).where(*same)).first() is None:
                 yield f"documents: {row['record_id']} is not found by what it says"

@@ -11,7 +11,6 @@ from app.writing.content import ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
 
 Content = dict[str, Any]
-Encode = Callable[[Sequence[str]], Any]
 Identify = Callable[[ContentSchema, Content], str | None]
 
 

@@ -99,8 +99,7 @@ class ContentSchema:
                 for mark in marks:
                     annotation = Annotated[annotation, mark]
                 fields[plan.name] = (annotation, default)
-        config = ConfigDict(extra="forbid", use_enum_values=True)
-        return create_model(f"{self.resource.title}Content", __config__=config, **fields)
+        return create_model(f"{self.resource.title}Content", __config__=ConfigDict(extra="forbid"), **fields)
 
     def _references(self, kinds: Mapping[str, Kind]) -> list[tuple[str, bool, tuple[Kind, ...]]]:
         found = []

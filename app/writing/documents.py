@@ -6,13 +6,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.sql import chunks, ids_parameter, is_one_of, run
+from app.db.sql import Encode, chunks, ids_parameter, is_one_of, run
 from app.models.records import Involvement
 from app.models.vocabulary import CALLED, Kind
 from app.reading.compiler import Compiler
 from app.search.index import Entry, Index, Said
 from app.search.terms import Own, Weight
-from app.writing.batch import Content, Encode, Wanted
+from app.writing.batch import Content, Wanted
 from app.writing.content import ContentSchema
 
 involvements: sa.Table = Involvement.__table__
@@ -96,14 +96,15 @@ class Documents:
 
     def _entry(self, said: Said, content: Content, involved: Iterable[str], inherited: edtf.Bounds | None) -> Entry:
         schema = self._schemas[said.kind]
-        dated = schema.resource.searched
+        searched = schema.resource.searched
+        assert searched is not None
         refers = {
             target
             for name, several, _ in schema.references
             if content.get(name)
             for target in (content[name] if several else (content[name],))
         }
-        date = content.get(dated.date) if dated and dated.date else None
+        date = content.get(searched.date) if searched.date else None
         bounds = edtf.bounds(date) if date else inherited or edtf.NONE
         return Entry(content["id"], date, bounds, content.get("country"), said, frozenset(refers.union(involved)))
 

@@ -8,11 +8,11 @@ from sqlalchemy.engine import Connection
 
 from app.db import edtf
 from app.db.drivers import Statement
-from app.db.sql import among, chunks, ids_parameter, is_one_of, literal, run
+from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
 from app.models.records import Record, RecordTopic
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
-from app.writing.batch import Batch, Encode, Wanted
+from app.writing.batch import Batch, Wanted
 from app.writing.content import ContentSchema
 
 records: sa.Table = Record.__table__

@@ -4,14 +4,14 @@ Each projection is one SELECT that says what should stand there. Writing applies
 everything, and `check` compares it with what stands there.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import edtf
-from app.db.sql import is_one_of, literal, values_parameter
+from app.db.sql import Encode, is_one_of, literal, values_parameter
 from app.db.types import Exact
 from app.models import Action, Involvement, Meeting, Memorandum, Organization, Outcome, Participant, Party
 from app.models.vocabulary import Kind, OutcomeType
@@ -42,7 +42,6 @@ _REFERRED_TO = (Kind.MEETING, Kind.MEMORANDUM, Kind.ORGANIZATION)
 PROJECT_ALL_FROM = 20_000
 """Records touched from which computing every projection anew is quicker."""
 _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
-Encode = Callable[[Sequence[str]], Any]
 
 
 def _reach(said_by: sa.BindParameter[Any] | None) -> sa.CTE:

@@ -13,14 +13,14 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.db import edtf
 from app.db.engine import writing
-from app.db.sql import CHUNK, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
+from app.db.sql import CHUNK, Encode, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
 from app.search.index import documents
 from app.writing import projections
-from app.writing.batch import Batch, Content, Encode, Intake, Line, Report, Wanted, Written
+from app.writing.batch import Batch, Content, Intake, Line, Report, Wanted, Written
 from app.writing.content import ContentSchema, text_of
 from app.writing.documents import Documents
 from app.writing.integrity import Integrity
