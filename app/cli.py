@@ -23,7 +23,7 @@ from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import Settings
-from app.writing import keys, projections
+from app.writing import ahead, keys, projections
 from app.writing.batch import Line
 from app.writing.checking import disagreements
 from app.writing.keys import Keyring
@@ -62,7 +62,7 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API and the docs page."""
-    _engine(settings).dispose()
+    _engine(settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
     where = f"http://{settings.host}:{settings.port}"
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
@@ -106,13 +106,12 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
     # Nothing that is read here is part of a cycle, and looking for cycles among so much takes a quarter of the time.
     gc.disable()
     try:
-        with (
-            writing(engine) as connection,
-            click.progressbar(lines, label="reading", file=sys.stderr, update_min_steps=1_000) as bar,
-        ):
+        with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
+            batch = ahead.read(writer, lines, progress=bar.update)
+        with writing(engine) as connection:
             if if_empty and writer.count(connection):
                 return
-            report = writer.import_lines(connection, bar, author="rapporteur import")
+            report = writer.write(connection, batch, author="rapporteur import")
             analyze(connection)
     finally:
         gc.enable()
@@ -261,6 +260,7 @@ def _tell(found: list[str], well: str) -> None:
 def _engine(settings: Settings) -> Engine:
     engine = create_engine(settings.database_url)
     require_current(engine)
+    engine.dispose()  # until a command begins its work nothing is open, which a process that it starts would have too
     return engine
 
 

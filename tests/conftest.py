@@ -122,7 +122,7 @@ class Database:
     def load_lines(self, lines: list[Line]) -> Report:
         """Import lines that say where they are from."""
         with writing(self.engine) as connection:
-            return self.writer.import_lines(connection, lines, author="test")
+            return self.writer.write(connection, self.writer.intake.lines(lines), author="test")
 
     def seed(self) -> Report:
         """Import the first data set."""

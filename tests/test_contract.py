@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from app.db import drivers
+from app.db.drivers import SqliteDriver
+from app.db.postgres import PostgresDriver
 from app.reading.compiler import FieldPlan, field_plans
 from app.reading.model import AnyRef, OnDay, Part, Ref
 from app.reading.resource import Resource
@@ -391,7 +392,7 @@ def test_other_keys_lead_to_the_id(client: TestClient) -> None:
 def test_one_statement_whatever_is_asked(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """One SELECT on the hit path, one more for a count."""
     run: list[str] = []
-    for kind in (drivers.SqliteDriver, drivers.PostgresDriver):
+    for kind in (SqliteDriver, PostgresDriver):
         fetch = kind.fetch
 
         async def counted(self: Any, statement: Any, parameters: Any, *, fetch: Any = fetch) -> Any:

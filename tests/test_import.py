@@ -16,6 +16,7 @@ from app.db.engine import writing
 from app.errors import Conflict, Invalid
 from app.models import Base
 from app.resources import RESOURCES
+from app.writing import ahead
 from app.writing.batch import Line
 from app.writing.checking import disagreements
 from tests.conftest import SEED, Database, Fresh
@@ -405,6 +406,42 @@ def test_every_fault_of_every_line_is_told_and_nothing_is_written(small: Databas
         assert detail in fault, line[:100]
         assert "\n" not in fault
         assert len(fault) < 500
+
+
+@pytest.mark.parametrize("faulty", [False, True])
+def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pytest.MonkeyPatch, faulty: bool) -> None:
+    monkeypatch.setattr(ahead, "AT_ONCE", 7)
+    with_citations = {
+        "kind": "topic",
+        "id": "cited",
+        "name": "Cited",
+        "citations": [{"source": "news", "paragraph": 1, "quote": "a"}],
+    }
+    texts = [*SEED_LINES[:60], json.dumps(with_citations), *SEED_LINES[55:65], *SEED_LINES[-40:]]
+    if faulty:
+        contradicting = {"kind": "country", "id": "CN", "alpha_3": "CHN", "numeric": "156", "name": "not China"}
+        texts[8:8] = ["no JSON", '{"kind": "topic", "name": 7, "citations": [{}]}', json.dumps(contradicting)]
+    lines = [Line(f"line {number}", text) for number, text in enumerate(texts)]
+    told: list[int] = []
+    several = ahead.read(small.writer, lines, progress=told.append, many=1)
+    one = small.writer.intake.lines(lines)
+    assert sum(told) == len(lines)
+    assert bool(several.faults) is faulty
+    assert several.faults == one.faults
+    assert (
+        several.cited.keys()
+        == one.cited.keys()
+        == {"cited", *(json.loads(text)["id"] for text in texts if '"citations"' in text)}
+    )
+    for record_id, cited in several.cited.items():
+        assert [each.content for each in cited] == [each.content for each in one.cited[record_id]]
+        assert all(several.wanted[each.id] is each for each in cited)
+    assert list(several.wanted) == list(one.wanted)
+    for mine, other in zip(several.wanted.values(), one.wanted.values(), strict=True):
+        assert (mine.content, mine.line, mine.pointer, mine.named) == (other.content, other.line, other.pointer, other.named)
+    words = small.writer.documents.said(one.wanted.values())
+    assert {each.id: each.said for each in several.wanted.values() if each.said}.items() <= words.items()
+    assert faulty or small.writer.documents.said(several.wanted.values()) == words
 
 
 def test_several_faults_of_one_line_are_all_told(database: Database) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.db.drivers import Driver, PostgresDriver, Row, SqliteDriver, Statement
+from app.db.drivers import Driver, Row, SqliteDriver, Statement
+from app.db.postgres import PostgresDriver
 from app.models import Base
 from app.reading.filters import Equals
 from app.resources import RESOURCES

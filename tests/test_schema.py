@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.cli import main
 from app.db.engine import create_engine
-from app.db.schema import alembic_config, migrate
+from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant
 from app.models import Base
 from app.models.search import INDEX
@@ -73,7 +73,7 @@ def one_behind() -> str:
     """The revision before the newest."""
     script = ScriptDirectory.from_config(alembic_config(""))
     head = script.get_current_head()
-    assert head
+    assert head == newest_revision()
     before = script.get_revision(head).down_revision
     assert isinstance(before, str)
     return before

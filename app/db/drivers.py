@@ -4,7 +4,7 @@ SQLite: SQLAlchemy's engine costs ten times the driver (95-126 µs a query again
 So a read is first tried on the event loop with a budget of steps too small to be felt by anybody else; one that
 exceeds it is given up and run again on one of two threads, and its statement goes there at once from then on.
 
-Postgres: psycopg's own pool, autocommit, statements prepared.
+Postgres (`app/db/postgres.py`): psycopg's own pool, autocommit, statements prepared.
 """
 
 import asyncio
@@ -18,15 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import psycopg
-import psycopg_pool
-from psycopg.rows import tuple_row
 from sqlalchemy.dialects import sqlite as sqlite_dialect
-from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Dialect, make_url
 
 from app.db.engine import PATIENCE, sqlite_path
-from app.errors import Malformed, Unavailable
+from app.errors import Unavailable
 
 LOOP_CHECK_STEPS = 10_000
 LOOP_CHECKS = 6
@@ -75,12 +71,13 @@ class Driver(Protocol):
         """Several values as one parameter."""
 
 
-def _unavailable(why: str) -> Unavailable:
+def unavailable(why: str) -> Unavailable:
+    """What a client is told where the database gives no answer: why, and when to ask again."""
     return Unavailable(why, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
-_TOO_LONG = "the question took longer than a read may take; ask for less, or narrow it"
-_NO_ANSWER = "the database does not answer"
+TOO_LONG = "the question took longer than a read may take; ask for less, or narrow it"
+NO_ANSWER = "the database does not answer"
 
 
 class SqliteDriver:
@@ -139,7 +136,7 @@ class SqliteDriver:
                 return self._loop.execute(statement.sql, given).fetchall()
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                    raise _unavailable(_NO_ANSWER) from error
+                    raise unavailable(NO_ANSWER) from error
                 statement.dear = DEAR_FOR
         statement.dear = max(statement.dear - 1, 0)
         until = time.monotonic() + self._deadline
@@ -149,7 +146,7 @@ class SqliteDriver:
     def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any], until: float) -> list[Row]:
         """`until` is on the monotonic clock, and counts from the request: what waited too long is not begun."""
         if time.monotonic() > until:
-            raise _unavailable(_TOO_LONG)
+            raise unavailable(TOO_LONG)
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = self._connect()
@@ -158,7 +155,7 @@ class SqliteDriver:
             rows: list[Row] = connection.execute(sql, parameters).fetchall()
         except sqlite3.OperationalError as error:
             interrupted = error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-            raise _unavailable(_TOO_LONG if interrupted else _NO_ANSWER) from error
+            raise unavailable(TOO_LONG if interrupted else NO_ANSWER) from error
         return rows
 
 
@@ -166,58 +163,11 @@ def _file_uri(path: Path) -> str:
     return f"{path.resolve().as_uri()}?mode=rw"
 
 
-class PostgresDriver:
-    """A pool of connections that only read."""
-
-    dialect: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
-
-    def __init__(self, url: str, *, deadline: float, connections: int) -> None:
-        conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-        options = f"-c jit=off -c statement_timeout={int(deadline * 1000)} -c default_transaction_read_only=on"
-        self._pool = psycopg_pool.AsyncConnectionPool(
-            conninfo,
-            min_size=1,
-            max_size=connections,
-            open=False,
-            timeout=deadline,
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": 0,
-                "row_factory": tuple_row,
-                "application_name": "rapporteur reading",
-                "options": options,
-            },
-        )
-
-    async def open(self) -> None:
-        """Open the pool; it connects by itself, and again after the server was away."""
-        await self._pool.open()
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._pool.close()
-
-    def encode(self, values: Sequence[Any]) -> list[str]:
-        """A list, which psycopg sends as an array."""
-        return list(values)
-
-    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
-        """On a connection of the pool."""
-        try:
-            async with self._pool.connection() as connection:
-                prepare = False if statement.planned_anew else None
-                cursor = await connection.execute(statement.sql, {**statement.constants, **parameters}, prepare=prepare)
-                return await cursor.fetchall()
-        except psycopg.errors.QueryCanceled as error:
-            raise _unavailable(_TOO_LONG) from error
-        except psycopg.DataError as error:
-            raise Malformed("a value in the request cannot be read as what it is compared with") from error
-        except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
-            raise _unavailable(_NO_ANSWER) from error
-
-
 def driver_for(url: str, *, deadline: float, connections: int) -> Driver:
     """The driver that reads the database of this URL."""
     if make_url(url).get_backend_name() == "sqlite":
         return SqliteDriver(url, deadline=deadline)
+    # Whoever has SQLite does without psycopg, which takes a tenth of the time to start.
+    from app.db.postgres import PostgresDriver  # noqa: PLC0415
+
     return PostgresDriver(url, deadline=deadline, connections=connections)

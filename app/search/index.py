@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -53,6 +54,7 @@ class Entry(NamedTuple):
     """Ids of records that it refers to, or that are involved in it."""
 
 
+@lru_cache(4_096)
 def first_docid(day: str) -> int:
     """The least docid of a day; those of earlier days are greater.
 
@@ -69,6 +71,7 @@ def docid_of(entry: Entry) -> int:
     return first_docid(entry.bounds.start) + (length << _HASH_BITS) + digest
 
 
+@lru_cache(4_096)
 def _is_long(bounds: Bounds) -> bool:
     return (
         bounds != NONE and date.fromisoformat(bounds.end).toordinal() - date.fromisoformat(bounds.start).toordinal() > LONG_FROM
@@ -86,7 +89,9 @@ class Index:
     def said(self, kind: Kind, own: Sequence[Own]) -> Said:
         """A record's own words."""
         found = own_terms(kind, own)
-        return Said(kind, to_json(own).decode(), self._written(found, 1), len(found), len(own[0].text) if own else 0)
+        # Of plain values, which are written in a tenth of the time that named tuples and words of a vocabulary take.
+        words = to_json([(str(weight), field, language, text) for weight, field, language, text in own]).decode()
+        return Said(kind, words, self._written(found, 1), len(found), len(own[0].text) if own else 0)
 
     def _written(self, terms: Sequence[str], first: int) -> str:
         return " ".join(terms) if self._is_sqlite else for_tsvector(terms, first)
@@ -99,7 +104,7 @@ class Index:
         return {
             "docid": docid,
             "record_id": entry.record_id,
-            "kind": said.kind.value,
+            "kind": str(said.kind),
             "date": entry.date,
             "date_start": entry.bounds.start,
             "date_end": entry.bounds.end,
@@ -124,7 +129,8 @@ class Index:
 
         Two of one day that chance gives one place stand side by side.
         """
-        wanted = sorted(((docid_of(entry), entry) for entry in entries), key=lambda each: (each[0], each[1].record_id))
+        several = sorted((docid_of(entry), entry.record_id, entry) for entry in entries)
+        wanted = [(docid, entry) for docid, _, entry in several]
         while True:
             last = -1
             placed = []

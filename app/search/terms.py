@@ -64,7 +64,7 @@ class Own(NamedTuple):
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     """The terms of a record's own words in their order."""
-    found = [f"{KIND}{kind.value}", *([NAMED] if kind in REFERRED_TO else ()), *([LINK] if kind in LINKS else ())]
+    found = [KIND + kind, *([NAMED] if kind in REFERRED_TO else ()), *([LINK] if kind in LINKS else ())]
     others: list[str] = []
     named = kind in REFERRED_TO
     for weight, _, language, text in own:

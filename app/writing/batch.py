@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from app.errors import Conflict, Fault, Invalid, Problem, summary
 from app.models.vocabulary import Kind
 from app.reading.resource import Resource
+from app.search.index import Said
 from app.writing.content import ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
 
@@ -21,7 +22,7 @@ class Line(NamedTuple):
     text: str | bytes
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Wanted:
     """A record to be written, or to be deleted."""
 
@@ -49,6 +50,8 @@ class Wanted:
     """When it was made, if it is not new."""
     origin: tuple[str, str] | None = None
     """Whose it is and with what transaction the log has it, where the batch is of several requests."""
+    said: Said | None = None
+    """Its own words as the index keeps them, where they were worked out before."""
 
     def __post_init__(self) -> None:
         self.id = self.content["id"]
@@ -159,9 +162,9 @@ class Intake:
     def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
 
-    def lines(self, lines: Iterable[Line]) -> Batch:
-        """A batch of all lines; what is wrong with them is in the batch."""
-        batch = Batch()
+    def lines(self, lines: Iterable[Line], batch: Batch | None = None) -> Batch:
+        """A batch of all lines, or one that has more already; what is wrong with them is in the batch."""
+        batch = Batch() if batch is None else batch
         for line in lines:
             self._line(batch, line)
         return batch

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from enum import Enum
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID, uuid5
 
@@ -123,7 +122,7 @@ class ContentSchema:
                 for entry in error.errors(include_url=False, include_context=False)
             ]
         given, values = checked.model_fields_set | self._defaulted, checked.__dict__
-        content = {"kind": self.resource.kind.value, "id": values["id"]}
+        content = {"kind": str(self.resource.kind), "id": values["id"]}
         for name in self._names:
             if name in given and not _is_empty(value := values[name]):
                 content[name] = value if type(value) is str else _plain(value)
@@ -146,7 +145,7 @@ class ContentSchema:
         """The id of a link record that an import brought without one: the same for the same natural key, everywhere."""
         if not self.resource.natural_key:
             return None
-        key = [self.resource.kind.value, *(content.get(name) for name in self.resource.natural_key)]
+        key = [str(self.resource.kind), *(content.get(name) for name in self.resource.natural_key)]
         return str(uuid5(NAMESPACE, _SPACED.encode(key)))
 
 
@@ -159,7 +158,7 @@ def _plain(value: Any) -> Any:
     """A checked value as JSON has it: words of a vocabulary as text, items as objects."""
     match value:
         case str():
-            return value.value if isinstance(value, Enum) else value
+            return str(value)
         case list():
             return [_plain(item) for item in value]
         case BaseModel():

@@ -42,7 +42,7 @@ class Documents:
     def said(self, changed: Iterable[Wanted]) -> dict[str, Said]:
         """The own words of what changed, by the records' ids."""
         return {
-            each.id: self._said(each.resource.kind, each.content)
+            each.id: each.said or self._said(each.resource.kind, each.content)
             for each in changed
             if each.resource.kind in self.kinds and not each.deleted
         }

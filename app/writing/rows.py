@@ -33,6 +33,9 @@ class RowWriter:
         self.schema = schema
         self.resource: Resource = schema.resource
         self.parts = [plan for plan in schema.plans if isinstance(plan.source, Part)]
+        self._parts = [
+            (plan.name, plan.source, get_args(plan.annotation)[0] is Ref, _derived(plan.source.table)) for plan in self.parts
+        ]
         self._fields: list[tuple[str, str]] = []
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
@@ -64,29 +67,30 @@ class RowWriter:
             row[name] = fill(content)
         for name, field in self._kinds:
             target = content.get(field)
-            row[name] = kinds[target].value if target else None
+            row[name] = str(kinds[target]) if target else None
         return row
 
     def part_rows(self, content: Content) -> dict[sa.Table, list[dict[str, Any]]]:
         """The rows of the arrays that the record owns, as far as there are any."""
         found = {}
-        for plan in self.parts:
-            part: Part = plan.source
-            items = content.get(plan.name)
+        for name, part, are_references, derived in self._parts:
+            items = content.get(name)
             if not items:
                 continue
-            if get_args(plan.annotation)[0] is Ref:
-                rows = [{part.columns[0]: item} for item in items]
-            else:
-                rows = [dict(item) for item in items]
+            rows = [{part.columns[0]: item} if are_references else dict(item) for item in items]
             shown = _shown(content.get("name"), items) if part.table is names else frozenset()
             for place, row in enumerate(rows):
-                row |= {column.name: column.info["derive"](row) for column in part.table.c if "derive" in column.info}
+                for column, derive in derived:
+                    row[column] = derive(row)
                 row |= {part.owner: content["id"], "place": place}
                 if part.table is names:
                     row["shown"] = place in shown
             found[part.table] = rows
         return found
+
+
+def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
+    return [(column.name, column.info["derive"]) for column in table.c if "derive" in column.info]
 
 
 def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:

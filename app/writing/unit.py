@@ -20,7 +20,7 @@ from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
 from app.search.index import documents
 from app.writing import projections
-from app.writing.batch import Batch, Content, Intake, Line, Report, Wanted, Written
+from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.content import ContentSchema, text_of
 from app.writing.documents import Documents
 from app.writing.integrity import Integrity
@@ -131,17 +131,11 @@ class Writer:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def import_lines(self, connection: Connection, lines: Iterable[Line], *, author: str) -> Report:
-        """Write the records of all lines or none; Invalid names the faults of every line.
-
-        A record's own fields, names, identifiers and topics become what its line says; citations that stand in the line
-        replace those it had, and without them stay as they are.
-        """
-        return self.write(connection, self.intake.lines(lines), author=author)
-
     def write(self, connection: Connection, batch: Batch, *, author: str, before: Callable[[], None] | None = None) -> Report:
         """Make it so; a Problem names every fault, and then nothing was written.
 
+        A record's own fields, names, identifiers and topics become what is said of them; citations that came with a record
+        replace those it had, and without them stay as they are.
         `before` is called when all is well and something is going to change; what it raises stops it.
         """
         kinds = self._settle(connection, batch)
