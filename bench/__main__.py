@@ -1,180 +1,237 @@
-"""`python -m bench`: floor, product and ORM twins answer the same questions in turn; the medians go into a table."""
+"""`python -m bench`: the product beside what users could take instead, over the same data, asked in turn."""
 
 import argparse
 import json
 import os
 import platform
 import sqlite3
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
 from importlib.metadata import version
 from itertools import cycle
 from pathlib import Path
-from random import Random
 from statistics import median
 from typing import Any
 
 import uvloop
 
 from app.settings import ROOT
-from bench import data, load, servers
+from bench import copying, data, load, questions, running, servers
+from tests import postgres
 
-QUESTIONS = 20_000
-"""Different ones a workload, so that no cache decides."""
 COMPARED = 25
+"""Answers of each server that are compared with the product's."""
 WARM_UP_SECONDS = 1.0
-RELATIONS = "?include=participants,citations"
-ROWS_WANTED = 150
-"""How many meetings a window of days should hold on average, so that nearly every list is a full page."""
+TAGGED = 500
+"""Records whose tags are asked for before it is asked whether they changed."""
+TWINS = ("limit", "raw", "orm", "orm joined")
+"""Say the same as the product, field by field; others show rows."""
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A question in many variants, and by how much the product should beat whom."""
+@dataclass
+class Found:
+    """What the rounds of one workload on one server gave."""
 
-    name: str
-    title: str
-    paths: list[str]
-    beside: tuple[str, ...]
-    target: float
-    """What the product is worth beside the first of them, at least."""
+    workload: str
+    server: str
+    rounds: list[load.Measured]
+
+    def median(self, name: str) -> float:
+        """Of the rounds."""
+        values: list[float] = [getattr(one, name) for one in self.rounds]
+        return median(values)
 
 
-def workloads(database: Path) -> list[Workload]:
-    """What is asked: meetings at random, and the days before meetings at random, so that frequent countries are frequent."""
-    random = Random(data.SEED)
-    with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection:
-        held = connection.execute("SELECT id, country_id, date_start FROM meetings ORDER BY id").fetchall()
-    often: dict[str, int] = {}
-    for _, country, _ in held:
-        often[country] = often.get(country, 0) + 1
-    days = len(data.YEARS) * 365
-    first = date(data.YEARS.start, 1, 1)
-    lists = []
-    for _, country, day in random.choices(held, k=QUESTIONS):
-        width = timedelta(days=min(days, ROWS_WANTED * days // often[country] + random.randrange(60)))
-        last = max(date.fromisoformat(day), first + width)
-        lists.append(f"/v1/meetings?country={country}&date_from={last - width}&date_to={last}&limit=50")
-    ones = [f"/v1/meetings/{row[0]}" for row in random.choices(held, k=QUESTIONS)]
-    related = [f"/v1/meetings/{row[0]}{RELATIONS}" for row in random.choices(held, k=QUESTIONS)]
-    return [
-        Workload("one", "one record", ones, ("floor", "orm", "orm joined"), 0.5),
-        Workload("list", "list of 50 by country and dates", lists, ("orm", "orm joined"), 6),
-        Workload("relations", "record with participants and citations", related, ("orm", "orm joined"), 10),
+def started(stack: ExitStack, database: str, held: Path, url: str, folder: Path) -> list[servers.Server]:
+    """The product and what it is compared with, as far as they know this database."""
+    python = servers.environment(folder)
+    named = "sqlite:///" + str(held) if database == "SQLite" else url
+    where = {"BENCH_URL": str(held) if database == "SQLite" else url}
+    product = stack.enter_context(servers.product(named, folder))
+    _keep_answers(product, held, folder)
+
+    def twin(name: str, module: str, **more: str) -> servers.Server:
+        return stack.enter_context(servers.comparison(name, python, where | more, folder, module=module))
+
+    found = [
+        twin("floor", "floor", BENCH_ANSWERS=str(folder)),
+        twin("limit", "limit"),
+        twin("raw", "limit", BENCH_FACE="fastapi"),
+        product,
+        twin("orm", "orm"),
+        twin("orm joined", "orm", BENCH_REFERENCES="joined"),
+        twin("FastCRUD", "crud"),
     ]
+    if database == "SQLite":
+        found += [
+            twin("DRF", "drf"),
+            stack.enter_context(servers.datasette(python, held, folder)),
+            stack.enter_context(servers.soul(held, folder)),
+        ]
+    return found
 
 
-def path_for(server: str, path: str) -> str:
-    """The twin has its relations at an address of their own, as a response model wants it."""
-    return path.replace(RELATIONS, "/relations") if server.startswith("orm") else path
+def _keep_answers(product: servers.Server, held: Path, folder: Path) -> None:
+    """One answer of each kind for the floor, so that it sends as many bytes."""
+    for workload in questions.workloads(held, many=1):
+        (folder / f"{workload.name}.json").write_bytes(product.get(workload.paths(product, held)[0])[1])
 
 
-def agree(product: servers.Server, orm: servers.Server, asked: Workload) -> None:
-    """Both say the same of the same, field by field; the product's page and links around a list are its own."""
-    for path in asked.paths[:COMPARED]:
-        said = [_facts(server, path_for(server.name, path)) for server in (product, orm)]
-        if said[0] != said[1]:
-            raise RuntimeError(f"product and ORM disagree on {path}:\n{said[0]}\n{said[1]}")
+# -- that all say the same ---------------------------------------------------------------------------------------------
 
 
-def _facts(server: servers.Server, path: str) -> Any:
+def agree(running: Sequence[servers.Server], asked: questions.Workload, held: Path) -> None:
+    """The twins say what the product says, field by field; the others at least have the same rows."""
+    product = next(server for server in running if server.name == "product")
+    known = questions.PATHS[asked.name]
+    for server in running:
+        if server is product or server.name == "floor" or server.name not in known:
+            continue
+        for mine, theirs in list(zip(asked.paths(product, held), asked.paths(server, held), strict=True))[:COMPARED]:
+            ours, other = _said(product, mine), _said(server, theirs)
+            same = ours == other if server.name in TWINS else _nearly(_days(ours), _days(other))
+            if not same:
+                raise RuntimeError(f"product and {server.name} disagree on {theirs}:\n{ours}\n{other}")
+
+
+def _said(server: servers.Server, path: str) -> Any:
     status, body = server.get(path)
     if status != 200:
         raise RuntimeError(f"{server.name} answers {path} with {status}: {body.decode()}")
     answer = json.loads(body)
-    return answer.get("data", answer)
+    if isinstance(answer, dict):
+        return next((answer[name] for name in ("data", "rows", "results") if name in answer), answer)
+    return answer
 
 
-Results = dict[tuple[str, str], list[load.Measured]]
+def _days(answer: Any) -> list[tuple[str, str]]:
+    """Of each row its day, and its id where there is one row."""
+    rows = answer if isinstance(answer, list) else [answer]
+    return [(row["date_start"], row["id"] if len(rows) == 1 else "") for row in rows]
+
+
+def _nearly(ours: list[tuple[str, str]], theirs: list[tuple[str, str]]) -> bool:
+    """As many, and most of the same days: nobody but the twins has our order of those of one day, where a page begins."""
+    return len(ours) == len(theirs) and 2 * len(set(ours) & set(theirs)) > len(set(ours))
+
+
+# -- the measurements --------------------------------------------------------------------------------------------------
+
+
+def _requests(server: servers.Server, asked: questions.Workload, held: Path) -> Iterator[bytes]:
+    paths = asked.paths(server, held)
+    if asked.name != "unchanged":
+        return cycle([load.request(path, server.port) for path in paths])
+    tagged = ((path, server.header(path, "ETag")) for path in paths[:TAGGED])
+    return cycle([load.request(path, server.port, If_None_Match=tag) for path, tag in tagged])
 
 
 async def measure(
-    running: list[servers.Server], asked: list[Workload], *, seconds: float, rounds: int, connections: int
-) -> Results:
+    running: Sequence[servers.Server], asked: Sequence[questions.Workload], held: Path, given: argparse.Namespace
+) -> list[Found]:
     """Rounds of every workload on every server in turn, so that a noisy moment meets all of them alike."""
-    requests = {
-        (server.name, workload.name): cycle([load.request(path_for(server.name, path), server.port) for path in workload.paths])
-        for server in running
+    found = [
+        (Found(workload.name, server.name, []), server, _requests(server, workload, held))
         for workload in asked
-    }
-    found: Results = {key: [] for key in requests}
-    for turn in range(rounds + 1):
+        for server in running
+        if server.name in questions.PATHS[workload.name]
+    ]
+    for turn in range(given.rounds + 1):
+        for kept, server, requests in found:
+            seconds = given.seconds if turn else WARM_UP_SECONDS
+            one = await load.measure(server.port, server.pid, requests, seconds=seconds, connections=given.connections)
+            if turn:
+                kept.rounds.append(one)
+        print(f"round {turn} of {given.rounds}" if turn else "warm", flush=True)
+    return [kept for kept, _, _ in found]
+
+
+def measured(database: str, held: Path, url: str, folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """All of one database: what was found, and how much memory each server has after it."""
+    asked = questions.workloads(held)
+    with ExitStack() as stack:
+        running_ = started(stack, database, held, url, folder)
         for workload in asked:
-            for server in running:
-                key = (server.name, workload.name)
-                duration = seconds if turn else WARM_UP_SECONDS
-                one = await load.measure(server.port, server.pid, requests[key], seconds=duration, connections=connections)
-                if turn:
-                    found[key].append(one)
-        print(f"round {turn} of {rounds}" if turn else "warm", flush=True)
-    return found
+            if workload.name != "unchanged":
+                agree(running_, workload, held)
+        found = uvloop.run(measure(running_, asked, held, given))
+        memory = {server.name: server.memory for server in running_}
+    return {"database": database, "found": found, "memory": memory}
 
 
-def _median(found: list[load.Measured], value: Callable[[load.Measured], float]) -> float:
-    return median(value(one) for one in found)
+# -- the report --------------------------------------------------------------------------------------------------------
 
 
-def report(found: Results, running: list[servers.Server], asked: list[Workload], *, heading: str) -> str:
-    """The table, and what the product is worth beside the others."""
-    lines = [heading, ""]
+def report(database: str, found: Sequence[Found], memory: dict[str, float]) -> list[str]:
+    """The tables of one database."""
+    lines = [f"### {database}", ""]
     lines += ["| workload | server | requests/s | p50 ms | p99 ms | CPU µs a request |", "|---|---|--:|--:|--:|--:|"]
-    for workload in asked:
-        for server in running:
-            of = found[server.name, workload.name]
-            rate, cost = _median(of, lambda one: one.per_second), _median(of, lambda one: one.cpu_us)
-            half, slow = _median(of, lambda one: one.p50_ms), _median(of, lambda one: one.p99_ms)
-            lines.append(f"| {workload.title} | {server.name} | {rate:,.0f} | {half:.2f} | {slow:.2f} | {cost:,.0f} |")
-    lines += ["", "| product beside | requests/s | CPU | target |", "|---|--:|--:|--:|"]
-    for workload in asked:
-        of = found["product", workload.name]
-        for place, beside in enumerate(workload.beside):
-            other = found[beside, workload.name]
-            # Each round by itself: what disturbs a round disturbs both sides of its ratio.
-            rate = median(mine.per_second / theirs.per_second for mine, theirs in zip(of, other, strict=True))
-            cost = median(theirs.cpu_us / mine.cpu_us for mine, theirs in zip(of, other, strict=True))
-            target = "" if place else f"≥ {workload.target}"
-            lines.append(f"| {workload.title}: {beside} | {rate:.2f} | {cost:.2f} | {target} |")
-    return "\n".join(lines) + "\n"
+    for one in found:
+        figures = [one.median(name) for name in ("per_second", "p50_ms", "p99_ms", "cpu_us")]
+        rate, half, slow, cost = figures
+        title = questions.TITLES[one.workload]
+        lines.append(f"| {title} | {one.server} | {rate:,.0f} | {half:.2f} | {slow:.2f} | {cost:,.0f} |")
+    lines += ["", "| the product beside | requests/s | CPU | target |", "|---|--:|--:|--:|"]
+    products = {one.workload: one.rounds for one in found if one.server == "product"}
+    for one in found:
+        if one.server == "product":
+            continue
+        mine = products[one.workload]
+        # Each round by itself: what disturbs a round disturbs both sides of its ratio.
+        rate = median(ours.per_second / theirs.per_second for ours, theirs in zip(mine, one.rounds, strict=True))
+        cost = median(theirs.cpu_us / ours.cpu_us for ours, theirs in zip(mine, one.rounds, strict=True))
+        target = questions.TARGETS.get((one.workload, database), {}).get(one.server)
+        wanted = f"≥ {target}" if target else ""
+        lines.append(f"| {questions.TITLES[one.workload]}: {one.server} | {rate:.2f} | {cost:.2f} | {wanted} |")
+    held = ", ".join(f"{name} {size:.0f}" for name, size in memory.items())
+    return [*lines, "", f"In memory after all of it, MB: {held}.", ""]
+
+
+def about(given: argparse.Namespace) -> str:
+    """What was measured with what."""
+    return (
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, FastAPI {version('fastapi')}, SQLAlchemy "
+        f"{version('sqlalchemy')}, uvicorn {version('uvicorn')}; {os.cpu_count()} cores, which the client shares; "
+        f"{given.meetings:,} meetings, {given.connections} connections, medians of {given.rounds} × {given.seconds} s."
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--meetings", type=int, default=200_000, help="how many meetings there are (%(default)s)")
-    parser.add_argument("--seconds", type=float, default=3.0, help="how long a run lasts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=5, help="how many runs make a median (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long a run lasts (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how many runs make a median (%(default)s)")
     parser.add_argument("--connections", type=int, default=16, help="how many clients ask at once (%(default)s)")
+    parser.add_argument("--sizes", type=int, nargs=2, default=(10_000, 200_000), help="of the growth (%(default)s)")
+    parser.add_argument("--short", action="store_true", help="10,000 meetings, one run of a second: no figures to quote")
+    parser.add_argument("--only", choices=("reading", "running"), help="the ratios, or growth, isolation, export and start")
     parser.add_argument("--keep", type=Path, default=ROOT / "build" / "bench", help="where data and report are kept")
     given = parser.parse_args()
+    if given.short:
+        given.meetings, given.rounds, given.seconds, given.sizes = 10_000, 1, 1.0, (3_000, 10_000)
     folder: Path = given.keep.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    database = data.database(folder, given.meetings)
-    python = servers.environment(folder)
-    asked = workloads(database)
-    with ExitStack() as stack:
-        product = stack.enter_context(servers.product(f"sqlite:///{database}", folder))
-        for workload in asked:
-            (folder / f"{workload.name}.json").write_bytes(product.get(workload.paths[0])[1])
-        floor = stack.enter_context(servers.comparison("floor", python, {"BENCH_ANSWERS": str(folder)}, folder))
-        held = {"BENCH_DATABASE": str(database)}
-        orm = stack.enter_context(servers.comparison("orm", python, held, folder))
-        joining = held | {"BENCH_REFERENCES": "joined"}
-        joined = stack.enter_context(servers.comparison("orm joined", python, joining, folder))
-        for workload in asked:
-            agree(product, orm, workload)
-            agree(product, joined, workload)
-        running = [floor, product, orm, joined]
-        rules = {"seconds": given.seconds, "rounds": given.rounds, "connections": given.connections}
-        found = uvloop.run(measure(running, asked, **rules))
-    about = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, FastAPI {version('fastapi')}, "
-    about += f"SQLAlchemy {version('sqlalchemy')}, uvicorn {version('uvicorn')}; {os.cpu_count()} cores; "
-    about += f"{given.meetings:,} meetings, {given.connections} connections, medians of {given.rounds} × {given.seconds} s."
-    text = report(found, running, asked, heading=about)
+    held = data.database(folder, given.meetings)
+    servers.indexed(f"sqlite:///{held}")
+    lines = [about(given), ""]
+    kept = []
+    with postgres.server() as url:
+        copying.in_postgres(url, held)
+        for database in ("SQLite", "Postgres") if given.only != "running" else ():
+            one = measured(database, held, url, folder, given)
+            lines += report(**one)
+            kept += [{"database": database, **asdict(found)} for found in one["found"]]
+        if given.only != "reading":
+            lines += running.measured(held, url, folder, given)
+    text = "\n".join(lines)
     print(f"\n{text}")
     (folder / "report.md").write_text(text, encoding="utf-8")
-    raw = {f"{server} {workload}": [asdict(one) for one in several] for (server, workload), several in found.items()}
-    (folder / "report.json").write_text(json.dumps({"about": about, "runs": raw}, indent=1), encoding="utf-8")
+    if kept:
+        (folder / "report.json").write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        draw = [str(servers.environment(folder)), "-m", "bench.plots", str(folder / "report.json"), str(folder / "report.png")]
+        subprocess.run(draw, cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ import asyncio
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from time import perf_counter
 from typing import cast
 
 LINGER_SECONDS = 10
 _LAST_PIECE = b"0\r\n\r\n"
+_UNCHANGED = b"HTTP/1.1 304 "
+_GOOD = (b"HTTP/1.1 200 ", b"HTTP/1.1 201 ", _UNCHANGED)
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,11 +69,11 @@ class _Connection(asyncio.Protocol):
             end = self.head.find(b"\r\n\r\n")
             if end < 0:
                 return
-            if not self.head.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 201 ")):
-                self.run.fail(f"an answer that is neither 200 nor 201: {self.head[:500]!r}")
+            if not self.head.startswith(_GOOD):
+                self.run.fail(f"an answer that is no success: {self.head[:500]!r}")
                 self.transport.close()
                 return
-            length = _content_length(self.head)
+            length = 0 if self.head.startswith(_UNCHANGED) else _content_length(self.head)
             self.in_pieces = length is None
             self.missing = 0 if length is None else end + 4 + length - len(self.head)
             data, self.head = self.head, b""
@@ -98,9 +101,11 @@ def _content_length(head: bytes) -> int | None:
     return int(lower[start : lower.index(b"\r\n", start)])
 
 
-def request(path: str, port: int) -> bytes:
+def request(path: str, port: int, **headers: str) -> bytes:
     """A request as any client sends it, uncompressed as the ORM twin has it."""
-    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nUser-Agent: bench\r\n\r\n".encode()
+    given = {"Host": f"127.0.0.1:{port}", "Accept": "application/json", "User-Agent": "bench"} | headers
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in given.items())
+    return f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
 
 
 def post(path: str, port: int, body: bytes, *, key: str = "") -> bytes:
@@ -131,3 +136,14 @@ def _cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / _TICKS
+
+
+async def repeat(port: int, request: bytes) -> None:
+    """Ask the same again and again, one after the other, until cancelled; RuntimeError where that fails."""
+    run = _Run(cycle([request]))
+    _, connection = await asyncio.get_running_loop().create_connection(lambda: _Connection(run), "127.0.0.1", port)
+    try:
+        await connection.closed
+    finally:
+        connection.transport.abort()
+    raise RuntimeError(run.failure)

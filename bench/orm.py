@@ -4,11 +4,12 @@
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, HTTPException, Query
-from pydantic import BaseModel, ConfigDict
-from sqlalchemy import ForeignKey, and_, case, event, select
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from sqlalchemy import DateTime, ForeignKey, String, and_, case, event, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, selectinload
 
@@ -16,6 +17,18 @@ RANKS = (
     *("head_of_state", "head_of_government", "deputy_head_of_government", "head_of_organization", "minister"),
     *("deputy_minister", "ambassador", "head_of_agency", "official", "expert"),
 )
+
+URL = os.environ["BENCH_URL"]
+"""A file of SQLite, or the URL of a Postgres database."""
+ON_POSTGRES = URL.startswith("postgresql")
+Moment = DateTime(timezone=True) if ON_POSTGRES else String()
+
+
+def _as_text(moment: datetime | str) -> str:
+    return moment if isinstance(moment, str) else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+
+
+Instant = Annotated[str, BeforeValidator(_as_text)]
 
 # -- tables ---------------------------------------------------------------------------------------------------------
 
@@ -109,8 +122,8 @@ class Participant(Base):
     __tablename__ = "participants"
     id: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int]
-    created_at: Mapped[str]
-    updated_at: Mapped[str]
+    created_at: Mapped[Any] = mapped_column(Moment)
+    updated_at: Mapped[Any] = mapped_column(Moment)
     meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id"))
     date: Mapped[str | None]
     date_start: Mapped[str]
@@ -139,8 +152,8 @@ class Citation(Base):
     __tablename__ = "citations"
     id: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int]
-    created_at: Mapped[str]
-    updated_at: Mapped[str]
+    created_at: Mapped[Any] = mapped_column(Moment)
+    updated_at: Mapped[Any] = mapped_column(Moment)
     record_id: Mapped[str] = mapped_column(ForeignKey("meetings.id"), ForeignKey("records.id"))
     field: Mapped[str | None]
     value: Mapped[str | None]
@@ -163,8 +176,8 @@ class Meeting(Base):
     __tablename__ = "meetings"
     id: Mapped[str] = mapped_column(primary_key=True)
     version: Mapped[int]
-    created_at: Mapped[str]
-    updated_at: Mapped[str]
+    created_at: Mapped[Any] = mapped_column(Moment)
+    updated_at: Mapped[Any] = mapped_column(Moment)
     name: Mapped[str]
     type: Mapped[str | None]
     series_id: Mapped[str | None] = mapped_column(ForeignKey("series.id"))
@@ -243,8 +256,8 @@ class IdentifierShown(Shown):
 class RecordShown(Shown):
     id: str
     version: int
-    created_at: str
-    updated_at: str
+    created_at: Instant
+    updated_at: Instant
 
 
 class MeetingShown(RecordShown):
@@ -319,17 +332,19 @@ class Page(BaseModel):
 
 # -- routes ---------------------------------------------------------------------------------------------------------
 
-engine = create_async_engine(f"sqlite+aiosqlite:///{os.environ['BENCH_DATABASE']}")
+engine = create_async_engine(URL.replace("postgresql:", "postgresql+asyncpg:") if ON_POSTGRES else f"sqlite+aiosqlite:///{URL}")
 sessions = async_sessionmaker(engine, expire_on_commit=False)
 
 
-@event.listens_for(engine.sync_engine, "connect")
-def _prepare(connection: Any, _record: Any) -> None:
-    """As the product sets its connections."""
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA cache_size = -65536")
-    cursor.execute("PRAGMA mmap_size = 1073741824")
-    cursor.close()
+if not ON_POSTGRES:
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        """As the product sets its connections."""
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA mmap_size = 1073741824")
+        cursor.close()
 
 
 @asynccontextmanager
@@ -391,8 +406,10 @@ async def many(
     date_from: str | None = None,
     date_to: str | None = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    offset: Annotated[int, Query(ge=0)] = 0,
 ) -> dict[str, Any]:
-    query = select(Meeting).options(*REFERENCES).order_by(Meeting.date_start.desc(), Meeting.id.desc()).limit(limit)
+    query = select(Meeting).options(*REFERENCES).order_by(Meeting.date_start.desc(), Meeting.id.desc())
+    query = query.limit(limit).offset(offset)
     if country is not None:
         query = query.where(Meeting.country_id == country)
     if date_from is not None:

@@ -323,7 +323,7 @@ def paths(server: servers.Server, workload: Workload) -> list[str]:
     path = {
         "fts5": "/fts5?q=",
         "fts5 ts_rank": "/ts_rank?q=",
-        "datasette": f"/{TEXTS}/texts.json?_shape=objects&_size=20&_nocount=1&_nofacet=1&_search=",
+        "Datasette": f"/{TEXTS}/texts.json?_shape=objects&_size=20&_nocount=1&_nofacet=1&_search=",
     }.get(server.name)
     path = path or ("/v1/suggest?q=" if workload.sort == "suggest" else "/v1/search?q=")
     return [f"{path}{quote_plus(typed)}" for typed in workload.typed]

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPConnection
@@ -17,6 +17,7 @@ from app.settings import PREFIX, ROOT
 START_SECONDS = 60
 STOP_SECONDS = 10
 UNLIMITED = "1000000000"
+SOUL = "soul-cli@0.8.2"
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,24 @@ class Server:
     port: int
     pid: int
 
+    @property
+    def memory(self) -> float:
+        """What it has in memory, MB."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body of one answer."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)
-        try:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)) as connection:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
-        finally:
-            connection.close()
+
+    def header(self, path: str, name: str) -> str:
+        """A header of one answer."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)) as connection:
+            connection.request("GET", path)
+            return str(connection.getresponse().headers[name])
 
 
 @contextmanager
@@ -48,11 +58,17 @@ def product(database: str, folder: Path) -> Iterator[Server]:
         yield server
 
 
+def indexed(database: str) -> None:
+    """Make what search finds records by, where the data came without."""
+    ours = {f"{PREFIX}DATABASE_URL": database}
+    subprocess.run([sys.executable, "-m", "app.cli", "migrate"], cwd=ROOT, env=os.environ | ours, check=True)
+
+
 @contextmanager
-def comparison(name: str, python: Path, variables: dict[str, str], folder: Path) -> Iterator[Server]:
-    """`bench.floor` or `bench.orm` on uvicorn, as fast as it goes; the first word of the name is the module's."""
-    port, module = _free_port(), name.split(maxsplit=1)[0]
-    command = [str(python), "-m", "uvicorn", f"bench.{module}:app", "--host", "127.0.0.1", "--port", str(port)]
+def comparison(name: str, python: Path, variables: dict[str, str], folder: Path, *, module: str = "") -> Iterator[Server]:
+    """An application of this package on uvicorn, as fast as it goes; its module is called as it is, if not otherwise."""
+    port = _free_port()
+    command = [str(python), "-m", "uvicorn", f"bench.{module or name}:app", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
     with _running(name, command, variables, port=port, folder=folder) as server:
         yield server
@@ -63,7 +79,19 @@ def datasette(python: Path, database: Path, folder: Path) -> Iterator[Server]:
     """Datasette on a file that nobody writes meanwhile, which it may take for granted."""
     port = _free_port()
     command = [str(python), "-m", "datasette", "serve", "--immutable", str(database), "--host", "127.0.0.1"]
-    with _running("datasette", [*command, "--port", str(port)], {}, port=port, folder=folder) as server:
+    with _running("Datasette", [*command, "--port", str(port)], {}, port=port, folder=folder) as server:
+        yield server
+
+
+@contextmanager
+def soul(database: Path, folder: Path) -> Iterator[Server]:
+    """soul-cli, a server for SQLite made with Node, which npm installs once."""
+    port, home = _free_port(), folder / "node"
+    program = home / "node_modules" / ".bin" / "soul"
+    if not program.exists():
+        home.mkdir(exist_ok=True)
+        subprocess.run(["npm", "install", "--silent", "--prefix", str(home), SOUL], check=True)
+    with _running("soul-cli", [str(program), "-d", str(database), "-p", str(port)], {}, port=port, folder=folder) as server:
         yield server
 
 
