@@ -4,7 +4,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Iterable
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -87,7 +87,8 @@ def matches(if_none_match: str, tag: str) -> bool:
 
 def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
     """An answer's entity tag: the record's version, by which it may be written, and a digest of what is shown of it."""
-    digest = blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+    # Processors hash by SHA-256 themselves: a page takes half of the time that it takes by BLAKE2.
+    digest = sha256(body, usedforsecurity=False).hexdigest()[: 2 * _DIGEST_BYTES]
     return f'"{digest}{encoding}"' if version is None else f'"{version}.{digest}{encoding}"'
 
 

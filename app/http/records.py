@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
-from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from starlette.types import Receive, Scope, Send
@@ -48,6 +47,7 @@ PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
 STREAM_PAGE = 200
 """Records a page of a stream: no transaction stays open between two, however slowly a client reads."""
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Records:
@@ -164,10 +164,10 @@ class Records:
         links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
         headers = language_header(wanted.language)
         if next_cursor is not None:
-            links["next"] = f"{here}?{urlencode([*wanted.query, ('cursor', next_cursor)])}"
+            links["next"] = f"{here}?{wanted.query}cursor={next_cursor}"
             headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
         page = {"limit": wanted.limit, "next_cursor": next_cursor, "total": total}
-        around = json.dumps({"page": page, "links": links}, separators=(",", ":"))
+        around = _ENCODER.encode({"page": page, "links": links})
         await send_tagged(send, f'{{"data":[{",".join(rows)}],{around[1:]}'.encode(), request, headers=headers)
 
     async def _stream(self, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:

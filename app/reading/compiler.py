@@ -6,6 +6,7 @@ order, from the start or from a cursor. Shapes are compiled once (building one t
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -14,7 +15,18 @@ from sqlalchemy.engine import Dialect
 
 from app.db import edtf
 from app.db.drivers import Statement
-from app.db.sql import as_instant, comma_joined, concatenated, instant_text, is_one_of, json_string, literal, rank_in, written
+from app.db.sql import (
+    SQLITE_ARGUMENTS,
+    as_instant,
+    comma_joined,
+    concatenated,
+    instant_text,
+    is_one_of,
+    json_string,
+    literal,
+    rank_in,
+    written,
+)
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
 from app.models.vocabulary import Kind
@@ -103,6 +115,7 @@ class Compiler:
         self.resources: Mapping[Kind, Resource] = {resource.kind: resource for resource in resources}
         self.plans = {kind: field_plans(resource) for kind, resource in self.resources.items()}
         self.dialect = dialect
+        self._is_sqlite = dialect.name == "sqlite"
 
     def compile(self, shape: Shape) -> Statement:
         """The statement of a shape."""
@@ -184,10 +197,14 @@ class Compiler:
     def _object(self, rows: sa.FromClause, shape: Shape) -> sa.ColumnElement[str]:
         """A record as its read model shows it."""
         resource = self.resources[shape.kind]
+        shown = [plan for plan in self.plans[shape.kind] if self._is_shown(plan, shape)]
+        is_flat = not shape.include and not any(isinstance(plan.source, Part) for plan in shown)
+        if self._is_sqlite and is_flat and 2 * len(shown) <= SQLITE_ARGUMENTS:
+            # What has no arrays is written by one call: a list of 50 takes three quarters of the time of joining texts.
+            return _json_object({plan.name: self._native(plan, rows, shape, resource) for plan in shown})
         segments: list[Segment] = []
-        for plan in self.plans[shape.kind]:
-            if self._is_shown(plan, shape):
-                segments += [f'{"," if segments else "{"}"{plan.name}":', *self._value(plan, rows, shape, resource)]
+        for plan in shown:
+            segments += [f'{"," if segments else "{"}"{plan.name}":', *self._value(plan, rows, shape, resource)]
         for name in resource.includes:
             if name in shape.include:
                 segments += self._included(name, rows, shape, resource, comma="," if segments else "{")
@@ -212,11 +229,43 @@ class Compiler:
             return [f'"{shape.kind}"']
         column = rows.c[column_name(plan)]
         if plan.annotation in (Ref, AnyRef):
-            reference = _reference(column, plan.annotation, shape.languages)
+            reference = self._reference(column, plan.annotation, shape.languages)
             return [sa.func.coalesce(reference, literal("null"))] if plan.nullable else [reference]
         if plan.name == "name":
             return _text(name_in(rows.c.id, column, shape.languages), plain=False, nullable=False)
         return _scalar(column, plan, resource.table.c[column.name])
+
+    def _native(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, resource: Resource) -> sa.ColumnElement[Any]:
+        """A value that is no array, as SQLite's own `json_object` takes it."""
+        match plan.source:
+            case Computed():
+                return plan.source.expression(rows)
+            case OnDay():
+                return plan.source.expression(rows, sa.bindparam("valid_at", type_=Exact))
+        if plan.name == "kind":
+            return literal(shape.kind)
+        column = rows.c[column_name(plan)]
+        declared = resource.table.c[column.name]
+        if plan.name == "name":
+            return name_in(rows.c.id, column, shape.languages)
+        if plan.annotation in (Ref, AnyRef) or declared.info.get("list") or isinstance(declared.type, sa.Boolean):
+            return sa.func.json(_joined(self._value(plan, rows, shape, resource)))
+        if plan.nullable and not declared.nullable:
+            return sa.case((_says_no_day(column), sa.null()), else_=column)
+        return column
+
+    def _reference(self, key: sa.ColumnElement[Any], annotation: Any, languages: int) -> sa.ColumnElement[str]:
+        """A reference with its record's name; null where the key is."""
+        target = records.alias("ref")
+        shown = {"id": target.c.id, "kind": target.c.kind, "name": name_in(target.c.id, target.c.name, languages)}
+        if annotation is not AnyRef:
+            del shown["kind"]
+        if self._is_sqlite:
+            text: sa.ColumnElement[str] = _json_object(shown)
+        else:
+            kind: list[Segment] = ['","kind":"', shown["kind"]] if "kind" in shown else []
+            text = _written(['{"id":"', shown["id"], *kind, '","name":', json_string(shown["name"]), "}"])
+        return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
 
     def _part(
         self, part: Part, item: Any, rows: sa.FromClause, languages: int, *, exchange: bool = False
@@ -225,7 +274,7 @@ class Compiler:
         own = part.table.alias("own")
         if item in (Ref, AnyRef):
             key = own.c[part.columns[0]]
-            text = _joined(['"', key, '"']) if exchange else _reference(key, item, languages)
+            text = _joined(['"', key, '"']) if exchange else self._reference(key, item, languages)
         else:
             segments: list[Segment] = []
             for name in part.columns:
@@ -304,9 +353,12 @@ def _scalar(column: sa.ColumnElement[Any], plan: FieldPlan, declared: sa.Column[
     if isinstance(declared.type, Instant):
         return ['"', instant_text(column), '"']
     if plan.nullable and not declared.nullable:
-        none = column.in_([sa.literal_column(f"'{edtf.NO_START}'"), sa.literal_column(f"'{edtf.NO_END}'")])
-        return [sa.case((none, literal("null")), else_=_joined(['"', column, '"']))]
+        return [sa.case((_says_no_day(column), literal("null")), else_=_joined(['"', column, '"']))]
     return _text(column, plain=bool(declared.info.get("plain")), nullable=plan.nullable)
+
+
+def _says_no_day(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return column.in_([sa.literal_column(f"'{edtf.NO_START}'"), sa.literal_column(f"'{edtf.NO_END}'")])
 
 
 def _text(value: sa.ColumnElement[Any], *, plain: bool, nullable: bool) -> list[Segment]:
@@ -315,16 +367,6 @@ def _text(value: sa.ColumnElement[Any], *, plain: bool, nullable: bool) -> list[
         return ['"', value, '"'] if plain else [json_string(value)]
     quoted = _joined(['"', value, '"']) if plain else json_string(value)
     return [sa.func.coalesce(quoted, literal("null"))]
-
-
-def _reference(key: sa.ColumnElement[Any], annotation: Any, languages: int) -> sa.ColumnElement[str]:
-    """A reference with its record's name; null where the key is."""
-    target = records.alias("ref")
-    kind: list[Segment] = ['","kind":"', target.c.kind] if annotation is AnyRef else []
-    text = _written(
-        ['{"id":"', target.c.id, *kind, '","name":', json_string(name_in(target.c.id, target.c.name, languages)), "}"]
-    )
-    return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
 
 
 def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
@@ -371,6 +413,11 @@ def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElemen
     """A part of the cursor's key, which is text, as what its column holds."""
     name = f"key_{place}"
     return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)
+
+
+def _json_object(values: Mapping[str, sa.ColumnElement[Any]]) -> sa.ColumnElement[str]:
+    """SQLite's own: names and values."""
+    return sa.func.json_object(*chain.from_iterable((literal(name), value) for name, value in values.items()))
 
 
 def _written(segments: Iterable[Segment]) -> sa.ColumnElement[str]:

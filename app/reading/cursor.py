@@ -10,12 +10,12 @@ from app.errors import CursorInvalid, CursorMismatch
 from app.reading.model import is_storable
 
 _DIGEST_BYTES = 6
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def request_digest(*parts: Any) -> str:
     """What a cursor is bound to, in a few characters."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True).encode()
-    return base64.urlsafe_b64encode(blake2b(text, digest_size=_DIGEST_BYTES).digest()).decode()
+    return base64.urlsafe_b64encode(blake2b(_ENCODER.encode(parts).encode(), digest_size=_DIGEST_BYTES).digest()).decode()
 
 
 def encode(key: str, digest: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, get_args, get_origin
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
@@ -188,8 +188,8 @@ class Many:
     count: bool
     format: str
     digest: str
-    query: tuple[tuple[str, str], ...]
-    """The query string without its cursor, for links."""
+    query: str
+    """The query string without its cursor, for links that add another."""
     csv_fields: tuple[str, ...] | None
 
 
@@ -267,7 +267,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
         asked["count"],
         form,
         digest,
-        tuple((name, value) for name, value in pairs if name != "cursor"),
+        "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
         None if fields is None else tuple(name for name in reads.plans if name in fields or name == "id"),
     )
 
@@ -393,7 +393,8 @@ def _canonical(tag: str) -> str:
     return "-".join([first.lower(), *cased])
 
 
-def negotiated_format(accept: str, *, offered: Sequence[str]) -> str:
+@lru_cache(maxsize=256)
+def negotiated_format(accept: str, *, offered: tuple[str, ...]) -> str:
     """The format that an Accept header prefers; NotAcceptable if it takes none of those offered."""
     if not accept or accept == "*/*":
         return offered[0]
