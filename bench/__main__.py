@@ -141,7 +141,10 @@ async def measure(
     for turn in range(given.rounds + 1):
         for kept, server, requests in found:
             seconds = given.seconds if turn else WARM_UP_SECONDS
-            one = await load.measure(server.port, server.pid, requests, seconds=seconds, connections=given.connections)
+            try:
+                one = await load.measure(server.port, server.pid, requests, seconds=seconds, connections=given.connections)
+            except (RuntimeError, TimeoutError) as error:
+                raise RuntimeError(f"{server.name}, {kept.workload}: {error}") from error
             if turn:
                 kept.rounds.append(one)
         print(f"round {turn} of {given.rounds}" if turn else "warm", flush=True)

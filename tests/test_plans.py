@@ -1,5 +1,6 @@
-"""Every filter of a column is answered by that column's index, in the order of the list: said by the databases' own plans."""
+"""What a list costs, by the databases' own plans and counters: filters and sorts have their indexes, pages cost the same."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +21,16 @@ FILTERS = [
     for name, filter_ in resource.filters.items()
     if isinstance(filter_, Equals)
 ]
+
+SORTS = [
+    (resource.plural, resource.table.name, f"{direction}{key}")
+    for resource in RESOURCES
+    for key in resource.sorts
+    for direction in ("", "-")
+]
+SORTED_HERE = ("USE TEMP B-TREE FOR ORDER BY", "Sort Key")
+"""What the databases say where they put rows in order themselves."""
+MEETINGS, PAGE = 3_000, 50
 
 
 @contextmanager
@@ -64,6 +75,66 @@ def test_each_filter_of_a_column_is_answered_by_its_index(database: Database, mo
                 if f"ix_{table}_{filter_.column}_" not in told and f"uq_{table}_" not in told:
                     missed.append(f"{plural}?{name}={values}\n{told}")
     assert not missed, "\n\n".join(missed)
+
+
+def test_each_sort_alone_is_the_order_of_an_index(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.seed()
+    missed = []
+    with database.client() as client:
+        for plural, table, sort in SORTS:
+            with recorded(monkeypatch) as asked:
+                assert client.get(f"/v1/{plural}?sort={sort}&limit=2").status_code == 200, (plural, sort)
+            told = plan(database, *asked[-1])
+            by_index = f"ix_{table}_" in told or sort.removeprefix("-") == "id"  # which the table's own order is
+            if not by_index or any(word in told for word in SORTED_HERE):
+                missed.append(f"{plural}?sort={sort}\n{told}")
+    assert not missed, "\n\n".join(missed)
+
+
+def cost(database: Database, sql: str, given: dict[str, Any]) -> int:
+    """What the database did for it: steps of SQLite's machine, pages that Postgres looked at."""
+    if database.engine.dialect.name == "sqlite":
+        steps = [0]
+
+        def count() -> None:
+            steps[0] += 1
+
+        with database.engine.connect() as connection:
+            driver: Any = connection.connection.driver_connection
+            driver.set_progress_handler(count, 1)
+            driver.execute(sql, given).fetchall()
+            driver.set_progress_handler(None, 0)
+        return steps[0]
+    with psycopg.connect(database.url) as opened:
+        ((told,),) = opened.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", given).fetchall()
+        return int(told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"])
+
+
+@pytest.mark.parametrize("asked_for", ["", "country=BY&", "date_from=2001-01-01&date_to=2030-12-31&", "sort=name&"])
+def test_the_first_the_middle_and_the_last_page_cost_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch, asked_for: str
+) -> None:
+    country = {"kind": "country", "id": "BY", "alpha_3": "BLR", "numeric": "112", "name": "Belarus"}
+    meetings = (
+        {"kind": "meeting", "id": f"meeting-{number}", "name": f"Meeting {number * 7919 % MEETINGS}", "country": "BY"}
+        | {"date": f"{2001 + number % 25}-{number % 12 + 1:02}-{number % 28 + 1:02}"}
+        for number in range(MEETINGS)
+    )
+    database.load(json.dumps(country), *map(json.dumps, meetings))
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("VACUUM ANALYZE meetings, records")
+    costs = []
+    following = f"/v1/meetings?{asked_for}limit={PAGE}"
+    with database.client() as client:
+        while following:
+            with recorded(monkeypatch) as asked:
+                page = client.get(following).json()
+            assert len(page["data"]) == PAGE
+            costs.append(cost(database, *asked[-1]))
+            following = page["links"]["next"]
+    assert len(costs) == MEETINGS // PAGE
+    assert max(costs) <= 1.3 * min(costs[:-1]), costs
 
 
 def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Database) -> None:
