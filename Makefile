@@ -44,8 +44,10 @@ types: .venv/development  ## strict typing
 pages: .venv/development  ## the docs page in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest tests/pages -n 0
 
-bench: .venv/development  ## measure, beside what users would otherwise take
-	@$(BIN)/python -m bench
+bench: .venv/development  ## measure, beside what users would otherwise take (SHORT=1: on little data)
+	@$(BIN)/python -m bench $(if $(SHORT),--short,--sizes 10000 1000000)
+	@$(BIN)/python -m bench.writing $(if $(SHORT),--rounds 1 --seconds 1 --records 12000)
+	@$(BIN)/python -m bench.search --postgres $(if $(SHORT),--documents 20000 --rounds 1 --seconds 1,--documents 1000000 --connections 1)
 
 lock: .venv/development  ## pin all requirements anew, by hash
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group pyproject.toml:build -o requirements.lock

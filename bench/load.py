@@ -110,8 +110,17 @@ def request(path: str, port: int, **headers: str) -> bytes:
 
 def post(path: str, port: int, body: bytes, *, key: str = "") -> bytes:
     """A request that makes something."""
-    authorization = f"Authorization: Bearer {key}\r\n" if key else ""
-    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\n{authorization}"
+    return _with_body("POST", path, port, body, "application/json", key)
+
+
+def patch(path: str, port: int, body: bytes, *, key: str = "") -> bytes:
+    """A request that changes something, whatever its version."""
+    return _with_body("PATCH", path, port, body, "application/merge-patch+json", key, "If-Match: *\r\n")
+
+
+def _with_body(method: str, path: str, port: int, body: bytes, content_type: str, key: str, more: str = "") -> bytes:
+    more += f"Authorization: Bearer {key}\r\n" if key else ""
+    head = f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {content_type}\r\n{more}"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 

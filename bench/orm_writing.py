@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
@@ -32,7 +32,15 @@ class Meeting(Base):
 
 
 class MeetingIn(BaseModel):
+    id: str | None = None
     name: str
+    date: str | None = None
+    city: str | None = None
+    country: str | None = None
+
+
+class MeetingPatch(BaseModel):
+    name: str | None = None
     date: str | None = None
     city: str | None = None
     country: str | None = None
@@ -72,7 +80,19 @@ app = FastAPI(lifespan=lifespan)
 @app.post("/v1/meetings", status_code=201)
 async def create(body: MeetingIn, opened: Annotated[AsyncSession, Depends(session)]) -> MeetingOut:
     """Insert one row and commit."""
-    meeting = Meeting(id=str(uuid4()), **body.model_dump())
+    meeting = Meeting(**body.model_dump() | {"id": body.id or str(uuid4())})
     opened.add(meeting)
+    await opened.commit()
+    return MeetingOut.model_validate(meeting)
+
+
+@app.patch("/v1/meetings/{meeting_id}")
+async def patch(meeting_id: str, body: MeetingPatch, opened: Annotated[AsyncSession, Depends(session)]) -> MeetingOut:
+    """Change one row and commit."""
+    meeting = await opened.get(Meeting, meeting_id)
+    if meeting is None:
+        raise HTTPException(404)
+    for name, value in body.model_dump(exclude_unset=True).items():
+        setattr(meeting, name, value)
     await opened.commit()
     return MeetingOut.model_validate(meeting)

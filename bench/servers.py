@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPConnection
 from pathlib import Path
-from socket import socket
+from socket import create_connection, socket
 
 from app.settings import PREFIX, ROOT
 
@@ -40,6 +40,14 @@ class Server:
             connection.request("GET", path)
             answer = connection.getresponse()
             return answer.status, answer.read()
+
+    def send(self, request: bytes) -> None:
+        """Send a request as it is, and see that it succeeds."""
+        with closing(create_connection(("127.0.0.1", self.port), START_SECONDS)) as connection:
+            connection.sendall(request)
+            answer = connection.recv(1_000)
+        if not answer.startswith(b"HTTP/1.1 20"):
+            raise RuntimeError(f"{self.name}: {answer.decode()}")
 
     def header(self, path: str, name: str) -> str:
         """A header of one answer."""

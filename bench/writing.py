@@ -24,6 +24,8 @@ from tests import postgres
 
 KINDS_BEFORE = ("countries", "topics", "sources", "organizations")
 """The kinds of the first data set to which the records of the import refer."""
+PATCHED = 200
+"""Records that are changed by turns."""
 
 
 def bodies(*, bare: bool) -> Iterator[bytes]:
@@ -45,6 +47,13 @@ def bodies(*, bare: bool) -> Iterator[bytes]:
                 ],
             }
         yield json.dumps(body, ensure_ascii=False).encode()
+
+
+def patches(server: servers.Server, key: str) -> Iterator[bytes]:
+    """Changes of one field, of one record after the other."""
+    for number in count():
+        body = json.dumps({"city": f"City {number}"}).encode()
+        yield load.patch(f"/v1/meetings/patched-{number % PATCHED}", server.port, body, key=key)
 
 
 def lines(records: int) -> Iterator[str]:
@@ -90,7 +99,7 @@ def rapporteur(*words: str, url: str) -> None:
     )
 
 
-def created(database: str, url: str, folder: Path, given: argparse.Namespace) -> list[str]:
+def written(database: str, url: str, folder: Path, given: argparse.Namespace) -> list[str]:
     """Rounds of both in turn; lines of the table."""
     key = prepared(url)
     twin_url = url.replace("postgresql://", "postgresql+psycopg://").replace("sqlite:///", "sqlite+aiosqlite:///")
@@ -99,30 +108,34 @@ def created(database: str, url: str, folder: Path, given: argparse.Namespace) ->
         product = stack.enter_context(servers.product(url, folder))
         python = servers.environment(ROOT / "build" / "bench")
         twin = stack.enter_context(servers.comparison("orm_writing", python, {"BENCH_URL": twin_url}, folder))
+        for server, its_key in ((product, key), (twin, "")):
+            for number in range(PATCHED):
+                body = {"id": f"patched-{number}", "name": f"To be patched {number}", "country": "BY"}
+                server.send(load.post("/v1/meetings", server.port, json.dumps(body).encode(), key=its_key))
         asked = {
-            product.name: (load.post("/v1/meetings", product.port, body, key=key) for body in bodies(bare=False)),
-            twin.name: (load.post("/v1/meetings", twin.port, body) for body in bodies(bare=True)),
+            ("create", product): (load.post("/v1/meetings", product.port, body, key=key) for body in bodies(bare=False)),
+            ("create", twin): (load.post("/v1/meetings", twin.port, body) for body in bodies(bare=True)),
+            ("patch", product): patches(product, key),
+            ("patch", twin): patches(twin, ""),
         }
-        found: dict[str, list[load.Measured]] = {product.name: [], twin.name: []}
+        found: dict[tuple[str, str], list[load.Measured]] = {(what, server.name): [] for what, server in asked}
         for turn in range(given.rounds + 1):
-            for server in (product, twin):
+            for (what, server), requests in asked.items():
                 measuring = load.measure(
-                    server.port, server.pid, asked[server.name], seconds=given.seconds, connections=given.connections
+                    server.port, server.pid, requests, seconds=given.seconds, connections=given.connections
                 )
                 one = uvloop.run(measuring)
                 if turn:
-                    found[server.name].append(one)
-    rate = median(
-        mine.per_second / theirs.per_second for mine, theirs in zip(found[product.name], found[twin.name], strict=True)
-    )
-    return [
-        *(
-            f"| create | {database} | {name} | {median(one.per_second for one in several):,.0f} |"
-            f" {median(one.p50_ms for one in several):.1f} | {median(one.p99_ms for one in several):.1f} |"
-            for name, several in found.items()
-        ),
-        f"| create: product beside orm | {database} | **{rate:.2f}** | | | |",
-    ]
+                    found[what, server.name].append(one)
+    lines = []
+    for what in ("create", "patch"):
+        mine, theirs = found[what, product.name], found[what, twin.name]
+        for name, several in ((product.name, mine), (twin.name, theirs)):
+            rate, half, slow = (median(getattr(one, of) for one in several) for of in ("per_second", "p50_ms", "p99_ms"))
+            lines.append(f"| {what} | {database} | {name} | {rate:,.0f} | {half:.1f} | {slow:.1f} |")
+        beside = median(one.per_second / other.per_second for one, other in zip(mine, theirs, strict=True))
+        lines.append(f"| {what}: product beside orm | {database} | **{beside:.2f}** | | | |")
+    return lines
 
 
 def imported(database: str, url: str, folder: Path, records: int) -> str:
@@ -148,7 +161,7 @@ def main() -> None:
         folder = Path(name)
         urls = {"SQLite": f"sqlite:///{folder}/create.db", "Postgres": server}
         for database, url in urls.items():
-            print("\n".join(created(database, url, folder, given)), flush=True)
+            print("\n".join(written(database, url, folder, given)), flush=True)
         print(imported("SQLite", f"sqlite:///{folder}/import.db", folder, given.records), flush=True)
     with TemporaryDirectory() as name, postgres.server() as server:
         print(imported("Postgres", server, Path(name), given.records), flush=True)

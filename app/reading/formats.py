@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from pydantic_core import from_json
+
 from app.reading.compiler import FieldPlan
 from app.reading.model import AnyRef, Part, Ref
 
@@ -25,29 +27,24 @@ def columns(plans: Iterable[FieldPlan]) -> list[tuple[str, str | None]]:
 
 def header(wanted: Sequence[tuple[str, str | None]]) -> str:
     """The first line."""
-    return _line(name if part is None else f"{name}.{part}" for name, part in wanted)
+    return _lines([[name if part is None else f"{name}.{part}" for name, part in wanted]])
 
 
 def rows(records: Iterable[str], wanted: Sequence[tuple[str, str | None]]) -> str:
     """Lines for records given as JSON. Names stay as they are, also those that a spreadsheet takes for formulas."""
-    lines = []
-    for text in records:
-        record = json.loads(text)
-        lines.append(_line(_cell(record.get(name), part) for name, part in wanted))
-    return "".join(lines)
+    page = from_json(f"[{','.join(records)}]")
+    return _lines([_cell(record.get(name), part) for name, part in wanted] for record in page)
 
 
-def _cell(value: Any, part: str | None) -> str:
+def _cell(value: Any, part: str | None) -> str | None:
     if part is not None:
         value = value and value[part]
-    if value is None:
-        return ""
-    if isinstance(value, str):
+    if value is None or type(value) is str:
         return value
     return json.dumps(value, ensure_ascii=False)
 
 
-def _line(cells: Iterable[str]) -> str:
+def _lines(rows_: Iterable[Iterable[str | None]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
+    csv.writer(buffer).writerows(rows_)
     return buffer.getvalue()
