@@ -155,7 +155,7 @@ async def repeat(port: int, request: bytes) -> None:
     run = _Run(cycle([request]))
     _, connection = await asyncio.get_running_loop().create_connection(lambda: _Connection(run), "127.0.0.1", port)
     try:
-        await connection.closed
+        await asyncio.shield(connection.closed)
     finally:
         connection.transport.abort()
     raise RuntimeError(run.failure)

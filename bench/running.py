@@ -65,12 +65,14 @@ def exported(stands: Sequence[Stand]) -> list[str]:
         for _ in range(2):  # the first reads the file, too
             before = most = stand.server.memory
             began, many = perf_counter(), -1  # without the head
+            looked = began
             with closing(HTTPConnection("127.0.0.1", stand.server.port)) as connection:
                 connection.request("GET", EXPORTED)
                 answer = connection.getresponse()
                 while piece := answer.read(PIECE):
                     many += piece.count(b"\r\n")
-                    most = max(most, stand.server.memory)
+                    if perf_counter() - looked > 1:
+                        most, looked = max(most, stand.server.memory), perf_counter()
             took = perf_counter() - began
         target = "≥ 50,000" if stand.database == "SQLite" else "≥ 40,000"
         lines.append(f"| {stand.database} | {many:,} | {many / took:,.0f} | {before:.0f} | {most:.0f} | {target} |")

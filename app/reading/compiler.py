@@ -4,11 +4,11 @@ A statement depends on the shape of a request only: which fields, includes and f
 order, from the start or from a cursor. Shapes are compiled once (building one takes 1 to 4 ms) and kept.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -40,6 +40,14 @@ names: sa.Table = Name.__table__
 Segment = str | sa.ColumnElement[Any]
 
 
+class TableColumn(NamedTuple):
+    """A column of a list as a table: a field, or a part of a reference."""
+
+    name: str
+    holds_list: bool = False
+    """Whether its values are JSON."""
+
+
 @dataclass(frozen=True)
 class Shape:
     """All of a request that its statement depends on."""
@@ -53,7 +61,7 @@ class Shape:
     languages: int = 0
     """0: own names; 1: one language; 2: several, in order."""
     purpose: str = "list"
-    """`one` by id, `list`, `exchange` (content only, what is empty left out) by ids, `count`."""
+    """`one` by id, `list`, `table` (a list in columns), `exchange` (content only, what is empty left out), `count`."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +127,8 @@ class Compiler:
 
     def compile(self, shape: Shape) -> Statement:
         """The statement of a shape."""
-        builder = {"one": self._one, "list": self._list, "count": self._count, "exchange": self._exchange}[shape.purpose]
-        return self.compiled(builder(shape, self.resources[shape.kind]))
+        builders = {"one": self._one, "list": self._list, "table": self._list, "count": self._count, "exchange": self._exchange}
+        return self.compiled(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
         """Records of whatever kind: each kind's SELECT in a branch of one CASE, of which the database runs the one."""
@@ -166,8 +174,8 @@ class Compiler:
         order = self._order(shape, resource, narrowing)
         parts = [segment for column, _ in order for segment in (",", *_key_part(column))]
         key = _written(["[", *parts[1:], "]"])
-        columns: list[sa.ColumnElement[Any]] = [self._object(rows, shape), key]
-        statement = sa.select(*columns).select_from(narrowing.source).where(*narrowing.conditions)
+        shown = self._cells(rows, shape) if shape.purpose == "table" else [self._object(rows, shape)]
+        statement = sa.select(*shown, key).select_from(narrowing.source).where(*narrowing.conditions)
         if shape.after:
             statement = statement.where(_after(order))
         directed = [column.desc() if descending else column.asc() for column, descending in order]
@@ -192,6 +200,35 @@ class Compiler:
         order.append(("id", order[-1][1]))
         return [(narrowing.order.get(name, narrowing.table.c[name]), descending) for name, descending in order]
 
+    # -- the columns of a table --------------------------------------------------------------------------------------
+
+    def table(self, shape: Shape) -> list[TableColumn]:
+        """The columns of a table in their order."""
+        found: list[TableColumn] = []
+        table = self.resources[shape.kind].table
+        for plan in self._in_table(shape):
+            if plan.annotation in (Ref, AnyRef):
+                parts = ("id", "kind", "name") if plan.annotation is AnyRef else ("id", "name")
+                found += [TableColumn(f"{plan.name}.{part}") for part in parts]
+            else:
+                holds_list = plan.source is None and plan.name in table.c and "list" in table.c[plan.name].info
+                found.append(TableColumn(plan.name, holds_list))
+        return found
+
+    def _in_table(self, shape: Shape) -> list[FieldPlan]:
+        return [plan for plan in self.plans[shape.kind] if self._is_shown(plan, shape) and not isinstance(plan.source, Part)]
+
+    def _cells(self, rows: sa.FromClause, shape: Shape) -> Iterator[sa.ColumnElement[Any]]:
+        """The values of these columns; null where there is none."""
+        for plan in self._in_table(shape):
+            if plan.annotation not in (Ref, AnyRef):
+                yield self._native(plan, rows, shape)
+                continue
+            key, target = rows.c[column_name(plan)], records.alias("ref")
+            name = sa.select(name_in(target.c.id, target.c.name, shape.languages)).where(target.c.id == key)
+            kind = [rows.c[f"{plan.name}_kind"]] if plan.annotation is AnyRef else []
+            yield from (key, *kind, name.correlate_except(target).scalar_subquery())
+
     # -- the JSON of a record ------------------------------------------------------------------------------------
 
     def _object(self, rows: sa.FromClause, shape: Shape) -> sa.ColumnElement[str]:
@@ -201,7 +238,7 @@ class Compiler:
         is_flat = not shape.include and not any(isinstance(plan.source, Part) for plan in shown)
         if self._is_sqlite and is_flat and 2 * len(shown) <= SQLITE_ARGUMENTS:
             # What has no arrays is written by one call: a list of 50 takes three quarters of the time of joining texts.
-            return _json_object({plan.name: self._native(plan, rows, shape, resource) for plan in shown})
+            return _json_object({plan.name: self._member(plan, rows, shape, resource) for plan in shown})
         segments: list[Segment] = []
         for plan in shown:
             segments += [f'{"," if segments else "{"}"{plan.name}":', *self._value(plan, rows, shape, resource)]
@@ -235,8 +272,16 @@ class Compiler:
             return _text(name_in(rows.c.id, column, shape.languages), plain=False, nullable=False)
         return _scalar(column, plan, resource.table.c[column.name])
 
-    def _native(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, resource: Resource) -> sa.ColumnElement[Any]:
+    def _member(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, resource: Resource) -> sa.ColumnElement[Any]:
         """A value that is no array, as SQLite's own `json_object` takes it."""
+        declared = resource.table.c.get(plan.name) if plan.source is None else None
+        is_json = declared is not None and (declared.info.get("list") or isinstance(declared.type, sa.Boolean))
+        if is_json or plan.annotation in (Ref, AnyRef):
+            return sa.func.json(_joined(self._value(plan, rows, shape, resource)))
+        return self._native(plan, rows, shape)
+
+    def _native(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape) -> sa.ColumnElement[Any]:
+        """The text or number of a field that is no reference and no array, truth as a word; null where there is none."""
         match plan.source:
             case Computed():
                 return plan.source.expression(rows)
@@ -244,12 +289,15 @@ class Compiler:
                 return plan.source.expression(rows, sa.bindparam("valid_at", type_=Exact))
         if plan.name == "kind":
             return literal(shape.kind)
-        column = rows.c[column_name(plan)]
-        declared = resource.table.c[column.name]
+        column, declared = rows.c[plan.name], self.resources[shape.kind].table.c[plan.name]
         if plan.name == "name":
             return name_in(rows.c.id, column, shape.languages)
-        if plan.annotation in (Ref, AnyRef) or declared.info.get("list") or isinstance(declared.type, sa.Boolean):
-            return sa.func.json(_joined(self._value(plan, rows, shape, resource)))
+        if declared.info.get("list"):
+            return sa.func.coalesce(column, literal("[]"))
+        if isinstance(declared.type, sa.Boolean):
+            return sa.case((column, literal("true")), else_=literal("false"))
+        if isinstance(declared.type, Instant):
+            return instant_text(column)
         if plan.nullable and not declared.nullable:
             return sa.case((_says_no_day(column), sa.null()), else_=column)
         return column

@@ -1,4 +1,4 @@
-"""Records as CSV: one row a record, a reference in two columns, lists as their JSON."""
+"""Records as CSV: one row a record, a reference in two columns or three, lists as their JSON."""
 
 import csv
 import io
@@ -6,45 +6,29 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic_core import from_json
-
-from app.reading.compiler import FieldPlan
-from app.reading.model import AnyRef, Part, Ref
+from app.reading.compiler import TableColumn
 
 
-def columns(plans: Iterable[FieldPlan]) -> list[tuple[str, str | None]]:
-    """The columns of a table of these fields: (field, part of a reference)."""
-    found: list[tuple[str, str | None]] = []
-    for plan in plans:
-        if plan.annotation is Ref:
-            found += [(plan.name, "id"), (plan.name, "name")]
-        elif plan.annotation is AnyRef:
-            found += [(plan.name, "id"), (plan.name, "kind"), (plan.name, "name")]
-        elif not isinstance(plan.source, Part):
-            found.append((plan.name, None))
-    return found
+def header(columns: Sequence[TableColumn]) -> str:
+    """The first line, if there are columns."""
+    return _lines([[column.name for column in columns]]) if columns else ""
 
 
-def header(wanted: Sequence[tuple[str, str | None]]) -> str:
-    """The first line."""
-    return _lines([[name if part is None else f"{name}.{part}" for name, part in wanted]])
+def rows(records: Sequence[Sequence[Any]], columns: Sequence[TableColumn]) -> str:
+    """Lines for rows of texts and numbers. Names stay as they are, also those that a spreadsheet takes for formulas."""
+    lists = [place for place, column in enumerate(columns) if column.holds_list]
+    return _lines([_readable(record, lists) for record in records] if lists else records)
 
 
-def rows(records: Iterable[str], wanted: Sequence[tuple[str, str | None]]) -> str:
-    """Lines for records given as JSON. Names stay as they are, also those that a spreadsheet takes for formulas."""
-    page = from_json(f"[{','.join(records)}]")
-    return _lines([_cell(record.get(name), part) for name, part in wanted] for record in page)
+def _readable(record: Sequence[Any], lists: Iterable[int]) -> list[Any]:
+    """The row with its lists as a reader writes JSON: every letter as itself."""
+    cells = list(record)
+    for place in lists:
+        cells[place] = json.dumps(json.loads(cells[place]), ensure_ascii=False)
+    return cells
 
 
-def _cell(value: Any, part: str | None) -> str | None:
-    if part is not None:
-        value = value and value[part]
-    if value is None or type(value) is str:
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _lines(rows_: Iterable[Iterable[str | None]]) -> str:
+def _lines(records: Iterable[Iterable[Any]]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerows(rows_)
+    csv.writer(buffer).writerows(records)
     return buffer.getvalue()

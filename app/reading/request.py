@@ -190,7 +190,6 @@ class Many:
     digest: str
     query: str
     """The query string without its cursor, for links that add another."""
-    csv_fields: tuple[str, ...] | None
 
 
 def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
@@ -268,7 +267,6 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
         form,
         digest,
         "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
-        None if fields is None else tuple(name for name in reads.plans if name in fields or name == "id"),
     )
 
 
