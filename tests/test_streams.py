@@ -24,7 +24,6 @@ def test_a_stream_ends_when_its_client_is_gone() -> None:
             while True:
                 given.append(1)
                 yield "a line\n"
-                await asyncio.sleep(0)
         finally:
             closed.append(True)
 
@@ -33,7 +32,7 @@ def test_a_stream_ends_when_its_client_is_gone() -> None:
         return {"type": "http.disconnect"}
 
     async def send(_message: Any) -> None:
-        await asyncio.sleep(0)
+        """As fast as it comes: nobody has a turn but by the stream's leave."""
 
     async def run() -> None:
         asked = Asked("", "", "", gzip=False, head=False, reads=True)

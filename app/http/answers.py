@@ -142,6 +142,7 @@ async def send_stream(
                 if gone.done():
                     return
                 await _send_chunk(send, packer, chunk)
+                await asyncio.sleep(0)  # nothing else waits where a reader is fast, and others want their turn
         last = packer.flush() if packer and not request.head else b""
         await send({"type": "http.response.body", "body": last})
     finally:
