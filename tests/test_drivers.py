@@ -108,3 +108,22 @@ def test_several_values_are_one_parameter(seeded: Database) -> None:
         assert found == [("BY",), ("KZ",)]
 
     run(seeded, work)
+
+
+def test_the_full_text_index_is_never_asked_on_the_event_loop(seeded: Database) -> None:
+    """It may take long within one step, which no budget of steps can end."""
+    if seeded.engine.dialect.name != "sqlite":
+        pytest.skip("Postgres answers in a process of its own")
+    asked: list[str] = []
+
+    async def find(driver: Driver) -> None:
+        assert isinstance(driver, SqliteDriver)
+        assert driver._loop is not None
+        driver._loop.set_trace_callback(asked.append)
+        found = "SELECT count(*) FROM documents_index WHERE documents_index MATCH 'nsforum'"
+        assert await driver.fetch(Statement(found, {}), {})
+        assert not asked
+        assert await driver.fetch(Statement(CHEAP, {}), {})
+        assert asked == [CHEAP]
+
+    run(seeded, find)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,6 +52,11 @@ class Statement:
     """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
     planned_anew: bool = False
     """Whether Postgres must look at the values before it chooses a way: what is rare wants another than what is common."""
+
+    @cached_property
+    def looks_for_terms(self) -> bool:
+        """Whether SQLite's full-text index is asked, which may take long within one step of its machine."""
+        return " MATCH " in self.sql
 
 
 class Driver(Protocol):
@@ -130,7 +136,7 @@ class SqliteDriver:
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""
         given = {**statement.constants, **parameters}
-        if self._loop is not None and not statement.dear:
+        if self._loop is not None and not statement.dear and not statement.looks_for_terms:
             self._checks = 0
             try:
                 return self._loop.execute(statement.sql, given).fetchall()

@@ -45,8 +45,8 @@ from app.reading.resource import VERSION_PREFIX, Resource
 PARSED_KEPT = 4_096
 PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
-STREAM_PAGE = 50
-"""Records a page of a stream: no transaction stays open between two, and others wait for no more than a page."""
+STREAM_PAGES = {"sqlite": 50, "postgresql": 400}
+"""Records a page of a stream: no transaction stays open between two. On SQLite others wait while one is read."""
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
@@ -185,12 +185,13 @@ class Records:
         # With the first page, so that a page that fails is still told as a problem.
         columns = self.compiler.table(shape) if is_table else []
         head = formats.header(columns)
-        parameters = {**wanted.parameters, "limit": STREAM_PAGE}
+        many = STREAM_PAGES[self.driver.dialect.name]
+        parameters = {**wanted.parameters, "limit": many}
         while True:
             rows = await self.driver.fetch(self.statement(shape), parameters)
             lines = formats.rows([row[:-1] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
             yield head + lines
-            if len(rows) < STREAM_PAGE:
+            if len(rows) < many:
                 return
             head, shape = "", replace(shape, after=True)
             parameters |= {f"key_{place}": part for place, part in enumerate(json.loads(rows[-1][-1]))}
