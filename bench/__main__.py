@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -68,8 +69,11 @@ def started(stack: ExitStack, database: str, held: Path, url: str, folder: Path)
         found += [
             twin("DRF", "drf"),
             stack.enter_context(servers.datasette(python, held, folder)),
-            stack.enter_context(servers.soul(held, folder)),
         ]
+        if shutil.which("npm"):
+            found.append(stack.enter_context(servers.soul(held, folder)))
+        else:
+            print("there is no npm to install soul-cli with: it is left out")
     return found
 
 
