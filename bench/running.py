@@ -147,13 +147,15 @@ def grown(url: str, folder: Path, given: argparse.Namespace) -> list[str]:
         with ExitStack() as stack:
             stands = {}
             for size, held in files.items():
-                named = f"sqlite:///{held}" if database == "SQLite" else _filled(url, held, size)
+                named = f"sqlite:///{held}" if database == "SQLite" else _filled(url, held, size, given)
                 stands[size] = Stand(database, stack.enter_context(servers.product(named, folder)), held)
             lines += _growth(stands, given)
     return [*lines, ""]
 
 
-def _filled(url: str, held: Path, size: int) -> str:
+def _filled(url: str, held: Path, size: int, given: argparse.Namespace) -> str:
+    if size == given.meetings:
+        return url  # which has them already
     name = f"of_{size}"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}".encode())

@@ -20,18 +20,17 @@ from time import perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import quote_plus
 
-import psycopg
 import uvloop
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from app.db.edtf import NONE, Bounds
 from app.db.schema import migrate
-from app.models.search import INDEX, TERMS_INDEX
+from app.models.search import INDEX
 from app.models.vocabulary import CALLED, Kind
 from app.search.index import Entry, Index, docid_of
-from app.search.terms import Own, Weight, for_tsvector
+from app.search.terms import Own, Weight
 from app.settings import ROOT
-from bench import data, load, servers
+from bench import copying, data, load, servers
 from tests import postgres
 
 WORDS = 30_000
@@ -245,29 +244,6 @@ def in_sqlite(folder: Path, documents: int) -> tuple[Path, Path]:
     return ours, bare
 
 
-def in_postgres(url: str, ours: Path) -> None:
-    """Copy the product's file; the index over the terms is made after them."""
-    began = perf_counter()
-    migrate(url)
-    with (
-        closing(sqlite3.connect(f"{ours.as_uri()}?mode=ro", uri=True)) as file,
-        psycopg.connect(url, autocommit=True) as connection,
-    ):
-        definition = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", (TERMS_INDEX,)).fetchone()
-        assert definition is not None
-        connection.execute(f"DROP INDEX {TERMS_INDEX}".encode())
-        connection.execute("SET session_replication_role = replica")  # references are right
-        for table in ("records", "documents", "involvements"):
-            names = ", ".join(TABLES[table])
-            with connection.cursor().copy(f"COPY {table} ({names}) FROM STDIN".encode()) as copy:
-                for row in file.execute(f"SELECT {names} FROM {table}"):
-                    copy.write_row((*row[:-1], for_tsvector(row[-1].split())) if table == "documents" else row)
-        connection.execute("SET maintenance_work_mem = '2GB'")
-        connection.execute(definition[0].encode())
-        connection.execute("VACUUM ANALYZE")
-    print(f"filled Postgres in {perf_counter() - began:.0f} s", flush=True)
-
-
 # -- the measurements ------------------------------------------------------------------------------------------------------
 
 
@@ -419,8 +395,8 @@ def main() -> None:
     run("SQLite", servers.product(f"sqlite:///{ours}", folder), fts5, servers.datasette(python, bare, folder))
     if given.postgres:
         with postgres.server() as url:
-            in_postgres(url, ours)
-            ts_rank = servers.comparison("fts5 ts_rank", python, {"BENCH_URL": url}, folder)
+            copying.in_postgres(url, ours)
+            ts_rank = servers.comparison("fts5 ts_rank", python, {"BENCH_URL": url}, folder, module="fts5")
             run("Postgres", servers.product(url, folder), ts_rank)
     (folder / "search.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
