@@ -129,7 +129,7 @@ def label_of(*fields: str) -> Any:
     """What a link record says of itself: the first of these fields that is stated."""
 
     def label(content: Content) -> str:
-        return str(next(content[name] for name in fields if content.get(name)))
+        return str(next(filter(None, map(content.get, fields))))
 
     return label
 

@@ -1,7 +1,7 @@
 """A record's content: what is written of it, checked at the border, in the one form that log and exchange share."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID, uuid5
 
@@ -36,7 +36,7 @@ class ReadReference(BaseModel):
 
 def _id_of(value: Any) -> Any:
     """A reference is written as its id, or as it was read: the object with the id."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return value
     try:
         return ReadReference.model_validate(value).id
@@ -50,6 +50,11 @@ def id_in(value: Any) -> str | None:
         return _REFERENCE.validate_python(value)
     except ValidationError:
         return None
+
+
+def listed(value: Any) -> Sequence[str]:
+    """The ids in a reference or an array of them."""
+    return value if isinstance(value, list) else (value,)
 
 
 Reference = Annotated[Id, BeforeValidator(_id_of)]
@@ -124,8 +129,13 @@ class ContentSchema:
         given, values = checked.model_fields_set | self._defaulted, checked.__dict__
         content = {"kind": str(self.resource.kind), "id": values["id"]}
         for name in self._names:
-            if name in given and not _is_empty(value := values[name]):
-                content[name] = value if type(value) is str else _plain(value)
+            if name not in given:
+                continue
+            value = values[name]
+            if type(value) is str:
+                content[name] = value
+            elif not _is_empty(value):
+                content[name] = _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
         ]

@@ -1,6 +1,6 @@
 """Whether a batch may stand beside what is there: ids, references, keys, dates that must agree, chains without cycles."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,7 +13,7 @@ from app.models.records import Record, RecordTopic
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Wanted
-from app.writing.content import ContentSchema
+from app.writing.content import ContentSchema, listed
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50
@@ -47,16 +47,15 @@ class Integrity:
             found |= {record_id: Kind(kind) for record_id, kind in rows}
         return found
 
-    def targets(self, wanted: Wanted) -> Iterator[tuple[str, str, tuple[Kind, ...]]]:
-        """The references of a record: (pointer, id, kinds allowed)."""
-        for name, several, allowed in self.schemas[wanted.resource.kind].references:
-            value = wanted.content.get(name)
-            if value is None:
-                continue
-            if several:
-                yield from ((f"/{name}/{place}", target, allowed) for place, target in enumerate(value))
-            else:
-                yield f"/{name}", value, allowed
+    def targets(self, several: Iterable[Wanted]) -> set[str]:
+        """The ids to which these records refer."""
+        found: set[str] = set()
+        for wanted in several:
+            content = wanted.content
+            for name, _, _ in self.schemas[wanted.resource.kind].references:
+                if name in content:
+                    found.update(listed(content[name]))
+        return found
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
         """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch."""
@@ -95,12 +94,16 @@ class Integrity:
 
     def _check_references(self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str]) -> None:
         for wanted in changed:
-            for pointer, target, allowed in self.targets(wanted):
-                kind = kinds.get(target)
-                if kind is None or target in gone:
-                    batch.blame(wanted, f"there is no record {target!r}", pointer)
-                elif kind not in allowed:
-                    batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
+            for name, is_array, allowed in self.schemas[wanted.resource.kind].references:
+                for place, target in enumerate(listed(wanted.content[name])) if name in wanted.content else ():
+                    kind = kinds.get(target)
+                    if kind in allowed and target not in gone:
+                        continue
+                    pointer = f"/{name}/{place}" if is_array else f"/{name}"
+                    if kind is None or target in gone:
+                        batch.blame(wanted, f"there is no record {target!r}", pointer)
+                    else:
+                        batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
             field_of = wanted.resource.names_field_of
             if field_of and wanted.content.get(field_of.field):
                 kind = kinds.get(wanted.content[field_of.record])

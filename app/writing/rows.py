@@ -36,7 +36,10 @@ class RowWriter:
         self._parts = [
             (plan.name, plan.source, get_args(plan.annotation)[0] is Ref, _derived(plan.source.table)) for plan in self.parts
         ]
-        self._fields: list[tuple[str, str]] = []
+        self._column_of: dict[str, str] = {}
+        """Columns that hold a field as it stands in the content, by the field."""
+        self._nothing: dict[str, Any] = {}
+        """What these columns hold where the content says nothing."""
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
         for column in self.resource.table.c:
@@ -53,16 +56,18 @@ class RowWriter:
             self._fills.append(
                 (name, lambda content: json.dumps(content[name], separators=(",", ":")) if name in content else None)
             )
-        elif isinstance(column.type, sa.Boolean):
-            self._fills.append((name, lambda content: content.get(name, False)))
         else:
             field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
-            self._fields.append((name, field))
+            self._column_of[field] = name
+            self._nothing[name] = False if isinstance(column.type, sa.Boolean) else None
 
     def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: Any, now: Any) -> dict[str, Any]:
         """The row of the record's own table."""
-        row = {name: content.get(field) for name, field in self._fields}
-        row |= {"id": content["id"], "version": version, "created_at": created, "updated_at": now}
+        row = {**self._nothing, "id": content["id"], "version": version, "created_at": created, "updated_at": now}
+        column_of = self._column_of
+        for field, value in content.items():
+            if field in column_of:
+                row[column_of[field]] = value
         for name, fill in self._fills:
             row[name] = fill(content)
         for name, field in self._kinds:

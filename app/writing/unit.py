@@ -21,7 +21,7 @@ from app.reading.resource import Resource
 from app.search.index import documents
 from app.writing import projections
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
-from app.writing.content import ContentSchema, text_of
+from app.writing.content import ContentSchema, listed, text_of
 from app.writing.documents import Documents
 from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
@@ -153,8 +153,7 @@ class Writer:
 
     def _settle(self, connection: Connection, batch: Batch) -> Mapping[str, Kind]:
         """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
-        everything = [*batch.wanted.values(), *batch.suspects]
-        named = {target for wanted in everything for _, target, _ in self.integrity.targets(wanted)}
+        named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         self.integrity.check_keys(connection, batch, there)
         kinds = {**batch.faulty, **there}
@@ -271,7 +270,7 @@ class Writer:
             for ids in chunks(several):
                 for kind, record_id, field, target in self.integrity.referrers(connection, deleted, ids):
                     referring = batch.wanted.get(record_id)
-                    if referring is None or (not referring.deleted and target in _listed(referring.content.get(field))):
+                    if referring is None or (not referring.deleted and target in listed(referring.content.get(field))):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
                         batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
 
@@ -423,11 +422,6 @@ class Writer:
 def _is_rekeyed(wanted: Wanted) -> bool:
     old = wanted.old or {}
     return any(tuple(old.get(name) or None for name in fields) != wanted.key(fields) for fields in wanted.resource.keys)
-
-
-def _listed(value: Any) -> Sequence[str]:
-    """The ids in a reference or an array of them."""
-    return value if isinstance(value, list) else (value,)
 
 
 def _remove(connection: Connection, table: sa.Table, key: str, ids: Sequence[str], encode: Encode) -> None:
