@@ -65,6 +65,7 @@ def serve(settings: Settings) -> None:
     _engine(settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
     where = f"http://{settings.host}:{settings.port}"
+    gc.disable()  # until the application stands
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
     uvicorn.run(
         "app.main:create_app",
@@ -286,6 +287,3 @@ def _lines(paths: tuple[Path, ...]) -> Iterator[Line]:
 
 
 logging.getLogger("alembic").setLevel(logging.WARNING)
-
-if __name__ == "__main__":
-    main()

@@ -49,6 +49,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         turns.open()
         # What is there by now stays: the collector need not look at it again.
         gc.freeze()
+        gc.enable()
         try:
             yield
         finally:

@@ -67,14 +67,14 @@ def product(database: str, folder: Path) -> Iterator[Server]:
     port = _free_port()
     ours = {f"{PREFIX}DATABASE_URL": database, f"{PREFIX}PORT": str(port)}
     ours |= {f"{PREFIX}REQUESTS_PER_MINUTE": UNLIMITED, f"{PREFIX}WRITES_PER_MINUTE": UNLIMITED}
-    with _running("product", [sys.executable, "-m", "app.cli", "serve"], ours, port=port, folder=folder) as server:
+    with _running("product", [sys.executable, "-m", "app", "serve"], ours, port=port, folder=folder) as server:
         yield server
 
 
 def indexed(database: str) -> None:
     """Make what search finds records by, where the data came without."""
     ours = {f"{PREFIX}DATABASE_URL": database}
-    subprocess.run([sys.executable, "-m", "app.cli", "migrate"], cwd=ROOT, env=os.environ | ours, check=True)
+    subprocess.run([sys.executable, "-m", "app", "migrate"], cwd=ROOT, env=os.environ | ours, check=True)
 
 
 @contextmanager

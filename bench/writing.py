@@ -91,7 +91,7 @@ def prepared(url: str) -> str:
 
 def rapporteur(*words: str, url: str) -> None:
     subprocess.run(
-        [sys.executable, "-m", "app.cli", *words],
+        [sys.executable, "-m", "app", *words],
         cwd=ROOT,
         env={f"{PREFIX}DATABASE_URL": url},
         check=True,

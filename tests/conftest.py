@@ -210,7 +210,7 @@ def documents() -> Path:
 
 def run_command(*words: str, url: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run `rapporteur` as a process."""
-    command = [sys.executable, "-m", "app.cli", *words]
+    command = [sys.executable, "-m", "app", *words]
     return subprocess.run(
         command,
         env={**environ, "RAPPORTEUR_DATABASE_URL": url},

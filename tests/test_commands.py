@@ -470,7 +470,7 @@ def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
     port = _free_port()
     variables = {"RAPPORTEUR_DATABASE_URL": seeded.url, "RAPPORTEUR_PORT": str(port)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "app.cli", "serve"],
+        [sys.executable, "-m", "app", "serve"],
         env={**os.environ, **variables},
         cwd=ROOT,
         stdout=subprocess.PIPE,

@@ -1263,7 +1263,7 @@ def logged(database: Database, log: Path, **settings: str) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     environment = {**os.environ, "RAPPORTEUR_DATABASE_URL": database.url, "RAPPORTEUR_PORT": str(port), **settings}
-    command = [sys.executable, "-m", "app.cli", "serve"]
+    command = [sys.executable, "-m", "app", "serve"]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
