@@ -285,6 +285,46 @@ def test_what_many_make_at_once_is_as_if_one_had_come_after_another(pair: Pair) 
     assert pair.database.disagreements() == []
 
 
+def test_what_many_change_at_once_is_as_if_one_had_come_after_another(pair: Pair) -> None:
+    """Good and bad among one another: stale, of no type, of what is not there, two of one record, one without a tag."""
+    lines = [{"kind": "meeting", "id": f"changed-{number}", "name": f"Changed {number}"} for number in range(CLIENTS)]
+    pair.database.load(*map(json.dumps, lines))
+    ids = [f"changed-{number}" for number in range(CLIENTS)]
+    bodies: list[dict[str, Any]] = [{"city": f"City {number}"} for number in range(CLIENTS)]
+    tags: list[dict[str, str]] = [{"If_Match": "*"} for _ in range(CLIENTS)]
+    bodies[3] = {"type": "quarrel"}
+    ids[5] = "changed-never"
+    tags[7] = {"If_Match": '"v9-0000000000000000"'}
+    ids[9] = ids[10]
+    tags[11] = {}
+    bodies[13] = {"part_of": "changed-14"}
+    bodies[14] = {"part_of": "changed-13"}
+    bodies[15] = {"name": "Changed 15"}
+
+    async def change(number: int, client: Client) -> Answer:
+        return await insisted(client, "PATCH", f"/v1/meetings/{ids[number]}", bodies[number], **tags[number])
+
+    answers = crowd([pair.ports[0]], pair.key, change)
+    statuses = [answer.status for answer in answers]
+    assert [statuses[number] for number in (3, 5, 7, 11)] == [422, 404, 412, 428]
+    assert answers[11].headers["etag"], "the tag that would do"
+    others = [number for number in range(CLIENTS) if number not in (3, 5, 7, 11, 13, 14)]
+    assert {statuses[number] for number in others} == {200}
+    assert sorted(statuses[13:15]) == [200, 422], "neither is above the other"
+    assert sorted(answers[number].json()["version"] for number in (9, 10)) == [2, 3]
+    assert answers[15].json()["version"] == 1, "nothing was changed"
+    for number in others:
+        assert answers[number].json()["city"] == bodies[number].get("city")
+    log = pair.database.execute('SELECT record_id, kind, operation, author, "transaction" FROM changes')
+    changes = [row for row in log if row[2] == "patch" and row[0] in ids]
+    assert Counter(row[0] for row in changes) == Counter(
+        ids[number] for number in range(CLIENTS) if statuses[number] == 200 and number != 15
+    )
+    assert {row[3] for row in changes} == {"tester"}
+    assert len({row[4] for row in changes}) == len(changes), "each has its own place in the log"
+    assert pair.database.disagreements() == []
+
+
 # -- followers ---------------------------------------------------------------------------------------------------------
 
 ROUNDS = 6

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import combinations
 from typing import Any
 
 import psycopg
@@ -74,6 +75,24 @@ def test_each_filter_of_a_column_is_answered_by_its_index(database: Database, mo
                 told = plan(database, *asked[-1])
                 if f"ix_{table}_{filter_.column}_" not in told and f"uq_{table}_" not in told:
                     missed.append(f"{plural}?{name}={values}\n{told}")
+    assert not missed, "\n\n".join(missed)
+
+
+def test_two_filters_of_columns_read_no_more_than_what_one_of_them_has(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.seed()
+    missed = []
+    pairs = [(one, other) for one, other in combinations(FILTERS, 2) if one[0] == other[0]]
+    with database.client() as client:
+        for (plural, table, name, filter_), (_, _, second, also) in pairs:
+            asked_for = f"/v1/{plural}?{name}={filter_.example}&{second}={also.example}"
+            with recorded(monkeypatch) as asked:
+                assert client.get(asked_for).status_code == 200, asked_for
+            told = plan(database, *asked[-1])
+            if not any(f"ix_{table}_{each.column}_" in told for each in (filter_, also)) and f"uq_{table}_" not in told:
+                missed.append(f"{asked_for}\n{told}")
+    assert pairs
     assert not missed, "\n\n".join(missed)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.sql import run, run_all
 from app.db.turns import Turn, Turns
-from app.errors import Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
+from app.errors import Conflict, Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
 from app.http.answers import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
 from app.http.bodies import (
@@ -37,7 +37,7 @@ from app.settings import Settings
 from app.writing import answers, keys
 from app.writing.answers import Answer
 from app.writing.batch import Line
-from app.writing.editing import Before, Creation, Done, Editor
+from app.writing.editing import Before, Creation, Done, Editor, Patch
 from app.writing.keys import Principal
 from app.writing.merging import Merger
 from app.writing.unit import Writer
@@ -105,6 +105,7 @@ class Left(BaseModel):
 
 
 Operation = Callable[[Connection, Before], Done]
+Wish = TypeVar("Wish", Creation, Patch)
 
 
 class _Asked(NamedTuple):
@@ -143,22 +144,32 @@ class Writes:
         if faults:
             raise Invalid(summary(faults), faults=faults)
 
-        # A citation moves the version of what it is of, which two at once would move but once.
-        if asked.idempotency is None and not asked.view.dry_run and asked.resource.kind is not Kind.CITATION:
-            answer = await self._turns.join(self._create, (asked, data))
+        creation = Creation(asked.resource, data, asked.principal.name)
+        if asked.idempotency is None and _may_join(asked):
+            answer = await self._turns.join(self._create, (asked, creation))
             return await self._send(scope, send, request, (answer, False))
 
         def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.create(connection, [Creation(asked.resource, data, asked.principal.name)], before=before)[0]
+            return self._editor.create(connection, [creation], before=before)[0]
 
         return await self._do(scope, send, request, asked, operation)
 
-    def _create(self, turn: Turn, several: Sequence[tuple[_Asked, dict[str, Any]]]) -> list[Answer]:
+    def _create(self, turn: Turn, several: Sequence[tuple[_Asked, Creation]]) -> list[Answer]:
         """Records that several clients make, at once: that takes a fraction of the time of one after another."""
+        return self._at_once(turn, several, self._editor.create)
+
+    def _patch(self, turn: Turn, several: Sequence[tuple[_Asked, Patch]]) -> list[Answer]:
+        """Records that several clients change, at once, if they are different ones."""
+        if len({patch.id for _, patch in several}) < len(several):
+            raise Conflict("one of these is to be changed twice, which takes one after the other")
+        return self._at_once(turn, several, self._editor.patch)
+
+    def _at_once(
+        self, turn: Turn, several: Sequence[tuple[_Asked, Wish]], operation: Callable[..., list[Done]]
+    ) -> list[Answer]:
         for principal in {asked.principal for asked, _ in several}:
             self._access.used(turn.connection, principal)
-        creations = [Creation(asked.resource, data, asked.principal.name) for asked, data in several]
-        done = self._editor.create(turn.connection, creations, before=turn.begin)
+        done = operation(turn.connection, [wish for _, wish in several], before=turn.begin)
         return self._records_now(turn.connection, [asked for asked, _ in several], done)
 
     async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
@@ -187,13 +198,17 @@ class Writes:
     async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`PATCH /v1/{plural}/{id}`."""
         asked = await self._asked(scope, request, receive, PATCH_TYPES)
-        data, record_id, guard = object_in(asked.body), scope["path_params"]["id"], guard_of(scope)
+        data, guard = object_in(asked.body), guard_of(scope)
+        patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
+        # What is unique beside the id could else pass from one to another at once.
+        if guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked):
+            answer = await self._turns.join(self._patch, (asked, patch))
+            return await self._send(scope, send, request, (answer, False))
 
         def operation(connection: Connection, before: Before) -> Done:
-            author = asked.principal.name
-            return self._editor.patch(connection, asked.resource, record_id, data, guard=guard, author=author, before=before)
+            return self._editor.patch(connection, [patch], before=before)[0]
 
-        await self._do(scope, send, request, asked, operation)
+        return await self._do(scope, send, request, asked, operation)
 
     async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`DELETE /v1/{plural}/{id}`."""
@@ -396,6 +411,11 @@ class Writes:
 
         idempotency = self._idempotency(scope, body)
         await self._send(scope, send, request, await self._in_turn(principal, unit, idempotency, query["dry_run"]))
+
+
+def _may_join(asked: _Asked) -> bool:
+    """Whether it may be done at once with others: two citations would move the version of what they are of but once."""
+    return not asked.view.dry_run and asked.resource.kind is not Kind.CITATION
 
 
 class _Rest(BaseModel):

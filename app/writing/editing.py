@@ -54,9 +54,14 @@ class Guard(NamedTuple):
         elif self.versions is not None and version not in self.versions:
             raise PreconditionFailed(f"{record_id!r} is at version {version} by now")
 
+    @property
+    def says_something(self) -> bool:
+        """Whether the client says what it takes the record for."""
+        return self.versions is not None or self.any or self.upsert
+
     def require(self, record_id: str) -> None:
         """PreconditionRequired if the client says nothing of what it takes the record for."""
-        if self.versions is None and not self.any and not self.upsert:
+        if not self.says_something:
             raise PreconditionRequired(f"say with If-Match which version of {record_id!r} is meant", record_id=record_id)
 
 
@@ -83,8 +88,18 @@ class Creation(NamedTuple):
     author: str
 
 
+class Patch(NamedTuple):
+    """A record to be changed."""
+
+    resource: Resource
+    id: str
+    data: Mapping[str, Any]
+    guard: Guard
+    author: str
+
+
 class Editor:
-    """Carries out operations on single records; each is one batch of the writer's."""
+    """Carries out operations on single records, each as one batch of the writer's; several may share one."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
@@ -103,9 +118,8 @@ class Editor:
                 continue
             if wanted.named:
                 ids.refuse_taken(batch, wanted)
-            origin = author, str(uuid4())
-            for each in (wanted, *batch.cited.get(wanted.id, ())):
-                each.origin, each.fresh = origin, each is wanted or not each.named
+            for each in _of_one(batch, wanted, author):
+                each.fresh = each is wanted or not each.named
                 each.named = True  # what is there already is not made again
             created.append(wanted)
         report = self.writer.write(connection, batch, author="", before=before)
@@ -148,27 +162,35 @@ class Editor:
             connection, batch, resource, record_id, wanted_data, old, doing="replace", author=author, before=allow
         )
 
-    def patch(
-        self,
-        connection: Connection,
-        resource: Resource,
-        record_id: str,
-        patch: Mapping[str, Any],
-        *,
-        guard: Guard,
-        author: str,
-        before: Before,
-    ) -> Done:
-        """The record with a merge patch (RFC 7396) applied: what the patch leaves out stays, null clears."""
-        old, version = self.standing(connection, resource, record_id)
-        guard.require(record_id)
-        guard.check(record_id, version)
-        batch = Batch()
-        self._check_key(batch, resource, record_id, patch)
-        data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "kind", "citations")})
-        if resource.kind is not Kind.CITATION and "citations" in patch:
-            data["citations"] = [] if patch["citations"] is None else patch["citations"]
-        return self._rewrite(connection, batch, resource, record_id, data, old, doing="patch", author=author, before=before)
+    def patch(self, connection: Connection, several: Sequence[Patch], *, before: Before) -> list[Done]:
+        """Different records with merge patches (RFC 7396) applied: what a patch leaves out stays, null clears."""
+        batch, standing = Batch(), self._all_standing(connection, several)
+        for resource, record_id, patch, guard, author in several:
+            old, version = standing[record_id]
+            guard.require(record_id)
+            guard.check(record_id, version)
+            self._check_key(batch, resource, record_id, patch)
+            data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "kind", "citations")})
+            if resource.kind is not Kind.CITATION and "citations" in patch:
+                data["citations"] = [] if patch["citations"] is None else patch["citations"]
+            identify = self._as_it_was(connection, record_id) if data.get("citations") else _new_link
+            wanted = self.writer.intake.record(batch, self.schemas[resource.kind], data, identify=identify, doing="patch")
+            if wanted is not None:
+                wanted.old, wanted.version = old, version + 1
+                _of_one(batch, wanted, author)
+        report = self.writer.write(connection, batch, author="", before=before)
+        return [Done(each.id, created=False, report=report) for each in several]
+
+    def _all_standing(self, connection: Connection, several: Sequence[Patch]) -> dict[str, tuple[Content, int]]:
+        """The contents and versions of all these records; NotFound, Gone or Merged if one is not there."""
+        by_kind: dict[Kind, list[str]] = {}
+        for each in several:
+            if is_storable(each.id):
+                by_kind.setdefault(each.resource.kind, []).append(each.id)
+        found: dict[str, tuple[Content, int]] = {}
+        for kind, ids in by_kind.items():
+            found |= self.writer.states(connection, kind, ids)
+        return found | {each.id: self.standing(connection, each.resource, each.id) for each in several if each.id not in found}
 
     def _check_key(self, batch: Batch, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
         """What a body says of its own id and kind is what the address says."""
@@ -441,6 +463,15 @@ def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, lis
         else:
             kept.append(name)
     return {name: value for name, value in content.items() if value is not None}, sorted(kept)
+
+
+def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
+    """A record with the citations that came with it, all of which the log has from one author in one transaction."""
+    several = [wanted, *batch.cited.get(wanted.id, ())]
+    origin = author, str(uuid4())
+    for each in several:
+        each.origin = origin
+    return several
 
 
 def _new_link(schema: ContentSchema, _content: Content) -> str | None:
