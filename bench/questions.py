@@ -110,7 +110,7 @@ class Workload:
                 **each._asdict(),
                 page=each.page,
                 file=file.stem,
-                cursor=cursors.encode(json.dumps([each.before_date, each.before_id]), digest),
+                cursor=cursors.encode([each.before_date, each.before_id], digest),
             )
             for each in self.questions
         ]

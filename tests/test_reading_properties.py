@@ -15,7 +15,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.reading import cursor as cursors
 from tests.conftest import Database, Fresh
 from tests.synthetic import COUNTRIES, DEFAULT_SORT, FILTERS, ODD_CHARACTERS, PLURALS, SORTS, Registry, registry
 from tests.test_contract import get
@@ -330,13 +329,13 @@ key_parts = st.one_of(
 def test_a_forged_cursor_is_a_page_or_refused(reading: TestClient, path: str, key: str) -> None:
     """With the digest of its request, and with a key that no row has."""
     digest = get(reading, path)["page"]["next_cursor"][:8]
-    is_refused_or_read(reading, path, cursors.encode(key, digest))
+    is_refused_or_read(reading, path, digest + base64.urlsafe_b64encode(key.encode()).decode().rstrip("="))
     is_refused_or_read(reading, path, digest + base64.b64encode(key.encode()).decode())
 
 
 def test_a_deeply_nested_cursor_is_refused(reading: TestClient) -> None:
     digest = get(reading, SORTED[0])["page"]["next_cursor"][:8]
-    assert refusal(reading, f"{SORTED[0]}&cursor={cursors.encode('[' * 2_900, digest)}") == "cursor_invalid"
+    assert refusal(reading, f"{SORTED[0]}&cursor={digest}{base64.b64encode(b'[' * 2_900).decode()}") == "cursor_invalid"
 
 
 # -- walking while others write ----------------------------------------------------------------------------------------

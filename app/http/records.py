@@ -146,7 +146,7 @@ class Records:
         next_cursor = None
         if len(rows) > wanted.limit:
             rows.pop()
-            next_cursor = cursors.encode(rows[-1][1], wanted.digest)
+            next_cursor = cursors.encode(rows[-1][1:], wanted.digest)
         await self._send_page(scope, request, send, [row[0] for row in rows], wanted, next_cursor, total)
 
     async def _send_page(
@@ -186,15 +186,15 @@ class Records:
         columns = self.compiler.table(shape) if is_table else []
         head = formats.header(columns)
         many = STREAM_PAGES[self.driver.dialect.name]
-        parameters = {**wanted.parameters, "limit": many}
+        parameters, key = {**wanted.parameters, "limit": many}, len(shape.sort) + 1
         while True:
             rows = await self.driver.fetch(self.statement(shape), parameters)
-            lines = formats.rows([row[:-1] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
+            lines = formats.rows([row[:-key] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
             yield head + lines
             if len(rows) < many:
                 return
             head, shape = "", replace(shape, after=True)
-            parameters |= {f"key_{place}": part for place, part in enumerate(json.loads(rows[-1][-1]))}
+            parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
 
     async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: records of whatever kinds, in the order asked for."""

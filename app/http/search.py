@@ -1,6 +1,5 @@
 """Search and suggestions over HTTP."""
 
-import json
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -87,7 +86,7 @@ class Search:
         digest = cursors.request_digest({name: asked[name] for name in asked if name not in ("cursor", "limit")})
         offset = _offset(asked["cursor"], digest)
         page = hits.found[offset : (end := offset + asked["limit"])]
-        next_cursor = cursors.encode(json.dumps([str(end)]), digest) if end < len(hits.found) else None
+        next_cursor = cursors.encode([str(end)], digest) if end < len(hits.found) else None
         total = None if hits.truncated else len(hits.found)
         headers = language_header(language)
         answer = SearchAnswer(

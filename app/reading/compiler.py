@@ -172,10 +172,9 @@ class Compiler:
         narrowing = self._narrowed(shape, resource)
         rows = narrowing.table
         order = self._order(shape, resource, narrowing)
-        parts = [segment for column, _ in order for segment in (",", *_key_part(column))]
-        key = _written(["[", *parts[1:], "]"])
+        key = [instant_text(column) if isinstance(column.type, Instant) else column for column, _ in order]
         shown = self._cells(rows, shape) if shape.purpose == "table" else [self._object(rows, shape)]
-        statement = sa.select(*shown, key).select_from(narrowing.source).where(*narrowing.conditions)
+        statement = sa.select(*shown, *key).select_from(narrowing.source).where(*narrowing.conditions)
         if shape.after:
             statement = statement.where(_after(order))
         directed = [column.desc() if descending else column.asc() for column, descending in order]
@@ -267,7 +266,7 @@ class Compiler:
         column = rows.c[column_name(plan)]
         if plan.annotation in (Ref, AnyRef):
             reference = self._reference(column, plan.annotation, shape.languages)
-            return [sa.func.coalesce(reference, literal("null"))] if plan.nullable else [reference]
+            return [sa.case((column.is_(None), literal("null")), else_=reference) if plan.nullable else reference]
         if plan.name == "name":
             return _text(name_in(rows.c.id, column, shape.languages), plain=False, nullable=False)
         return _scalar(column, plan, resource.table.c[column.name])
@@ -275,8 +274,11 @@ class Compiler:
     def _member(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, resource: Resource) -> sa.ColumnElement[Any]:
         """A value that is no array, as SQLite's own `json_object` takes it."""
         declared = resource.table.c.get(plan.name) if plan.source is None else None
-        is_json = declared is not None and (declared.info.get("list") or isinstance(declared.type, sa.Boolean))
-        if is_json or plan.annotation in (Ref, AnyRef):
+        if plan.annotation in (Ref, AnyRef):
+            column = rows.c[column_name(plan)]
+            reference = sa.func.json(self._reference(column, plan.annotation, shape.languages))
+            return sa.case((column.is_not(None), reference)) if plan.nullable else reference
+        if declared is not None and (declared.info.get("list") or isinstance(declared.type, sa.Boolean)):
             return sa.func.json(_joined(self._value(plan, rows, shape, resource)))
         return self._native(plan, rows, shape)
 
@@ -430,13 +432,6 @@ def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages:
         found = found.where(is_one_of(shown.c.language, asked)).order_by(rank_in(shown.c.language, asked))
         found = found.limit(sa.literal_column("1"))
     return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
-
-
-def _key_part(column: sa.ColumnElement[Any]) -> list[Segment]:
-    if isinstance(column.type, Instant):
-        return ['"', instant_text(column), '"']
-    (declared,) = column.base_columns
-    return _text(column, plain=bool(declared.info.get("plain")), nullable=False)
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:

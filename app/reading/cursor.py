@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -18,9 +19,9 @@ def request_digest(*parts: Any) -> str:
     return base64.urlsafe_b64encode(blake2b(_ENCODER.encode(parts).encode(), digest_size=_DIGEST_BYTES).digest()).decode()
 
 
-def encode(key: str, digest: str) -> str:
-    """An opaque cursor: the digest, then the last row's key (a JSON array of text)."""
-    return digest + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+def encode(key: Sequence[str], digest: str) -> str:
+    """An opaque cursor: the digest, then the last row's key."""
+    return digest + base64.urlsafe_b64encode(_ENCODER.encode(key).encode()).decode().rstrip("=")
 
 
 def decode(cursor: str, *, digest: str, length: int) -> list[str]:
