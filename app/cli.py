@@ -65,20 +65,23 @@ def serve(settings: Settings) -> None:
     _engine(settings)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
     where = f"http://{settings.host}:{settings.port}"
-    gc.disable()  # until the application stands
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
-    uvicorn.run(
-        "app.main:create_app",
-        factory=True,
-        http="app.http.protocol:Protocol",
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_level=settings.log_level,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-    )
+    gc.disable()  # until the application stands
+    try:
+        uvicorn.run(
+            "app.main:create_app",
+            factory=True,
+            http="app.http.protocol:Protocol",
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_level=settings.log_level,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+        )
+    finally:
+        gc.enable()
 
 
 @main.command()

@@ -21,7 +21,7 @@ from app.db.engine import create_engine
 from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant
 from app.models import Base
-from app.models.search import INDEX
+from app.models.search import HELD, INDEX
 from tests.conftest import Database, Fresh, _create_database, _named, run_command
 
 TABLES = Base.metadata.sorted_tables
@@ -177,6 +177,21 @@ def _rows(database: Database) -> dict[str, list[Row]]:
             table.name: sorted((dict(row) for row in connection.execute(sa.select(table)).mappings()), key=repr)
             for table in metadata.sorted_tables
         }
+
+
+def test_the_full_text_index_holds_much_before_it_writes(bare: Bare, kind_of_database: str) -> None:
+    if kind_of_database != "sqlite":
+        pytest.skip("Postgres keeps its index itself")
+    engine = create_engine(url := bare())
+    for move, revision, size in (
+        (command.upgrade, "head", HELD),
+        (command.downgrade, "0005", 1 << 20),
+        (command.upgrade, "head", HELD),
+    ):
+        move(alembic_config(url), revision)
+        with engine.connect() as connection:
+            assert connection.scalar(sa.text("SELECT v FROM documents_index_config WHERE k = 'hashsize'")) == size
+    engine.dispose()
 
 
 def test_down_past_the_last_new_table_and_up_keeps_the_data_of_all_others(loaded: Database) -> None:

@@ -14,6 +14,8 @@ from app.models.vocabulary import Kind
 
 INDEX = "documents_index"
 """SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
+HELD = 1 << 24
+"""Bytes of terms that FTS5 holds before it writes a segment: a large import then has few of them to merge."""
 TERMS_INDEX = "ix_documents_terms"
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
@@ -52,6 +54,13 @@ def create_index(connection: Connection) -> None:
     """Make SQLite's full-text index, which is no table of SQLAlchemy's."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_CREATE_INDEX)
+        hold(connection, HELD)
+
+
+def hold(connection: Connection, size: int) -> None:
+    """Have SQLite's full-text index hold so many bytes before it writes them."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('hashsize', ?)", (size,))  # noqa: S608 - our names
 
 
 def drop_index(connection: Connection) -> None:
