@@ -133,7 +133,7 @@ def _wait(server: Server, process: "subprocess.Popen[bytes]", log: Path) -> None
         try:
             server.get("/")
         except OSError:
-            time.sleep(0.1)
+            time.sleep(0.01)
         else:
             return
     raise RuntimeError(f"{server.name} did not start: {log.read_text()}")
