@@ -158,9 +158,10 @@ class Editor:
                 guard.require(record_id)
             before()
 
-        return self._rewrite(
-            connection, batch, resource, record_id, wanted_data, old, doing="replace", author=author, before=allow
-        )
+        identify = self._as_it_was(connection, record_id) if old is not None and wanted_data.get("citations") else _new_link
+        self.writer.intake.record(batch, schema, wanted_data, identify=identify, doing="replace")
+        report = self.writer.write(connection, batch, author=author, before=allow)
+        return Done(record_id, created=old is None, report=report)
 
     def patch(self, connection: Connection, several: Sequence[Patch], *, before: Before) -> list[Done]:
         """Different records with merge patches (RFC 7396) applied: what a patch leaves out stays, null clears."""
@@ -199,24 +200,6 @@ class Editor:
             for name, said in (("id", record_id), ("kind", resource.kind.value))
             if name in data and data[name] != said
         ]
-
-    def _rewrite(
-        self,
-        connection: Connection,
-        batch: Batch,
-        resource: Resource,
-        record_id: str,
-        data: Mapping[str, Any],
-        old: Content | None,
-        *,
-        doing: str,
-        author: str,
-        before: Before,
-    ) -> Done:
-        identify = self._as_it_was(connection, record_id) if old is not None and data.get("citations") else _new_link
-        self.writer.intake.record(batch, self.schemas[resource.kind], data, identify=identify, doing=doing)
-        report = self.writer.write(connection, batch, author=author, before=before)
-        return Done(record_id, created=old is None, report=report)
 
     def _as_it_was(self, connection: Connection, record_id: str) -> Identify:
         """Citations that come without an id are those of the same natural key that the record has."""
