@@ -23,6 +23,7 @@ from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import Settings
+from app.sharing import Share, alone, with_copies
 from app.writing import ahead, keys, projections
 from app.writing.batch import Line
 from app.writing.checking import disagreements
@@ -105,7 +106,7 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.pass_obj
 def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> None:
     """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
-    engine, writer = _writer(settings)
+    engine, writer = _writer(settings, with_copies)
     lines = list(_lines(paths))
     # Nothing that is read here is part of a cycle, and looking for cycles among so much takes a quarter of the time.
     gc.disable()
@@ -268,10 +269,10 @@ def _engine(settings: Settings) -> Engine:
     return engine
 
 
-def _writer(settings: Settings) -> tuple[Engine, Writer]:
+def _writer(settings: Settings, share: Share = alone) -> tuple[Engine, Writer]:
     engine = _engine(settings)
     driver: Driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=1)
-    return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode)
+    return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode, share)
 
 
 def _lines(paths: tuple[Path, ...]) -> Iterator[Line]:

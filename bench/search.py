@@ -157,8 +157,10 @@ def rows_of(entries: Sequence[Made]) -> Rows:
     index = Index(sqlite_dialect.dialect(), json.dumps)
     found: Rows = {table: [] for table in TABLES}
     for entry in entries:
-        said = index.said(entry.kind, entry.own)
-        entered = Entry(entry.record_id, entry.date, entry.bounds, entry.country_id, said, entry.refers)
+        said = index.said(
+            entry.record_id, entry.kind, entry.own, date=entry.date, country_id=entry.country_id, refers=entry.refers
+        )
+        entered = Entry(said, entry.bounds, ())
         row = index.row(docid_of(entered), entered)
         found["documents"].append(tuple(row[name] for name in TABLES["documents"]))
         found["records"].append((entry.record_id, entry.kind.value, entry.own[0].text))

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from app.cli import main
+from app.cli import _writer, main
 from app.db.engine import writing
 from app.errors import Conflict, Invalid
 from app.models import Base
 from app.resources import RESOURCES
+from app.sharing import with_copies
 from app.writing import ahead
 from app.writing.batch import Line
 from app.writing.checking import disagreements
@@ -411,6 +412,7 @@ def test_every_fault_of_every_line_is_told_and_nothing_is_written(small: Databas
 @pytest.mark.parametrize("faulty", [False, True])
 def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pytest.MonkeyPatch, *, faulty: bool) -> None:
     monkeypatch.setattr(ahead, "AT_ONCE", 7)
+    monkeypatch.setattr(small.writer, "share", with_copies)
     with_citations = {
         "kind": "topic",
         "id": "cited",
@@ -423,7 +425,7 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
         texts[8:8] = ["no JSON", '{"kind": "topic", "name": 7, "citations": [{}]}', json.dumps(contradicting)]
     lines = [Line(f"line {number}", text) for number, text in enumerate(texts)]
     told: list[int] = []
-    several = ahead.read(small.writer, lines, progress=told.append, many=1)
+    several = ahead.read(small.writer, lines, progress=told.append)
     one = small.writer.intake.lines(lines)
     assert sum(told) == len(lines)
     assert bool(several.faults) is faulty
@@ -435,9 +437,21 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
     assert list(several.wanted) == list(one.wanted)
     for mine, other in zip(several.wanted.values(), one.wanted.values(), strict=True):
         assert (mine.content, mine.line, mine.pointer, mine.named) == (other.content, other.line, other.pointer, other.named)
-    words = small.writer.documents.said(one.wanted.values())
-    assert {each.id: each.said for each in several.wanted.values() if each.said}.items() <= words.items()
-    assert faulty or small.writer.documents.said(several.wanted.values()) == words
+
+
+def test_several_processes_write_what_one_writes(loaded: Database, another: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, writer = _writer(another.settings, with_copies)
+    monkeypatch.setattr("app.db.sql.CHUNK", 50)
+    with writing(another.engine) as connection:
+        lines = [Line(f"line {number}", text) for number, text in enumerate(SEED_LINES)]
+        writer.write(connection, writer.intake.lines(lines), author="test")
+    assert another.export() == loaded.export()
+    assert another.disagreements() == []
+    its_own = {"seq", "at", "transaction", "created_at", "updated_at"}
+    for table in ("documents", "involvements", "changes", "names", "participants"):
+        columns = ", ".join(f'"{name}"' for name in sorted({*Base.metadata.tables[table].c.keys()} - its_own))
+        query = f"SELECT {columns} FROM {table} ORDER BY {columns}"
+        assert another.execute(query) == loaded.execute(query) != [], table
 
 
 def test_several_faults_of_one_line_are_all_told(database: Database) -> None:

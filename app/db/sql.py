@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from operator import itemgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 from pydantic_core import to_json
@@ -273,6 +273,13 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
         raise DBAPIError.instance("", None, error, base, hide_parameters=True, connection_invalidated=lost) from error
 
 
+class Insert(NamedTuple):
+    """Rows as the driver takes them, and the statement that inserts each."""
+
+    sql: str
+    rows: Sequence[Any]
+
+
 class Rows:
     """Writes rows with statements compiled once and executed by the driver itself: that takes half of SQLAlchemy's time.
 
@@ -290,13 +297,21 @@ class Rows:
 
     def insert(self, connection: Connection, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows that have every column of the table that is not computed or numbered."""
+        self.send(connection, self.inserts(table, rows))
+
+    def inserts(self, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> list[Insert]:
+        """What inserts these rows, to be sent later, or by another process."""
         if not rows:
-            return
+            return []
         if table not in self._inserts:
             self._inserts[table] = self._insert(table, list(rows[0]))
         sql, given = self._inserts[table]
-        for chunk in chunks(rows):
-            self._send(connection, sql, given(chunk))
+        return [Insert(sql, given(chunk)) for chunk in chunks(rows)]
+
+    def send(self, connection: Connection, inserts: Iterable[Insert]) -> None:
+        """Insert what was made ready."""
+        for sql, rows in inserts:
+            self._send(connection, sql, rows)
 
     def _insert(
         self, table: sa.TableClause, names: list[str]

@@ -1,8 +1,8 @@
 """The index: documents written, replaced and taken away in the transaction of the records that they are of."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -11,10 +11,11 @@ from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.db.edtf import NONE, Bounds
-from app.db.sql import Encode, Rows, among, chunks, together
+from app.db.sql import Encode, Insert, Rows, among, chunks, together
 from app.models.search import INDEX, Document
 from app.models.vocabulary import Kind
 from app.search.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
+from app.sharing import Share, alone
 
 documents: sa.Table = Document.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
@@ -30,28 +31,30 @@ LONG_FROM = 400
 
 
 class Said(NamedTuple):
-    """A record's own words as the index keeps them: what can be made of them before anything is known of other records."""
+    """What a record says itself, as the index keeps it: all that can be made before anything is known of other records."""
 
+    record_id: str
     kind: Kind
+    date: str | None
+    country_id: str | None
+    refers: Collection[str]
+    """Ids of records that it refers to."""
     words: str
-    """The words as JSON."""
+    """Its words as JSON."""
     terms: str
     many: int
     """How many terms there are."""
-    length: int
-    """Letters of the first text: its name."""
+    place: int
+    """Among the documents of its first day: the shortest name comes first."""
 
 
 class Entry(NamedTuple):
     """What a record has to be found by."""
 
-    record_id: str
-    date: str | None
-    bounds: Bounds
-    country_id: str | None
     said: Said
-    refers: frozenset[str]
-    """Ids of records that it refers to, or that are involved in it."""
+    bounds: Bounds
+    involved: Collection[str]
+    """Ids of records that are involved in it."""
 
 
 @lru_cache(4_096)
@@ -65,10 +68,13 @@ def first_docid(day: str) -> int:
 
 
 def docid_of(entry: Entry) -> int:
-    """A place in the order of first days, the same on every database; among those of a day the shortest name comes first."""
-    length = min(entry.said.length, _LONGEST)
-    digest = int.from_bytes(blake2b(entry.record_id.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
-    return first_docid(entry.bounds.start) + (length << _HASH_BITS) + digest
+    """A place in the order of first days, the same on every database."""
+    return first_docid(entry.bounds.start) + entry.said.place
+
+
+def _place_in_day(record_id: str, name: str) -> int:
+    digest = int.from_bytes(blake2b(record_id.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
+    return (min(len(name), _LONGEST) << _HASH_BITS) + digest
 
 
 @lru_cache(4_096)
@@ -81,17 +87,28 @@ def _is_long(bounds: Bounds) -> bool:
 class Index:
     """Writes the index."""
 
-    def __init__(self, dialect: sa.Dialect, encode: Encode) -> None:
+    def __init__(self, dialect: sa.Dialect, encode: Encode, share: Share = alone) -> None:
         self._encode = encode
+        self._share = share
         self._rows = Rows(dialect)
         self._is_sqlite = dialect.name == "sqlite"
 
-    def said(self, kind: Kind, own: Sequence[Own]) -> Said:
-        """A record's own words."""
+    def said(
+        self,
+        record_id: str,
+        kind: Kind,
+        own: Sequence[Own],
+        *,
+        date: str | None,
+        country_id: str | None,
+        refers: Collection[str],
+    ) -> Said:
+        """What a record says itself; the first of its `own` texts is its name."""
         found = own_terms(kind, own)
         # Of plain values, which are written in a tenth of the time that named tuples and words of a vocabulary take.
         words = to_json([(str(weight), field, language, text) for weight, field, language, text in own]).decode()
-        return Said(kind, words, self._written(found, 1), len(found), len(own[0].text) if own else 0)
+        place = _place_in_day(record_id, own[0].text if own else "")
+        return Said(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
 
     def _written(self, terms: Sequence[str], first: int) -> str:
         return " ".join(terms) if self._is_sqlite else for_tsvector(terms, first)
@@ -99,16 +116,16 @@ class Index:
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
         """The row of a document."""
         said = entry.said
-        others = reference_terms(entry.refers)
+        others = reference_terms((*said.refers, *entry.involved))
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
         return {
             "docid": docid,
-            "record_id": entry.record_id,
+            "record_id": said.record_id,
             "kind": str(said.kind),
-            "date": entry.date,
+            "date": said.date,
             "date_start": entry.bounds.start,
             "date_end": entry.bounds.end,
-            "country_id": entry.country_id,
+            "country_id": said.country_id,
             "words": said.words,
             "terms": f"{said.terms} {self._written(others, said.many + 1)}",
         }
@@ -117,19 +134,23 @@ class Index:
         """Take the documents of the `replaced` records away, and write these."""
         self.remove(connection, replaced)
         placed = self._placed(connection, entries)
-        with together(connection):
-            for several in chunks(placed):
-                rows = [self.row(docid, entry) for docid, entry in several]
-                self._rows.insert(connection, documents, rows)
-                if self._is_sqlite:
-                    self._rows.insert(connection, _index, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows])
+        with self._share([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
+            for inserts in made:
+                self._rows.send(connection, inserts)
+
+    def _inserts(self, placed: Sequence[tuple[int, Entry]]) -> list[Insert]:
+        rows = [self.row(docid, entry) for docid, entry in placed]
+        found = self._rows.inserts(documents, rows)
+        if self._is_sqlite:
+            found += self._rows.inserts(_index, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows])
+        return found
 
     def _placed(self, connection: Connection, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """The documents' places with them, in the order of these: FTS5 writes what it has whenever one goes back.
 
         Two of one day that chance gives one place stand side by side.
         """
-        several = sorted((docid_of(entry), entry.record_id, entry) for entry in entries)
+        several = sorted((docid_of(entry), entry.said.record_id, entry) for entry in entries)
         wanted = [(docid, entry) for docid, _, entry in several]
         while True:
             last = -1

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from app.errors import Conflict, Fault, Invalid, Problem, summary
 from app.models.vocabulary import Kind
 from app.reading.resource import Resource
-from app.search.index import Said
 from app.writing.content import ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
 
@@ -50,8 +49,6 @@ class Wanted:
     """When it was made, if it is not new."""
     origin: tuple[str, str] | None = None
     """Whose it is and with what transaction the log has it, where the batch is of several requests."""
-    said: Said | None = None
-    """Its own words as the index keeps them, where they were worked out before."""
 
     def __post_init__(self) -> None:
         self.id = self.content["id"]

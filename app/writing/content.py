@@ -141,6 +141,10 @@ class ContentSchema:
         ]
         return content, faults
 
+    def targets(self, content: Mapping[str, Any]) -> list[str]:
+        """The ids to which a content refers."""
+        return [target for name, _, _ in self.references if name in content for target in listed(content[name])]
+
     def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """What of data that is at fault refers to records all the same."""
         found: dict[str, Any] = {}

@@ -12,6 +12,7 @@ from app.models.vocabulary import CALLED, Kind
 from app.reading.compiler import Compiler
 from app.search.index import Entry, Index, Said
 from app.search.terms import Own, Weight
+from app.sharing import Share
 from app.writing.batch import Content, Wanted
 from app.writing.content import ContentSchema
 
@@ -22,10 +23,10 @@ Contents = Mapping[str, tuple[Kind, Content]]
 class Documents:
     """Keeps the documents of records in the transaction in which these are written."""
 
-    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
+    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode, share: Share) -> None:
         self._schemas = schemas
         self._encode = encode
-        self._index = Index(compiler.dialect, encode)
+        self._index = Index(compiler.dialect, encode, share)
         self.kinds = frozenset(kind for kind, schema in schemas.items() if schema.resource.searched)
         involved = sa.select(involvements.c.record_id, involvements.c.actor_id)
         self._involved = compiler.compiled(involved.where(is_one_of(involvements.c.record_id, ids_parameter())))
@@ -42,7 +43,7 @@ class Documents:
     def said(self, changed: Iterable[Wanted]) -> dict[str, Said]:
         """The own words of what changed, by the records' ids."""
         return {
-            each.id: each.said or self._said(each.resource.kind, each.content)
+            each.id: self._said(each.resource.kind, each.content)
             for each in changed
             if each.resource.kind in self.kinds and not each.deleted
         }
@@ -68,7 +69,8 @@ class Documents:
             for each in ids:
                 kind, content = several[each]
                 own = said.get(each) or self._said(kind, content)
-                yield self._entry(own, content, involved.get(each, ()), bounds.get(each))
+                stated = edtf.bounds(own.date) if own.date else bounds.get(each, edtf.NONE)
+                yield Entry(own, stated, involved.get(each, ()))
 
     def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
         undated: dict[Kind, list[str]] = {}
@@ -82,7 +84,8 @@ class Documents:
         }
 
     def _said(self, kind: Kind, content: Content) -> Said:
-        searched = self._schemas[kind].resource.searched
+        schema = self._schemas[kind]
+        searched = schema.resource.searched
         assert searched is not None
         own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content.get("names", ())]
         named = {each.text for each in own}
@@ -92,21 +95,14 @@ class Documents:
             own += [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, content["type"]), ())]
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
             own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
-        return self._index.said(kind, own)
-
-    def _entry(self, said: Said, content: Content, involved: Iterable[str], inherited: edtf.Bounds | None) -> Entry:
-        schema = self._schemas[said.kind]
-        searched = schema.resource.searched
-        assert searched is not None
-        refers = {
-            target
-            for name, several, _ in schema.references
-            if content.get(name)
-            for target in (content[name] if several else (content[name],))
-        }
-        date = content.get(searched.date) if searched.date else None
-        bounds = edtf.bounds(date) if date else inherited or edtf.NONE
-        return Entry(content["id"], date, bounds, content.get("country"), said, frozenset(refers.union(involved)))
+        return self._index.said(
+            content["id"],
+            kind,
+            own,
+            date=content.get(searched.date) if searched.date else None,
+            country_id=content.get("country"),
+            refers=schema.targets(content),
+        )
 
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
         """Documents of these records that are not what they should be."""

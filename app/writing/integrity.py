@@ -49,13 +49,7 @@ class Integrity:
 
     def targets(self, several: Iterable[Wanted]) -> set[str]:
         """The ids to which these records refer."""
-        found: set[str] = set()
-        for wanted in several:
-            content = wanted.content
-            for name, _, _ in self.schemas[wanted.resource.kind].references:
-                if name in content:
-                    found.update(listed(content[name]))
-        return found
+        return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
         """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch."""

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
+from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -13,12 +14,13 @@ from sqlalchemy.engine import Connection, Engine
 
 from app.db import edtf
 from app.db.engine import writing
-from app.db.sql import CHUNK, Encode, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
+from app.db.sql import CHUNK, Encode, Insert, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
-from app.search.index import documents
+from app.search.index import Said, documents
+from app.sharing import Share, alone
 from app.writing import projections
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.content import ContentSchema, listed, text_of
@@ -56,7 +58,8 @@ def _past() -> sa.Select[Any]:
 class Writer:
     """Writes records of all kinds in the transaction of a connection that it is given, while no other writer is in one."""
 
-    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode) -> None:
+    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode, share: Share = alone) -> None:
+        self.share = share
         self.resources = {resource.kind: resource for resource in resources}
         self.compiler = compiler
         self.encode = encode
@@ -64,7 +67,7 @@ class Writer:
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
-        self.documents = Documents(self.schemas, compiler, encode)
+        self.documents = Documents(self.schemas, compiler, encode, share)
         self._past = compiler.compiled(_past())
         citation: sa.Table = self.resources[Kind.CITATION].table
         self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
@@ -292,10 +295,19 @@ class Writer:
         new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
         undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
-        with together(connection):
-            self._insert(connection, new, kinds, bounds, now)
-            self._log(connection, changed, now, author=author)
-            said = self.documents.said(changed)
+        new.sort(key=attrgetter("id"))  # the order in which an index takes them soonest
+        origin = author, str(uuid4())
+        rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
+        log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
+        words = [partial(self.documents.said, some) for some in chunks(changed)]
+        said: dict[str, Said] = {}
+        with self.share([*rows, *log, *words]) as made, together(connection):
+            # First what others refer to, or SQLite would look for those with each.
+            self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
+            for inserts in islice(made, len(rows) + len(log)):
+                self._rows.send(connection, inserts)
+            for some in made:
+                said |= some
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
@@ -331,20 +343,12 @@ class Writer:
                 _remove(connection, plan.source.table, plan.source.owner, ids, self.encode)
             _remove(connection, self.resources[kind].table, "id", ids, self.encode)
 
-    def _insert(
-        self,
-        connection: Connection,
-        several: Sequence[Wanted],
-        kinds: Mapping[str, Kind],
-        bounds: Mapping[str | None, edtf.Bounds],
-        now: Any,
-    ) -> None:
-        """Insert records' rows; `bounds` are those of the occasions that undated records take theirs from."""
-        tables: dict[sa.Table, list[dict[str, Any]]] = {records: []}
-        for wanted in sorted(several, key=attrgetter("id")):  # the order in which an index takes them soonest
-            if wanted.old is None:
-                label = wanted.resource.label(wanted.content)
-                tables[records].append({"id": wanted.id, "kind": wanted.content["kind"], "name": label})
+    def _rows_of(
+        self, new: Iterable[Wanted], kinds: Mapping[str, Kind], bounds: Mapping[str | None, edtf.Bounds], now: Any
+    ) -> list[Insert]:
+        """New rows, but for those of `records`; `bounds` are those of the occasions that undated records take theirs from."""
+        tables: dict[sa.Table, list[dict[str, Any]]] = {}
+        for wanted in new:
             writer = self.rows[wanted.resource.kind]
             row = writer.row(wanted.content, kinds, version=wanted.version, created=wanted.created or now, now=now)
             if "date" not in wanted.content and (inherited := bounds.get(wanted.occasion)):
@@ -352,8 +356,7 @@ class Writer:
             tables.setdefault(wanted.resource.table, []).append(row)
             for table, rows in writer.part_rows(wanted.content).items():
                 tables.setdefault(table, []).extend(rows)
-        for table, rows in tables.items():
-            self._rows.insert(connection, table, rows)
+        return [insert for table, rows in tables.items() for insert in self._rows.inserts(table, rows)]
 
     def _update(self, connection: Connection, several: Sequence[Wanted], kinds: Mapping[str, Kind], now: Any) -> None:
         rows: dict[tuple[sa.Table, tuple[str, ...]], list[dict[str, Any]]] = {}
@@ -398,25 +401,27 @@ class Writer:
         merged = [{"old_id": wanted.id, "new_id": wanted.into} for wanted in changed if wanted.into is not None]
         self._rows.insert(connection, redirects, merged)
 
-    def _log(self, connection: Connection, written: Sequence[Wanted], now: datetime, *, author: str) -> None:
-        """Append what was written; under the writers' lock, so that the log's order is that of the commits."""
-        origin = author, str(uuid4())
-        for some in chunks(written):
-            log = [
-                {
-                    "record_id": wanted.id,
-                    "kind": wanted.content["kind"],
-                    "operation": wanted.operation,
-                    "version": wanted.version,
-                    "at": now,
-                    "author": (wanted.origin or origin)[0],
-                    "transaction": (wanted.origin or origin)[1],
-                    "into_id": wanted.into,
-                    "state": None if wanted.deleted else text_of(wanted.content),
-                }
-                for wanted in some
-            ]
-            self._rows.insert(connection, changes, log)
+    def _log_of(self, written: Iterable[Wanted], now: Any, origin: tuple[str, str]) -> list[Insert]:
+        """What is appended of what was written; under the writers' lock, so that the log's order is that of the commits."""
+        log = [
+            {
+                "record_id": wanted.id,
+                "kind": wanted.content["kind"],
+                "operation": wanted.operation,
+                "version": wanted.version,
+                "at": now,
+                "author": (wanted.origin or origin)[0],
+                "transaction": (wanted.origin or origin)[1],
+                "into_id": wanted.into,
+                "state": None if wanted.deleted else text_of(wanted.content),
+            }
+            for wanted in written
+        ]
+        return self._rows.inserts(changes, log)
+
+
+def _record(wanted: Wanted) -> dict[str, Any]:
+    return {"id": wanted.id, "kind": wanted.content["kind"], "name": wanted.resource.label(wanted.content)}
 
 
 def _is_rekeyed(wanted: Wanted) -> bool:

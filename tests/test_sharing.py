@@ -1,0 +1,86 @@
+"""What is promised of work that a process shares with copies of itself."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import active_children
+from pathlib import Path
+
+import pytest
+
+from app.sharing import WORTH_IT, Share, alone, with_copies
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there are copies on Linux alone")
+MANY = 3 * WORTH_IT
+
+
+@pytest.fixture(autouse=True)
+def three_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many copies on every machine: two."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+
+
+def done_by(number: int) -> tuple[int, int]:
+    """Takes a while, longer where the number is small."""
+    time.sleep(0.02 / (1 + number))
+    return number, os.getpid()
+
+
+@pytest.mark.parametrize("share", [alone, with_copies])
+def test_results_come_in_the_order_of_the_jobs(share: Share) -> None:
+    with share([partial(done_by, number) for number in range(MANY)]) as done:
+        found = list(done)
+    assert [number for number, _ in found] == list(range(MANY))
+    processes = {process for _, process in found}
+    assert os.getpid() in processes
+    assert (len(processes) == 1) is (share is alone)
+    assert active_children() == []
+
+
+def test_copies_go_on_before_anybody_asks(tmp_path: Path) -> None:
+    with with_copies([partial(_leave_a_mark, tmp_path, number) for number in range(MANY)]) as done:
+        until = time.monotonic() + 30
+        while len(list(tmp_path.iterdir())) < MANY:
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert os.getpid() not in list(done)
+
+
+def _leave_a_mark(folder: Path, number: int) -> int:
+    (folder / str(number)).touch()
+    return os.getpid()
+
+
+def test_a_few_jobs_are_done_without_copies() -> None:
+    with with_copies([os.getpid] * (WORTH_IT - 1)) as done:
+        assert set(done) == {os.getpid()}
+
+
+def test_what_a_killed_copy_had_begun_is_done_again() -> None:
+    def fatal(number: int, *, to: Callable[[], bool]) -> int:
+        if to():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return number
+
+    this = os.getpid()
+    with with_copies([partial(fatal, number, to=lambda: os.getpid() != this) for number in range(MANY)]) as done:
+        time.sleep(0.1)
+        assert list(done) == list(range(MANY))
+
+
+@pytest.mark.parametrize("share", [alone, with_copies])
+def test_a_fault_in_a_job_is_raised(share: Share, capfd: pytest.CaptureFixture[str]) -> None:
+    jobs = [partial(int, str(number)) for number in range(MANY)]
+    jobs[5] = partial(int, "five")
+    with share(jobs) as done, pytest.raises(ValueError, match="five"):
+        list(done)
+    assert active_children() == []
+    capfd.readouterr()
+
+
+def test_no_copy_stays_when_nobody_wants_the_rest() -> None:
+    with with_copies([partial(time.sleep, 30)] * MANY):
+        assert len(active_children()) == 2
+    assert active_children() == []
