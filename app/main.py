@@ -66,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # or every request looks for settings of theirs
     )
     app.include_router(service.router(RESOURCES, driver))
     app.include_router(docs.router())

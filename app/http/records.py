@@ -11,6 +11,7 @@ from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row, Statement
@@ -47,7 +48,6 @@ PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
 STREAM_PAGES = {"sqlite": 50, "postgresql": 400}
 """Records a page of a stream: no transaction stays open between two. On SQLite others wait while one is read."""
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 class Records:
@@ -167,8 +167,8 @@ class Records:
             links["next"] = f"{here}?{wanted.query}cursor={next_cursor}"
             headers.append((b"link", f'<{links["next"]}>; rel="next"'.encode()))
         page = {"limit": wanted.limit, "next_cursor": next_cursor, "total": total}
-        around = _ENCODER.encode({"page": page, "links": links})
-        await send_tagged(send, f'{{"data":[{",".join(rows)}],{around[1:]}'.encode(), request, headers=headers)
+        around = to_json({"page": page, "links": links})
+        await send_tagged(send, b'{"data":[%b],%b' % (",".join(rows).encode(), around[1:]), request, headers=headers)
 
     async def _stream(self, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
         headers = language_header(wanted.language)

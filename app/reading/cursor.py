@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
+from pydantic_core import to_json
+
 from app.errors import CursorInvalid, CursorMismatch
 from app.reading.model import is_storable
 
@@ -21,7 +23,7 @@ def request_digest(*parts: Any) -> str:
 
 def encode(key: Sequence[str], digest: str) -> str:
     """An opaque cursor: the digest, then the last row's key."""
-    return digest + base64.urlsafe_b64encode(_ENCODER.encode(key).encode()).decode().rstrip("=")
+    return digest + base64.urlsafe_b64encode(to_json(key)).decode().rstrip("=")
 
 
 def decode(cursor: str, *, digest: str, length: int) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, Field, StringConstraints
+from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.db import edtf
 from app.db.collation import words
@@ -95,7 +96,7 @@ class Narrowing:
     `order` maps columns of the table to the columns to sort by instead, where a filter walks another index.
     """
 
-    table: sa.FromClause
+    table: NamedFromClause
     source: sa.FromClause
     conditions: list[sa.ColumnElement[bool]] = field(default_factory=list)
     order: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
