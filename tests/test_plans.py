@@ -16,6 +16,8 @@ from app.reading.filters import Equals
 from app.resources import RESOURCES
 from tests.conftest import Database
 
+Content = dict[str, Any]
+
 FILTERS = [
     (resource.plural, resource.table.name, name, filter_)
     for resource in RESOURCES
@@ -165,9 +167,130 @@ def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Data
         connection.execute("SET enable_bitmapscan = off")
         for table in Base.metadata.sorted_tables:
             for index in table.indexes:
-                if index.dialect_options["postgresql"]["where"] is None or index.unique:
+                column = index.columns[0]
+                if index.unique or not column.nullable:
                     continue
-                column = index.columns[0].name
-                sql = f'EXPLAIN SELECT id FROM {table.name} WHERE "{column}" = ANY (%s)'
+                sql = f'EXPLAIN SELECT id FROM {table.name} WHERE "{column.name}" = ANY (%s)'
                 told = "\n".join(str(row[0]) for row in connection.execute(sql, (["a", "b"],)))
                 assert str(index.name) in told, told
+
+
+def occasions() -> Iterator[Content]:
+    """Meetings of which each filter has a fiftieth, no two filters the same ones; and what they need."""
+    yield {"kind": "country", "id": "BY", "alpha_3": "BLR", "numeric": "112", "name": "Belarus"}
+    yield {"kind": "series", "id": "a-series", "name": "A series"}
+    yield {"kind": "topic", "id": "a-topic", "name": "A topic"}
+    yield {"kind": "source", "id": "a-source", "title": "A source", "url": "https://example.org/"}
+    yield from ({"kind": "organization", "id": name, "name": name} for name in ("one", "two", "three"))
+    yield {"kind": "memorandum", "id": "paper", "name": "A paper"}
+    yield {"kind": "meeting", "id": "whole", "name": "Whole"}
+    own: dict[int, Content] = {
+        0: {"country": "BY"},
+        1: {"city": "Minsk"},
+        2: {"series": "a-series"},
+        3: {"part_of": "whole"},
+        4: {"type": "talks"},
+        5: {"status": "held"},
+        6: {"format": "online"},
+        7: {"name": "Special"},
+        8: {"topics": ["a-topic"]},
+        9: {"date": "2040-01-01"},
+        10: {"date": "1990-01-01"},
+    }
+    linked: dict[int, list[Content]] = {
+        11: [{"kind": "participant", "organization": "one", "role": "delegation"}],
+        12: [{"kind": "participant", "organization": name, "role": "delegation"} for name in ("two", "three")],
+        13: [{"kind": "action", "of": "paper", "type": "discussed"}],
+    }
+    for number in range(MEETINGS):
+        meeting, sort = f"meeting-{number}", number % EACH
+        date = f"{2010 + number % 20}-{number % 12 + 1:02}-{number % 28 + 1:02}"
+        yield {"kind": "meeting", "id": meeting, "name": f"Meeting {number}", "date": date, **own.get(sort, {})}
+        yield from ({"meeting": meeting, **link} for link in linked.get(sort, ()))
+        if sort == 14:
+            quoted = {"source": "a-source", "paragraph": number, "quote": "a phrase", "confidence": "stated"}
+            yield {"kind": "citation", "record": meeting, **quoted}
+
+
+EACH = 50
+RARE = {
+    "country": "BY",
+    "city": "Minsk",
+    "series": "a-series",
+    "part_of": "whole",
+    "type": "talks",
+    "status": "held",
+    "meeting_format": "online",
+    "q": "special",
+    "topic": "a-topic",
+    "date_from": "2035-01-01",
+    "date_to": "1995-01-01",
+    "participant": "one",
+    "between": "two,three",
+    "memorandum": "paper",
+    "uncited": "false",
+}
+"""Values of filters, each of which has a fiftieth."""
+CONTRADICTING = {"date_from", "date_to"}
+
+
+def test_filters_together_look_at_no_more_than_what_they_have(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    database.load(*map(json.dumps, occasions()))
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    on_sqlite = database.engine.dialect.name == "sqlite"
+    with database.client() as client:
+
+        def looked_at(asked_for: str, *, has: int | None = None) -> int:
+            with recorded(monkeypatch) as asked:
+                page = client.get(f"/v1/meetings?{asked_for}&limit=200").json()
+            assert has is None or len(page["data"]) == has, asked_for
+            return (cost if on_sqlite else rows_looked_at)(database, *asked[-1])
+
+        everything = sum(looked_at(f"date_to=20{year}-12-31&date_from=20{year}-01-01", has=None) for year in range(10, 30))
+        alone = {name: looked_at(f"{name}={value}", has=MEETINGS // EACH) for name, value in RARE.items()}
+        upcoming = [looked_at(f"date_from={RARE['date_from']}&sort={way}date", has=MEETINGS // EACH) for way in ("", "-")]
+        assert max(*upcoming, alone["date_from"]) < everything / 10
+        dear = []
+        for (one, its), (other, value) in combinations(RARE.items(), 2):
+            if {one, other} != CONTRADICTING:
+                together = looked_at(f"{one}={its}&{other}={value}", has=0)
+                # SQLite's steps are few for what the one has and the other has not; Postgres' rows are those of both.
+                most = min(alone[one], alone[other]) if on_sqlite else alone[one] + alone[other]
+                if together > most:
+                    dear.append((one, other, together, most))
+        for name, value in RARE.items():
+            together = looked_at(f"{name}={value}&updated_since=2020-01-01T00:00:00Z", has=MEETINGS // EACH)
+            if together > alone[name] * 1.2:
+                dear.append((name, "updated_since", together, alone[name]))
+    assert not dear
+
+
+def rows_looked_at(database: Database, sql: str, given: dict[str, Any]) -> int:
+    """How many rows Postgres looked at where it reads nothing through that has an index, as it would not if there were much."""
+
+    def of(node: dict[str, Any]) -> Any:
+        below = sum(map(of, node.get("Plans", ())))
+        if "Scan" not in node["Node Type"] or node["Node Type"] == "Bitmap Heap Scan":
+            return below
+        return below + node["Actual Loops"] * (node["Actual Rows"] + node.get("Rows Removed by Filter", 0))
+
+    with psycopg.connect(database.url) as connection:
+        connection.execute("SET enable_seqscan = off")
+        ((told,),) = connection.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", given).fetchall()
+        return int(of(told[0]["Plan"]))
+
+
+def test_a_window_finds_what_began_long_before_it_and_still_goes_on(database: Database) -> None:
+    dates = ("1990-05/2040", "2034-12-31/2036-01-01", "2033/2034", "2036-02", "1995/2036-02-01", "1980/1991", None)
+    meetings = ({"kind": "meeting", "id": f"m-{place}", "name": "M", "date": date} for place, date in enumerate(dates))
+    database.load(*(json.dumps({name: value for name, value in each.items() if value}) for each in meetings))
+    with database.client() as client:
+        for sort, wanted in (("date", ["m-0", "m-4", "m-1", "m-3"]), ("-date", ["m-3", "m-1", "m-4", "m-0"])):
+            following, found = f"/v1/meetings?date_from=2036-01-01&sort={sort}&limit=2", []
+            while following:
+                page = client.get(following).json()
+                found += [each["id"] for each in page["data"]]
+                following = page["links"]["next"]
+            assert found == wanted

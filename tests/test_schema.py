@@ -260,6 +260,8 @@ def _filled(table: sa.Table) -> Row:
             row[column.name] = datetime(2026, 1, 28, tzinfo=UTC)
         elif column.type.python_type is bool:
             row[column.name] = False
+        elif column.name in ("date_start", "date_end"):
+            row[column.name] = "2026-01-28"
         else:
             row[column.name] = 987_654 if column.type.python_type is int else "nowhere"
     return row

@@ -196,6 +196,20 @@ class Holding(Versioned):
     possible_until: Mapped[str] = derived(lambda content: edtf.NO_END, "the last day on which it can have held")
 
 
+LASTS_FOR_YEARS = (
+    "CAST(substr(date_end, 1, 4) AS INTEGER) - CAST(substr(date_start, 1, 4) AS INTEGER) > 1"
+    f" AND date_start > '{edtf.NO_START}'"
+)
+"""Dated records that end later than in the year after their first: those that a window of dates looks for further back."""
+
+
+def windows() -> tuple[sa.Index, ...]:
+    """Indexes that serve windows of dates, in both directions."""
+    lasting = sa.text(LASTS_FOR_YEARS)
+    long = sa.Index(None, "date_start", "date_end", sqlite_where=lasting, postgresql_where=lasting)
+    return (*orders("date_start", "date_order"), long)
+
+
 def lookups(order: str, *columns: str) -> tuple[sa.Index, ...]:
     """Indexes that serve each filter by itself in the default order, `order` and then the id."""
     return tuple(sa.Index(None, column, order, "id") for column in columns)

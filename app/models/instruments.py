@@ -23,6 +23,7 @@ from app.models.columns import (
     orders,
     reference,
     text,
+    windows,
     word,
 )
 from app.models.vocabulary import (
@@ -58,7 +59,8 @@ class Memorandum(Named, Dated, Holding, Base):
 
     __tablename__ = "memoranda"
     __table_args__ = (
-        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *windows(),
+        *orders("name_key", "updated_at", "created_at"),
         *lookups("date_start", "type", "status", "country_id", "city"),
         {"comment": "instruments: memoranda, agreements, declarations, plans, resolutions, strategies"},
     )
@@ -126,7 +128,8 @@ class Outcome(Named, Dated, Base):
 
     __tablename__ = "outcomes"
     __table_args__ = (
-        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *windows(),
+        *orders("name_key", "updated_at", "created_at"),
         *lookups("date_start", "type", "status", "meeting_id", "made_by_id", "made_to_id", "subject_id"),
         {"comment": "proposals, understandings, pledges, statements, awards, establishments"},
     )
@@ -153,7 +156,8 @@ class Action(Dated, Base):
 
     __tablename__ = "actions"
     __table_args__ = (
-        *orders("date_start", "date_order", "updated_at", "created_at"),
+        *windows(),
+        *orders("updated_at", "created_at"),
         *lookups("date_start", "of_id", "type", "meeting_id", "party_id"),
         sa.Index(
             "uq_actions_key",

@@ -15,6 +15,7 @@ from app.models.columns import (
     orders,
     reference,
     text,
+    windows,
     word,
 )
 from app.models.vocabulary import (
@@ -51,7 +52,8 @@ class Meeting(Named, Dated, Base):
 
     __tablename__ = "meetings"
     __table_args__ = (
-        *orders("date_start", "date_order", "name_key", "updated_at", "created_at"),
+        *windows(),
+        *orders("name_key", "updated_at", "created_at"),
         *lookups("date_start", "country_id", "series_id", "type", "status", "format", "part_of_id", "city"),
         {"comment": "occasions with a date, place or named participants of their own"},
     )
@@ -76,7 +78,8 @@ class Participant(Dated, Base):
 
     __tablename__ = "participants"
     __table_args__ = (
-        *orders("date_start", "date_order", "updated_at", "created_at"),
+        *windows(),
+        *orders("updated_at", "created_at"),
         *lookups("date_start", "meeting_id", "person_id", "organization_id", "country_id", "on_behalf_of_id", "role", "rank"),
         *lookups("date_start", "presence"),
         sa.Index(

@@ -189,9 +189,11 @@ class Compiler:
 
     def _narrowed(self, shape: Shape, resource: Resource) -> Narrowing:
         rows = resource.table.alias("t")
-        narrowing = Narrowing(rows, rows, default_order=shape.sort == (resource.default_sort,))
-        if shape.after and shape.sort[0].startswith("-"):
-            narrowing.upper_bound = resource.sorts[shape.sort[0][1:]].descending.name
+        narrowing = Narrowing(rows, rows, resource.table, default_order=shape.sort == (resource.default_sort,))
+        narrowing.from_cursor = shape.after
+        if shape.sort:
+            sort = resource.sorts[shape.sort[0].removeprefix("-")]
+            narrowing.walked = (sort.descending if shape.sort[0].startswith("-") else sort.ascending).name
         for name, filter_shape in shape.filters:
             resource.filters[name].narrow(name, filter_shape, narrowing)
         return narrowing

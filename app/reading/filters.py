@@ -18,6 +18,7 @@ from app.db import edtf
 from app.db.collation import words
 from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, is_one_of, literal
 from app.db.types import Exact, instant_text
+from app.models.columns import LASTS_FOR_YEARS
 from app.models.records import Involvement, RecordTopic
 from app.models.vocabulary import Kind, Vocabulary
 from app.reading.model import ID_PATTERN
@@ -31,6 +32,8 @@ BETWEEN = range(2, 6)
 
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
+_FIRST_DAY = "0001-01-02"
+"""The first that is a date: the one before says that there is none."""
 
 
 def _calendar_day(value: str) -> str:
@@ -91,17 +94,20 @@ Parameters = dict[str, Any]
 
 @dataclass
 class Narrowing:
-    """A SELECT as filters narrow it.
+    """A SELECT from rows of `its_table`, as filters narrow it.
 
     `order` maps columns of the table to the columns to sort by instead, where a filter walks another index.
     """
 
     table: NamedFromClause
     source: sa.FromClause
+    its_table: sa.Table
     conditions: list[sa.ColumnElement[bool]] = field(default_factory=list)
     order: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
-    upper_bound: str | None = None
-    """The column that the cursor bounds from above, so that a second bound on it would only cost time."""
+    walked: str = ""
+    """The column by which the rows come in order."""
+    from_cursor: bool = False
+    """Whether a cursor bounds that column already where the walk begins: a second bound there would only cost time."""
     default_order: bool = True
     dated: bool = False
 
@@ -167,33 +173,46 @@ class Equals(Filter):
 class From(Filter):
     """What can still have been going on on that day or later."""
 
-    start: str = "date_start"
-    end: str = "date_end"
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
 
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """The day, and the first day of the year before: what began earlier and still goes on lasts for years."""
+        year = int(values[0][:4]) - 1
+        return {name: values[0], f"{name}_earliest": max(f"{year:04}-01-01", _FIRST_DAY)}
+
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """An undated record, whose bounds are the farthest, matches no window."""
+        """By the last day, and by the first day of the first such record, so that nobody walks through all before it.
+
+        An undated record, whose bounds are the farthest, matches no window.
+        """
         columns = narrowing.table.c
-        narrowing.conditions.append(columns[self.end] >= sa.bindparam(name, type_=Exact))
-        narrowing.only_dated(narrowing.order.get(self.start, columns[self.start]))
+        last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)
+        lasting = narrowing.its_table.alias("lasting")
+        still = (sa.text(LASTS_FOR_YEARS), lasting.c.date_end >= last, lasting.c.date_start < earliest)
+        first = sa.func.coalesce(sa.select(sa.func.min(lasting.c.date_start)).where(*still).scalar_subquery(), earliest)
+        narrowing.conditions += [columns.date_end >= last, narrowing.order.get("date_start", columns.date_start) >= first]
+        narrowing.dated = True
+        if narrowing.walked == "date_order" and not narrowing.from_cursor:
+            narrowing.conditions.append(columns.date_order >= first)
 
 
 @dataclass(frozen=True)
 class To(Filter):
     """What can have begun on that day or before."""
 
-    start: str = "date_start"
-    end: str = "date_end"
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Left out where the cursor already bounds the first day: SQLite would scan from the start beside both."""
-        column = narrowing.order.get(self.start, narrowing.table.c[self.start])
-        if narrowing.upper_bound != self.start:
-            narrowing.conditions.append(column <= sa.bindparam(name, type_=Exact))
-        narrowing.only_dated(column)
+        columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
+        first_day = narrowing.order.get("date_start", columns.date_start)
+        if not narrowing.from_cursor or narrowing.walked != "date_start":
+            narrowing.conditions.append(first_day <= day)
+        if narrowing.walked == "date_order":
+            narrowing.conditions.append(columns.date_order <= day)
+        narrowing.only_dated(first_day)
 
 
 @dataclass(frozen=True)
