@@ -242,16 +242,15 @@ def test_filters_together_look_at_no_more_than_what_they_have(database: Database
     on_sqlite = database.engine.dialect.name == "sqlite"
     with database.client() as client:
 
-        def looked_at(asked_for: str, *, has: int | None = None) -> int:
+        def looked_at(asked_for: str, *, has: int) -> int:
             with recorded(monkeypatch) as asked:
                 page = client.get(f"/v1/meetings?{asked_for}&limit=200").json()
-            assert has is None or len(page["data"]) == has, asked_for
+            assert len(page["data"]) == has, asked_for
             return (cost if on_sqlite else rows_looked_at)(database, *asked[-1])
 
-        everything = sum(looked_at(f"date_to=20{year}-12-31&date_from=20{year}-01-01", has=None) for year in range(10, 30))
         alone = {name: looked_at(f"{name}={value}", has=MEETINGS // EACH) for name, value in RARE.items()}
         upcoming = [looked_at(f"date_from={RARE['date_from']}&sort={way}date", has=MEETINGS // EACH) for way in ("", "-")]
-        assert max(*upcoming, alone["date_from"]) < everything / 10
+        assert max(*upcoming, alone["date_from"]) <= alone["date_to"] * 1.2
         dear = []
         for (one, its), (other, value) in combinations(RARE.items(), 2):
             if {one, other} != CONTRADICTING:

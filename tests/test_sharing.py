@@ -53,9 +53,13 @@ def _leave_a_mark(folder: Path, number: int) -> int:
     return os.getpid()
 
 
-def test_a_few_jobs_are_done_without_copies() -> None:
-    with with_copies([os.getpid] * (WORTH_IT - 1)) as done:
-        assert set(done) == {os.getpid()}
+@pytest.mark.parametrize(("jobs", "processors"), [(WORTH_IT - 1, {0, 1}), (MANY, {0})])
+def test_a_few_jobs_and_those_of_one_processor_are_done_without_copies(
+    monkeypatch: pytest.MonkeyPatch, jobs: int, processors: set[int]
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: processors)
+    with with_copies([os.getpid] * jobs) as done:
+        assert list(done) == [os.getpid()] * jobs
 
 
 def test_what_a_killed_copy_had_begun_is_done_again() -> None:
