@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha1
+from json.encoder import encode_basestring
 from typing import Annotated, Any, Literal, get_args
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -17,6 +19,7 @@ from app.reading.resource import Resource
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """Of the ids that an import derives from natural keys. It must never change."""
+_NAMESPACE_BYTES = NAMESPACE.bytes
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 """Of natural keys: what it writes must never change either."""
 MAX_ITEMS = 500
@@ -68,6 +71,7 @@ class ContentSchema:
         self.resource = resource
         self.plans = [plan for plan in plans if plan.written]
         written = {plan.name for plan in self.plans}
+        self._kind = str(resource.kind)
         self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
         shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations"}
         self.ignored = (resource.model.model_fields.keys() | shown) - written
@@ -75,9 +79,6 @@ class ContentSchema:
             self.ignored -= {"citations"}
         """What a record is read with and is no content of its own; its citations are records by themselves."""
         self.model = self._model()
-        self._defaulted = {
-            name for name, info in self.model.model_fields.items() if not info.is_required() and not _is_empty(info.default)
-        }
         self.references = self._references(kinds)
         """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
 
@@ -117,24 +118,21 @@ class ContentSchema:
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """The content in the model's order, what is empty left out (the id is None if none is given); or its faults."""
-        ignored = self.ignored.intersection(data)
-        kept = {name: value for name, value in data.items() if name not in ignored} if ignored else data
+        if not self.ignored.isdisjoint(data):
+            data = {name: value for name, value in data.items() if name not in self.ignored}
         try:
-            checked = self.model.model_validate(kept)
+            values = self.model.__pydantic_validator__.validate_python(data).__dict__
         except ValidationError as error:
             return {}, [
                 Fault(_explained(entry), pointer=_pointer(entry["loc"]))
                 for entry in error.errors(include_url=False, include_context=False)
             ]
-        given, values = checked.model_fields_set | self._defaulted, checked.__dict__
-        content = {"kind": str(self.resource.kind), "id": values["id"]}
+        content = {"kind": self._kind, "id": values["id"]}
         for name in self._names:
-            if name not in given:
-                continue
             value = values[name]
             if type(value) is str:
                 content[name] = value
-            elif not _is_empty(value):
+            elif value is not None and not _is_empty(value):
                 content[name] = _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
@@ -159,8 +157,19 @@ class ContentSchema:
         """The id of a link record that an import brought without one: the same for the same natural key, everywhere."""
         if not self.resource.natural_key:
             return None
-        key = [str(self.resource.kind), *(content.get(name) for name in self.resource.natural_key)]
-        return str(uuid5(NAMESPACE, _SPACED.encode(key)))
+        key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
+        return _uuid5(f"[{key}]")
+
+
+def _spaced(value: Any) -> str:
+    return encode_basestring(value) if type(value) is str else "null" if value is None else _SPACED.encode(value)
+
+
+def _uuid5(name: str) -> str:
+    """What `uuid.uuid5` makes of a name in our namespace (RFC 9562), in a third of its time."""
+    digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digest[16], 16) % 4]
+    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def _is_empty(value: Any) -> bool:
@@ -170,13 +179,12 @@ def _is_empty(value: Any) -> bool:
 
 def _plain(value: Any) -> Any:
     """A checked value as JSON has it: words of a vocabulary as text, items as objects."""
-    match value:
-        case str():
-            return str(value)
-        case list():
-            return [_plain(item) for item in value]
-        case BaseModel():
-            return {name: _plain(item) for name, item in value.__dict__.items()}
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, BaseModel):
+        return {name: _plain(item) for name, item in value.__dict__.items()}
     return value
 
 
