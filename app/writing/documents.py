@@ -1,6 +1,7 @@
 """The projection that search reads: what each record has to be found by, from its content and who is involved in it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -91,8 +92,8 @@ class Documents:
         named = {each.text for each in own}
         said = [Own(Weight.NAME, name, None, content[name]) for name in searched.names if content.get(name)]
         own = [*(each for each in said if each.text not in named), *own]
-        if content.get("type"):
-            own += [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, content["type"]), ())]
+        if "type" in content:
+            own += _called(kind, content["type"])
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
             own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
         return self._index.said(
@@ -111,3 +112,9 @@ class Documents:
     def unindexed(self, connection: Connection) -> Iterator[str]:
         """Where the database's index has not the documents that there are."""
         return self._index.unindexed(connection)
+
+
+@cache
+def _called(kind: Kind, type_of: str) -> Sequence[Own]:
+    """What a type of records is called, in each language."""
+    return [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, type_of), ())]
