@@ -21,6 +21,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Dialect, make_url
+from sqlalchemy.sql import ClauseElement
 
 from app.db.engine import PATIENCE, sqlite_path
 from app.errors import Unavailable
@@ -44,7 +45,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Statement:
-    """A SELECT ready for the driver."""
+    """A statement ready for the driver."""
 
     sql: str
     constants: Mapping[str, Any]
@@ -57,6 +58,12 @@ class Statement:
     def looks_for_terms(self) -> bool:
         """Whether SQLite's full-text index is asked, which may take long within one step of its machine."""
         return " MATCH " in self.sql
+
+
+def compiled(statement: ClauseElement, dialect: Dialect) -> Statement:
+    """A statement of SQLAlchemy's as the driver takes it."""
+    made = statement.compile(dialect=dialect)
+    return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})
 
 
 class Driver(Protocol):

@@ -223,9 +223,9 @@ class Compiled(Protocol):
     constants: Mapping[str, Any]
 
 
-def ids_parameter() -> sa.BindParameter[Any]:
+def ids_parameter(of: Any = Exact) -> sa.BindParameter[Any]:
     """The parameter `ids` of a statement that is compiled once: several values, encoded for the driver."""
-    return sa.bindparam("ids", type_=sa.ARRAY(Exact))
+    return sa.bindparam("ids", type_=sa.ARRAY(of))
 
 
 def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple[Any, ...]]:
@@ -233,6 +233,13 @@ def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple
     driver: Any = connection.connection
     with _errors(connection, driver):
         return _executed(driver, statement, given).fetchall()  # type: ignore[no-any-return]
+
+
+def execute(connection: Connection, statement: Compiled, **given: Any) -> None:
+    """Execute a compiled statement that gives no rows."""
+    driver: Any = connection.connection
+    with _errors(connection, driver):
+        _executed(driver, statement, given)
 
 
 def run_all(connection: Connection, asked: Iterable[tuple[Compiled, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.db import edtf
-from app.db.drivers import Statement
+from app.db.drivers import Statement, compiled
 from app.db.sql import (
     SQLITE_ARGUMENTS,
     as_instant,
@@ -153,9 +153,7 @@ class Compiler:
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
         """A statement of any kind, ready for the driver."""
-        compiled = statement.compile(dialect=self.dialect)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return Statement(str(compiled), constants)
+        return compiled(statement, self.dialect)
 
     def _one(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")

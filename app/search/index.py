@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
+from app.db.drivers import compiled
 from app.db.edtf import NONE, Bounds
-from app.db.sql import Encode, Insert, Rows, among, chunks, together
+from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
 from app.models.search import INDEX, Document
 from app.models.vocabulary import Kind
 from app.search.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
@@ -92,6 +93,17 @@ class Index:
         self._share = share
         self._rows = Rows(dialect)
         self._is_sqlite = dialect.name == "sqlite"
+        taken = sa.select(documents.c.docid).where(is_one_of(documents.c.docid, ids_parameter(sa.BigInteger)))
+        self._taken = compiled(taken, dialect)
+        self._removals = [compiled(statement, dialect) for statement in self._that_remove()]
+
+    def _that_remove(self) -> Iterator[sa.UpdateBase]:
+        those = is_one_of(documents.c.record_id, ids_parameter())
+        if self._is_sqlite:
+            old = sa.select(sa.literal("delete"), documents.c.docid, documents.c.terms).where(those).order_by(documents.c.docid)
+            index = sa.table(INDEX, sa.column(INDEX), sa.column("rowid"), sa.column("terms"))
+            yield sa.insert(index).from_select([INDEX, "rowid", "terms"], old)
+        yield sa.delete(documents).where(those)
 
     def said(
         self,
@@ -158,31 +170,17 @@ class Index:
             for docid, entry in wanted:
                 last = max(docid, last + 1)
                 placed.append((last, entry))
-            taken = self._taken(connection, [docid for docid, _ in placed])
+            docids = chunks(docid for docid, _ in placed)
+            taken = {docid for some in docids for (docid,) in run(connection, self._taken, ids=self._encode(some))}
             if not taken:
                 return placed
             wanted = [(docid + (docid in taken), entry) for docid, entry in placed]
 
-    def _taken(self, connection: Connection, docids: Sequence[int]) -> set[int]:
-        found: set[int] = set()
-        for several in chunks(docids):
-            those = among(documents.c.docid, several, self._encode)
-            found.update(connection.execute(sa.select(documents.c.docid).where(those)).scalars())
-        return found
-
     def remove(self, connection: Connection, ids: Iterable[str]) -> None:
         """Take the documents of these records away."""
         for several in chunks(ids):
-            those = among(documents.c.record_id, several, self._encode)
-            if self._is_sqlite:
-                old = (
-                    sa.select(sa.literal("delete"), documents.c.docid, documents.c.terms)
-                    .where(those)
-                    .order_by(documents.c.docid)
-                )
-                index = sa.table(INDEX, sa.column(INDEX), sa.column("rowid"), sa.column("terms"))
-                connection.execute(sa.insert(index).from_select([INDEX, "rowid", "terms"], old))
-            connection.execute(sa.delete(documents).where(those))
+            for statement in self._removals:
+                execute(connection, statement, ids=self._encode(several))
 
     def disagreements(self, connection: Connection, entries: Iterable[Entry]) -> Iterator[str]:
         """Documents that are not what they should be."""
