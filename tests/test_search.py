@@ -26,7 +26,7 @@ from app.search.query import parsed
 from app.search.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
 from app.settings import ROOT
 from tests import postgres
-from tests.conftest import Database
+from tests.conftest import Database, run_command
 from tests.test_writing import Clerk
 
 
@@ -470,6 +470,24 @@ def test_documents_are_rebuilt_while_others_write(database: Database) -> None:
     told: list[int] = []
     database.writer.reindex(database.engine, progress=told.append)
     assert sum(told) > len(before) / 2
+    assert database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id") == before
+    assert database.disagreements() == []
+
+
+def test_an_indexing_that_was_broken_off_is_done_again_by_migrate(database: Database) -> None:
+    database.seed()
+    before = database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id")
+    database.execute("DELETE FROM documents")
+    if database.engine.dialect.name == "sqlite":
+        database.execute("INSERT INTO documents_index (documents_index) VALUES ('delete-all')")
+
+    def stop(_written: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        database.writer.reindex(database.engine, progress=stop)
+    assert 0 < database.execute("SELECT count(*) FROM documents")[0][0] < len(before)  # type: ignore[operator]
+    assert run_command("migrate", url=database.url).returncode == 0
     assert database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id") == before
     assert database.disagreements() == []
 

@@ -129,8 +129,11 @@ class Writer:
                 after = page[-1][1]
 
     def is_indexed(self, connection: Connection) -> bool:
-        """Whether records have documents, or there are no records."""
-        return not self.count(connection) or connection.execute(sa.select(documents.c.docid).limit(1)).first() is not None
+        """Whether every record that search finds has its document: an indexing that was broken off left some without."""
+        kinds = [str(kind) for kind in self.documents.kinds]
+        found = sa.select(sa.func.count()).select_from(records).where(records.c.kind.in_(kinds)).scalar_subquery()
+        there = sa.select(sa.func.count()).select_from(documents).scalar_subquery()
+        return bool(connection.execute(sa.select(found == there)).scalar_one())
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
