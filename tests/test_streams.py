@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,6 +60,39 @@ def test_reads_that_queue_share_one_deadline(seeded: Database) -> None:
     began = time.monotonic()
     asyncio.run(run())
     assert time.monotonic() - began < 10
+
+
+def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.http.records.STREAM_PAGES", {"sqlite": 7, "postgresql": 7})
+    asked: list[str] = []
+    sent: list[dict[str, Any]] = []
+    query = {"type": "http", "method": "GET", "query_string": b"format=ndjson", "headers": [], "path": "/v1/citations"}
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with seeded.client() as client:
+        records = records_of(client)
+        fetch = records.driver.fetch
+
+        async def hanging_at_last(*given: Any) -> Any:
+            asked.append("begun")
+            if len(asked) < 3:
+                return await fetch(*given)
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                asked.append("given up")
+                raise
+
+        monkeypatch.setattr(records.driver, "fetch", hanging_at_last)
+        assert client.portal is not None
+        client.portal.call(partial(asyncio.wait_for, client.app(query, receive, send), 5))
+    assert asked == ["begun"] * 3 + ["given up"]
+    assert sum(message.get("body", b"").count(b"\n") for message in sent) == 7, "the first page, and no more"
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson"])

@@ -4,6 +4,7 @@ These are plain ASGI endpoints: FastAPI's own handling of a request costs more t
 describes them from the same declarations that they read.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from dataclasses import replace
@@ -46,8 +47,8 @@ from app.reading.resource import VERSION_PREFIX, Resource
 PARSED_KEPT = 4_096
 PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
-STREAM_PAGES = {"sqlite": 50, "postgresql": 400}
-"""Records a page of a stream: no transaction stays open between two. On SQLite others wait while one is read."""
+STREAM_PAGES = {"sqlite": 50, "postgresql": 200}
+"""Records a page of a stream: no transaction stays open between two. Others wait while one is written, on SQLite also read."""
 
 
 class Records:
@@ -187,14 +188,26 @@ class Records:
         head = formats.header(columns)
         many = STREAM_PAGES[self.driver.dialect.name]
         parameters, key = {**wanted.parameters, "limit": many}, len(shape.sort) + 1
-        while True:
-            rows = await self.driver.fetch(self.statement(shape), parameters)
-            lines = formats.rows([row[:-key] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
-            yield head + lines
-            if len(rows) < many:
-                return
-            head, shape = "", replace(shape, after=True)
-            parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
+        rows, shape = await self.driver.fetch(self.statement(shape), parameters), replace(shape, after=True)
+        following: asyncio.Task[list[Row]] | None = None
+        try:
+            while True:
+                if len(rows) == many:
+                    # Postgres makes the next page while this one is written.
+                    parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
+                    following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))
+                    await asyncio.sleep(0)
+                lines = (
+                    formats.rows([row[:-key] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
+                )
+                yield head + lines
+                if following is None:
+                    return
+                rows, head, following = await following, "", None
+        finally:
+            if following is not None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
 
     async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: records of whatever kinds, in the order asked for."""
@@ -207,6 +220,10 @@ class Records:
         missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
         data = ",".join(found[record_id] for record_id in ids if record_id in found)
         await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=language_header(language))
+
+
+def _lines(rows: Iterable[Row]) -> str:
+    return "".join(f"{row[0]}\n" for row in rows)
 
 
 def _kept(parse: Callable[[str, bytes, str, str], Any]) -> Callable[[str, bytes, str, str], Any]:
