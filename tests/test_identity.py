@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
-from uuid import RFC_4122, UUID
+from uuid import RFC_4122, UUID, uuid5
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,8 +15,10 @@ from app.errors import Invalid
 from app.http.answers import tag_of
 from app.http.bodies import guard_of
 from app.models.vocabulary import Kind
+from app.reading.compiler import field_plans
 from app.reading.model import ID_PATTERN
-from app.writing.content import MAX_DEPTH, read_json
+from app.resources import RESOURCES
+from app.writing.content import MAX_DEPTH, NAMESPACE, ContentSchema, read_json
 from app.writing.editing import Guard, _merged
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
 
@@ -134,6 +136,20 @@ def made_at(patch: pytest.MonkeyPatch, milliseconds: int, rest: int) -> str:
     patch.setattr("app.writing.identity.time.time_ns", lambda: milliseconds * 1_000_000 + 999_999)
     patch.setattr("app.writing.identity.secrets.randbits", lambda bits: rest & (1 << bits) - 1)
     return uuid7()
+
+
+PARTICIPANTS = next(
+    ContentSchema(resource, field_plans(resource), {each.table.name: each.kind for each in RESOURCES})
+    for resource in RESOURCES
+    if resource.kind is Kind.PARTICIPANT
+)
+
+
+@many
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTICIPANTS.resource.natural_key, letters)))
+def test_an_id_derived_from_a_natural_key_is_the_uuid_of_version_5(content: dict[str, str]) -> None:
+    key = ["participant", *(content.get(field) for field in PARTICIPANTS.resource.natural_key)]
+    assert PARTICIPANTS.derived_id(content) == str(uuid5(NAMESPACE, json.dumps(key, ensure_ascii=False)))
 
 
 def test_a_uuid_is_put_together_as_the_rfc_shows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import sha1
 from json.encoder import encode_basestring
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
@@ -16,10 +15,10 @@ from app.models.vocabulary import Kind
 from app.reading.compiler import FieldPlan, column_name
 from app.reading.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
 from app.reading.resource import Resource
+from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """Of the ids that an import derives from natural keys. It must never change."""
-_NAMESPACE_BYTES = NAMESPACE.bytes
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 """Of natural keys: what it writes must never change either."""
 MAX_ITEMS = 500
@@ -158,18 +157,11 @@ class ContentSchema:
         if not self.resource.natural_key:
             return None
         key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
-        return _uuid5(f"[{key}]")
+        return uuid5(NAMESPACE, f"[{key}]")
 
 
 def _spaced(value: Any) -> str:
     return encode_basestring(value) if type(value) is str else "null" if value is None else _SPACED.encode(value)
-
-
-def _uuid5(name: str) -> str:
-    """What `uuid.uuid5` makes of a name in our namespace (RFC 9562), in a third of its time."""
-    digest = sha1(_NAMESPACE_BYTES + name.encode(), usedforsecurity=False).hexdigest()
-    variant = "89ab"[int(digest[16], 16) % 4]
-    return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
 
 def _is_empty(value: Any) -> bool:
