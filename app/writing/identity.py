@@ -1,4 +1,4 @@
-"""Ids that the registry gives: slugs made from names in any script, UUIDs of natural keys, and such as follow one another in time."""
+"""Ids that the registry gives: slugs from names in any script, UUIDs of natural keys, UUIDs that follow one another in time."""
 
 import re
 import secrets
