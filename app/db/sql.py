@@ -242,16 +242,6 @@ def execute(connection: Connection, statement: Compiled, **given: Any) -> None:
         _executed(driver, statement, given)
 
 
-def run_all(connection: Connection, asked: Iterable[tuple[Compiled, Mapping[str, Any]]]) -> list[list[tuple[Any, ...]]]:
-    """All rows of each of several statements, asked for at once where the driver knows how."""
-    driver: Any = connection.connection
-    if not hasattr(driver, "pipeline"):
-        return [run(connection, statement, **given) for statement, given in asked]
-    with together(connection):
-        cursors = [_executed(driver, statement, given) for statement, given in asked]
-        return [cursor.fetchall() for cursor in cursors]
-
-
 def _executed(driver: Any, statement: Compiled, given: Mapping[str, Any]) -> Any:
     cursor = driver.cursor()
     cursor.execute(statement.sql, {**statement.constants, **given})

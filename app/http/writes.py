@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
-from app.db.sql import run, run_all
+from app.db.sql import run
 from app.db.turns import Turn, Turns
 from app.errors import Conflict, Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
@@ -366,14 +366,19 @@ class Writes:
         return self._records_now(connection, [asked], [done])[0]
 
     def _records_now(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
-        """The records as they are now."""
-        views = [asked.view for asked in several]
-        questions = [
-            (self._records.statement(view.shape), {**view.parameters, "id": each.id})
-            for view, each in zip(views, done, strict=True)
-        ]
+        """The records as they are now: those that are shown alike are asked for together."""
+        alike: dict[tuple[Shape, str], list[tuple[_Asked, Done]]] = {}
+        for asked, each in zip(several, done, strict=True):
+            alike.setdefault((asked.view.shape, repr(asked.view.parameters)), []).append((asked, each))
+        found: dict[str, tuple[str, int]] = {}
+        for (shape, _), some in alike.items():
+            statement = self._records.statement(replace(shape, purpose="some"))
+            ids = self._records.driver.encode([each.id for _, each in some])
+            for body, version, record_id in run(connection, statement, **some[0][0].view.parameters, ids=ids):
+                found[record_id] = body, version
         answers = []
-        for asked, each, ((body, version),) in zip(several, done, run_all(connection, questions), strict=True):
+        for asked, each in zip(several, done, strict=True):
+            body, version = found[each.id]
             made = each.created and not asked.view.dry_run
             where = f"{asked.resource.path}/{quote(each.id)}" if made else None
             answers.append(Answer(201 if made else 200, body, version, where, asked.view.language))

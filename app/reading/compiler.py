@@ -21,6 +21,7 @@ from app.db.sql import (
     as_instant,
     comma_joined,
     concatenated,
+    ids_parameter,
     instant_text,
     is_one_of,
     json_string,
@@ -66,7 +67,8 @@ class Shape:
     languages: int = 0
     """0: own names; 1: one language; 2: several, in order."""
     purpose: str = "list"
-    """`one` by id, `list`, `table` (a list in columns), `exchange` (content only, what is empty left out), `count`."""
+    """`one` by its id, `some` by theirs, `list`, `table` (a list in columns), `exchange` (content only, without what is
+    empty), `count`."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,14 @@ class Compiler:
 
     def compile(self, shape: Shape) -> Statement:
         """The statement of a shape."""
-        builders = {"one": self._one, "list": self._list, "table": self._list, "count": self._count, "exchange": self._exchange}
+        builders = {
+            "one": self._one,
+            "some": self._some,
+            "list": self._list,
+            "table": self._list,
+            "count": self._count,
+            "exchange": self._exchange,
+        }
         return self.compiled(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
@@ -147,8 +156,7 @@ class Compiler:
             versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
         statement = sa.select(sa.case(*branches), sa.case(*versions)).select_from(table)
         if many:
-            ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
-            return self.compiled(sa.select(sa.case(*branches), table.c.id).where(is_one_of(table.c.id, ids)))
+            return self.compiled(sa.select(sa.case(*branches), table.c.id).where(is_one_of(table.c.id, ids_parameter())))
         return self.compiled(statement.where(table.c.id == sa.bindparam("id", type_=Exact)))
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
@@ -159,13 +167,17 @@ class Compiler:
         rows = resource.table.alias("t")
         return self._objects(rows, shape).add_columns(rows.c.version).where(rows.c.id == sa.bindparam("id", type_=Exact))
 
+    def _some(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+        rows = resource.table.alias("t")
+        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(is_one_of(rows.c.id, ids_parameter()))
+
     def _exchange(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         """Records in the exchange format, in the order of their ids: those given, or a page of all after an id."""
         rows = resource.table.alias("t")
         statement = sa.select(self._content(rows, resource), rows.c.id, rows.c.version).order_by(rows.c.id)
         if shape.after:
             return statement.where(rows.c.id > sa.bindparam("after", type_=Exact)).limit(sa.bindparam("limit"))
-        return statement.where(is_one_of(rows.c.id, sa.bindparam("ids", type_=sa.ARRAY(Exact))))
+        return statement.where(is_one_of(rows.c.id, ids_parameter()))
 
     def _count(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         narrowing = self._narrowed(shape, resource)
@@ -278,7 +290,7 @@ class Compiler:
             return False
         if shape.fields is not None:
             return plan.name in shape.fields or plan.name == "id" or plan.name in shape.include
-        return not isinstance(plan.source, Part) or shape.purpose == "one" or plan.name in shape.include
+        return not isinstance(plan.source, Part) or shape.purpose in ("one", "some") or plan.name in shape.include
 
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> list[Segment]:
         match plan.source:

@@ -4,6 +4,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
+from functools import lru_cache
 from hashlib import sha1
 from uuid import UUID
 
@@ -17,6 +18,7 @@ _APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
+@lru_cache(1_024)
 def slug(name: str, kind: str) -> str:
     """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
     chosen: list[str] = []
@@ -29,12 +31,12 @@ def slug(name: str, kind: str) -> str:
 
 
 def namesakes(made: str) -> Iterator[list[str]]:
-    """A slug with those that may stand for it where it is taken, ten at first, then more and more."""
-    first, several = 2, 9
-    yield [made, *(f"{made}-{number}" for number in range(first, first + several))]
+    """A slug, then those that may stand for it where it is taken: ten, and then more and more."""
+    yield [made]
+    first, several = 2, 10
     while True:
-        first, several = first + several, several * 10
         yield [f"{made}-{number}" for number in range(first, first + several)]
+        first, several = first + several, several * 10
 
 
 def uuid5(namespace: UUID, name: str) -> str:
