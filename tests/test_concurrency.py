@@ -250,6 +250,23 @@ def test_what_is_tried_among_what_is_kept_is_not_kept(pair: Pair) -> None:
     assert pair.database.disagreements() == []
 
 
+def test_each_of_many_at_once_is_answered_in_the_view_that_it_asked_for(pair: Pair) -> None:
+    views = ("", "?lang=ru", "?fields=id,name", "?lang=ru&fields=id,name")
+
+    async def create(number: int, client: Client) -> Answer:
+        names = [{"language": "ru", "text": f"Встреча {number}", "type": "translation"}]
+        body = {**meeting(f"In view {number}"), "names": names}
+        return await insisted(client, "POST", f"/v1/meetings{views[number % 4]}", body)
+
+    answers = crowd(pair.ports, pair.key, create)
+    assert {answer.status for answer in answers} == {201}
+    with pair.database.client() as client:
+        for number, answer in enumerate(answers):
+            made = answer.json()
+            assert made == client.get(f"/v1/meetings/{made['id']}{views[number % 4]}").json()
+            assert made["name"] == (f"Встреча {number}" if number % 2 else f"In view {number}")
+
+
 def test_what_many_make_at_once_is_as_if_one_had_come_after_another(pair: Pair) -> None:
     """Good and bad among one another, some of one id, some that name what others are just making."""
     bodies: list[dict[str, Any]] = [meeting(f"At once {number}") for number in range(CLIENTS)]
