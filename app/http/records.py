@@ -197,10 +197,7 @@ class Records:
                     parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
                     following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))
                     await asyncio.sleep(0)
-                lines = (
-                    formats.rows([row[:-key] for row in rows], columns) if is_table else "".join(f"{row[0]}\n" for row in rows)
-                )
-                yield head + lines
+                yield head + (formats.rows([row[:-key] for row in rows], columns) if is_table else _lines(rows))
                 if following is None:
                     return
                 rows, head, following = await following, "", None
