@@ -269,8 +269,8 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
         raise DBAPIError.instance("", None, error, base, hide_parameters=True, connection_invalidated=lost) from error
 
 
-STATEMENTS = 1_000
-"""How many statements that insert are remembered: on SQLite one for each set of columns that hold something."""
+INSERTS_KEPT = 1_000
+"""Statements that insert; on SQLite there is one for each set of columns that hold something."""
 
 
 class Insert(NamedTuple):
@@ -288,7 +288,7 @@ class Rows:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._insert = lru_cache(STATEMENTS)(self._sqlite_insert if dialect.name == "sqlite" else self._postgres_insert)
+        self._insert = lru_cache(INSERTS_KEPT)(self._sqlite_insert if dialect.name == "sqlite" else self._postgres_insert)
         self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
 
     def instant(self, value: datetime) -> Any:

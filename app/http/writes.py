@@ -1,10 +1,10 @@
 """Writes over HTTP: who may, what is asked, one unit of work, the answer after its commit."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -367,14 +367,14 @@ class Writes:
 
     def _records_now(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
         """The records as they are now: those that are shown alike are asked for together."""
-        alike: dict[tuple[Shape, str], list[tuple[_Asked, Done]]] = {}
+        alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
         for asked, each in zip(several, done, strict=True):
-            alike.setdefault((asked.view.shape, repr(asked.view.parameters)), []).append((asked, each))
+            view = asked.view
+            alike.setdefault((view.shape, repr(view.parameters)), (view.parameters, []))[1].append(each.id)
         found: dict[str, tuple[str, int]] = {}
-        for (shape, _), some in alike.items():
+        for (shape, _), (parameters, ids) in alike.items():
             statement = self._records.statement(replace(shape, purpose="some"))
-            ids = self._records.driver.encode([each.id for _, each in some])
-            for body, version, record_id in run(connection, statement, **some[0][0].view.parameters, ids=ids):
+            for body, version, record_id in run(connection, statement, **parameters, ids=self._records.driver.encode(ids)):
                 found[record_id] = body, version
         answers = []
         for asked, each in zip(several, done, strict=True):

@@ -40,7 +40,7 @@ def namesakes(made: str) -> Iterator[list[str]]:
 
 
 def uuid5(namespace: UUID, name: str) -> str:
-    """The UUID of a name in a namespace (RFC 9562), in a third of the time that the standard library takes."""
+    """The UUID of a name in a namespace (RFC 9562), in half of the time that the standard library takes."""
     digest = sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest()
     variant = "89ab"[int(digest[16], 16) % 4]
     return f"{digest[:8]}-{digest[8:12]}-5{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
