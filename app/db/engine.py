@@ -22,6 +22,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA page_size = 8192",  # of a new file: rows with their words and terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 4000",  # pages that many writes change are then copied into the file once
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -58,6 +59,11 @@ def _postgres_engine(url: URL, lock_timeout: int) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        # Plans are kept as they were made, for the tables of that time: in a registry that grows from nothing they would read
+        # whole tables. So they are made anew whenever this connection's transactions have doubled in number.
+        begun = connection.info["begun"] = connection.info.get("begun", 0) + 1
+        if begun & (begun - 1) == 0:
+            connection.exec_driver_sql("DISCARD PLANS")
         if not connection.get_execution_options().get(_READS):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -451,7 +450,7 @@ def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, lis
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
     """A record with the citations that came with it, all of which the log has from one author in one transaction."""
     several = [wanted, *batch.cited.get(wanted.id, ())]
-    origin = author, str(uuid4())
+    origin = author, uuid7()
     for each in several:
         each.origin = origin
     return several

@@ -7,7 +7,6 @@ from functools import cache, partial
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
-from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -25,6 +24,7 @@ from app.writing import projections
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.content import ContentSchema, listed, text_of
 from app.writing.documents import Documents
+from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
 
@@ -299,7 +299,7 @@ class Writer:
         undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
         new.sort(key=attrgetter("id"))  # the order in which an index takes them soonest
-        origin = author, str(uuid4())
+        origin = author, uuid7()
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
         words = [partial(self.documents.said, some) for some in chunks(changed)]
