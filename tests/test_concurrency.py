@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
 
 from app.db import turns as turns_module
-from app.db.engine import WRITERS_LOCK, create_engine, reading
+from app.db.engine import WRITERS_LOCK, create_engine, reading, writing
 from app.db.turns import TRIES, Turn, Turns
 from app.errors import Busy, Conflict, Unavailable
 from tests.conftest import Database, Fresh
@@ -762,6 +762,36 @@ def test_no_more_share_a_commit_than_may(words: Database) -> None:
     assert counted["commit"] == 1 + -(-100 // turns_module.TOGETHER)
 
 
+def test_as_many_as_came_together_the_last_time_are_waited_for(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "GATHERING_SECONDS", WAIT_SECONDS)
+    engine = create_engine(words.url)
+    counted = ended(engine)
+
+    async def work(turns: Turns) -> list[Any]:
+        await outcomes(turns, *(writes(f"first {number}") for number in range(5)))
+        again = []
+        for number in range(5):
+            again.append(asyncio.create_task(turns.take(writes(f"then {number}"))))
+            await asyncio.sleep(0.02)
+        return await asyncio.gather(*again)
+
+    assert in_turns(words, work, engine=engine) == [f"then {number}" for number in range(5)]
+    assert counted["commit"] == 3, "of the one before, of those behind it, and of those that came one by one"
+
+
+def test_nobody_waits_long_for_those_who_do_not_come_again(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_module, "GATHERING_SECONDS", 0.2)
+    engine = create_engine(words.url)
+    counted = ended(engine)
+
+    async def work(turns: Turns) -> list[Any]:
+        await outcomes(turns, *(writes(f"first {number}") for number in range(5)))
+        return [await turns.take(writes(word)) for word in ("alone", "alone again")]
+
+    assert in_turns(words, work, engine=engine) == ["alone", "alone again"]
+    assert counted["commit"] == 4
+
+
 def test_each_sees_what_those_before_it_wrote(words: Database) -> None:
     def seen(turn: Turn) -> list[Any]:
         return [row[0] for row in turn.connection.execute(sa.text("SELECT word FROM words ORDER BY word"))]
@@ -994,6 +1024,25 @@ def _terminate(database: Database, *processes: int) -> None:
         for process in processes:
             ends = sa.text("SELECT pg_terminate_backend(:process, :wait)")
             assert connection.execute(ends, {"process": process, "wait": WAIT_SECONDS * 1000}).scalar_one()
+
+
+def test_plans_follow_a_table_that_grows(database: Database) -> None:
+    _only_on_postgres(database, "makes its plans by no sizes")
+    database.execute("CREATE TABLE wide (id INTEGER PRIMARY KEY, rest CHAR(2000) NOT NULL)")
+    engine = create_engine(database.url)
+    ids = iter(range(1_000_000))
+    for turn in range(40):
+        with writing(engine) as connection:
+            several = [{"id": next(ids)} for _ in range(turn)]
+            if several:
+                connection.execute(sa.text("INSERT INTO wide VALUES (:id, 'and much more')"), several)
+            connection.exec_driver_sql("SELECT rest FROM wide WHERE id = ANY(%s)", (list(range(20)),))
+    with writing(engine) as connection:
+        find = sa.text("SELECT name, generic_plans FROM pg_prepared_statements WHERE statement LIKE '%ANY($1)'")
+        ((prepared, used),) = connection.execute(find)
+        plan = connection.exec_driver_sql(f"EXPLAIN EXECUTE {prepared} ('{{1}}')").scalars().all()
+    assert used, "the plan is one that is kept"
+    assert any("Index" in line for line in plan), plan
 
 
 def test_a_deadlock_is_undone_and_tried_again(words: Database) -> None:
