@@ -134,7 +134,8 @@ def test_namesakes_are_tried_a_few_at_first_and_never_run_out() -> None:
 def made_at(patch: pytest.MonkeyPatch, milliseconds: int, rest: int) -> str:
     """A UUID made in that millisecond with those random bits."""
     patch.setattr("app.writing.identity.time.time_ns", lambda: milliseconds * 1_000_000 + 999_999)
-    patch.setattr("app.writing.identity.secrets.randbits", lambda bits: rest & (1 << bits) - 1)
+    digits = f"{rest >> 62:04x}{rest & (1 << 62) - 1:016x}"
+    patch.setattr("app.writing.identity.secrets.token_hex", lambda count: digits[: 2 * count])
     return uuid7()
 
 

@@ -8,7 +8,6 @@ Postgres (`app/db/postgres.py`): psycopg's own pool, autocommit, statements prep
 """
 
 import asyncio
-import json
 import sqlite3
 import threading
 import time
@@ -19,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic_core import to_json
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.sql import ClauseElement
@@ -138,7 +138,7 @@ class SqliteDriver:
 
     def encode(self, values: Sequence[Any]) -> str:
         """A JSON array, for json_each."""
-        return json.dumps(values, ensure_ascii=False)
+        return to_json(values).decode()
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""

@@ -4,6 +4,7 @@ A read model is a pydantic class. A field is the column of its own name, a `Ref`
 columns `…_id` and `…_kind`; a marker in `Annotated[...]` says whatever differs. Descriptions come from the columns.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
 MAX_TEXT = 10_000
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def _edtf(value: str) -> str:
@@ -42,7 +44,7 @@ def _closed(value: str) -> str:
 
 def is_storable(value: str) -> bool:
     """Whether both databases can hold the text: a NUL character or half a surrogate pair is none."""
-    return "\x00" not in value and (value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value))
+    return _UNSTORABLE.search(value) is None
 
 
 def _printable(value: str) -> str:
