@@ -12,14 +12,16 @@ class Forwarded(ProxyHeadersMiddleware):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Rewrite the host and the prefix, then let uvicorn rewrite the rest."""
-        if scope["type"] == "http":
-            client = scope.get("client")
-            said = {name: value for name, value in scope["headers"] if name.startswith(b"x-forwarded-")}
-            if said and (client[0] if client else None) in self.trusted_hosts:
-                host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
-                if host:
-                    scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"] + [(b"host", host)]
-                prefix = said.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
-                if prefix.startswith("/"):
-                    scope["shown_prefix"] = prefix
+        said = {name: value for name, value in scope.get("headers", ()) if name.startswith(b"x-forwarded-")}
+        if not said:
+            await self.app(scope, receive, send)  # type: ignore[arg-type]
+            return
+        client = scope.get("client")
+        if (client[0] if client else None) in self.trusted_hosts:
+            host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
+            if host:
+                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"] + [(b"host", host)]
+            prefix = said.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
+            if prefix.startswith("/"):
+                scope["shown_prefix"] = prefix
         await super().__call__(scope, receive, send)  # type: ignore[arg-type]

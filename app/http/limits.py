@@ -26,7 +26,7 @@ class Limit:
     def __init__(self, name: str, most: int) -> None:
         self.name = name
         self.most = most
-        self._policy = f'"{name}";q={most};w={WINDOW}'
+        self._policy = f'"{name}";q={most};w={WINDOW}'.encode()
         self._counts: dict[str, int] = {}
         self._until = 0.0
 
@@ -38,7 +38,8 @@ class Limit:
             self._until = now + WINDOW
         counted = self._counts[client] = self._counts.get(client, 0) + 1
         until = max(round(self._until - now), 1)
-        scope.setdefault(_SEEN, []).append((self._policy, f'"{self.name}";r={max(self.most - counted, 0)};t={until}'))
+        left = f'"{self.name}";r={max(self.most - counted, 0)};t={until}'.encode()
+        scope.setdefault(_SEEN, []).append((self._policy, left))
         if counted > self.most:
             detail = f"{self.most} {self.name} a minute are the most; this client has made {counted}"
             raise TooManyRequests(detail, headers={"Retry-After": str(until)})
@@ -59,12 +60,9 @@ class Limited:
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                seen = scope[_SEEN]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"ratelimit-policy", ", ".join(policy for policy, _ in seen).encode()),
-                    (b"ratelimit", ", ".join(left for _, left in seen).encode()),
-                ]
+                policies, left = zip(*scope[_SEEN], strict=True)
+                told = [(b"ratelimit-policy", b", ".join(policies)), (b"ratelimit", b", ".join(left))]
+                message["headers"] = [*message["headers"], *told]
             await send(message)
 
         try:
