@@ -44,7 +44,9 @@ class Way(Enum):
     """How the newest are found."""
 
     INDEX = "index"
-    """By the index all that have it."""
+    """By the index all that have it, whatever their days."""
+    EITHER = "either"
+    """By the index or by their days, as Postgres thinks best."""
     ORDER = "order"
     """One document after the other in their order."""
     WINDOW = "window"
