@@ -589,7 +589,7 @@ def test_hits_are_the_same_in_the_same_order_on_both_databases_whatever_way_they
                 second = search(client, **parameters)
                 assert first["data"] == second["data"], (way, parameters)
                 assert first["page"]["total"] == second["page"]["total"], (way, parameters)
-    assert min(ways[way] for way in Way) >= 0.5 * len(queries), ways
+    assert min(ways[way] for way in Way if way is not Way.EITHER) >= 0.5 * len(queries), ways
 
 
 # -- what is documented ------------------------------------------------------------------------------------------------

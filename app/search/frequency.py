@@ -46,7 +46,7 @@ class Way(Enum):
     INDEX = "index"
     """By the index all that have it, whatever their days."""
     EITHER = "either"
-    """By the index or by their days, as Postgres thinks best."""
+    """By the index or by their days, as Postgres thinks best: instead of WINDOW, where a window was asked for."""
     ORDER = "order"
     """One document after the other in their order."""
     WINDOW = "window"
