@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.db.drivers import Driver, SqliteDriver, Statement, driver_for
+from app.db.drivers import Driver, Row, SqliteDriver, Statement, driver_for
+from app.db.postgres import GATHERED
 from app.errors import Unavailable
 from tests.conftest import Database
 
@@ -127,3 +128,76 @@ def test_the_full_text_index_is_never_asked_on_the_event_loop(seeded: Database) 
         assert asked == [CHEAP]
 
     run(seeded, find)
+
+
+class ById:
+    """Names of countries asked for by id, and how many statements that takes."""
+
+    def __init__(self, driver: Driver, monkeypatch: pytest.MonkeyPatch, column: str = "name") -> None:
+        self.driver = driver
+        condition = "id = :id" if isinstance(driver, SqliteDriver) else "id = ANY(%(ids)s)"
+        self.statement = Statement(f"SELECT {column}, id FROM countries WHERE {condition}", {})
+        self.asked = 0
+        fetch = driver.fetch
+
+        async def counted(*given: Any) -> Any:
+            self.asked += 1
+            return await fetch(*given)
+
+        monkeypatch.setattr(driver, "fetch", counted)
+
+    def __call__(self, record_id: str) -> asyncio.Task[Any]:
+        """Ask for one."""
+        return asyncio.create_task(self.driver.by_id(self.statement, record_id, {}))
+
+
+def test_records_asked_for_at_once_are_each_answered(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {str(id_): name for id_, name in seeded.execute("SELECT id, name FROM countries")}
+    wanted = [*names, "nowhere", *names]
+
+    async def work(driver: Driver) -> None:
+        by_id = ById(driver, monkeypatch)
+        rows = await asyncio.gather(*map(by_id, wanted))
+        assert rows == [(names[each], each) if each in names else None for each in wanted]
+        together = 1 if isinstance(driver, SqliteDriver) else GATHERED
+        assert by_id.asked == -(-len(wanted) // together)
+        assert await by_id("BY") == (names["BY"], "BY")
+
+    run(seeded, work)
+
+
+def test_views_are_not_mixed_up(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(driver: Driver) -> None:
+        named, versioned = ById(driver, monkeypatch), ById(driver, monkeypatch, "version")
+        rows = [*await asyncio.gather(named("BY"), versioned("BY"), named("KZ"))]
+        assert rows == [("Belarus", "BY"), (1, "BY"), ("Kazakhstan", "KZ")]
+
+    run(seeded, work)
+
+
+def test_whoever_gives_up_does_not_take_the_others_along(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(driver: Driver) -> None:
+        by_id = ById(driver, monkeypatch)
+        first, second, third = by_id("BY"), by_id("KZ"), by_id("RU")
+        await asyncio.sleep(0)
+        first.cancel()
+        assert await second == ("Kazakhstan", "KZ")
+        assert (await third)[1] == "RU"
+        assert first.cancelled() != isinstance(driver, SqliteDriver), "which had answered"
+
+    run(seeded, work)
+
+
+def test_a_failure_is_told_to_all_whom_it_concerns(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(driver: Driver) -> None:
+        async def failing(*_: object) -> list[Row]:
+            raise Unavailable("not now")
+
+        by_id = ById(driver, monkeypatch)
+        monkeypatch.setattr(driver, "fetch", failing)
+        told = await asyncio.gather(*map(by_id, ["BY", "KZ"]), return_exceptions=True)
+        assert [str(each) for each in told] == ["not now"] * 2
+        monkeypatch.undo()
+        assert await by_id("BY") == ("Belarus", "BY")
+
+    run(seeded, work)

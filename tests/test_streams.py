@@ -63,7 +63,7 @@ def test_reads_that_queue_share_one_deadline(seeded: Database) -> None:
 
 
 def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.http.records.STREAM_PAGES", {"sqlite": 7, "postgresql": 7})
+    monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
     asked: list[str] = []
     sent: list[dict[str, Any]] = []
     query = {"type": "http", "method": "GET", "query_string": b"format=ndjson", "headers": [], "path": "/v1/citations"}

@@ -47,7 +47,7 @@ from app.reading.resource import VERSION_PREFIX, Resource
 PARSED_KEPT = 4_096
 PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
-STREAM_PAGES = {"sqlite": 50, "postgresql": 200}
+STREAM_PAGE = 50
 """Records a page of a stream: no transaction stays open between two. Others wait while one is written, on SQLite also read."""
 
 
@@ -84,11 +84,11 @@ class Records:
         resource = self.resource(scope)
         wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language)
         record_id = scope["path_params"]["id"]
-        rows = await self._by_id(self.statement(wanted.shape), record_id, wanted.parameters)
-        if not rows:
+        row = await self._by_id(self.statement(wanted.shape), record_id, wanted.parameters)
+        if row is None:
             await self._explain_miss(scope, receive, send, record_id, resource)
             return
-        text, version = rows[0]
+        text, version, _ = row
         await send_tagged(send, text.encode(), request, version=version, headers=language_header(wanted.language))
 
     async def any_one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
@@ -98,17 +98,17 @@ class Records:
         languages, language = asked_languages(asked_for["lang"], request.accept_language)
         statement = self._any(min(len(languages), 2), many=False)
         record_id = scope["path_params"]["id"]
-        rows = await self._by_id(statement, record_id, language_parameters(languages, self.driver.encode))
-        if not rows:
+        row = await self._by_id(statement, record_id, language_parameters(languages, self.driver.encode))
+        if row is None:
             await self._explain_miss(scope, receive, send, record_id, None)
             return
-        text, version = rows[0]
+        text, version, _ = row
         await send_tagged(send, text.encode(), request, version=version, headers=language_header(language))
 
-    async def _by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> list[Row]:
+    async def _by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
         if not is_storable(record_id):
-            return []
-        return await self.driver.fetch(statement, {"id": record_id, **parameters})
+            return None
+        return await self.driver.by_id(statement, record_id, parameters)
 
     async def _explain_miss(
         self, scope: Scope, receive: Receive, send: Send, record_id: str, resource: Resource | None
@@ -186,13 +186,12 @@ class Records:
         # With the first page, so that a page that fails is still told as a problem.
         columns = self.compiler.table(shape) if is_table else []
         head = formats.header(columns)
-        many = STREAM_PAGES[self.driver.dialect.name]
-        parameters, key = {**wanted.parameters, "limit": many}, len(shape.sort) + 1
+        parameters, key = {**wanted.parameters, "limit": STREAM_PAGE}, len(shape.sort) + 1
         rows, shape = await self.driver.fetch(self.statement(shape), parameters), replace(shape, after=True)
         following: asyncio.Task[list[Row]] | None = None
         try:
             while True:
-                if len(rows) == many:
+                if len(rows) == STREAM_PAGE:
                     # Postgres makes the next page while this one is written.
                     parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
                     following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
+from app.db.drivers import Row
 from app.db.sql import run
 from app.db.turns import Turn, Turns
 from app.errors import Conflict, Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
@@ -350,13 +351,16 @@ class Writes:
     # -- answers ---------------------------------------------------------------------------------------------------------
 
     def _read(self, connection: Connection, asked: _Asked, record_id: str) -> tuple[str, int]:
-        statement = self._records.statement(asked.view.shape)
-        ((text, version),) = run(connection, statement, **asked.view.parameters, id=record_id)
+        ((text, version, _),) = self._rows(connection, asked.view.shape, asked.view.parameters, [record_id])
         return text, version
+
+    def _rows(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any], ids: list[str]) -> list[Row]:
+        statement = self._records.statement(replace(shape, purpose="some"))
+        return run(connection, statement, **parameters, ids=self._records.driver.encode(ids))
 
     def _shown_name(self, connection: Connection, asked: _Asked, record_id: str) -> str:
         """The record's name as a reader is shown it in the language asked for."""
-        shape = Shape(asked.resource.kind, frozenset(["name"]), languages=asked.view.shape.languages, purpose="one")
+        shape = Shape(asked.resource.kind, frozenset(["name"]), languages=asked.view.shape.languages)
         body, _ = self._read(connection, asked._replace(view=replace(asked.view, shape=shape)), record_id)
         name: str = json.loads(body)["name"]
         return name
@@ -373,8 +377,7 @@ class Writes:
             alike.setdefault((view.shape, repr(view.parameters)), (view.parameters, []))[1].append(each.id)
         found: dict[str, tuple[str, int]] = {}
         for (shape, _), (parameters, ids) in alike.items():
-            statement = self._records.statement(replace(shape, purpose="some"))
-            for body, version, record_id in run(connection, statement, **parameters, ids=self._records.driver.encode(ids)):
+            for body, version, record_id in self._rows(connection, shape, parameters, ids):
                 found[record_id] = body, version
         answers = []
         for asked, each in zip(several, done, strict=True):

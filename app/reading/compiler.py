@@ -26,6 +26,7 @@ from app.db.sql import (
     is_one_of,
     json_string,
     literal,
+    matches_one_of,
     rank_in,
     written,
 )
@@ -67,8 +68,8 @@ class Shape:
     languages: int = 0
     """0: own names; 1: one language; 2: several, in order."""
     purpose: str = "list"
-    """`one` by its id, `some` by theirs, `list`, `table` (a list in columns), `exchange` (content only, without what is
-    empty), `count`."""
+    """`one` for a driver's `by_id`, `some` by their ids, `list`, `table` (a list in columns), `exchange` (content only,
+    without what is empty), `count`."""
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,9 @@ class Compiler:
             is_kind, is_it = table.c.kind == literal(kind), rows.c.id == table.c.id
             branches.append((is_kind, self._objects(rows, shape).where(is_it).correlate(table).scalar_subquery()))
             versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
-        statement = sa.select(sa.case(*branches), sa.case(*versions)).select_from(table)
         if many:
             return self.compiled(sa.select(sa.case(*branches), table.c.id).where(is_one_of(table.c.id, ids_parameter())))
-        return self.compiled(statement.where(table.c.id == sa.bindparam("id", type_=Exact)))
+        return self.compiled(sa.select(sa.case(*branches), sa.case(*versions), table.c.id).where(self._is_it(table.c.id)))
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
         """A statement of any kind, ready for the driver."""
@@ -165,7 +165,11 @@ class Compiler:
 
     def _one(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")
-        return self._objects(rows, shape).add_columns(rows.c.version).where(rows.c.id == sa.bindparam("id", type_=Exact))
+        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(self._is_it(rows.c.id))
+
+    def _is_it(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+        """What a driver's `by_id` asks for."""
+        return column == sa.bindparam("id", type_=Exact) if self._is_sqlite else is_one_of(column, ids_parameter())
 
     def _some(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")
@@ -485,7 +489,7 @@ def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages:
         found = found.where(shown.c.language == sa.bindparam("language", type_=Exact))
     else:
         asked = sa.bindparam("languages", type_=sa.ARRAY(Exact))
-        found = found.where(is_one_of(shown.c.language, asked)).order_by(rank_in(shown.c.language, asked))
+        found = found.where(matches_one_of(shown.c.language, asked)).order_by(rank_in(shown.c.language, asked))
         found = found.limit(sa.literal_column("1"))
     return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
 

@@ -16,7 +16,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.db import edtf
 from app.db.collation import words
-from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, is_one_of, literal
+from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, literal, matches_one_of
 from app.db.types import Exact, instant_text
 from app.models.columns import LASTS_FOR_YEARS
 from app.models.records import Involvement, RecordTopic
@@ -147,7 +147,7 @@ class Filter(ABC):
         """The column equals the value, or one of the values."""
         if shape == 1:
             return column == sa.bindparam(name, type_=column.type)
-        return is_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
+        return matches_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
 
 
 @dataclass(frozen=True)
