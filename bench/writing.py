@@ -157,13 +157,13 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=120_000, help="how many records are imported (%(default)s)")
     given = parser.parse_args()
     print("| workload | database | server | records/s | p50 ms | p99 ms |\n|---|---|---|--:|--:|--:|")
-    with TemporaryDirectory() as name, postgres.server() as server:
+    with TemporaryDirectory() as name, postgres.server(durable=True) as server:
         folder = Path(name)
         urls = {"SQLite": f"sqlite:///{folder}/create.db", "Postgres": server}
         for database, url in urls.items():
             print("\n".join(written(database, url, folder, given)), flush=True)
         print(imported("SQLite", f"sqlite:///{folder}/import.db", folder, given.records), flush=True)
-    with TemporaryDirectory() as name, postgres.server() as server:
+    with TemporaryDirectory() as name, postgres.server(durable=True) as server:
         print(imported("Postgres", server, Path(name), given.records), flush=True)
 
 
