@@ -255,10 +255,10 @@ def test_csv_of_nothing_has_its_header(client: TestClient) -> None:
 
 def test_streams_go_on_past_a_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
+    ids = [each["id"] for each in walk(client, "/v1/citations?limit=200&fields=id")]
     lines = client.get("/v1/citations?format=ndjson&fields=id").text.splitlines()
-    assert [json.loads(line)["id"] for line in lines] == [
-        each["id"] for each in walk(client, "/v1/citations?limit=200&fields=id")
-    ]
+    assert [json.loads(line)["id"] for line in lines] == ids
+    assert client.get("/v1/citations?format=csv&fields=id").text.splitlines() == ["id", *ids]
 
 
 @each_resource
