@@ -89,9 +89,10 @@ def comparison(name: str, python: Path, variables: dict[str, str], folder: Path,
 
 @contextmanager
 def datasette(python: Path, database: Path, folder: Path) -> Iterator[Server]:
-    """Datasette on a file that nobody writes meanwhile, which it may take for granted."""
+    """Datasette on a file that nobody writes meanwhile, which it may take for granted; it may take longer than a second."""
     port = _free_port()
     command = [str(python), "-m", "datasette", "serve", "--immutable", str(database), "--host", "127.0.0.1"]
+    command += ["--setting", "sql_time_limit_ms", "60000"]
     with _running("Datasette", [*command, "--port", str(port)], {}, port=port, folder=folder) as server:
         yield server
 
