@@ -19,8 +19,6 @@ SETTINGS = "-c jit=off -c default_transaction_read_only=on -c random_page_cost=1
 What is read has an index and is mostly in memory. With the default cost, meant for discs that turn, Postgres read 20,000
 documents through to find one, and their terms take ten times as long to unpack as it thinks.
 """
-
-
 GATHERED = 8
 """How many records one statement is asked for at the most, so that there is something left for the other connections."""
 

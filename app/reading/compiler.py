@@ -136,8 +136,8 @@ class Compiler:
     def compile(self, shape: Shape) -> Statement:
         """The statement of a shape."""
         builders = {
-            "one": self._one,
-            "some": self._some,
+            "one": self._by_id,
+            "some": self._by_id,
             "list": self._list,
             "table": self._list,
             "count": self._count,
@@ -155,25 +155,21 @@ class Compiler:
             is_kind, is_it = table.c.kind == literal(kind), rows.c.id == table.c.id
             branches.append((is_kind, self._objects(rows, shape).where(is_it).correlate(table).scalar_subquery()))
             versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
-        if many:
-            return self.compiled(sa.select(sa.case(*branches), table.c.id).where(is_one_of(table.c.id, ids_parameter())))
-        return self.compiled(sa.select(sa.case(*branches), sa.case(*versions), table.c.id).where(self._is_it(table.c.id)))
+        shown = [sa.case(*branches)] if many else [sa.case(*branches), sa.case(*versions)]
+        return self.compiled(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
         """A statement of any kind, ready for the driver."""
         return compiled(statement, self.dialect)
 
-    def _one(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
+    def _by_id(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")
-        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(self._is_it(rows.c.id))
+        asked_for = self._asked_for(rows.c.id, many=shape.purpose == "some")
+        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(asked_for)
 
-    def _is_it(self, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-        """What a driver's `by_id` asks for."""
-        return column == sa.bindparam("id", type_=Exact) if self._is_sqlite else is_one_of(column, ids_parameter())
-
-    def _some(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
-        rows = resource.table.alias("t")
-        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(is_one_of(rows.c.id, ids_parameter()))
+    def _asked_for(self, ids: sa.ColumnElement[Any], *, many: bool) -> sa.ColumnElement[Any]:
+        """Those asked for by their ids; SQLite's driver asks for one by itself, that of Postgres for several anyway."""
+        return is_one_of(ids, ids_parameter()) if many or not self._is_sqlite else ids == sa.bindparam("id", type_=Exact)
 
     def _exchange(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         """Records in the exchange format, in the order of their ids: those given, or a page of all after an id."""
