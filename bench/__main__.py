@@ -171,9 +171,9 @@ def measured(database: str, held: Path, url: str, folder: Path, given: argparse.
 # -- the report --------------------------------------------------------------------------------------------------------
 
 
-def report(database: str, found: Sequence[Found], memory: dict[str, float]) -> list[str]:
+def report(database: str, found: Sequence[Found], memory: dict[str, float], now: str) -> list[str]:
     """The tables of one database."""
-    lines = [f"### {database}", ""]
+    lines = [f"### {database}", "", now, ""]
     lines += ["| workload | server | requests/s | p50 ms | p99 ms | CPU µs a request |", "|---|---|--:|--:|--:|--:|"]
     for one in found:
         figures = [one.median(name) for name in ("per_second", "p50_ms", "p99_ms", "cpu_us")]
@@ -227,8 +227,9 @@ def main() -> None:
     with postgres.server() as url:
         copying.in_postgres(url, held)
         for database in ("SQLite", "Postgres") if given.only != "running" else ():
+            now = load.pace()
             one = measured(database, held, url, folder, given)
-            lines += report(**one)
+            lines += report(**one, now=now)
             kept += [{"database": database, **asdict(found)} for found in one["found"]]
         if given.only != "reading":
             lines += running.measured(held, url, folder, given)

@@ -59,8 +59,11 @@ def measured(held: Path, url: str, folder: Path, given: argparse.Namespace) -> l
 
 def exported(stands: Sequence[Stand]) -> list[str]:
     """All participants as CSV, read as fast as they come."""
-    lines = ["### Export", "", "| database | records | records/s | memory before, MB | at most meanwhile, MB | target |"]
-    lines.append("|---|--:|--:|--:|--:|--:|")
+    lines = ["### Export", "", load.pace(), ""]
+    lines += [
+        "| database | records | records/s | memory before, MB | at most meanwhile, MB | target |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
     for stand in stands:
         for _ in range(2):  # the first reads the file, too
             before = most = stand.server.memory
@@ -84,7 +87,7 @@ def exported(stands: Sequence[Stand]) -> list[str]:
 
 def isolated(stands: Sequence[Stand], given: argparse.Namespace) -> list[str]:
     """Records one by one, alone and while somebody repeats the dearest search and somebody else exports everything."""
-    lines = ["### Isolation", ""]
+    lines = ["### Isolation", "", load.pace(), ""]
     lines += [
         "| database | others | records/s alone | beside | kept | p99 ms beside | target |",
         "|---|---|--:|--:|--:|--:|--:|",
@@ -204,7 +207,7 @@ def _growth(stands: dict[int, Stand], given: argparse.Namespace) -> list[str]:
 
 def begun(held: Path, url: str, folder: Path) -> list[str]:
     """From the start of the process to its first answer, and what it has in memory then."""
-    lines = ["### Start", "", "| database | s | MB | target |", "|---|--:|--:|--:|"]
+    lines = ["### Start", "", load.pace(), "", "| database | s | MB | target |", "|---|--:|--:|--:|"]
     for database, named in (("SQLite", f"sqlite:///{held}"), ("Postgres", url)):
         took, memory = [], []
         for _ in range(STARTS):

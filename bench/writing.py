@@ -156,7 +156,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="how many clients write at once (%(default)s)")
     parser.add_argument("--records", type=int, default=120_000, help="how many records are imported (%(default)s)")
     given = parser.parse_args()
-    print("| workload | database | server | records/s | p50 ms | p99 ms |\n|---|---|---|--:|--:|--:|")
+    print(f"{load.pace()}\n\n| workload | database | server | records/s | p50 ms | p99 ms |\n|---|---|---|--:|--:|--:|")
     with TemporaryDirectory() as name, postgres.server(durable=True) as server:
         folder = Path(name)
         urls = {"SQLite": f"sqlite:///{folder}/create.db", "Postgres": server}
@@ -165,6 +165,7 @@ def main() -> None:
         print(imported("SQLite", f"sqlite:///{folder}/import.db", folder, given.records), flush=True)
     with TemporaryDirectory() as name, postgres.server(durable=True) as server:
         print(imported("Postgres", server, Path(name), given.records), flush=True)
+    print(f"\n{load.pace()}")
 
 
 if __name__ == "__main__":
