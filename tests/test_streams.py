@@ -95,6 +95,41 @@ def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Dat
     assert sum(message.get("body", b"").count(b"\n") for message in sent) == 7, "the first page, and no more"
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_pages_of_a_stream_are_longer_while_nobody_else_reads(
+    seeded: Database, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
+    monkeypatch.setattr("app.http.records.STREAM_PAGE_ALONE", 30)
+    asked = {"type": "http", "method": "GET", "scheme": "http", "headers": []}
+    stream = {**asked, "path": "/v1/citations", "query_string": b"format=ndjson"}
+    other = {**asked, "path": "/v1/meetings", "query_string": b""}
+    pages: list[int] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with seeded.client() as client:
+
+        async def read_by_another(message: Any) -> None:
+            """Whatever somebody else is told."""
+
+        async def send(message: Any) -> None:
+            pages.append(message.get("body", b"").count(b"\n"))
+            for _ in range(others):
+                await client.app(other, receive, read_by_another)
+
+        assert client.portal is not None
+        client.portal.call(partial(asyncio.wait_for, client.app(stream, receive, send), 5))
+        total = client.get("/v1/citations?limit=1&count=true").json()["page"]["total"]
+    assert sum(pages) == total
+    assert pages[1:3] == [7, 8], "the second is asked for before the first is sent"
+    full = pages[3:-2]  # before the last of them and the end
+    assert full[:6] == ([7] * 6 if others else [10, 12, 15, 18, 22, 27])
+    assert set(full[6:]) == ({7} if others else {30})
+
+
 @pytest.mark.parametrize("form", ["csv", "ndjson"])
 def test_a_stream_whose_first_page_fails_is_a_problem(seeded: Database, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
     with seeded.client() as client:

@@ -70,6 +70,8 @@ class Driver(Protocol):
     """A database to read from."""
 
     dialect: Dialect
+    reads: int
+    """How many statements it was given."""
 
     async def open(self) -> None:
         """Connect."""
@@ -102,6 +104,7 @@ class SqliteDriver:
     dialect: Dialect = sqlite_dialect.dialect(paramstyle="named")
 
     def __init__(self, url: str, *, deadline: float) -> None:
+        self.reads = 0
         self._path = sqlite_path(url)
         self._deadline = deadline
         self._own = threading.local()
@@ -145,6 +148,7 @@ class SqliteDriver:
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""
+        self.reads += 1
         given = {**statement.constants, **parameters}
         if self._loop is not None and not statement.dear and not statement.looks_for_terms:
             self._checks = 0

@@ -37,6 +37,7 @@ class PostgresDriver:
 
     def __init__(self, url: str, *, deadline: float, connections: int) -> None:
         conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self.reads = 0
         self._gathered: dict[tuple[str, str], _Gathered] = {}
         self._pool = psycopg_pool.AsyncConnectionPool(
             conninfo,
@@ -67,6 +68,7 @@ class PostgresDriver:
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On a connection of the pool."""
+        self.reads += 1
         try:
             async with self._pool.connection() as connection:
                 prepare = False if statement.planned_anew else None

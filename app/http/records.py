@@ -47,8 +47,9 @@ from app.reading.resource import VERSION_PREFIX, Resource
 PARSED_KEPT = 4_096
 PARSED_LENGTH = 1_000
 SHAPES_KEPT = 512
-STREAM_PAGE = 50
-"""Records a page of a stream: no transaction stays open between two. Others wait while one is written, on SQLite also read."""
+STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
+"""Records a page of a stream, and at most while nobody else reads: no transaction stays open between two. Others wait while one
+is written, on SQLite also read."""
 
 
 class Records:
@@ -186,14 +187,19 @@ class Records:
         # With the first page, so that a page that fails is still told as a problem.
         columns = self.compiler.table(shape) if is_table else []
         head = formats.header(columns)
-        parameters, key = {**wanted.parameters, "limit": STREAM_PAGE}, len(shape.sort) + 1
+        limit, reads = STREAM_PAGE, self.driver.reads
+        parameters, key = {**wanted.parameters, "limit": limit}, len(shape.sort) + 1
         rows, shape = await self.driver.fetch(self.statement(shape), parameters), replace(shape, after=True)
         following: asyncio.Task[list[Row]] | None = None
         try:
             while True:
-                if len(rows) == STREAM_PAGE:
+                if len(rows) == limit:
+                    alone = self.driver.reads == reads + 1
+                    # By small steps: somebody who waits for a row may begin nothing from one page to the next.
+                    limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
+                    reads = self.driver.reads
                     # Postgres makes the next page while this one is written.
-                    parameters |= {f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}
+                    parameters |= {"limit": limit, **{f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}}
                     following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))
                     await asyncio.sleep(0)
                 yield head + (formats.rows([row[:-key] for row in rows], columns) if is_table else _lines(rows))
