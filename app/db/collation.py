@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from app.caching import cached
+
 _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
 """The letters of the Cyrillic alphabets in one order that keeps each alphabet's own; ё is an е that comes after it."""
 _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
@@ -14,7 +16,7 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
 
-@lru_cache(maxsize=1_024)
+@cached(1_000_000)
 def fold(text: str) -> str:
     """Text without case, marks and doubled blanks, so that `Türkiye` meets `TURKIYE` and `ё` meets `е`."""
     if text.isascii():

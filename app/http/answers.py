@@ -3,13 +3,14 @@
 import asyncio
 import zlib
 from collections.abc import AsyncGenerator, Iterable
-from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from app.caching import cached
 
 Header = tuple[bytes, bytes]
 
@@ -71,7 +72,7 @@ def asked(scope: Scope) -> Asked:
     )
 
 
-@lru_cache(maxsize=256)
+@cached(64_000)
 def _takes_gzip(accept_encoding: str) -> bool:
     weights = {}
     for part in accept_encoding.lower().split(","):
@@ -177,8 +178,11 @@ def moved(scope: Scope, path: str, record_id: str) -> Response:
 
 def base_url(scope: Scope) -> str:
     """Scheme, host and prefix as the client used them; what proxies said is in the scope already."""
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"localhost")
-    return f"{scope['scheme']}://{host.decode('latin-1')}{scope.get('shown_prefix', '')}"
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
+    if host is None:  # of HTTP/1.0
+        host, port = scope.get("server") or ("localhost", None)
+        host = f"{f'[{host}]' if ':' in host else host}:{port}" if port else host
+    return f"{scope['scheme']}://{host}{scope.get('shown_prefix', '')}"
 
 
 def address(scope: Scope) -> str:

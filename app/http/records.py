@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
+from app.caching import cached
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
 from app.errors import Gone, NotFound
@@ -44,9 +45,9 @@ from app.reading.request import (
 )
 from app.reading.resource import VERSION_PREFIX, Resource
 
-PARSED_KEPT = 4_096
-PARSED_LENGTH = 1_000
-SHAPES_KEPT = 512
+PARSED_BYTES = 3_000_000
+"""Of requests for each of one, many, and writes: what they were read as is remembered."""
+STATEMENT_BYTES = 8_000_000
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
 """Records a page of a stream, and at most while nobody else reads: no transaction stays open between two. Others wait while one
 is written, on SQLite also read."""
@@ -63,12 +64,12 @@ class Records:
         }
         self.driver = driver
         self.paths = {resource.kind: resource.path for resource in self.resources.values()}
-        self.statement: Callable[[Shape], Statement] = lru_cache(SHAPES_KEPT)(self.compiler.compile)
+        self.statement: Callable[[Shape], Statement] = cached(STATEMENT_BYTES)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
-        self._one: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_one))
-        self.read_for_write: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_for_write))
-        self.read_for_put: Callable[[str, bytes, str, str], One] = _kept(partial(self._parse, read_for_put))
-        self._many: Callable[[str, bytes, str, str], Many] = _kept(partial(self._parse, read_many))
+        self._one: Callable[[str, bytes, str, str], One] = cached(PARSED_BYTES)(partial(self._parse, read_one))
+        self.read_for_write: Callable[[str, bytes, str, str], One] = cached(PARSED_BYTES)(partial(self._parse, read_for_write))
+        self.read_for_put: Callable[[str, bytes, str, str], One] = cached(PARSED_BYTES)(partial(self._parse, read_for_put))
+        self._many: Callable[[str, bytes, str, str], Many] = cached(PARSED_BYTES)(partial(self._parse, read_many))
         self._miss = self.compiler.compiled(_missing(self.resources.values()))
 
     def _parse(self, read: Callable[..., Any], plural: str, query: bytes, accept: str, language: str) -> Any:
@@ -226,17 +227,6 @@ class Records:
 
 def _lines(rows: Iterable[Row]) -> str:
     return "".join(f"{row[0]}\n" for row in rows)
-
-
-def _kept(parse: Callable[[str, bytes, str, str], Any]) -> Callable[[str, bytes, str, str], Any]:
-    """Remember what requests of ordinary length were read as."""
-    remembered = lru_cache(PARSED_KEPT)(parse)
-
-    def read(plural: str, query: bytes, accept: str, language: str) -> Any:
-        ordinary = len(query) + len(accept) + len(language) <= PARSED_LENGTH
-        return (remembered if ordinary else parse)(plural, query, accept, language)
-
-    return read
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:

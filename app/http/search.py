@@ -1,5 +1,6 @@
 """Search and suggestions over HTTP."""
 
+import re
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import is_one_of
-from app.errors import Fault, Invalid
+from app.errors import CursorInvalid, Fault, Invalid
 from app.http.answers import Asked, Header, base_url, language_header, send_tagged
 from app.http.found import FacetValue, Hit, Reason, SearchAnswer, SearchPage, SearchQuery, Suggestion, Suggestions, SuggestQuery
 from app.http.records import Records
@@ -31,7 +32,7 @@ from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
 from app.search.frequency import KNOWN, UNKNOWN, Frequencies
 from app.search.query import Query, parsed
 from app.search.showing import Showing, own_of
-from app.search.terms import Node
+from app.search.terms import Letters, Node
 
 documents: sa.Table = Document.__table__
 records: sa.Table = Record.__table__
@@ -48,6 +49,12 @@ _THESE = is_one_of(documents.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.B
 """The document is one of those of the parameter `docids`."""
 PROPOSED = 3
 """Names that `did_you_mean` has at the most."""
+MEANT_WORDS = 3
+"""Words that are each looked for by themselves, where nothing comes near to all of them."""
+
+
+_OFFSET = re.compile(r"[1-9]\d{0,5}", re.ASCII)
+"""What a cursor of search holds: how many hits came before."""
 
 
 class Search:
@@ -124,8 +131,9 @@ class Search:
         rows = await self._looked_for(wanted, Narrowed(), await self._frequencies(), limit=finding.KNOWN_AT_MOST)
         if not rows:
             return [], []
+        letters = Letters()
         found = {
-            docid: Known(record_id, own_of(words))
+            docid: finding.known(record_id, own_of(words), letters)
             for docid, record_id, words in await self._driver.fetch(
                 self._known, {"docids": self._driver.encode([row[1] for row in rows])}
             )
@@ -175,7 +183,9 @@ class Search:
             return []
         given = self._these([docid for _, docid in page], languages)
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), given)}
-        said, meant = Showing(query, ()), Showing(query, [own for each in others for own in each.own if own.weight == "n"])
+        letters = Letters()
+        said = Showing(query, (), letters)
+        meant = Showing(query, [name.stems for each in others for name in each.names], letters)
         return [
             _hit(Tier(tier), rows[docid], meant if tier == Tier.OTHER_NAME else said, typed=bool(query.slots))
             for tier, docid in page
@@ -272,10 +282,11 @@ class Search:
         given = self._these([docid for _, docid in rows], languages)
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), given)
         found: list[Suggestion] = []
+        letters = Letters()
         for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
             if len(found) == enough:
                 break
-            if named := suggesting.nearest(query, own_of(words)):
+            if named := suggesting.nearest(query, own_of(words), letters):
                 found.append(Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance))
         return sorted(found, key=attrgetter("slips"))
 
@@ -300,7 +311,7 @@ class Search:
 
     async def _meant(self, query: Query, languages: Sequence[str]) -> list[str]:
         """Known names that come near to what was typed: of all words, else of single ones."""
-        for several in (query, *(Query((slot,), (), ()) for slot in query.slots)):
+        for several in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._suggested(several, suggesting.slips(several), Narrowed(), languages)
             if found:
                 return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
@@ -330,7 +341,9 @@ def _offset(cursor: str | None, digest: str) -> int:
     if cursor is None:
         return 0
     (part,) = cursors.decode(cursor, digest=digest, length=1)
-    return int(part) if part.isdecimal() else 0
+    if not _OFFSET.fullmatch(part):
+        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before")
+    return int(part)
 
 
 def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:

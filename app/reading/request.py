@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
+from app.caching import cached
 from app.db.sql import Encode
 from app.errors import Fault, Invalid, Malformed, NotAcceptable, summary
 from app.reading import cursor as cursors
@@ -391,7 +392,7 @@ def _canonical(tag: str) -> str:
     return "-".join([first.lower(), *cased])
 
 
-@lru_cache(maxsize=256)
+@cached(256_000)
 def negotiated_format(accept: str, *, offered: tuple[str, ...]) -> str:
     """The format that an Accept header prefers; NotAcceptable if it takes none of those offered."""
     if not accept or accept == "*/*":
@@ -410,7 +411,7 @@ def negotiated_format(accept: str, *, offered: tuple[str, ...]) -> str:
     best = max(offered, key=quality)
     if quality(best) <= 0:
         media_types = ", ".join(FORMATS[name] for name in offered)
-        raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {accept!r}")
+        raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {accept[:SHOWN_OF_A_VALUE]!r}")
     return best
 
 

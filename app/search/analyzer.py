@@ -12,12 +12,12 @@ Han is split into pairs of characters, since no blank says where its words end.
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
 import Stemmer
 from anyascii import anyascii
 
+from app.caching import cached
 from app.db.collation import fold
 
 _WORD = re.compile(r"[^\W_]+(?:['’ʼʻ‘`][^\W_]+)*")
@@ -31,10 +31,7 @@ _DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
-"""Letters of a word that count."""
-
-_KEPT = 60_000
-"""Words whose forms are remembered."""
+"""Letters of a word that count: of what is written, and of each form that is made of it."""
 _SNOWBALL = {
     "ar": "arabic",
     "ca": "catalan",
@@ -122,11 +119,15 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
     return [forms(word, primary) for word in _WORD.findall(text)]
 
 
-@lru_cache(_KEPT)
 def forms(word: str, language: str = "") -> Forms:
     """The forms of one word of a language (its primary tag), which by default its script tells."""
+    return _forms(word[:MAX_WORD], language)
+
+
+@cached(12_000_000)
+def _forms(word: str, language: str) -> Forms:
     if word.isascii() and word.isdecimal():
-        return Forms(word[:MAX_WORD], word[:MAX_WORD], (word[:MAX_WORD],))
+        return Forms(word, word, (word,))
     bare = folded(word)
     stem = _stem(bare, language)
     # A stem of Latin letters is English at the best of times; of a name it is none.
@@ -134,9 +135,13 @@ def forms(word: str, language: str = "") -> Forms:
     return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
 
 
-@lru_cache(4_096)
 def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What a word that somebody types may be found by: stems by the languages that it may be in, and skeletons."""
+    return _asked(word[:MAX_WORD])
+
+
+@cached(1_000_000)
+def _asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     own = forms(word)
     if _CYRILLIC.search(own.folded):
         stems = [own.stem, _stem(own.folded, "kk")]
@@ -275,7 +280,7 @@ def skeleton(latin: str) -> str:
             bare = pattern.sub(replacement, bare)
     bare = _DOUBLE.sub(r"\1", bare)
     without = bare.rstrip("aeiou")
-    return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)
+    return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)[:MAX_WORD]
 
 
 def _latin(word: str) -> str:

@@ -6,11 +6,12 @@ word as quick as a rare one.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Any, NamedTuple
 
+from app.caching import cached
 from app.db.drivers import Row, Statement
 from app.db.edtf import NO_START
 from app.models.search import INDEX
@@ -27,6 +28,7 @@ from app.search.terms import (
     NAMED,
     NOTHING,
     REFERS,
+    Letters,
     Node,
     Own,
     Weight,
@@ -46,6 +48,7 @@ BEST_NAMES = 5
 """So many of those whose names were typed bring what they are involved in."""
 KNOWN_AT_MOST = 20
 _WORDS_OF_A_NAME = 4
+STATEMENT_BYTES = 2_000_000
 
 
 class Tier(IntEnum):
@@ -97,11 +100,29 @@ class Window(Enum):
     """A first day, and perhaps a last one: what lasts long may have begun before."""
 
 
+class KnownName(NamedTuple):
+    """A name of a record that is called what was typed, or a part of it."""
+
+    stems: tuple[str, ...]
+    terms: frozenset[str]
+    """The terms of the whole name."""
+
+
 class Known(NamedTuple):
-    """A record that is called what was typed."""
+    """A record that is called what was typed, or a part of it."""
 
     record_id: str
-    own: Sequence[Own]
+    names: Sequence[KnownName]
+
+
+def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
+    """A record by its names, as far as these may be analyzed: once, since they are compared with each word that was typed."""
+    names = []
+    for each, text in letters.of(each for each in own if each.weight is Weight.NAME):
+        words = [word.forms for word in analyze(text, each.language)]
+        stems = [word.stem for word in words]
+        names.append(KnownName(tuple(stems), frozenset(whole_names(stems, [word.skeletons for word in words]))))
+    return Known(record_id, names)
 
 
 class Asked(NamedTuple):
@@ -118,7 +139,7 @@ class Finding:
 
     def __init__(self, *, sqlite: bool) -> None:
         self._sqlite = sqlite
-        self._statements: dict[tuple[Any, ...], Statement] = {}
+        self._statement: Callable[..., Statement] = cached(STATEMENT_BYTES)(self._compiled)
 
     def written(self, node: Node) -> str:
         """As this database reads it."""
@@ -159,13 +180,9 @@ class Finding:
             return Window.SINCE, {"lo": low, "hi": high, "date_from": narrowed.date_from, "undated": undated}
         return (Window.UNTIL, {"lo": low, "hi": undated}) if narrowed.date_to else (Window.NONE, {})
 
-    def _statement(self, ways: tuple[tuple[int, Way], ...], limit: int, window: Window) -> Statement:
-        key = ways, limit, window
-        if key not in self._statements:
-            selects = [self._of_tier(tier, way, limit, window) for tier, way in ways]
-            sql = " UNION ALL ".join(selects) + " ORDER BY 1, 2"
-            self._statements[key] = Statement(sql, {}, planned_anew=True)
-        return self._statements[key]
+    def _compiled(self, ways: tuple[tuple[int, Way], ...], limit: int, window: Window) -> Statement:
+        selects = [self._of_tier(tier, way, limit, window) for tier, way in ways]
+        return Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2", {}, planned_anew=True)
 
     def _of_tier(self, tier: int, way: Way, limit: int, window: Window) -> str:
         # ruff: noqa: S608 - numbers and names of ours alone are written into the statement
@@ -305,26 +322,16 @@ def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int
     for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
-        bearers = [each for each in called if any(wanted & set(name_terms(own)) for own in each.own)]
+        bearers = [each for each in called if any(wanted & name.terms for name in each.names)]
         if bearers:
             return size, any_of(other for each in bearers for other in _ways_to_say(each))
     return 0, NOTHING
 
 
-def name_terms(own: Own) -> list[str]:
-    """The terms of a whole name."""
-    if own.weight is not Weight.NAME:
-        return []
-    words = [word.forms for word in analyze(own.text, own.language)]
-    return whole_names([word.stem for word in words], [word.skeletons for word in words])
-
-
 def _ways_to_say(known: Known) -> list[Node]:
     ways = [term(REFERS + known.record_id.lower())]
-    for own in known.own:
-        if own.weight is Weight.NAME:
-            stems = [word.forms.stem for word in analyze(own.text, own.language)]
-            ways += [in_a_row([f"{weight}s{stem}" for stem in stems]) for weight in Weight if stems]
+    for name in known.names:
+        ways += [in_a_row([f"{weight}s{stem}" for stem in name.stems]) for weight in Weight if name.stems]
     return ways
 
 

@@ -27,6 +27,8 @@ DAY = 1 << _DAY_BITS
 """Places of a day."""
 _NEAR = 1_000
 """Places after its own in which a document is looked for, should chance have given several one."""
+LETTERS_SHOWN = 20_000
+"""Letters of a record's texts that its document repeats, because hundreds of documents are read for one question."""
 LONG_FROM = 400
 """Days from which on a document is long: what is looked for by dates need not look further back for others."""
 
@@ -71,6 +73,16 @@ def first_docid(day: str) -> int:
 def docid_of(entry: Entry) -> int:
     """A place in the order of first days, the same on every database."""
     return first_docid(entry.bounds.start) + entry.said.place
+
+
+def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
+    """The texts that hits show and suggestions compare: the first `LETTERS_SHOWN` letters; the terms are of all letters."""
+    left = LETTERS_SHOWN
+    for each in own:
+        yield each, each.text[:left]
+        left -= len(each.text)
+        if left <= 0:
+            return
 
 
 def _place_in_day(record_id: str, name: str) -> int:
@@ -118,7 +130,7 @@ class Index:
         """What a record says itself; the first of its `own` texts is its name."""
         found = own_terms(kind, own)
         # Of plain values, which are written in a tenth of the time that named tuples and words of a vocabulary take.
-        words = to_json([(str(weight), field, language, text) for weight, field, language, text in own]).decode()
+        words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
         place = _place_in_day(record_id, own[0].text if own else "")
         return Said(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
 

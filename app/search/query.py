@@ -27,6 +27,8 @@ MOST_TYPED = 1_000
 """Letters that are looked at."""
 MOST_SLOTS = 12
 """Words and phrases that are looked for."""
+MOST_WORDS = 32
+"""Words in these slots, pairs of Han among them: what is looked for grows with them, and with what each costs the database."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _STARRED = re.compile(r"\w\*$")
 _FORMS_IN_A_NAME = 4
@@ -110,6 +112,7 @@ def parsed(text: str) -> Query:
     slots: list[Slot] = []
     without: list[Slot] = []
     ignored: list[str] = []
+    words = 0
     for part in _PART.finditer(text[:MOST_TYPED]):
         into = without if part["minus"] else slots
         if part["phrase"] is not None:
@@ -118,10 +121,12 @@ def parsed(text: str) -> Query:
             starred = _STARRED.search(part["word"]) is not None
             several = _grouped(part["word"])
             found = [Slot(words, starred and place == len(several) - 1) for place, words in enumerate(several)]
-        found = [slot for slot in found if slot.words]
-        room = max(MOST_SLOTS - len(into), 0)
-        into += found[:room]
-        ignored += [word.text for slot in found[room:] for word in slot.words]
+        for slot in found:
+            room = MOST_WORDS - words if len(into) < MOST_SLOTS else 0
+            if kept := slot.words[:room]:
+                into.append(slot if len(kept) == len(slot.words) else Slot(kept))
+                words += len(kept)
+            ignored += [word.text for word in slot.words[room:]]
     return Query(tuple(slots), tuple(without), tuple(ignored))
 
 

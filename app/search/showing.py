@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.db.collation import fold
 from app.search.analyzer import Word, analyze
 from app.search.query import Query
-from app.search.terms import Own, Weight
+from app.search.terms import Letters, Own, Weight
 
 LENGTH = 240
 """Letters of a snippet, more or less."""
@@ -57,7 +57,9 @@ def own_of(words: str) -> list[Own]:
 class Showing:
     """Looks for the words of one query."""
 
-    def __init__(self, query: Query, other_names: Iterable[Own]) -> None:
+    def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
+        """`other_names`: the stems of each other name of what was typed."""
+        self._letters = letters
         self._looked = [
             _Looked(
                 fold(word.text),
@@ -68,8 +70,7 @@ class Showing:
             for slot in query.slots
             for word in slot.words
         ]
-        self._others = [frozenset(word.forms.stem for word in analyze(own.text, own.language)) for own in other_names]
-        """The words of other names of what was typed."""
+        self._others = [frozenset(stems) for stems in other_names]
         self._stems = frozenset[str]().union(*(looked.stems for looked in self._looked), *self._others)
         self._skeletons = frozenset[str]().union(*(looked.skeletons for looked in self._looked))
         self._starred = any(looked.starred for looked in self._looked)
@@ -77,10 +78,10 @@ class Showing:
     def matched(self, own: Sequence[Own]) -> Matched:
         """The text that says best why the record was found; RELATED, if none does."""
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
-        for place, each in enumerate(own):
+        for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
                 break  # names say all of it, and better than texts
-            words = list(analyze(each.text, each.language))
+            words = list(analyze(text, each.language))
             stems = {word.forms.stem for word in words}
             others = frozenset[str]().union(*(name for name in self._others if name <= stems))
             found = [(word, form) for word in words if (form := self._form(each.text, word, others))]

@@ -1,11 +1,11 @@
 """Names as they are typed: by the beginnings of their words in any script, with room for a slip of the finger."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from rapidfuzz.distance import OSA
 
+from app.caching import cached
 from app.search.analyzer import analyze
 from app.search.query import Query, Typed
 from app.search.terms import (
@@ -14,6 +14,7 @@ from app.search.terms import (
     GRAM,
     LONGEST_BEGINNING,
     NOTHING,
+    Letters,
     Node,
     Own,
     Weight,
@@ -27,6 +28,8 @@ LOOKED_AT = 300
 """Candidates of each sort."""
 _SHORTEST_SLIP = 4
 """Letters of a word from which on a slip is thought of."""
+_LONGEST_SLIP = 20
+"""Letters of a word up to which a slip is thought of: what is looked for grows with the square of them."""
 _TWO_SLIPS_FROM = 8
 _SPOILT = 3
 """Runs of three letters that one wrong letter spoils."""
@@ -61,7 +64,7 @@ def slips(query: Query) -> Node:
 def _nearly(word: Typed) -> Node:
     form = _forms(word)[0]
     begins = any_of(term(BEGINS + each[:LONGEST_BEGINNING]) for each in _forms(word))
-    if len(form) < _SHORTEST_SLIP:
+    if not _SHORTEST_SLIP <= len(form) <= _LONGEST_SLIP:
         return begins
     several = [GRAM + gram for gram in grams(form)]
     windows = [several[:start] + several[start + _SPOILT :] for start in range(len(several) - _SPOILT + 1)]
@@ -77,14 +80,12 @@ class Named(NamedTuple):
     language: str | None
 
 
-def nearest(query: Query, own: Sequence[Own]) -> Named | None:
+def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
     """The name that comes nearest to what was typed, all of whose words it begins; None if none comes near enough."""
     best: Named | None = None
     several = [_forms(word) for word in query.words]
-    for each in own:
-        if each.weight is not Weight.NAME:
-            continue
-        forms = _forms_of(each.text, each.language)
+    for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
+        forms = _forms_of(name, each.language)
         distances = [_distance(typed, forms) for typed in several]
         if any(distance is None for distance in distances):
             continue
@@ -94,7 +95,7 @@ def nearest(query: Query, own: Sequence[Own]) -> Named | None:
     return best
 
 
-@lru_cache(20_000)
+@cached(4_000_000)
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     """The forms of a name's words."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
@@ -106,8 +107,8 @@ def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
         return 0
     best: int | None = None
     for typed in several:
-        allowed = 0 if len(typed) < _SHORTEST_SLIP else 1 if len(typed) < _TWO_SLIPS_FROM else 2
-        for form in forms if allowed else ():
+        allowed = 1 if len(typed) < _TWO_SLIPS_FROM else 2
+        for form in forms if _SHORTEST_SLIP <= len(typed) <= _LONGEST_SLIP else ():
             for length in (len(typed) - 1, len(typed), len(typed) + 1):
                 found = OSA.distance(typed, form[:length], score_cutoff=allowed)
                 if found <= allowed and (best is None or found < best):

@@ -11,13 +11,13 @@ A document is a row of terms, each of letters that say what it is and the word's
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from functools import lru_cache
 from hashlib import blake2b
 from math import prod
 from typing import Any, NamedTuple
 
+from app.caching import cached
 from app.models.vocabulary import Kind
 from app.search.analyzer import Forms, all_forms
 
@@ -62,6 +62,28 @@ class Own(NamedTuple):
     text: str
 
 
+LETTERS = 30_000
+"""Letters of stored texts that one request may analyze: words that nobody used before take some 1.5 µs a letter."""
+
+
+class Letters:
+    """How many letters of stored texts a request may still analyze, whatever the records that it found hold."""
+
+    def __init__(self, left: int = LETTERS) -> None:
+        self.left = left
+
+    def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
+        """A record's texts, each with its beginning that may be analyzed: together a fifth of what is left."""
+        allowed = self.left // 5
+        for each in own:
+            text = each.text[:allowed]
+            allowed -= len(text)
+            self.left -= len(text)
+            yield each, text
+            if not allowed:
+                return
+
+
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     """The terms of a record's own words in their order."""
     found = [KIND + kind, *([NAMED] if kind in REFERRED_TO else ()), *([LINK] if kind in LINKS else ())]
@@ -80,7 +102,7 @@ def reference_terms(refers: Iterable[str]) -> list[str]:
     return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
-@lru_cache(4_096)
+@cached(4_000_000)
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
     """The terms of a text: those that stand in its order, and those that stand nowhere."""
     words = all_forms(text, language)
@@ -97,7 +119,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
-@lru_cache(20_000)
+@cached(8_000_000)
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
     _, stem, skeletons = word

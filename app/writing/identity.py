@@ -4,11 +4,12 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from functools import lru_cache
 from hashlib import sha1
 from uuid import UUID
 
 from anyascii import anyascii
+
+from app.caching import cached
 
 MAX_SLUG = 60
 """Letters of a slug, short of the number that tells namesakes apart."""
@@ -18,7 +19,7 @@ _APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
-@lru_cache(1_024)
+@cached(500_000)
 def slug(name: str, kind: str) -> str:
     """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
     chosen: list[str] = []
