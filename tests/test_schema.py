@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.cli import main
+from app.db import edtf
 from app.db.engine import create_engine
 from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant
@@ -213,6 +214,72 @@ def test_down_past_the_last_new_table_and_up_keeps_the_data_of_all_others(loaded
                 sorted(({key: row[key] for key in sorted(both)} for row in rows[name]), key=repr) for rows in (down, before)
             ]
             assert shared[0] == shared[1]
+
+
+WINTERS = (
+    '{"kind":"organization","id":"wintry","name":"Wintry","country":"BY","founded":"1999-24","dissolved":"2020-24?"}',
+    '{"kind":"series","id":"winters","name":"Winters","since":"2001-24%","until":"2003-24"}',
+    '{"kind":"source","id":"in-winter","title":"In winter","published":"2021-24"}',
+    '{"kind":"meeting","id":"winter-talks","name":"Winter talks","date":"2021-24"}',
+    '{"kind":"meeting","id":"long-winter-talks","name":"Long winter talks","date":"2021-11-24/2023-24~"}',
+    '{"kind":"meeting","id":"talks-on-the-24th","name":"Talks on the 24th","date":"2021-10-24/2021-12-24"}',
+    '{"kind":"participant","meeting":"winter-talks","organization":"wintry","role":"delegate"}',
+    '{"kind":"participant","meeting":"long-winter-talks","person":"pavel-tkach","role":"delegate","date":"2023-24"}',
+    '{"kind":"memorandum","id":"winter-memorandum","name":"Winter memorandum","status":"signed","date":"2021-24~"}',
+    '{"kind":"memorandum","id":"two-winters","name":"Two winters","date":"2021-24","period":"2021-24/2023-24?"}',
+    '{"kind":"memorandum","id":"winter-draft","name":"Winter draft","status":"draft","date":"2021-24","period":"2021-24"}',
+    '{"kind":"party","memorandum":"two-winters","party":"wintry","role":"party"}',
+    '{"kind":"action","of":"winter-memorandum","type":"signed","meeting":"winter-talks"}',
+    '{"kind":"action","of":"two-winters","type":"signed","date":"2021-24"}',
+    '{"kind":"outcome","id":"winter-pledge","name":"Pledge","type":"understanding","meeting":"winter-talks","period":"2022-24"}',
+    '{"kind":"outcome","id":"winter-gift","name":"Winter gift","type":"pledge","date":"2021-24","made_by":"wintry"}',
+    '{"kind":"position","person":"pavel-tkach","title":"Keeper of winters","since":"2021-24","until":"2023-24"}',
+    '{"kind":"position","person":"pavel-tkach","title":"Friend","attested":["2022-01-24","2021-24","2022/2023-24~"]}',
+    '{"kind":"membership","of":"winters","member":"BY","status":"full","since":"2001-24","attested":["2001-12-24","2002-24"]}',
+    '{"kind":"membership","of":"winters","member":"wintry","status":"full","until":"2003-24%"}',
+)
+
+
+def test_winters_that_were_december_alone_become_whole_winters(loaded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _rows(loaded)
+    with monkeypatch.context() as patched:
+        patched.setattr("app.db.edtf._season", _season_of_before)
+        edtf._bounds.cache_clear()
+        loaded.load(*WINTERS)
+    edtf._bounds.cache_clear()
+    narrow = _rows(loaded)
+    assert {fault.split(" ")[0].rstrip(":") for fault in loaded.disagreements()} == {
+        *("organization", "series", "source", "meeting", "participant", "memorandum", "action", "outcome"),
+        *("position", "membership", "documents"),
+    }
+    command.downgrade(alembic_config(loaded.url), "0007")
+    assert run("migrate", url=loaded.url)[0] == 0
+    assert loaded.disagreements() == []
+    wide = _rows(loaded)
+    for name, rows in before.items():
+        if name not in ("documents", "involvements"):
+            assert all(row in wide[name] for row in rows), "rows without a winter stay as they are"
+    corrected = {name for name, rows in narrow.items() if rows != wide[name]}
+    assert corrected == {
+        *("organizations", "series", "sources", "meetings", "participants", "memoranda", "actions", "outcomes"),
+        *("positions", "memberships", "involvements", "documents"),
+    }
+    with loaded.client() as client:
+        found = client.get("/v1/search", params={"q": "winter talks", "date_from": "2022-02-28"}).json()
+        assert {each["id"] for each in found["data"]} >= {"winter-talks", "long-winter-talks"}
+
+
+def test_a_database_without_winters_keeps_its_documents(loaded: Database) -> None:
+    before = _rows(loaded)
+    command.downgrade(alembic_config(loaded.url), "0007")
+    migrate(loaded.url)
+    assert _rows(loaded) == before
+
+
+def _season_of_before(year: int, season: str, qualifier: str | None) -> edtf.Bounds:
+    """A winter as it was until revision 0008; there is no other season in these records."""
+    assert season == "24"
+    return edtf.Bounds(f"{year}-01-01" if qualifier else f"{year}-12-01", f"{year}-12-31")
 
 
 def test_all_the_way_down_leaves_nothing_and_up_again_works(loaded: Database) -> None:

@@ -30,16 +30,18 @@ def _edtf(value: str) -> str:
 
 def _moment(value: str) -> str:
     """An EDTF date that is no interval."""
+    _edtf(value)  # first, because it has better advice about slashes, and a valid date is short enough to be quoted
     if "/" in value:
         raise ValueError(f"{value!r} is an interval; one date is wanted here")
-    return _edtf(value)
+    return value
 
 
 def _closed(value: str) -> str:
     """An EDTF date or interval with both ends: an event has no open one."""
+    _edtf(value)
     if edtf.OPEN in value:
         raise ValueError(f"{value!r} is open; an event has both ends")
-    return _edtf(value)
+    return value
 
 
 def is_storable(value: str) -> bool:
