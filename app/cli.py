@@ -3,6 +3,7 @@
 import gc
 import json
 import logging
+import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,12 +14,13 @@ import click
 import uvicorn
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
+from uvicorn.supervisors import Multiprocess
 
-from app import __version__
+from app import __version__, logs
 from app.db.drivers import Driver, driver_for
 from app.db.engine import analyze, create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
-from app.db.schema import require_current
+from app.db.schema import require_current, require_usable
 from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
@@ -27,11 +29,14 @@ from app.sharing import Share, alone, with_copies
 from app.writing import ahead, keys, projections
 from app.writing.batch import Line
 from app.writing.checking import disagreements
+from app.writing.halting import collector_paused
 from app.writing.keys import Keyring
 from app.writing.unit import Writer
 from app.writing.verifying import failures
 
 SUFFIX = ".ndjson"
+BACKLOG = 2_048
+"""Connections that the system holds until the server takes them."""
 
 
 class Refusing(click.Group):
@@ -63,26 +68,47 @@ def main(context: click.Context) -> None:
 @click.pass_obj
 def serve(settings: Settings) -> None:
     """Serve the API and the docs page."""
-    _engine(settings)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=settings.log_level.upper())
-    where = f"http://{settings.host}:{settings.port}"
+    require_usable(_engine(settings), pooler=settings.pooler)
+    listener = _listener(settings)
+    where = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
     click.echo(f"Rapporteur {__version__}\n  the docs page  {where}/docs\n  the API        {where}/v1/\n  stop with Ctrl-C")
+    config = uvicorn.Config(
+        "app.main:create_app",
+        factory=True,
+        http="app.http.protocol:Protocol",
+        ws="none",
+        workers=settings.workers,
+        log_level=settings.log_level,
+        log_config=logs.configuration(settings.log_level),
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=settings.idle_seconds,
+        timeout_graceful_shutdown=settings.stop_seconds,
+    )
+    if settings.workers > 1:
+        Multiprocess(config, sockets=[listener]).run()
+        return
     gc.disable()  # until the application stands
     try:
-        uvicorn.run(
-            "app.main:create_app",
-            factory=True,
-            http="app.http.protocol:Protocol",
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            log_level=settings.log_level,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-        )
+        server = uvicorn.Server(config)
+        server.run(sockets=[listener])
     finally:
         gc.enable()
+    if not server.started:
+        raise OperatorError("the server did not start; the lines above say why")
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The port, taken before anybody is told of it."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        detail = f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}"
+        raise OperatorError(f"{detail}; choose another with RAPPORTEUR_PORT or RAPPORTEUR_HOST") from error
+    listener.set_inheritable(True)
+    return listener
 
 
 @main.command()
@@ -108,9 +134,7 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
     """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
     engine, writer = _writer(settings, with_copies)
     lines = list(_lines(paths))
-    # Nothing that is read here is part of a cycle, and looking for cycles among so much takes a quarter of the time.
-    gc.disable()
-    try:
+    with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
             batch = ahead.read(writer, lines, progress=bar.update)
         with writing(engine) as connection:
@@ -118,8 +142,6 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> N
                 return
             report = writer.write(connection, batch, author="rapporteur import")
             analyze(connection)
-    finally:
-        gc.enable()
     click.echo(str(report))
 
 
@@ -263,7 +285,7 @@ def _tell(found: list[str], well: str) -> None:
 
 
 def _engine(settings: Settings) -> Engine:
-    engine = create_engine(settings.database_url)
+    engine = create_engine(settings.database_url, pooler=settings.pooler)
     require_current(engine)
     engine.dispose()  # until a command begins its work nothing is open, which a process that it starts would have too
     return engine

@@ -13,6 +13,7 @@ RapporteurError
     ├── NotFound               404
     ├── MethodNotAllowed       405
     ├── NotAcceptable          406
+    ├── RequestTimeout         408
     ├── Conflict               409
     │   └── StillReferenced    409
     ├── Gone                   410
@@ -25,12 +26,15 @@ RapporteurError
     │   └── IdempotencyMismatch 422
     ├── PreconditionRequired   428
     ├── TooManyRequests        429
+    ├── HeadTooLarge           431
     ├── Unexpected             500
     └── Unavailable            503
         └── Busy               503
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 
@@ -70,6 +74,63 @@ class Fault(NamedTuple):
 
 MAX_FAULTS = 100
 """How many faults one answer lists."""
+FAULTS_ALIKE = 10
+"""How many of an import's faults of one sort are told by themselves; of the others, how many there are."""
+MOST_FAULTS = 10_000
+"""After so many faults nothing more is looked for."""
+_CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
+"""What of a fault's words is the value's: without it, faults of one sort read alike."""
+
+
+class Faults:
+    """The faults of a request or an import: all that are told by themselves, and how many more there are of each sort."""
+
+    def __init__(self, *, alike: int = MAX_FAULTS) -> None:
+        """`alike`: how many of one sort (of the same place in a record, and with the same words) are told by themselves."""
+        self.total = 0
+        self._alike = alike
+        self._told: list[Fault] = []
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, fault: Fault) -> None:
+        """Remember a fault, or that there is one more of its sort."""
+        self.total += 1
+        sort = _sort_of(fault)
+        self._counts[sort] += 1
+        if self._counts[sort] <= self._alike and len(self._told) < MOST_FAULTS:
+            self._told.append(fault)
+
+    def extend(self, faults: Iterable[Fault]) -> None:
+        """Remember several."""
+        for fault in faults:
+            self.add(fault)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are so many that nothing more is looked for."""
+        return self.total >= MOST_FAULTS
+
+    def told(self) -> list[Fault]:
+        """The faults in their order; behind the last of a sort that is told by itself, how many more there are."""
+        found: list[Fault] = []
+        seen: Counter[tuple[str, str]] = Counter()
+        for fault in self._told:
+            found.append(fault)
+            sort = _sort_of(fault)
+            seen[sort] += 1
+            more = self._counts[sort] - self._alike
+            if seen[sort] == self._alike and more > 0:
+                found.append(Fault(f"and {more} more faults like this one", pointer=fault.pointer))
+        if self.is_full:
+            found.append(Fault(f"the rest was not looked at: {MOST_FAULTS} faults are enough"))
+        return found
+
+    def __bool__(self) -> bool:
+        return self.total > 0
+
+
+def _sort_of(fault: Fault) -> tuple[str, str]:
+    return _CHANGING.sub("", fault.pointer or ""), _CHANGING.sub("", fault.detail)
 
 
 def summary(faults: Sequence[Fault]) -> str:
@@ -168,6 +229,18 @@ class NotAcceptable(Problem):
     code = "not_acceptable"
     title = "None of the formats asked for can be given"
     explanation = "Records are given as `application/json`; lists also as `text/csv` and `application/x-ndjson`."
+
+
+class RequestTimeout(Problem):
+    """The request did not come whole in time."""
+
+    status = 408
+    code = "request_timeout"
+    title = "The request did not come in time"
+    explanation = (
+        "A request's head must be whole some seconds after its first byte, and a body must come at 1 KiB a second."
+        " Nothing was done. Send the request again over a new connection."
+    )
 
 
 class Conflict(Problem):
@@ -301,6 +374,15 @@ class TooManyRequests(Problem):
     code = "too_many_requests"
     title = "Too many requests"
     explanation = "The `RateLimit` header says how much is left and for how long; `Retry-After` when to try again."
+
+
+class HeadTooLarge(Problem):
+    """The head of the request is larger than the registry reads."""
+
+    status = 431
+    code = "head_too_large"
+    title = "The head of the request is too large"
+    explanation = "The request line and the headers together may have 64 KiB. Send fewer or shorter headers."
 
 
 class Unexpected(Problem):

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -20,8 +21,10 @@ from app.http.limits import Limit, Limited
 from app.http.log import Log
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
+from app.http.protocol import ConnectionLimits
 from app.http.records import Records
 from app.http.search import Search
+from app.http.stopping import Stopping
 from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
@@ -32,28 +35,33 @@ from app.writing.unit import Writer
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The application; nothing is opened before it starts."""
     settings = settings or Settings.from_environment()
-    driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=settings.read_connections)
-    records = Records(RESOURCES, driver)
-    engine = create_engine(settings.database_url, patience=settings.write_patience)
+    url, pooler = settings.database_url, settings.pooler
+    driver = driver_for(url, deadline=settings.read_deadline, connections=settings.read_connections, pooler=pooler)
+    stopping = Stopping(settings.stop_seconds)
+    records = Records(RESOURCES, driver, stopping)
+    engine, exporting = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
     writer = Writer(RESOURCES, records.compiler, driver.encode)
-    turns = Turns(engine, patience=settings.write_patience)
+    turns = Turns(engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline)
     keyring = Keyring(settings.key_secret)
     access = Access(driver, records.compiler, keyring, Limit("writes", settings.writes_per_minute))
-    writes = Writes(records, writer, turns, access, settings)
+    writes = Writes(records, writer, turns, access, settings, stopping)
     keys = Keys(access, turns, settings)
-    exchange = Exchange(writer, engine)
+    exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await driver.open()
         turns.open()
+        stopping.listen()
         # What is there by now stays: the collector need not look at it again.
         gc.freeze()
         gc.enable()
         try:
-            yield
+            yield {"connection_limits": ConnectionLimits.of(settings)}
         finally:
+            stopping.end()
             exchange.close()
+            writes.close()
             await turns.close()
             await driver.close()
 
@@ -68,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers=HANDLERS,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # or every request looks for settings of theirs
     )
-    app.include_router(service.router(RESOURCES, driver))
+    app.include_router(service.router(RESOURCES, driver, stopping))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
     app.router.routes[:0] = routes.of_records(records, Search(records, driver), writes, keys, Log(records, driver), exchange)
@@ -78,5 +86,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Mistakes)
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
     app.add_middleware(Preflight)
-    app.add_middleware(Forwarded, trusted=settings.trusted_proxies)
+    app.add_middleware(Forwarded, trusted=settings.trusted_proxies, hosts=settings.allowed_hosts.split(","))
     return app

@@ -13,13 +13,14 @@ from app.errors import Misconfigured
 
 PREFIX = "RAPPORTEUR_"
 DRIVERS = ("sqlite", "postgresql", "postgresql+psycopg")
+POOLERS = ("", "transaction")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_PORT = 65_535
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def _setting(default: Any, description: str) -> Any:
-    return field(default=default, metadata={"description": description})
+def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
+    return field(default=default, repr=not is_secret, metadata={"description": description})
 
 
 @dataclass(frozen=True)
@@ -27,23 +28,42 @@ class Settings:
     """What an operator may choose; the README's table is made from these descriptions."""
 
     database_url: str = _setting(
-        "sqlite:///var/rapporteur.db", "the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`"
+        "sqlite:///var/rapporteur.db",
+        "the database: `sqlite:///PATH` or `postgresql://USER:PASSWORD@HOST/NAME`",
+        is_secret=True,
     )
     host: str = _setting("127.0.0.1", "the address to listen on")
     port: int = _setting(8000, "the port to listen on")
     workers: int = _setting(1, "how many server processes share the port")
+    pooler: str = _setting(
+        "",
+        "`transaction`, if a pooler such as PgBouncer before Postgres hands out its connections a transaction at a time",
+    )
     read_deadline: int = _setting(10, "seconds after which a read is given up with 503")
     read_connections: int = _setting(8, "Postgres connections for reading, a process")
     write_patience: int = _setting(5, "seconds that a write waits for its turn before it is told 503")
     body_limit: int = _setting(1_048_576, "bytes that the body of a write may have")
     import_limit: int = _setting(67_108_864, "bytes that the body of an import may have")
+    bodies_limit: int = _setting(134_217_728, "bytes of bodies that are held at once, a process; past it a write is told 503")
     import_records: int = _setting(100_000, "lines that an import over HTTP may have")
+    import_seconds: int = _setting(120, "seconds after which an import is given up with 503")
+    export_seconds: int = _setting(600, "seconds after which an export is broken off")
+    head_limit: int = _setting(65_536, "bytes that the head of a request may have")
+    head_seconds: int = _setting(10, "seconds in which the head of a request must be whole, from its first byte")
+    idle_seconds: int = _setting(5, "seconds that a connection may stay open without a request")
+    stall_seconds: int = _setting(60, "seconds over which a client must take, or send, 1 KiB a second, or it is cut off")
+    connections: int = _setting(1_000, "connections that may be open at once, a process")
+    stop_seconds: int = _setting(10, "seconds in which the server ends after SIGTERM")
+    allowed_hosts: str = _setting(
+        "*", "host names under which the registry is reached, separated by commas, `*` for all; a request for another is 400"
+    )
     requests_per_minute: int = _setting(12_000, "requests a minute of one address (IPv6: of one /64), a process")
     writes_per_minute: int = _setting(1_200, "writes a minute with one key, a process")
     key_secret: str = _setting(
         "",
         "a secret of your own under which the digests of API keys are made: a copy of the database alone can then neither"
         " make nor check a key; changing it voids all keys",
+        is_secret=True,
     )
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
@@ -83,6 +103,8 @@ class Settings:
             url = None
         if url is None or url.drivername not in DRIVERS or not url.database:
             yield "database_url", "is neither sqlite:///PATH nor postgresql://USER:PASSWORD@HOST/NAME"
+        if self.pooler not in POOLERS:
+            yield "pooler", "is neither empty nor `transaction`"
         if self.port > MAX_PORT:
             yield "port", f"is above {MAX_PORT}"
         if self.log_level not in LOG_LEVELS:

@@ -12,10 +12,10 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic_core import to_json
@@ -23,8 +23,10 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.engine import Dialect, make_url
 from sqlalchemy.sql import ClauseElement
 
+from app.db.availability import Availability
 from app.db.engine import PATIENCE, sqlite_path
-from app.errors import Unavailable
+from app.db.failures import FINE, GONE, TOO_LONG, Trouble, failure, unavailable
+from app.db.sqlite import SqliteConnection, connect, look_of, renew
 
 LOOP_CHECK_STEPS = 10_000
 LOOP_CHECKS = 6
@@ -37,8 +39,13 @@ DEAR_FOR = 100
 """Executions on a thread after which a statement is tried on the loop again: one dear value does not damn a shape."""
 DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
-STATEMENTS_KEPT = 512
-RETRY_SECONDS = 2
+STATEMENTS_KEPT = 128
+"""Prepared statements a connection keeps: clients choose fields and includes, and each such statement takes up to 150 KB."""
+WATCH_SECONDS = 0.5
+"""After which the file is looked at again: a connection would go on reading one that was removed."""
+MOST_LINES = 10_000_000
+"""Of what SQLite says of a file that it checks."""
+_SOME_ROW = "SELECT version_num FROM alembic_version"
 
 Row = tuple[Any, ...]
 
@@ -72,6 +79,7 @@ class Driver(Protocol):
     dialect: Dialect
     reads: int
     """How many statements it was given."""
+    availability: Availability
 
     async def open(self) -> None:
         """Connect."""
@@ -89,15 +97,6 @@ class Driver(Protocol):
         """Several values as one parameter."""
 
 
-def unavailable(why: str) -> Unavailable:
-    """What a client is told where the database gives no answer: why, and when to ask again."""
-    return Unavailable(why, headers={"Retry-After": str(RETRY_SECONDS)})
-
-
-TOO_LONG = "the question took longer than a read may take; ask for less, or narrow it"
-NO_ANSWER = "the database does not answer"
-
-
 class SqliteDriver:
     """One connection for the event loop, one for each of two threads."""
 
@@ -105,16 +104,27 @@ class SqliteDriver:
 
     def __init__(self, url: str, *, deadline: float) -> None:
         self.reads = 0
+        self.availability = Availability(self._probe, self._changed)
         self._path = sqlite_path(url)
         self._deadline = deadline
         self._own = threading.local()
         self._threads = ThreadPoolExecutor(SQLITE_THREADS, thread_name_prefix="read")
-        self._connections: list[sqlite3.Connection] = []
-        self._loop: sqlite3.Connection | None = None
+        self._probing = ThreadPoolExecutor(2, thread_name_prefix="probe")
+        self._seen: object = None
+        self._was_damaged = False
+        self._check: Future[bool] | None = None
+        self._connections: list[SqliteConnection] = []
+        self._loop: SqliteConnection | None = None
+        self._watching: asyncio.Task[None] | None = None
         self._checks = 0
 
     async def open(self) -> None:
         """Open the event loop's connection; the threads open theirs when first needed."""
+        self.availability.open()
+        self._open_loops()
+        self._watching = asyncio.create_task(self._watch_file())
+
+    def _open_loops(self) -> None:
         self._loop = self._connect()
         self._loop.set_progress_handler(self._over_budget, LOOP_CHECK_STEPS)
 
@@ -124,23 +134,91 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """Wait for what is running, then close all."""
-        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await self.availability.close()
+        for threads in (self._threads, self._probing):
+            await asyncio.to_thread(threads.shutdown, cancel_futures=True)
         for connection in self._connections:
             connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            _file_uri(self._path), uri=True, isolation_level=None, cached_statements=STATEMENTS_KEPT, check_same_thread=False
-        )
-        for pragma in (
-            "query_only = ON",
-            f"busy_timeout = {round(PATIENCE * 1000)}",
-            "cache_size = -65536",
-            "mmap_size = 1073741824",
-        ):
+    def _connect(self) -> SqliteConnection:
+        connection = connect(self._path, cached_statements=STATEMENTS_KEPT)
+        for pragma in ("query_only = ON", f"busy_timeout = {round(PATIENCE * 1000)}", "cache_size = -65536"):
             connection.execute(f"PRAGMA {pragma}")
         self._connections.append(connection)
         return connection
+
+    # -- whether the file is there and whole -------------------------------------------------------------------------------
+
+    async def _watch_file(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.availability.trouble.reads is None and self._loop is not None and not self._loop.is_in_place:
+                self.availability.report(GONE)
+
+    def _changed(self, trouble: Trouble) -> None:
+        """Read the file that is there now, where it is another than the one that was opened, or was repaired."""
+        was_damaged, self._was_damaged = self._was_damaged, trouble.damage is not None
+        if was_damaged and not self._was_damaged:
+            renew(self._path)
+        if trouble == FINE and self._loop is not None and not self._loop.is_current:
+            self._forget(self._loop)
+            self._open_loops()
+
+    def _forget(self, connection: SqliteConnection) -> None:
+        with suppress(ValueError):
+            self._connections.remove(connection)
+        connection.close()
+
+    async def _probe(self) -> Trouble:
+        found = await asyncio.get_running_loop().run_in_executor(self._probing, self._trouble)
+        return self.availability.trouble if found == FINE and self._is_damaged() else found
+
+    def _trouble(self) -> Trouble:
+        """Read a row and begin a write."""
+        if self._is_being_replaced():
+            return GONE
+        try:
+            with closing(connect(self._path)) as connection:
+                connection.execute("PRAGMA busy_timeout = 0")
+                connection.execute(_SOME_ROW).fetchone()
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            found = failure(error)
+            return found.trouble if found is not None else FINE
+        return FINE
+
+    def _is_being_replaced(self) -> bool:
+        """Whether there is no file, or one that is still being written: it must look the same twice before it is opened."""
+        if self._loop is None or self._loop.is_in_place:
+            return False
+        before, self._seen = self._seen, look_of(self._path)
+        return self._seen is None or self._seen != before
+
+    def _is_damaged(self) -> bool:
+        """Whether the file that was found damaged still is, as far as is known: to see it through may take minutes."""
+        if self.availability.trouble.damage is None:
+            return False
+        if self._check is None:
+            self._check = self._probing.submit(self._is_whole)
+        if not self._check.done():
+            return True
+        check, self._check = self._check, None
+        return not check.result()
+
+    def _is_whole(self) -> bool:
+        try:
+            with closing(connect(self._path)) as connection:
+                found = connection.execute(f"PRAGMA quick_check({MOST_LINES})")
+                # SQLite 3.40 says falsely of tables without row ids that values are null.
+                return not any(line != "ok" and not line.startswith("NULL value in ") for (line,) in found)
+        except sqlite3.Error:
+            return False
+
+    # -- reads -------------------------------------------------------------------------------------------------------------
 
     def encode(self, values: Sequence[Any]) -> str:
         """A JSON array, for json_each."""
@@ -149,14 +227,15 @@ class SqliteDriver:
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""
         self.reads += 1
+        self.availability.require_reads()
         given = {**statement.constants, **parameters}
         if self._loop is not None and not statement.dear and not statement.looks_for_terms:
             self._checks = 0
             try:
                 return self._loop.execute(statement.sql, given).fetchall()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-                    raise unavailable(NO_ANSWER) from error
+            except sqlite3.Error as error:
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
+                    raise self._told(error) from error
                 statement.dear = DEAR_FOR
         statement.dear = max(statement.dear - 1, 0)
         until = time.monotonic() + self._deadline
@@ -172,27 +251,36 @@ class SqliteDriver:
         """`until` is on the monotonic clock, and counts from the request: what waited too long is not begun."""
         if time.monotonic() > until:
             raise unavailable(TOO_LONG)
-        connection = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._connect()
-        connection.set_progress_handler(lambda: time.monotonic() > until, DEADLINE_CHECK_STEPS)
         try:
+            connection = self._of_this_thread()
+            connection.set_progress_handler(lambda: time.monotonic() > until, DEADLINE_CHECK_STEPS)
             rows: list[Row] = connection.execute(sql, parameters).fetchall()
-        except sqlite3.OperationalError as error:
-            interrupted = error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT
-            raise unavailable(TOO_LONG if interrupted else NO_ANSWER) from error
+        except sqlite3.Error as error:
+            raise self._told(error) from error
         return rows
 
+    def _of_this_thread(self) -> SqliteConnection:
+        connection: SqliteConnection | None = getattr(self._own, "connection", None)
+        if connection is not None and not connection.is_current:
+            self._forget(connection)
+            connection = None
+        if connection is None:
+            connection = self._own.connection = self._connect()
+        return connection
 
-def _file_uri(path: Path) -> str:
-    return f"{path.resolve().as_uri()}?mode=rw"
+    def _told(self, error: sqlite3.Error) -> Exception:
+        found = failure(error)
+        if found is None:
+            return error
+        self.availability.report(found.trouble)
+        return found.problem
 
 
-def driver_for(url: str, *, deadline: float, connections: int) -> Driver:
-    """The driver that reads the database of this URL."""
+def driver_for(url: str, *, deadline: float, connections: int, pooler: str = "") -> Driver:
+    """The driver that reads the database of this URL; `pooler` says how a pooler before Postgres hands out its sessions."""
     if make_url(url).get_backend_name() == "sqlite":
         return SqliteDriver(url, deadline=deadline)
     # Whoever has SQLite does without psycopg, which takes a tenth of the time to start.
     from app.db.postgres import PostgresDriver  # noqa: PLC0415
 
-    return PostgresDriver(url, deadline=deadline, connections=connections)
+    return PostgresDriver(url, deadline=deadline, connections=connections, pooler=pooler)

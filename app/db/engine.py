@@ -4,10 +4,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
+
+from app.db.sqlite import SqliteConnection, connect
 
 _READS = "rapporteur_reads"
 PATIENCE = 5.0
@@ -29,19 +32,28 @@ SQLITE_PRAGMAS = (
 )
 
 
-def create_engine(url: str, *, patience: float = PATIENCE) -> Engine:
-    """An engine for writing: whoever begins a transaction waits for those before, so many seconds at the most."""
+def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True, pooler: str = "") -> Engine:
+    """An engine for writing: whoever begins a transaction waits for those before, so many seconds at the most.
+
+    `creates`: whether SQLite's file is made where there is none. `pooler`: as in `driver_for`.
+    """
     parsed, milliseconds = make_url(url), round(patience * 1000)
     if parsed.get_backend_name() != "sqlite":
-        return _postgres_engine(parsed, milliseconds)
-    sqlite_path(url).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, hide_parameters=True)
+        return _postgres_engine(url, milliseconds, pooler)
+    path = sqlite_path(url)
+    if creates:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(parsed, hide_parameters=True, creator=lambda: connect(path, creates=creates))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
         for pragma in (*SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {milliseconds}"):
             connection.execute(pragma)
+
+    @event.listens_for(engine, "checkout")
+    def require_its_file(connection: Any, _record: Any, _proxy: Any) -> None:
+        if not connection.is_current:
+            raise sa.exc.DisconnectionError  # the pool then connects to the file that is there now
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -51,18 +63,39 @@ def create_engine(url: str, *, patience: float = PATIENCE) -> Engine:
     return engine
 
 
-def _postgres_engine(url: URL, lock_timeout: int) -> Engine:
-    arguments = {"application_name": "rapporteur", "options": f"-c lock_timeout={lock_timeout} -c jit=off"}
+def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
+    from app.db.postgres import TRANSACTION_POOLING, connection_arguments  # noqa: PLC0415 - as in `driver_for`
+
+    pools_transactions = pooler == TRANSACTION_POOLING
+    arguments = {"application_name": "rapporteur", **connection_arguments(url)}
+    if pools_transactions:
+        arguments["prepare_threshold"] = None
     engine = sa.create_engine(
-        url.set(drivername="postgresql+psycopg"), connect_args=arguments, hide_parameters=True, pool_pre_ping=True
+        "postgresql+psycopg://", connect_args=arguments, hide_parameters=True, pool_pre_ping=not pools_transactions
     )
+    for_transaction = "true" if pools_transactions else "false"
+    settings = (
+        f"SELECT set_config('lock_timeout', '{lock_timeout}', {for_transaction}), set_config('jit', 'off', {for_transaction})"
+    )
+
+    made = _connections[engine] = WeakSet()
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        made.add(connection)
+        if not pools_transactions:
+            connection.autocommit = True
+            connection.execute(settings, prepare=False)
+            connection.autocommit = False
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
+        if pools_transactions:
+            connection.exec_driver_sql(settings)
         # Plans are kept as they were made, for the tables of that time: in a registry that grows from nothing they would read
         # whole tables. So they are made anew whenever this connection's transactions have doubled in number.
         begun = connection.info["begun"] = connection.info.get("begun", 0) + 1
-        if begun & (begun - 1) == 0:
+        if begun & (begun - 1) == 0 and not pools_transactions:
             connection.exec_driver_sql("DISCARD PLANS")
         if not connection.get_execution_options().get(_READS):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})")
@@ -75,13 +108,36 @@ def sqlite_path(url: str) -> Path:
     return Path(make_url(url).database or "")
 
 
+_connections: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
+"""Connections to Postgres, by the engine that made them."""
+
+
+def cut_connections(engine: Engine) -> None:
+    """End all connections of an engine to a server that does not answer: the threads that wait for it get an error."""
+    from app.db.postgres import cut  # noqa: PLC0415 - as in `driver_for`
+
+    for connection in list(_connections.get(engine, ())):
+        cut(connection)
+
+
+class FileIsGone(Exception):
+    """What was committed lies in a file that was moved or removed: it must not be acknowledged."""
+
+
 @contextmanager
 def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
-    """One transaction: committed as a whole when the block ends, rolled back when it raises or nothing is to be kept."""
-    with engine.connect() as connection, connection.begin() as transaction:
-        yield connection
-        if not keep:
-            transaction.rollback()
+    """One transaction: committed as a whole when the block ends, rolled back when it raises or nothing is to be kept.
+
+    FileIsGone, if SQLite's file is no longer where it was opened.
+    """
+    with engine.connect() as connection:
+        with connection.begin() as transaction:
+            yield connection
+            if not keep:
+                transaction.rollback()
+        driver: Any = connection.connection.driver_connection
+        if isinstance(driver, SqliteConnection) and not driver.is_current:
+            raise FileIsGone
 
 
 @contextmanager

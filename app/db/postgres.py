@@ -1,24 +1,36 @@
 """How reads are executed on Postgres: on psycopg's own pool, by itself."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+import socket
+import time
+from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import psycopg
 import psycopg_pool
+from psycopg.conninfo import make_conninfo
 from psycopg.rows import tuple_row
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Dialect, make_url
 
-from app.db.drivers import NO_ANSWER, TOO_LONG, Row, Statement, unavailable
+from app.db.availability import Availability
+from app.db.drivers import Row, Statement
+from app.db.failures import AWAY, DAMAGED, FINE, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
 from app.errors import Malformed
 
-SETTINGS = "-c jit=off -c default_transaction_read_only=on -c random_page_cost=1.1"
+SETTINGS = {"jit": "off", "random_page_cost": "1.1"}
 """Of connections that read.
 
 What is read has an index and is mostly in memory. With the default cost, meant for discs that turn, Postgres read 20,000
 documents through to find one, and their terms take ten times as long to unpack as it thinks.
 """
+SERVERS_SHARE = 0.9
+"""Of the deadline of a read: after it the server ends the statement. At the deadline the connection is cut from this side."""
+DAMAGE_TOLD_SECONDS = 60
+"""For which damage that a read met is told by `/readyz`: no query of ours could say that it is mended."""
+_STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
 """How many records one statement is asked for at the most, so that there is something left for the other connections."""
 
@@ -30,56 +42,194 @@ class _Gathered(NamedTuple):
     rows: asyncio.Task[dict[str, Row]]
 
 
+TRANSACTION_POOLING = "transaction"
+"""How a pooler hands out its sessions: a transaction at a time. What is set or prepared in a session is then lost."""
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """What psycopg connects with, the same for reading and for writing.
+
+    A URL may name several hosts, as SQLAlchemy (`?host=a:1&host=b:2`) or libpq (`?host=a,b&port=1,2`) has them, and which of
+    them is meant (`target_session_attrs`). libpq gives up a silent network after the seconds set here, unless the URL says
+    otherwise; a server that is stopped, but whose system still acknowledges, is left by clocks of our own.
+    """
+    parsed = make_url(url).set(drivername="postgresql+psycopg")
+    _, arguments = PostgresDriver.dialect.create_connect_args(parsed)
+    patience = {"connect_timeout": 2, "tcp_user_timeout": 10_000, "keepalives_idle": 10, "keepalives_interval": 3}
+    return {**patience, "keepalives_count": 2, **arguments}
+
+
+def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") -> None:
+    """End a connection from outside, so that whoever waits for its answer gets an error at once."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as ours:
+        ours.shutdown(socket.SHUT_RDWR)
+
+
 class PostgresDriver:
     """A pool of connections that only read."""
 
     dialect: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
-    def __init__(self, url: str, *, deadline: float, connections: int) -> None:
-        conninfo = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    def __init__(self, url: str, *, deadline: float, connections: int, pooler: str = "") -> None:
         self.reads = 0
+        arguments = connection_arguments(url)
+        self._probe_seconds = 1 + arguments["connect_timeout"] * (str(arguments.get("host", "")).count(",") + 1)
+        self.availability = Availability(self._probe, self._changed, seconds=self._probe_seconds)
+        self._damaged_until = 0.0
         self._gathered: dict[tuple[str, str], _Gathered] = {}
-        self._pool = psycopg_pool.AsyncConnectionPool(
-            conninfo,
-            min_size=1,
-            max_size=connections,
-            open=False,
-            timeout=deadline,
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": 0,
-                "row_factory": tuple_row,
-                "application_name": "rapporteur reading",
-                "options": f"{SETTINGS} -c statement_timeout={int(deadline * 1000)}",
-            },
-        )
+        self._deadline = deadline
+        self._connections = connections
+        self._pools_transactions = pooler == TRANSACTION_POOLING
+        self._conninfo = make_conninfo(**arguments, application_name="rapporteur reading")
+        # The server's own limit comes first, since it leaves the connection usable.
+        read_only = "transaction_read_only" if self._pools_transactions else "default_transaction_read_only"
+        settings = {**SETTINGS, read_only: "on", "statement_timeout": str(int(deadline * 1000 * SERVERS_SHARE))}
+        of = "true" if self._pools_transactions else "false"
+        self._set = "SELECT " + ", ".join(f"set_config('{name}', '{value}', {of})" for name, value in settings.items())
+        self._pool: psycopg_pool.AsyncConnectionPool[Any] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
         """Open the pool; it connects by itself, and again after the server was away."""
+        self.availability.open()
+        await self._open_pool()
+
+    async def _open_pool(self) -> None:
+        self._pool = psycopg_pool.AsyncConnectionPool(
+            self._conninfo,
+            connection_class=self._reporting(),
+            min_size=1,
+            max_size=self._connections,
+            open=False,
+            timeout=self._deadline,
+            configure=None if self._pools_transactions else self._configure,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None if self._pools_transactions else 0,
+                "row_factory": tuple_row,
+            },
+        )
         await self._pool.open()
+
+    def _reporting(self) -> type[psycopg.AsyncConnection[Any]]:
+        """Connections that tell when they cannot be made: the pool would try again more and more seldom."""
+        report = self._report
+
+        class Reporting(psycopg.AsyncConnection[Any]):
+            @classmethod
+            async def connect(cls, *arguments: Any, **options: Any) -> Any:
+                try:
+                    return await super().connect(*arguments, **options)
+                except psycopg.Error as error:
+                    report(error)
+                    raise
+
+        return Reporting
+
+    async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(self._set, prepare=False)
 
     async def close(self) -> None:
         """Close the pool."""
-        await self._pool.close()
+        await self.availability.close()
+        if self._pool is not None:
+            await self._pool.close(timeout=1)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    # -- whether the server is there ---------------------------------------------------------------------------------------
+
+    def _changed(self, trouble: Trouble) -> None:
+        """Begin anew with connections when the server is back: the old ones may hang for as long as the network is silent."""
+        if trouble.reads is not None and self._pool is not None:
+            pool, self._pool = self._pool, None
+            self._later(pool.close(timeout=1))
+        elif trouble.reads is None and self._pool is None:
+            self._later(self._open_pool())
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _probe(self) -> Trouble:
+        connection = None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._probe_seconds * SERVERS_SHARE
+        try:
+            connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+            timer = loop.call_at(until, cut, connection)
+            try:
+                found = await (await connection.execute(_STATE)).fetchone()
+            finally:
+                timer.cancel()
+        except psycopg.Error as error:
+            known = failure(error)
+            return known.trouble if known is not None and known.trouble != FINE else AWAY
+        finally:
+            if connection is not None:
+                await connection.close()
+        if found is not None and found[0]:
+            return READ_ONLY
+        return self.availability.trouble if time.monotonic() < self._damaged_until else FINE
+
+    # -- reads -------------------------------------------------------------------------------------------------------------
 
     def encode(self, values: Sequence[Any]) -> list[str]:
         """A list, which psycopg sends as an array."""
         return list(values)
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
-        """On a connection of the pool."""
+        """On a connection of the pool, and on another where the server has ended that one: a read can be asked again."""
         self.reads += 1
-        try:
-            async with self._pool.connection() as connection:
-                prepare = False if statement.planned_anew else None
-                cursor = await connection.execute(statement.sql, {**statement.constants, **parameters}, prepare=prepare)
-                return await cursor.fetchall()
-        except psycopg.errors.QueryCanceled as error:
-            raise unavailable(TOO_LONG) from error
-        except psycopg.DataError as error:
-            raise Malformed("a value in the request cannot be read as what it is compared with") from error
-        except (psycopg.OperationalError, psycopg_pool.PoolTimeout) as error:
-            raise unavailable(NO_ANSWER) from error
+        given = {**statement.constants, **parameters}
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._deadline
+        for _ in range(self._connections + 1):
+            self.availability.require_reads()
+            pool = self._pool
+            if pool is None:
+                raise unavailable(NO_ANSWER)
+            try:
+                async with pool.connection() as connection:
+                    timer = loop.call_at(until, cut, connection)
+                    try:
+                        return await self._rows(connection, statement, given)
+                    except psycopg.OperationalError:
+                        if connection.broken and loop.time() < until:
+                            continue
+                        raise
+                    finally:
+                        timer.cancel()
+            except psycopg.DataError as error:
+                raise Malformed("a value in the request cannot be read as what it is compared with") from error
+            except psycopg.Error as error:
+                raise self._told(error) from error
+        raise unavailable(NO_ANSWER)
+
+    async def _rows(
+        self, connection: psycopg.AsyncConnection[Any], statement: Statement, given: Mapping[str, Any]
+    ) -> list[Row]:
+        if not self._pools_transactions:
+            cursor = await connection.execute(statement.sql, given, prepare=False if statement.planned_anew else None)
+            return await cursor.fetchall()
+        async with connection.pipeline(), connection.transaction():
+            await connection.execute(self._set)
+            cursor = await connection.execute(statement.sql, given)
+            return await cursor.fetchall()
+
+    def _told(self, error: psycopg.Error) -> Exception:
+        found = failure(error)
+        if found is None:
+            return error
+        if found.trouble == DAMAGED:
+            self._damaged_until = time.monotonic() + DAMAGE_TOLD_SECONDS
+        self.availability.report(found.trouble)
+        return found.problem
+
+    def _report(self, error: psycopg.Error) -> None:
+        found = failure(error)
+        if found is not None:
+            self.availability.report(found.trouble)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
         """By one statement with all that are asked for in this turn of the event loop.

@@ -49,3 +49,19 @@ def require_current(engine: Engine) -> None:
     if found != wanted:
         have = f"has the schema {found}" if found else "has no schema yet"
         raise StaleSchema(f"the database {have}, this version needs {wanted}; type: rapporteur migrate")
+
+
+def require_usable(engine: Engine, *, pooler: str) -> None:
+    """OperatorError, if a pooler hands one session to several clients and nobody has said so."""
+    if engine.dialect.name != "postgresql" or pooler:
+        return
+    session = sa.text("SELECT pg_backend_pid()")
+    with engine.connect() as first, engine.connect() as second:
+        with first.begin():
+            shared = first.execute(session).scalar()
+        with second.begin():
+            if second.execute(session).scalar() == shared:
+                raise OperatorError(
+                    "a pooler before Postgres hands out its connections a transaction at a time;"
+                    " set RAPPORTEUR_POOLER=transaction, or connect to Postgres itself"
+                )

@@ -16,9 +16,11 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from app.db.engine import writing
+from app.db.availability import Availability
+from app.db.engine import FileIsGone, cut_connections, writing
+from app.db.failures import AWAY, GONE, REMOVED, UNKNOWN_OUTCOME, Failure, busy, failure, unavailable
 from app.errors import Busy, Problem, Unavailable
 
 Result = TypeVar("Result")
@@ -30,9 +32,9 @@ GATHERING_SECONDS = 0.005
 MAX_WAITING = 1_000
 """How many units of work wait for their turn at the most."""
 TRIES = 5
-RETRY_SECONDS = 1
-_SERIALIZATION_FAILURE, _DEADLOCK, _LOCK_NOT_AVAILABLE = "40001", "40P01", "55P03"
-_SQLITE_BUSY = 5
+DEADLINE = 10.0
+"""Seconds that the database may take for a unit of work, unless it is told otherwise."""
+_SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 
 class Turn:
@@ -60,6 +62,8 @@ class _Waiting(Generic[Result]):
     several: Several[Result] | None = None
     """What it may be done with at once, for the same of others."""
     request: Any = None
+    seconds: float | None = None
+    """How long it may take, if not as long as any."""
     result: asyncio.Future[Result] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _claimed: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,6 +76,11 @@ class _Waiting(Generic[Result]):
         if self.claim():
             self.result.set_exception(busy())
 
+    @property
+    def is_begun(self) -> bool:
+        """Whether the thread has begun it."""
+        return self._claimed.locked() and not self.result.done()
+
 
 class _MustBeAlone(Exception):
     """A unit failed after it had begun to write: the others must not fall with it."""
@@ -80,12 +89,18 @@ class _MustBeAlone(Exception):
 class Turns:
     """The queue of units of work, and the thread that does them."""
 
-    def __init__(self, engine: Engine, *, patience: float) -> None:
-        """`patience`: how many seconds a unit waits for its turn."""
+    def __init__(
+        self, engine: Engine, *, patience: float, availability: Availability | None = None, deadline: float = DEADLINE
+    ) -> None:
+        """`patience`: how many seconds a unit waits for its turn; `deadline`: how many the database may then take for it."""
         self._engine = engine
         self._patience = patience
+        self._availability = availability
+        self._deadline = deadline
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
+        if availability is not None:
+            availability.listen(lambda trouble: cut_connections(engine) if trouble.reads is not None else None)
 
     def open(self) -> None:
         """Start the thread."""
@@ -97,26 +112,39 @@ class Turns:
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
 
-    async def take(self, unit: Unit[Result], *, keep: bool = True) -> Result:
+    async def take(self, unit: Unit[Result], *, keep: bool = True, seconds: float | None = None) -> Result:
         """The unit's result, after the commit; without `keep`, after the rollback. Busy if its turn does not come in time.
 
         The unit runs in a transaction in which no other writer is; it may run again in another when the first fails.
+        `seconds`: how long the database may take for it, if not as long as for any.
         """
-        return await self._answered(_Waiting(unit, keep))
+        return await self._answered(_Waiting(unit, keep, seconds=seconds))
 
     async def join(self, several: Several[Result], request: Any) -> Result:
         """What `several` makes of the request, at once with those that wait beside it; alone if they cannot all be done."""
         return await self._answered(_Waiting(lambda turn: several(turn, [request])[0], True, several, request))
 
     async def _answered(self, waiting: _Waiting[Result]) -> Result:
+        if self._availability is not None:
+            self._availability.require_writes()
         if self._queue.qsize() >= MAX_WAITING:
             raise busy()
         self._queue.put(waiting)
-        timer = waiting.result.get_loop().call_later(self._patience, waiting.give_up)
+        loop = waiting.result.get_loop()
+        timers = [
+            loop.call_later(self._patience, waiting.give_up),
+            loop.call_later(self._patience + (waiting.seconds or self._deadline), self._cut, waiting),
+        ]
         try:
             return await waiting.result
         finally:
-            timer.cancel()
+            for timer in timers:
+                timer.cancel()
+
+    def _cut(self, waiting: _Waiting[Any]) -> None:
+        """End the connections of a server that does not answer, so that the thread goes on with an error."""
+        if waiting.is_begun:
+            cut_connections(self._engine)
 
     # -- on the thread -----------------------------------------------------------------------------------------------
 
@@ -158,29 +186,39 @@ class Turns:
 
     def _do(self, group: Sequence[_Waiting[Any]]) -> None:
         try:
+            if self._availability is not None:
+                self._availability.require_writes()
             outcomes = self._within_one_transaction(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
-            if len(group) > 1 and not _is_lost(error) and not isinstance(_told(error), Busy):
+            known = _failure(error)
+            if self._availability is not None and known is not None:
+                self._availability.report(known.trouble)
+            if len(group) > 1 and known is None and not isinstance(error, (Busy, Unavailable)):
                 for each in group:
                     self._do([each])
                 return
-            outcomes = [_told(error)] * len(group)
+            outcomes = [known.problem if known is not None else error] * len(group)
         group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
 
     def _within_one_transaction(self, group: Sequence[_Waiting[Any]]) -> list[Any]:
         """What each unit returned, or the Problem that it raised before it wrote anything."""
         for attempt in range(1, TRIES + 1):
+            commits = False
             try:
                 with writing(self._engine, keep=group[0].keep) as connection:
                     outcomes: list[Any] = []
                     for several, joined in groupby(group, key=attrgetter("several")):
                         outcomes += self._outcomes(several, list(joined), connection, alone=len(group) == 1)
-                    return outcomes
+                    commits = group[0].keep
             except DBAPIError as error:
+                if commits and error.connection_invalidated:
+                    raise _OutcomeUnknown from error
                 state = getattr(error.orig, "sqlstate", None)
                 if state not in (_SERIALIZATION_FAILURE, _DEADLOCK) or attempt == TRIES:
                     raise
                 time.sleep(0.01 * 2**attempt)
+            else:
+                return outcomes
         raise AssertionError("the last attempt returns or raises")
 
     def _outcomes(
@@ -218,28 +256,17 @@ def _tell(group: Sequence[_Waiting[Any]], outcomes: Sequence[Any]) -> None:
             each.result.set_result(outcome)
 
 
-def busy() -> Busy:
-    """Others are writing."""
-    return Busy("others are writing, and this write's turn did not come", headers={"Retry-After": str(RETRY_SECONDS)})
+class _OutcomeUnknown(Exception):
+    """The connection broke while the transaction was committed."""
 
 
-def _is_lost(error: Exception) -> bool:
-    """Whether nobody knows if the transaction was committed: doing its units again might do them twice."""
-    return isinstance(error, DBAPIError) and error.connection_invalidated
-
-
-def _told(error: Exception) -> Exception:
-    """An error as whoever asked for the write is told it."""
-    if not isinstance(error, OperationalError):
-        return error
-    if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE or _sqlite_code(error) == _SQLITE_BUSY:
-        problem: Problem = busy()
-    else:
-        problem = Unavailable("the database does not take writes now", headers={"Retry-After": str(RETRY_SECONDS)})
-    problem.__cause__ = error
-    return problem
-
-
-def _sqlite_code(error: OperationalError) -> int | None:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return None if code is None else code & 0xFF
+def _failure(error: Exception) -> Failure | None:
+    """What an error means if the database is at fault; None if the request is, or we are."""
+    match error:
+        case FileIsGone():
+            return Failure(unavailable(REMOVED), GONE)
+        case _OutcomeUnknown():
+            return Failure(unavailable(UNKNOWN_OUTCOME), AWAY)
+        case DBAPIError():
+            return failure(error.orig) if error.orig is not None else None
+    return None

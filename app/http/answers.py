@@ -1,6 +1,7 @@
 """What every answer has in common: its tag, its headers, its encoding, how it is sent."""
 
 import asyncio
+import logging
 import zlib
 from collections.abc import AsyncGenerator, Iterable
 from hashlib import sha256
@@ -11,8 +12,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
+from app.errors import Unavailable
+from app.http.stopping import Stopping
 
 Header = tuple[bytes, bytes]
+_log = logging.getLogger("rapporteur")
 
 COMPRESSED_FROM = 1_000
 """Bytes from which compressing an answer pays."""
@@ -120,35 +124,59 @@ async def send_tagged(
 
 
 async def send_stream(
+    scope: Scope,
     receive: Receive,
     send: Send,
     chunks: AsyncGenerator[str],
     request: Asked,
+    stopping: Stopping,
     *,
     content_type: str,
     headers: Iterable[Header] = (),
+    seconds: float | None = None,
 ) -> None:
-    """Send a result of any length as it comes, for as long as the client is there to take it."""
+    """Send a result of any length as it comes, for as long as the client is there to take it.
+
+    A stream that the server cannot complete is broken off, so that nobody takes it for whole: after `seconds`, when the
+    server ends, when the database goes away.
+    """
     first = "" if request.head else await anext(chunks, "")
     common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if request.gzip else None
     if packer:
         common.append((b"content-encoding", b"gzip"))
-    await send({"type": "http.response.start", "status": 200, "headers": common})
     gone = asyncio.create_task(_until_gone(receive))
+
+    def break_off() -> None:
+        gone.cancel()
+        scope.get("break_off", _cannot_be_broken_off)()
+
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(seconds, break_off) if seconds is not None else None
     try:
-        if not request.head:
-            await _send_chunk(send, packer, first)
-            async for chunk in chunks:
-                if gone.done():
-                    return
-                await _send_chunk(send, packer, chunk)
-                await asyncio.sleep(0)  # nothing else waits where a reader is fast, and others want their turn
-        last = packer.flush() if packer and not request.head else b""
-        await send({"type": "http.response.body", "body": last})
+        with stopping.telling(break_off):
+            await send({"type": "http.response.start", "status": 200, "headers": common})
+            if not request.head:
+                await _send_chunk(send, packer, first)
+                async for chunk in chunks:
+                    if gone.done():
+                        return
+                    await _send_chunk(send, packer, chunk)
+                    await asyncio.sleep(0)  # nothing else waits where a reader is fast, and others want their turn
+            last = packer.flush() if packer and not request.head else b""
+            await send({"type": "http.response.body", "body": last})
+    except Unavailable as problem:
+        _log.warning("a stream was broken off: %s", problem.detail)
+        break_off()
     finally:
+        if timer is not None:
+            timer.cancel()
         gone.cancel()
         await chunks.aclose()
+
+
+def _cannot_be_broken_off() -> None:
+    """Of a server that is not ours, whose answer ends when its application returns."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -188,4 +216,5 @@ def base_url(scope: Scope) -> str:
 def address(scope: Scope) -> str:
     """The path and query that were asked for."""
     query = scope["query_string"]
-    return quote(scope["path"], safe="/:@!$&'()*+,;=~-._") + ("?" + query.decode("latin-1") if query else "")
+    path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
+    return path + ("?" + query.decode("latin-1") if query else "")

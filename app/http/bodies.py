@@ -1,19 +1,21 @@
 """The bodies and headers of writes, checked before anything is done with them."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from starlette.types import Receive, Scope
 
-from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, UnsupportedMediaType, summary
+from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType, summary
 from app.writing.content import read_json
 from app.writing.editing import Guard
 
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")
 LINES_TYPES = ("application/x-ndjson",)
+RETRY_SECONDS = 2
 _TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
 _VERSION = re.compile(r"(\d{1,9})(?:\.[0-9a-f]+)?(?:-gzip)?", re.ASCII)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -24,8 +26,52 @@ def header(scope: Scope, wanted: bytes) -> str:
     return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
 
 
-async def body_of(scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, needed: bool = True) -> bytes:
+class Room:
+    """How many bytes of bodies may be held at once: of all that are read, wait for their turn, or are written."""
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """What one request takes of it, given back when the request is answered."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self._left += share.taken
+
+    def take(self, size: int) -> None:
+        """Unavailable, if so many more bytes would be too many."""
+        if size > self._left:
+            raise Unavailable("too many bodies are being read; try again", headers={"Retry-After": str(RETRY_SECONDS)})
+        self._left -= size
+
+
+class Share:
+    """The part of the room that a request has."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self.taken = 0
+
+    def take(self, size: int) -> None:
+        """Take so many bytes more."""
+        self._room.take(size)
+        self.taken += size
+
+
+async def body_of(
+    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None, needed: bool = True
+) -> bytes:
     """The whole body; UnsupportedMediaType if it is of another type, PayloadTooLarge as soon as it is too long."""
+    return b"".join([piece async for piece in pieces_of(scope, receive, types=types, limit=limit, share=share, needed=needed)])
+
+
+async def pieces_of(
+    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None, needed: bool = True
+) -> AsyncGenerator[bytes]:
+    """A body as it comes; the errors of `body_of`, and Unavailable if its `share` of the room cannot hold it."""
     if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
         raise UnsupportedMediaType(
             f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
@@ -33,19 +79,23 @@ async def body_of(scope: Scope, receive: Receive, *, types: Iterable[str], limit
     length = header(scope, b"content-length")
     if length.isdecimal() and int(length) > limit:
         raise _too_large(limit)
-    body = bytearray()
-    more = True
+    size, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Malformed("the client went away before the body was whole")
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        if piece and not size:
+            _check_type(header(scope, b"content-type"), tuple(types))
         more = message.get("more_body", False)
-        if len(body) > limit:
+        size += len(piece)
+        if size > limit:
             raise _too_large(limit)
-    if body or needed:
+        if share is not None:
+            share.take(len(piece))
+        yield piece
+    if needed and not size:
         _check_type(header(scope, b"content-type"), tuple(types))
-    return bytes(body)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

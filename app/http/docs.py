@@ -1,5 +1,6 @@
 """The docs page: Swagger UI from the application's own origin, and a page that explains every problem."""
 
+import os
 import re
 from collections.abc import Awaitable, Callable
 from html import escape
@@ -48,6 +49,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
+_ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 _STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
 _SWAGGER = """<main id="docs"></main>
 <noscript><p class="plain">This page is drawn by a script. The same is told by <a href="openapi.json">openapi.json</a>.</p>
@@ -69,6 +71,10 @@ _PROBLEM = """<section id="{code}">
 
 class _Assets(StaticFiles):
     """Files that are sent like everything else: nobody guesses at their types, no other page frames them."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """The files that the page uses; the package brings others."""
+        return super().lookup_path(path) if path in _ASSETS else ("", None)
 
     def file_response(self, *arguments: Any, **keywords: Any) -> Response:
         """A file, or 304."""

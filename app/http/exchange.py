@@ -7,12 +7,16 @@ from itertools import islice
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 from starlette.types import Receive, Scope, Send
 
-from app.db.engine import reading
+from app.db.availability import Availability
+from app.db.engine import cut_connections, reading
+from app.db.failures import failure
 from app.db.sql import CHUNK
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
+from app.http.stopping import Stopping
 from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
 from app.writing.unit import Writer
 
@@ -30,26 +34,46 @@ class ExportQuery(BaseModel):
 class Exchange:
     """Writes the exchange format."""
 
-    def __init__(self, writer: Writer, engine: Engine) -> None:
+    def __init__(
+        self, writer: Writer, engine: Engine, availability: Availability, stopping: Stopping, *, seconds: float
+    ) -> None:
+        """`seconds`: after which an export is broken off, since it holds a snapshot."""
         self._writer = writer
         self._engine = engine
+        self._availability = availability
+        self._stopping = stopping
+        self._seconds = seconds
+        availability.listen(lambda trouble: cut_connections(engine) if trouble.reads is not None else None)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
         self._running = 0
 
     def close(self) -> None:
-        """Let go of the threads."""
+        """Let go of the threads and the connections."""
         self._threads.shutdown(cancel_futures=True)
+        self._engine.dispose()
 
     async def export(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
         """`GET /v1/export`: every record as it was at one moment."""
         validated(ExportQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("ndjson",))
+        self._stopping.require_more_time()
+        self._availability.require_reads()
         if self._running >= AT_ONCE:
             raise Unavailable(f"{AT_ONCE} exports are under way already", headers={"Retry-After": str(RETRY_SECONDS)})
         self._running += 1
         try:
             named = (b"content-disposition", b'attachment; filename="rapporteur.ndjson"')
-            await send_stream(receive, send, self._chunks(), request, content_type=FORMATS["ndjson"], headers=[named])
+            await send_stream(
+                scope,
+                receive,
+                send,
+                self._chunks(),
+                request,
+                self._stopping,
+                content_type=FORMATS["ndjson"],
+                headers=[named],
+                seconds=self._seconds,
+            )
         finally:
             self._running -= 1
 
@@ -59,6 +83,12 @@ class Exchange:
         try:
             while page := await loop.run_in_executor(self._threads, next, pages, ""):
                 yield page
+        except DBAPIError as error:
+            known = failure(error.orig) if error.orig is not None else None
+            if known is None:
+                raise
+            self._availability.report(known.trouble)
+            raise known.problem from error
         finally:
             await loop.run_in_executor(self._threads, pages.close)  # type: ignore[attr-defined]
 

@@ -1,27 +1,81 @@
-"""The address as the client used it, behind proxies that are trusted to say so."""
+"""The address as the client used it: its host is checked for form, and trusted proxies may say what it was before them."""
 
+import re
+from collections.abc import Iterable
+
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from app.errors import Fault, Malformed
+from app.http.problems import answer
+
+_HOST = re.compile(rb"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
+_DOTS = re.compile(r"/\.{1,2}(?:/|$)")
+ANY = "*"
 
 
 class Forwarded(ProxyHeadersMiddleware):
     """Believes `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies (uvicorn itself knows the first two)."""
 
-    def __init__(self, app: ASGIApp, *, trusted: str) -> None:
+    def __init__(self, app: ASGIApp, *, trusted: str, hosts: Iterable[str] = (ANY,)) -> None:
+        """`hosts`: names under which the registry is reached, `*` for all."""
         super().__init__(app, trusted_hosts=trusted)  # type: ignore[arg-type]
+        allowed = {name.strip().lower().encode() for name in hosts}
+        self._allowed = frozenset[bytes]() if ANY.encode() in allowed else frozenset(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Rewrite the host and the prefix, then let uvicorn rewrite the rest."""
-        said = {name: value for name, value in scope.get("headers", ()) if name.startswith(b"x-forwarded-")}
-        if not said:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)  # type: ignore[arg-type]
             return
-        client = scope.get("client")
-        if (client[0] if client else None) in self.trusted_hosts:
-            host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
-            if host:
-                scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"] + [(b"host", host)]
-            prefix = said.get(b"x-forwarded-prefix", b"").decode("latin-1").rstrip("/")
-            if prefix.startswith("/"):
-                scope["shown_prefix"] = prefix
-        await super().__call__(scope, receive, send)  # type: ignore[arg-type]
+        hosts = []
+        said: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name == b"host":
+                hosts.append(value)
+            elif name.startswith(b"x-forwarded-"):
+                said[name] = value
+        fault = self._fault_of(hosts, scope)
+        if said and fault is None:
+            client = scope.get("client")
+            if (client[0] if client else None) in self.trusted_hosts:
+                fault = self._believe(scope, said)
+        if fault is not None:
+            # An address made of a host like this one would lead elsewhere: the answer names none.
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            await answer(Malformed(str(fault), faults=[fault]), Request(scope))(scope, receive, send)
+        elif said:
+            await super().__call__(scope, receive, send)  # type: ignore[arg-type]
+        else:
+            await self.app(scope, receive, send)  # type: ignore[arg-type]
+
+    def _fault_of(self, hosts: list[bytes], scope: Scope) -> Fault | None:
+        if len(hosts) != 1:
+            if not hosts and scope.get("http_version") == "1.0":
+                return None
+            return Fault(f"came {len(hosts)} times; a request has one", header="Host")
+        return self._fault_in(hosts[0], "Host")
+
+    def _fault_in(self, host: bytes, header: str) -> Fault | None:
+        found = _HOST.fullmatch(host)
+        if found is None:
+            return Fault(f"{host[:60].decode('latin-1')!r} is no host name with a port or without", header=header)
+        if self._allowed and found["name"].lower() not in self._allowed:
+            return Fault(f"{found['name'].decode()!r} is none of this registry's hosts", header=header)
+        return None
+
+    def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
+        """What a trusted proxy says; a fault in it is the proxy's, and the request's who comes past one that checks nothing."""
+        host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
+        if host:
+            if (fault := self._fault_in(host, "X-Forwarded-Host")) is not None:
+                return fault
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"] + [(b"host", host)]
+        prefix = said.get(b"x-forwarded-prefix", b"").decode("latin-1")
+        if not _PREFIX.fullmatch(prefix) or _DOTS.search(prefix):
+            return Fault(f"{prefix[:60]!r} is no path of plain segments, like /registry", header="X-Forwarded-Prefix")
+        if prefix := prefix.rstrip("/"):
+            scope["shown_prefix"] = prefix
+        return None

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,8 @@ from app.http.answers import ALWAYS, address, base_url
 
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"
+EVERY_SECONDS = 60
+SORTS, SORT_LENGTH = 100, 200
 _log = logging.getLogger("rapporteur")
 
 
@@ -51,11 +55,38 @@ def answer(problem: errors.Problem, request: Request) -> Response:
     return Response(text.encode("utf-8", "replace"), problem.status, {**headers, **problem.headers}, MEDIA_TYPE)
 
 
+class _Failures:
+    """Logs failures that are not the clients', one line of a sort a minute: of a database that is away, thousands come."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._until = 0.0
+
+    def note(self, request: Request, problem: errors.Problem) -> None:
+        """Count a failure, and log the first of its sort."""
+        now = time.monotonic()
+        if now >= self._until:
+            for detail, count in self._counts.items():
+                if count > 1:
+                    _log.warning("%d more such answers within %d s: %s", count - 1, EVERY_SECONDS, detail)
+            self._counts.clear()
+            self._until = now + EVERY_SECONDS
+        sort = f"{problem.code}: {problem.detail[:SORT_LENGTH]}"
+        if sort in self._counts or len(self._counts) < SORTS:
+            self._counts[sort] += 1
+            if self._counts[sort] == 1:
+                cause = f" ({type(problem.__cause__).__name__}: {problem.__cause__})" if problem.__cause__ else ""
+                _log.warning("%s %s: %s%s", request.method, request.scope["path"], problem.detail, cause)
+
+
+_failures = _Failures()
+
+
 async def on_problem(request: Request, error: Exception) -> Response:
     """A problem of ours."""
     assert isinstance(error, errors.Problem)
     if error.status >= 500:
-        _log.warning("%s %s: %s", request.method, request.url.path, error.detail, exc_info=error.__cause__)
+        _failures.note(request, error)
     return answer(error, request)
 
 
@@ -68,7 +99,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
         problem: errors.Problem = errors.MethodNotAllowed(f"{request.method} is none of {allowed}", headers={"Allow": allowed})
     elif error.status_code == 404:
-        problem = errors.NotFound(f"there is nothing at {request.url.path}")
+        problem = errors.NotFound(f"there is nothing at {request.scope['path']}")
     else:
         problem = errors.Malformed(str(error.detail))
     return answer(problem, request)
@@ -76,7 +107,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 async def on_mistake(request: Request, error: Exception) -> Response:
     """A mistake of ours: the log has it, the client is told nothing of our insides."""
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return answer(errors.Unexpected("something went wrong that is not your fault"), request)
 
 

@@ -1,29 +1,352 @@
-"""uvicorn's HTTP protocol, but for one thing: what is no HTTP at all is told in the shape of every other failure."""
+"""uvicorn's HTTP protocol with bounds: nobody makes a connection remember, parse or wait without end.
 
+A request's head ends within its bytes and its seconds. Requests that a client sends before earlier ones are answered stay
+unread. A client that takes or sends less than 1 KiB a second is cut off. What is no HTTP is told as a problem document, too.
+"""
+
+import asyncio
+import re
+from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import unquote
 
+import httptools
 from starlette.types import Scope
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.errors import Malformed
+from app.errors import HeadTooLarge, Malformed, Problem, RequestTimeout, Unavailable
 from app.http.answers import ALWAYS
 from app.http.problems import MEDIA_TYPE, text_of
+from app.settings import Settings
 
-_DETAIL = (
-    "this is no HTTP request: an address has less than 64 KiB and holds no byte outside ASCII;"
-    " write other letters percent-encoded, as `curl --get --data-urlencode 'q=связи'` does"
+SLICE = 1_024
+"""Bytes that the parser is fed at once where a new request may begin: at most some 50 requests are parsed ahead."""
+LEAST_RATE = 1_024
+"""Bytes a second that a client has to take of an answer, or to send of a body."""
+LINGER_SECONDS = 2
+"""For how long what a client still sends is read and thrown away, so that it gets the answer that refuses it.
+
+A connection that is closed while bytes lie unread is reset, and the answer is lost with it.
+"""
+LINGER_BYTES = 4_194_304
+RETRY_SECONDS = 1
+_NO_HTTP = (
+    "this is no HTTP request: an address holds no byte outside ASCII; write other letters percent-encoded,"
+    " as `curl --get --data-urlencode 'q=связи'` does"
 )
+_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """What a connection may use; `app_state` brings them to each."""
+
+    head_bytes: int
+    head_seconds: float
+    idle_seconds: float
+    stall_seconds: float
+    connections: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ConnectionLimits":
+        """As the operator has set them."""
+        return cls(
+            settings.head_limit,
+            settings.head_seconds,
+            settings.idle_seconds,
+            settings.stall_seconds,
+            settings.connections,
+        )
 
 
 class Protocol(HttpToolsProtocol):
-    """Answers what cannot be parsed with a problem document instead of plain text."""
+    """One connection."""
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer and close, as uvicorn does."""
-        del msg
-        scheme = cast("dict[str, Any]", {"scheme": "http", "headers": [], "path": "/", "query_string": b""})
-        body = text_of(Malformed(_DETAIL), cast("Scope", scheme)).encode()
-        head = b"".join(b"%b: %b\r\n" % header for header in ALWAYS)
-        own = f"content-type: {MEDIA_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        self.transport.write(STATUS_LINE[400] + head + own.encode() + body)
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for a request for no longer than between two."""
+        self._limits: ConnectionLimits = self.app_state["connection_limits"]
+        self._unread = bytearray()
+        self._in_head = self._in_body = self._completed = False
+        self._head_bytes = self._received = self._body_left = self._body_fed = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._refusal: Problem | None = None
+        super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
+        self.flow = _Flow(self.transport)
+        if len(self.connections) > self._limits.connections:
+            detail = f"{self._limits.connections} connections are open already"
+            self._refuse(Unavailable(detail, headers={"Retry-After": str(RETRY_SECONDS)}))
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_seconds, self.timeout_keep_alive_handler)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget all of it."""
+        for timer in (self._head_timer, self._body_timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
+        self._unset_keepalive_if_required()
+        self._unread.clear()
+        self.pipeline.clear()
+        super().connection_lost(exc)
+
+    # -- what comes in -------------------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Parse it, unless an earlier request waits for its turn: then it stays unread, and no more is read."""
+        if self._refusal is not None or self.transport.is_closing():
+            cast("_Transport", self.transport).discarded(len(data))
+            return
+        self._unset_keepalive_if_required()
+        if self._unread:
+            self._unread += data
+        else:
+            self._parse(data)
+
+    def _parse(self, data: bytes | bytearray) -> None:
+        place, end = 0, len(data)
+        while place < end and not self.pipeline:
+            size = max(SLICE, self._body_left)
+            piece = bytes(data[place : place + size]) if end > size or place else bytes(data)
+            place += len(piece)
+            if not self._parse_piece(piece):
+                return
+        self._unread = bytearray(data[place:])
+        if self.pipeline:
+            cast("_Flow", self.flow).hold()
+        self._watch_incoming()
+
+    def _parse_piece(self, piece: bytes) -> bool:
+        """Whether the connection goes on."""
+        self._completed, self._body_fed = False, 0
+        self._received += len(piece)
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            pass  # no protocol is offered beside HTTP: the request is answered as if it had not asked for another
+        except httptools.HttpParserError:
+            self._refuse(Malformed(_NO_HTTP))
+            return False
+        if self.parser is None or self.transport.is_closing():
+            return False
+        self._body_left = max(self._body_left - self._body_fed, 0)
+        if self._in_head or self._in_body or not self._completed:
+            self._head_bytes += len(piece) - self._body_fed
+        if self._head_bytes > self._limits.head_bytes:
+            self._refuse(HeadTooLarge(f"the head of a request may have {self._limits.head_bytes} bytes"))
+            return False
+        return True
+
+    def _watch_incoming(self) -> None:
+        """Give what has begun and is not whole its time."""
+        if self._head_bytes and not self._in_body:
+            if self._head_timer is None:
+                self._head_timer = self.loop.call_later(self._limits.head_seconds, self._head_is_late)
+        elif self._in_body and self._body_timer is None:
+            self._body_timer = self.loop.call_later(self._limits.stall_seconds, self._check_body, self._received)
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        super().on_message_begin()
+        self._in_head, self._head_bytes = True, 0
+
+    def on_headers_complete(self) -> None:
+        """The head is whole, and the request is begun or waits for the one before it."""
+        self._in_head, self._in_body, self._head_bytes = False, True, 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        for name, value in self.headers:
+            if name == b"content-length" and len(value) < 20:
+                self._body_left = int(value)
+        super().on_headers_complete()
+        self.scope["break_off"] = self.break_off  # type: ignore[typeddict-unknown-key]
+        if b"%2" in self.scope["raw_path"]:
+            # An escaped slash is a letter of its segment, as RFC 3986 has it: it must not choose another route.
+            self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
+
+    def on_chunk_header(self) -> None:
+        """Of a body in chunks, what stands between two and behind the last is bounded as a head is."""
+        self._head_bytes = 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body."""
+        self._body_fed += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._in_body, self._completed, self._head_bytes, self._body_left = False, True, 0, 0
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """The next request's turn; what was left unread is parsed when none waits any more."""
+        if self._in_body:
+            self.transport.close()  # what is left of a body that nobody wants is not worth the connection
+        super().on_response_complete()
+        if self.transport.is_closing() or self.pipeline:
+            return
+        if self._refusal is not None:
+            self._refuse(self._refusal)
+            return
+        if self._unread:
+            self._unset_keepalive_if_required()
+            self._parse(self._unread)
+        if not self.pipeline:
+            cast("_Flow", self.flow).release()
+        if self._head_bytes:
+            self._unset_keepalive_if_required()  # the head has a time of its own
+
+    def break_off(self) -> None:
+        """End an answer that cannot be completed so that nobody takes it for whole."""
+        self.cycle.disconnected = True
+        cast("_Transport", self.transport).abort()
+
+    # -- what takes too long -------------------------------------------------------------------------------------------
+
+    def _head_is_late(self) -> None:
+        self._refuse(RequestTimeout(f"the head of a request must be whole {self._limits.head_seconds:g} s after it began"))
+
+    def _check_body(self, before: int) -> None:
+        self._body_timer = None
+        if not self._in_body:
+            return
+        if self.flow.read_paused or self._received - before >= self._limits.stall_seconds * LEAST_RATE:
+            self._watch_incoming()
+            return
+        self._refuse(RequestTimeout(f"a body must come at {LEAST_RATE} bytes a second"))
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close what is idle."""
+        cast("_Transport", self.transport).close(linger=False)
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent: watch how much it takes."""
+        super().pause_writing()
+        self.watch_outgoing()
+
+    def watch_outgoing(self) -> None:
+        """Cut the connection when too little of what waits to be sent is taken; while nothing waits, nothing is asked."""
+        if self._stall_timer is None:
+            taken = cast("_Transport", self.transport).taken
+            self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._check_taken, taken)
+
+    def _check_taken(self, before: int) -> None:
+        self._stall_timer = None
+        transport = cast("_Transport", self.transport)
+        if not transport.get_write_buffer_size():
+            return
+        if transport.taken - before < self._limits.stall_seconds * LEAST_RATE:
+            transport.abort()
+        else:
+            self.watch_outgoing()
+
+    # -- refusals ------------------------------------------------------------------------------------------------------
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer with a problem unless an answer has begun, and close; when its turn comes, if earlier requests wait."""
+        if self.transport.is_closing():
+            return
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if self.pipeline or (under_way and not self._in_body):
+            if self.pipeline and self._in_body:
+                self.pipeline.popleft()  # the request itself, whose body is at fault
+            self._refusal, self._in_body = problem, False
+            self._unread.clear()
+            return
+        if not under_way or not self.cycle.response_started:
+            scope = cast("dict[str, Any]", {"scheme": "http", "headers": [], "path": "/", "query_string": b""})
+            body = text_of(problem, cast("Scope", scope)).encode()
+            own = [
+                *problem.headers.items(),
+                ("content-type", MEDIA_TYPE),
+                ("content-length", str(len(body))),
+                ("connection", "close"),
+            ]
+            headers = [
+                *self.server_state.default_headers,
+                *ALWAYS,
+                *((name.lower().encode(), value.encode()) for name, value in own),
+            ]
+            head = b"".join(b"%b: %b\r\n" % header for header in headers)
+            self.transport.write(STATUS_LINE[problem.status] + head + b"\r\n" + body)
+        if under_way:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
         self.transport.close()
+
+
+class _Flow(FlowControl):
+    """Reading stays paused while a request waits for the one before it, whoever else would resume it."""
+
+    held = False
+
+    def hold(self) -> None:
+        """Read nothing until `release`."""
+        self.held = True
+        self.pause_reading()
+
+    def release(self) -> None:
+        """Read on."""
+        self.held = False
+        self.resume_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, unless a request waits."""
+        if not self.held:
+            super().resume_reading()
+
+
+class _Transport:
+    """A transport that counts what the client took, and closes so that the client gets the last answer."""
+
+    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._written = 0
+        self._left = LINGER_BYTES
+        self._closing = False
+        self.get_extra_info = transport.get_extra_info
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.pause_reading = transport.pause_reading
+        self.resume_reading = transport.resume_reading
+        self.abort = transport.abort
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the client's side has acknowledged, or the system holds for it."""
+        return self._written - self.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Send it."""
+        if not self.is_closing():
+            self._written += len(data)
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether nothing is sent any more."""
+        return self._closing or self._transport.is_closing()
+
+    def close(self, *, linger: bool = True) -> None:
+        """Send what waits to be sent, throw away for a while what still comes, then close."""
+        if self.is_closing():
+            return
+        self._closing = True
+        protocol = self._protocol
+        protocol.watch_outgoing()
+        if linger and (protocol._in_body or protocol._in_head or protocol._unread):  # noqa: SLF001 - two halves of one thing
+            self._transport.write_eof()
+            cast("_Flow", protocol.flow).release()
+            protocol.loop.call_later(LINGER_SECONDS, self._transport.close)
+        else:
+            self._transport.close()
+
+    def discarded(self, size: int) -> None:
+        """So much came that nobody wants."""
+        self._left -= size
+        if self._left < 0:
+            self._transport.close()

@@ -20,6 +20,7 @@ from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
 from app.errors import Gone, NotFound
 from app.http.answers import Asked, base_url, language_header, moved, send_stream, send_tagged
+from app.http.stopping import Stopping
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
@@ -56,7 +57,8 @@ is written, on SQLite also read."""
 class Records:
     """Answers for the records of all resources."""
 
-    def __init__(self, resources: Iterable[Resource], driver: Driver) -> None:
+    def __init__(self, resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> None:
+        self._stopping = stopping
         self.resources = {resource.plural: resource for resource in resources}
         self.compiler = Compiler(self.resources.values(), driver.dialect)
         self.reads = {
@@ -138,7 +140,7 @@ class Records:
         resource = self.resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
         if wanted.format != "json":
-            await self._stream(receive, send, resource, wanted, request)
+            await self._stream(scope, receive, send, resource, wanted, request)
             return
         rows = await self.driver.fetch(self.statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
         total = None
@@ -173,13 +175,15 @@ class Records:
         around = to_json({"page": page, "links": links})
         await send_tagged(send, b'{"data":[%b],%b' % (",".join(rows).encode(), around[1:]), request, headers=headers)
 
-    async def _stream(self, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked) -> None:
+    async def _stream(
+        self, scope: Scope, receive: Receive, send: Send, resource: Resource, wanted: Many, request: Asked
+    ) -> None:
         headers = language_header(wanted.language)
         if wanted.format == "csv":
             headers.append((b"content-disposition", f'attachment; filename="{resource.plural}.csv"'.encode()))
         content_type = FORMATS[wanted.format] + ("; charset=utf-8" if wanted.format == "csv" else "")
         chunks = self._chunks(resource, wanted)
-        await send_stream(receive, send, chunks, request, content_type=content_type, headers=headers)
+        await send_stream(scope, receive, send, chunks, request, self._stopping, content_type=content_type, headers=headers)
 
     async def _chunks(self, resource: Resource, wanted: Many) -> AsyncGenerator[str]:
         """The whole result, a page of the keyset at a time."""

@@ -10,8 +10,8 @@ from pydantic import BaseModel, Field
 from app import __version__
 from app.db.drivers import Driver, Statement
 from app.db.sql import instant_text
-from app.errors import Unavailable
 from app.http.answers import ALWAYS
+from app.http.stopping import Stopping
 from app.models import vocabulary
 from app.models.records import Change, Record
 from app.reading.resource import Resource
@@ -58,7 +58,7 @@ class Vocabularies(BaseModel):
     vocabularies: dict[str, list[Word]]
 
 
-def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
+def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
     """The routes; HEAD answers wherever GET does."""
     routes = APIRouter(tags=["registry"])
     resources = tuple(resources)
@@ -67,7 +67,6 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
         sa.select(Change.seq, instant_text(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
     )
     last = _statement(driver, newest)
-    ping = _statement(driver, sa.select(sa.literal_column("1")))
     words = _vocabularies()
 
     @routes.head("/healthz", include_in_schema=False)
@@ -80,9 +79,9 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
     @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", operation_id="get_readiness", summary="Whether the registry can answer")
     async def readiness(response: Response) -> Health:
-        """503 when the database does not answer."""
-        if not await driver.fetch(ping, {}):
-            raise Unavailable("the database does not answer")
+        """503 when the database does not answer, takes no writes or is damaged, and when the server is about to end."""
+        stopping.require_more_time()
+        await driver.availability.ready()
         response.headers.update(_HEADERS)
         return Health(status="ok")
 

@@ -1,34 +1,45 @@
 """Writes over HTTP: who may, what is asked, one unit of work, the answer after its commit."""
 
+import asyncio
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
+from hashlib import blake2b
+from itertools import islice
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Row
 from app.db.sql import run
 from app.db.turns import Turn, Turns
-from app.errors import Conflict, Fault, Invalid, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
+from app.errors import Conflict, Fault, Invalid, Malformed, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
 from app.http.answers import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
 from app.http.bodies import (
     JSON_TYPES,
     LINES_TYPES,
     PATCH_TYPES,
+    Room,
+    Share,
     body_of,
     checked,
     guard_of,
     header,
     idempotency_key,
     object_in,
+    pieces_of,
 )
 from app.http.records import Records
+from app.http.stopping import Stopping, about_to_end
 from app.models.vocabulary import Kind
 from app.reading.compiler import Shape
 from app.reading.model import Id, is_storable
@@ -37,13 +48,16 @@ from app.reading.resource import Resource
 from app.settings import Settings
 from app.writing import answers, keys
 from app.writing.answers import Answer
-from app.writing.batch import Line
+from app.writing.batch import Batch, Line, Report
 from app.writing.editing import Before, Creation, Done, Editor, Patch
+from app.writing.halting import Halt, collector_paused
 from app.writing.keys import Principal
 from app.writing.merging import Merger
 from app.writing.unit import Writer
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
+LINES_AT_ONCE = 100
+"""Lines of an import that are parsed before the work is asked whether it is still wanted."""
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -120,22 +134,46 @@ class _Asked(NamedTuple):
     """The `Idempotency-Key` and the digest of the request."""
 
 
+Handler = Callable[["Writes", Scope, Asked, Receive, Send], Awaitable[None]]
+
+
+def _with_room(handle: Callable[["Writes", Scope, Asked, Receive, Send, Share], Awaitable[None]]) -> Handler:
+    """Have the request's body counted among those that are held, until it is answered."""
+
+    @wraps(handle)
+    async def handler(self: "Writes", scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        with self._room.share() as share:
+            await handle(self, scope, request, receive, send, share)
+
+    return handler
+
+
 class Writes:
     """Answers to whoever writes."""
 
-    def __init__(self, records: Records, writer: Writer, turns: Turns, access: Access, settings: Settings) -> None:
+    def __init__(
+        self, records: Records, writer: Writer, turns: Turns, access: Access, settings: Settings, stopping: Stopping
+    ) -> None:
         self._records = records
         self._writer = writer
         self._editor = Editor(writer)
         self._turns = turns
         self._access = access
         self._settings = settings
+        self._stopping = stopping
+        self._room = Room(settings.bodies_limit)
+        self._importing = ThreadPoolExecutor(1, thread_name_prefix="import")
+
+    def close(self) -> None:
+        """Let go of the thread that reads imports."""
+        self._importing.shutdown(cancel_futures=True)
 
     # -- the operations ----------------------------------------------------------------------------------------------
 
-    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`POST /v1/{plural}`."""
-        asked = await self._asked(scope, request, receive, JSON_TYPES)
+        asked = await self._asked(scope, request, receive, share, JSON_TYPES)
         data = object_in(asked.body)
         faults = [
             Fault("a POST makes a record with an id of its own; PUT takes preconditions", header=name)
@@ -173,9 +211,10 @@ class Writes:
         done = operation(turn.connection, [wish for _, wish in several], before=turn.begin)
         return self._records_now(turn.connection, [asked for asked, _ in several], done)
 
-    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`PUT /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, JSON_TYPES)
+        asked = await self._asked(scope, request, receive, share, JSON_TYPES)
         data, record_id = object_in(asked.body), scope["path_params"]["id"]
         guard = guard_of(scope, upsert=asked.view.upsert)
 
@@ -196,9 +235,10 @@ class Writes:
         except Merged as merged:
             await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
 
-    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`PATCH /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, PATCH_TYPES)
+        asked = await self._asked(scope, request, receive, share, PATCH_TYPES)
         data, guard = object_in(asked.body), guard_of(scope)
         patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
         # What is unique beside the id could else pass from one to another at once.
@@ -211,9 +251,10 @@ class Writes:
 
         return await self._do(scope, send, request, asked, operation)
 
-    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`DELETE /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, JSON_TYPES, needed=False)
+        asked = await self._asked(scope, request, receive, share, JSON_TYPES, needed=False)
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def operation(connection: Connection, before: Before) -> Done:
@@ -222,9 +263,10 @@ class Writes:
 
         await self._do(scope, send, request, asked, operation, answer=self._nothing)
 
-    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`POST /v1/{plural}/{id}/restore`."""
-        asked = await self._asked(scope, request, receive, JSON_TYPES, needed=False)
+        asked = await self._asked(scope, request, receive, share, JSON_TYPES, needed=False)
         body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
@@ -241,9 +283,10 @@ class Writes:
 
         await self._do(scope, send, request, asked, operation, answer=self._report)
 
-    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    @_with_room
+    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
         """`POST /v1/{plural}/{id}/merge`."""
-        asked = await self._asked(scope, request, receive, JSON_TYPES, need=keys.Scope.ADMIN)
+        asked = await self._asked(scope, request, receive, share, JSON_TYPES, need=keys.Scope.ADMIN)
         body: MergeBody = checked(MergeBody, object_in(asked.body))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
@@ -261,6 +304,7 @@ class Writes:
         scope: Scope,
         request: Asked,
         receive: Receive,
+        share: Share,
         types: Iterable[str],
         *,
         need: keys.Scope = keys.Scope.WRITE,
@@ -273,7 +317,7 @@ class Writes:
             raise NotFound(f"no {resource.kind} has such an id")
         read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
         view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
-        body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, needed=needed)
+        body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, share=share, needed=needed)
         return _Asked(resource, principal, view, body, self._idempotency(scope, body))
 
     @staticmethod
@@ -311,6 +355,7 @@ class Writes:
         unit: Callable[[Connection, Before], Answer],
         idempotency: tuple[str, str] | None,
         dry_run: bool,  # noqa: FBT001 - said once, below
+        seconds: float | None = None,
     ) -> tuple[Answer, bool]:
         """The unit's answer, or the first one to the same request; and whether it is that."""
 
@@ -326,7 +371,7 @@ class Writes:
                 answers.remember(turn.connection, principal.id, *idempotency, answer)
             return answer, False
 
-        return await self._turns.take(turn_of, keep=not dry_run)
+        return await self._turns.take(turn_of, keep=not dry_run, seconds=seconds)
 
     async def _send(self, scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
         answer, again = answered
@@ -400,25 +445,97 @@ class Writes:
 
     # -- import ----------------------------------------------------------------------------------------------------------
 
-    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        """`POST /v1/import`."""
+    @_with_room
+    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+        """`POST /v1/import`: its lines are parsed and checked on a thread, and wait for their turn when that is done."""
         principal = await self._access.require(scope, keys.Scope.WRITE)
         query = validated(ImportQuery, query_pairs(scope["query_string"]))
-        body = await body_of(scope, receive, types=LINES_TYPES, limit=self._settings.import_limit)
-        if body.strip().count(b"\n") >= self._settings.import_records:
-            raise PayloadTooLarge(f"an import may have {self._settings.import_records} lines; send several")
-        lines = [Line(str(number), text) for number, text in enumerate(body.split(b"\n"), 1) if text.strip()]
+        self._stopping.require_more_time()
+        lines, digest = await self._lines(scope, receive, share)
+        idempotency = self._idempotency(scope, digest)
+        halt = Halt(self._settings.import_seconds)
+        gone = asyncio.create_task(_halt_when_gone(receive, halt))
+        try:
+            with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
+                reading = asyncio.get_running_loop().run_in_executor(self._importing, self._parsed, lines, halt)
+                batch = await reading
 
-        def unit(connection: Connection, before: Before) -> Answer:
-            batch = self._writer.intake.lines(lines)
-            report = self._writer.write(connection, batch, author=principal.name, before=before)
-            records = [
-                ImportedLine(id=each.id, kind=each.kind, operation=each.operation, line=each.line) for each in report.written
-            ]
-            return Answer(200, ImportReport(**report.counts, records=records).model_dump_json())
+                def unit(connection: Connection, before: Before) -> Answer:
+                    halt.check()
+                    report = self._writer.write(
+                        connection, batch.again(), author=principal.name, before=before, check=halt.check
+                    )
+                    return Answer(200, _report_of(report))
 
-        idempotency = self._idempotency(scope, body)
-        await self._send(scope, send, request, await self._in_turn(principal, unit, idempotency, query["dry_run"]))
+                seconds = self._settings.import_seconds
+                answered = await self._in_turn(principal, unit, idempotency, query["dry_run"], seconds)
+        finally:
+            gone.cancel()
+        await self._send(scope, send, request, answered)
+
+    async def _lines(self, scope: Scope, receive: Receive, share: Share) -> tuple[deque[Line], bytes]:
+        """The lines of an import, and a digest of its body; a line that is too long is refused before the next is read."""
+        settings = self._settings
+        hashed = blake2b()
+        lines: deque[Line] = deque()
+        number, rest = 1, b""
+
+        def take(text: bytes) -> None:
+            nonlocal number
+            if len(text) > settings.body_limit:
+                detail = f"line {number} is longer than {settings.body_limit} bytes, which is as long as a line may be"
+                raise PayloadTooLarge(detail, headers={"Connection": "close"})
+            if text.strip():
+                if len(lines) >= settings.import_records:
+                    detail = f"an import may have {settings.import_records} lines; send several"
+                    raise PayloadTooLarge(detail, headers={"Connection": "close"})
+                lines.append(Line(str(number), text))
+            number += 1
+
+        async for piece in pieces_of(scope, receive, types=LINES_TYPES, limit=settings.import_limit, share=share):
+            hashed.update(piece)
+            first, *others = piece.split(b"\n")
+            rest += first
+            for other in others:
+                take(rest)
+                rest = other
+            if len(rest) > settings.body_limit:
+                take(rest)
+        take(rest)
+        return lines, hashed.digest()
+
+    def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
+        """What the lines say; they are let go of as they are read, since both together would take much memory."""
+        batch = Batch.of_many()
+        while lines:
+            _pause(halt)
+            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch)
+        several = iter(batch.wanted.values() if not batch.faults else ())
+        while some := tuple(islice(several, LINES_AT_ONCE)):
+            _pause(halt)
+            self._writer.documents.prepare(some)
+        return batch
+
+
+def _report_of(report: Report) -> str:
+    """An `ImportReport` as JSON, written a record at a time: a hundred thousand models of pydantic's take 60 MB."""
+    records = ",".join(
+        to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
+        for each in report.written
+    )
+    return f'{to_json(report.counts).decode()[:-1]},"records":[{records}]}}'
+
+
+def _pause(halt: Halt) -> None:
+    """Ask whether the work is still wanted, and let the event loop have the GIL if it waits for it."""
+    halt.check()
+    time.sleep(0)
+
+
+async def _halt_when_gone(receive: Receive, halt: Halt) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    halt.now(Malformed("the client went away before the import was done; nothing was written"))
 
 
 def _may_join(asked: _Asked) -> bool:

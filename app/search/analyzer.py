@@ -124,7 +124,7 @@ def forms(word: str, language: str = "") -> Forms:
     return _forms(word[:MAX_WORD], language)
 
 
-@cached(12_000_000)
+@cached(12_000_000, a_letter=20)
 def _forms(word: str, language: str) -> Forms:
     if word.isascii() and word.isdecimal():
         return Forms(word, word, (word,))

@@ -95,7 +95,7 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
     return best
 
 
-@cached(4_000_000)
+@cached(4_000_000, a_letter=30)
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     """The forms of a name's words."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))

@@ -102,7 +102,7 @@ def reference_terms(refers: Iterable[str]) -> list[str]:
     return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
-@cached(4_000_000)
+@cached(4_000_000, a_letter=120)
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
     """The terms of a text: those that stand in its order, and those that stand nowhere."""
     words = all_forms(text, language)
@@ -119,7 +119,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
-@cached(8_000_000)
+@cached(8_000_000, a_letter=50)
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
     _, stem, skeletons = word

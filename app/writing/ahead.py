@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from app.errors import Problem
 from app.models.vocabulary import Kind
 from app.writing.batch import Batch, Content, Line, Wanted
 from app.writing.unit import Writer
@@ -24,7 +25,7 @@ class Read(NamedTuple):
 
 def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], None]) -> Batch:
     """A batch of all lines, the same as one process makes; what is wrong with them is in the batch."""
-    batch = Batch()
+    batch = Batch.of_many()
     pieces = [lines[start : start + AT_ONCE] for start in range(0, len(lines), AT_ONCE)]
     with writer.share([partial(_read, writer, piece) for piece in pieces]) as found:
         for piece, ready in zip(pieces, found, strict=True):
@@ -38,7 +39,10 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
 
 def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
     """None where a line is at fault: that is read again where faults are told."""
-    batch = writer.intake.lines(piece)
+    try:
+        batch = writer.intake.lines(piece)
+    except Problem:
+        return None
     if batch.faults:
         return None
     return Read(

@@ -1,13 +1,14 @@
 """Records to be written together, and lines of the exchange format read into them."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from app.errors import Conflict, Fault, Invalid, Problem, summary
+from app.errors import FAULTS_ALIKE, Conflict, Fault, Faults, Invalid, Problem, summary
 from app.models.vocabulary import Kind
 from app.reading.resource import Resource
-from app.writing.content import ContentSchema, id_in, read_json
+from app.writing.content import MAX_CITATIONS, ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
 
 Content = dict[str, Any]
@@ -47,6 +48,8 @@ class Wanted:
     """The version that it will have."""
     created: str | None = None
     """When it was made, if it is not new."""
+    said: Any = None
+    """What search keeps of its own words, where that was made before its turn came (`Documents.prepare`)."""
     origin: tuple[str, str] | None = None
     """Whose it is and with what transaction the log has it, where the batch is of several requests."""
 
@@ -113,10 +116,10 @@ class Batch:
     """Records to be written together, by id, and what is wrong with them."""
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    faults: Faults = field(default_factory=Faults)
     faulty: dict[str, Kind] = field(default_factory=dict)
     """Records that are at fault by themselves: what refers to them is not."""
-    conflicts: list[Fault] = field(default_factory=list)
+    conflicts: Faults = field(default_factory=Faults)
     """Faults of what is there rather than of what came."""
     problem: type[Problem] | None = None
     """What its faults are told as; without it Invalid, or Conflict where what came has none of its own."""
@@ -126,6 +129,32 @@ class Batch:
     """Records that came with the first of their citations, as a reader is shown them where they are very many."""
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
     """For records that came with their citations: these. Others that they have are deleted."""
+    _read: "_Read | None" = None
+    """What it was when it was written for the first time."""
+
+    @classmethod
+    def of_many(cls) -> Self:
+        """A batch of so many records that of faults of one sort the first few are told."""
+        return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE))
+
+    def again(self) -> Self:
+        """The batch as it was read, whatever an earlier transaction made of it that was rolled back."""
+        if self._read is None:
+            self._read = _Read(
+                list(self.wanted.values()),
+                {each: each.id for each in self.wanted.values() if not each.named},
+                deepcopy(self.faults),
+                deepcopy(self.conflicts),
+            )
+            return self
+        several, ids, faults, conflicts = self._read
+        for each in several:
+            each.old, each.version, each.created, each.moved = None, 1, None, False
+            if each in ids:
+                each.id = each.content["id"] = ids[each]
+        self.wanted = {each.id: each for each in several}
+        self.faults, self.conflicts = deepcopy(faults), deepcopy(conflicts)
+        return self
 
     def add(self, wanted: Wanted) -> Wanted:
         """Take a record in, and return the one that stands for it; two of one id must say the same."""
@@ -143,14 +172,27 @@ class Batch:
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
         """Remember a fault; a `conflict` is one with what is there already."""
-        (self.conflicts if conflict else self.faults).append(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
+        faults = self.conflicts if conflict else self.faults
+        faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
+        if faults.is_full:
+            self.reject()
 
     def reject(self) -> None:
         """Raise what was found, if anything."""
-        faults = [*self.faults, *self.conflicts]
+        faults = [*self.faults.told(), *self.conflicts.told()]
         if faults:
             problem = self.problem or (Invalid if self.faults else Conflict)
             raise problem(summary(faults), faults=faults)
+
+
+class _Read(NamedTuple):
+    """What a batch was read as."""
+
+    wanted: list[Wanted]
+    ids: dict[Wanted, str]
+    """The derived ids of those that came without one."""
+    faults: Faults
+    conflicts: Faults
 
 
 class Intake:
@@ -161,14 +203,16 @@ class Intake:
 
     def lines(self, lines: Iterable[Line], batch: Batch | None = None) -> Batch:
         """A batch of all lines, or one that has more already; what is wrong with them is in the batch."""
-        batch = Batch() if batch is None else batch
+        batch = Batch.of_many() if batch is None else batch
         for line in lines:
             self._line(batch, line)
+            if batch.faults.is_full:
+                batch.reject()
         return batch
 
     def _line(self, batch: Batch, line: Line) -> None:
         def blame(detail: str, pointer: str = "") -> None:
-            batch.faults.append(Fault(detail, pointer=pointer, line=line.where))
+            batch.faults.add(Fault(detail, pointer=pointer, line=line.where))
 
         try:
             data = read_json(line.text)
@@ -204,7 +248,7 @@ class Intake:
             if content["id"] is None:
                 faults = [Fault(f"a {resource.kind} needs an id", pointer="/id")]
         if faults:
-            batch.faults += [fault._replace(line=line) for fault in faults]
+            batch.faults.extend(fault._replace(line=line) for fault in faults)
             self._suspect(batch, schema, data, line)
             return None
         wanted = Wanted(resource, content, line=line, named=named, doing=doing)
@@ -219,7 +263,7 @@ class Intake:
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)
         alone = Batch()
         self._citations(alone, suspect, data, lambda _schema, _content: uuid7())
-        batch.faults += alone.faults
+        batch.faults.extend(alone.faults.told())
         batch.suspects += [suspect, *alone.wanted.values()]
 
     def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
@@ -229,6 +273,9 @@ class Intake:
         citations = data["citations"]
         if not isinstance(citations, list):
             return batch.blame(of, "must be an array", "/citations")
+        if len(citations) > MAX_CITATIONS:
+            detail = f"may have {MAX_CITATIONS} citations, and has {len(citations)}; send the others as records of their own"
+            return batch.blame(of, detail, "/citations")
         schema = self.schemas[Kind.CITATION]
         batch.cited[of.id] = []
         if "citations_more" in data:
@@ -239,7 +286,7 @@ class Intake:
                 batch.blame(of, "must be an object", pointer)
                 continue
             content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": of.id})
-            batch.faults += [fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults]
+            batch.faults.extend(fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults)
             if faults:
                 continue
             named = content["id"] is not None

@@ -1,6 +1,7 @@
 """A record's content: what is written of it, checked at the border, in the one form that log and exchange share."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Annotated, Any, Literal, get_args
@@ -22,6 +23,10 @@ NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 """Of natural keys: what it writes must never change either."""
 MAX_ITEMS = 500
+MAX_CITATIONS = 500
+"""Citations that come with a record; others are records of their own."""
+MAX_PARTS = 20_000
+"""How many fields a body, or a line of an import, may have in all its objects; how many objects and arrays."""
 MAX_DEPTH = 32
 """How deeply arrays and objects of a body may be nested; a record needs four levels."""
 SHOWN_OF_A_VALUE = 60
@@ -216,17 +221,34 @@ def read_json(text: str | bytes) -> Any:
     try:
         if isinstance(text, bytes):
             text = text.decode()
+        _refuse_many(text)
         data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        if "digits" in str(error):
+            raise ValueError("a number has more digits than any field here") from None
+        raise
     opened = text.count("{") + text.count("[")
     if opened > MAX_DEPTH and type(data) in (dict, list) and _is_deeper_than(data, MAX_DEPTH):
         raise ValueError(_TOO_DEEP)
     return data
 
 
+def _refuse_many(text: str) -> None:
+    """ValueError, if a text has so many parts that to check them, and to name what is wrong with each, would take seconds."""
+    if text.count(":") + text.count("{") + text.count("[") <= MAX_PARTS:
+        return
+    bare = _STRING.sub("", text)
+    if bare.count(":") > MAX_PARTS or bare.count("{") + bare.count("[") > MAX_PARTS:
+        raise ValueError(f"it has more than {MAX_PARTS} fields, or objects and arrays; a record has far fewer")
+
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)', re.DOTALL)
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 

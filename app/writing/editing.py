@@ -194,11 +194,11 @@ class Editor:
 
     def _check_key(self, batch: Batch, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
         """What a body says of its own id and kind is what the address says."""
-        batch.faults += [
+        batch.faults.extend(
             Fault(f"must be {said!r}, as in the address, or be left out", pointer=f"/{name}")
             for name, said in (("id", record_id), ("kind", resource.kind.value))
             if name in data and data[name] != said
-        ]
+        )
 
     def _as_it_was(self, connection: Connection, record_id: str) -> Identify:
         """Citations that come without an id are those of the same natural key that the record has."""
@@ -301,7 +301,7 @@ class Editor:
             raise Invalid(str(fault), faults=[fault])
         schema = self.schemas[log[-1].kind]
         content, faults = schema.check(json.loads(states[-1].state or ""))
-        batch.faults += faults
+        batch.faults.extend(faults)
         if not faults:
             batch.add(Wanted(schema.resource, content, doing="restore"))
 
@@ -355,7 +355,7 @@ class Editor:
                 Fault(f"the {entry.kind} {entry.id!r} has another {name} since", pointer=f"/{entry.id}/{name}") for name in kept
             ]
             content, faults = self.schemas[entry.kind].check(content)
-            batch.faults += faults
+            batch.faults.extend(faults)
             if not faults:
                 batch.add(Wanted(self.schemas[entry.kind].resource, content, doing="restore"))
         report = self.writer.write(connection, batch, author=author, before=before)

@@ -49,7 +49,8 @@ class Merger:
             if not wanted.deleted:
                 wanted.content, faults = self.writer.schemas[wanted.resource.kind].check(wanted.content)
                 self._faults += faults
-        batch = Batch(problem=Conflict, faults=self._faults, wanted=self._wanted)
+        batch = Batch(problem=Conflict, wanted=self._wanted)
+        batch.faults.extend(self._faults)
         return Done(into, created=False, report=self.writer.write(self.connection, batch, author=author, before=before))
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:

@@ -24,6 +24,7 @@ from app.writing import projections
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.content import ContentSchema, listed, text_of
 from app.writing.documents import Documents
+from app.writing.halting import never
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.rows import RowWriter
@@ -137,19 +138,27 @@ class Writer:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def write(self, connection: Connection, batch: Batch, *, author: str, before: Callable[[], None] | None = None) -> Report:
+    def write(
+        self,
+        connection: Connection,
+        batch: Batch,
+        *,
+        author: str,
+        before: Callable[[], None] | None = None,
+        check: Callable[[], None] = never,
+    ) -> Report:
         """Make it so; a Problem names every fault, and then nothing was written.
 
         A record's own fields, names, identifiers and topics become what is said of them; citations that came with a record
         replace those it had, and without them stay as they are.
-        `before` is called when all is well and something is going to change; what it raises stops it.
+        `before` is called when all is well and something is going to change; `check` again and again; what they raise stops it.
         """
-        kinds = self._settle(connection, batch)
+        kinds = self._settle(connection, batch, check)
         changed = [wanted for wanted in batch.wanted.values() if wanted.changes]
         if changed:
             if before is not None:
                 before()
-            self._apply(connection, batch, changed, kinds, author=author)
+            self._apply(connection, batch, changed, kinds, author=author, check=check)
         return Report(
             [
                 Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
@@ -157,20 +166,25 @@ class Writer:
             ]
         )
 
-    def _settle(self, connection: Connection, batch: Batch) -> Mapping[str, Kind]:
+    def _settle(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
         """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
         named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
+        check()
         self.integrity.check_keys(connection, batch, there)
+        check()
         kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():
             standing = kinds.setdefault(wanted.id, wanted.resource.kind)
             if standing is not wanted.resource.kind:
                 batch.blame(wanted, f"{wanted.id!r} is the id of a {standing} already", "/id", conflict=wanted.id in there)
         self._compare(connection, batch, there)
+        check()
         self._delete_superfluous_citations(connection, batch, there)
         self._move_cited(connection, batch)
+        check()
         self.integrity.check(connection, batch, kinds)
+        check()
         self._check_deleted(connection, batch)
         batch.reject()
         return kinds
@@ -283,7 +297,14 @@ class Writer:
     # -- what was checked is written -----------------------------------------------------------------------------------
 
     def _apply(
-        self, connection: Connection, batch: Batch, changed: Sequence[Wanted], kinds: Mapping[str, Kind], *, author: str
+        self,
+        connection: Connection,
+        batch: Batch,
+        changed: Sequence[Wanted],
+        kinds: Mapping[str, Kind],
+        *,
+        author: str,
+        check: Callable[[], None],
     ) -> None:
         now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
@@ -308,14 +329,17 @@ class Writer:
             # First what others refer to, or SQLite would look for those with each.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
             for inserts in islice(made, len(rows) + len(log)):
+                check()
                 self._rows.send(connection, inserts)
             for some in made:
+                check()
                 said |= some
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
         touched = projections.refresh(connection, projected, self.encode)
+        check()
         self.documents.refresh(connection, changed, self._others(connection, touched, changed), said)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:

@@ -1,0 +1,107 @@
+"""Whether the database answers and takes writes, as those find who use it; asked again twice a second while it does not.
+
+While it is known to be away, requests are refused at once instead of each waiting for its deadline, and the log has one line
+for each change of state instead of one for each request.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from app.db.failures import AWAY, FINE, Trouble, unavailable
+
+AGAIN_SECONDS = 0.5
+"""After which a database in trouble is asked again."""
+FRESH_SECONDS = 1.0
+"""For which an answer to `ready` is good: whoever asks more often does not ask the database."""
+PROBE_SECONDS = 3.0
+"""In which a probe must be answered."""
+_log = logging.getLogger("rapporteur.database")
+
+
+class Availability:
+    """The state of one database, shared by those that read and write it. Its methods may be called by any thread."""
+
+    def __init__(
+        self, probe: Callable[[], Awaitable[Trouble]], changed: Callable[[Trouble], None], *, seconds: float = PROBE_SECONDS
+    ) -> None:
+        """`probe` asks the database within `seconds`; `changed` is called on the event loop when the trouble is another."""
+        self._seconds = seconds
+        self.trouble = FINE
+        self._probe = probe
+        self._listeners = [changed]
+        self._refused = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
+        self._fresh_until = 0.0
+
+    def open(self) -> None:
+        """Belong to the running event loop."""
+        self._loop = asyncio.get_running_loop()
+
+    def listen(self, changed: Callable[[Trouble], None]) -> None:
+        """Call this, too, when the trouble is another."""
+        self._listeners.append(changed)
+
+    async def close(self) -> None:
+        """Ask no more."""
+        for task in (self._watching, self._asking):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._loop = None
+
+    def require_reads(self) -> None:
+        """Unavailable, if the database is known not to answer."""
+        if self.trouble.reads is not None:
+            self._refused += 1
+            raise unavailable(self.trouble.reads)
+
+    def require_writes(self) -> None:
+        """Unavailable, if the database is known to take no writes."""
+        if self.trouble.writes is not None:
+            self._refused += 1
+            raise unavailable(self.trouble.writes)
+
+    def report(self, trouble: Trouble) -> None:
+        """Somebody met this trouble."""
+        if trouble not in (FINE, self.trouble) and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._set, trouble)
+
+    async def ready(self) -> None:
+        """Unavailable, if the database cannot be read and written; it is asked, unless that was done a moment ago."""
+        if self.trouble == FINE and time.monotonic() >= self._fresh_until:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask())
+            await asyncio.shield(self._asking)
+        if self.trouble != FINE:
+            raise unavailable(str(self.trouble))
+
+    async def _ask(self) -> None:
+        try:
+            found = await asyncio.wait_for(self._probe(), self._seconds)
+        except TimeoutError:
+            found = AWAY
+        self._fresh_until = time.monotonic() + FRESH_SECONDS
+        self._set(found)
+
+    def _set(self, trouble: Trouble) -> None:
+        if trouble == self.trouble or self._loop is None:
+            return
+        self.trouble = trouble
+        if trouble == FINE:
+            _log.warning("the database answers and takes writes again; %d requests were refused meanwhile", self._refused)
+            self._refused = 0
+        else:
+            _log.warning("%s", trouble)
+        for changed in self._listeners:
+            changed(trouble)
+        if trouble != FINE and (self._watching is None or self._watching.done()):
+            self._watching = asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        while self.trouble != FINE:
+            await asyncio.sleep(AGAIN_SECONDS)
+            await self._ask()

@@ -1,0 +1,119 @@
+"""What an error of the database's means: for who asked (a problem), and for everybody else (trouble that lasts)."""
+
+import sqlite3
+from typing import Any, NamedTuple
+
+from app.errors import Busy, Problem, Unavailable
+
+RETRY_SECONDS = 2
+BUSY_RETRY_SECONDS = 1
+
+
+class Trouble(NamedTuple):
+    """What the database cannot do for the time being, in words for a client; nothing, if it can do all."""
+
+    reads: str | None = None
+    writes: str | None = None
+    damage: str | None = None
+    """Some of it cannot be read; the rest is answered."""
+
+    def __str__(self) -> str:
+        return self.reads or self.damage or self.writes or "answers and takes writes"
+
+
+TOO_LONG = "the question took longer than a read may take; ask for less, or narrow it"
+NO_ANSWER = "the database does not answer"
+NOT_NOW = "the database cannot do this now"
+TAKES_NO_WRITES = "the database takes no writes now; reads are answered"
+NO_ROOM = "the database has no room left; reads are answered"
+REMOVED = "the database's file was moved or removed"
+IS_DAMAGED = "the database is damaged: some of it cannot be read"
+UNKNOWN_OUTCOME = (
+    "the database went away while the write was committed: whether it was kept is not known. Read the record before you send"
+    " the write again, or send it with an Idempotency-Key, with which nothing is done twice"
+)
+
+FINE = Trouble()
+AWAY = Trouble(NO_ANSWER, NO_ANSWER)
+READ_ONLY = Trouble(writes=TAKES_NO_WRITES)
+GONE = Trouble(REMOVED, REMOVED)
+DAMAGED = Trouble(damage=IS_DAMAGED)
+
+
+class Failure(NamedTuple):
+    """An error as it is told, and what it says of the database."""
+
+    problem: Problem
+    trouble: Trouble = FINE
+
+
+def unavailable(why: str) -> Unavailable:
+    """What a client is told where the database gives no answer: why, and when to ask again."""
+    return Unavailable(why, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def busy() -> Busy:
+    """Others are writing."""
+    detail = "others are writing, and this write's turn did not come"
+    return Busy(detail, headers={"Retry-After": str(BUSY_RETRY_SECONDS)})
+
+
+def failure(error: BaseException) -> Failure | None:
+    """What a driver's error means; None where the fault is not the database's, but ours or the request's."""
+    found = _of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error)
+    if found is not None:
+        found.problem.__cause__ = error
+    return found
+
+
+def _of_sqlite(error: sqlite3.Error) -> Failure | None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    match code:
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED | sqlite3.SQLITE_PROTOCOL:
+            return Failure(busy())
+        case sqlite3.SQLITE_INTERRUPT:
+            return Failure(unavailable(TOO_LONG))
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return Failure(unavailable(TAKES_NO_WRITES), READ_ONLY)
+        case sqlite3.SQLITE_FULL:
+            return Failure(unavailable(NO_ROOM))
+        case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
+            return Failure(unavailable(IS_DAMAGED), DAMAGED)
+        case sqlite3.SQLITE_IOERR:
+            return Failure(unavailable(NO_ANSWER), DAMAGED)
+        case sqlite3.SQLITE_CANTOPEN:
+            return Failure(unavailable(NO_ANSWER), AWAY)
+    return Failure(unavailable(NOT_NOW)) if isinstance(error, sqlite3.OperationalError) else None
+
+
+_AWAY = ("08", "28", "3D", "57P")
+"""SQLSTATEs of connections that fail, are refused, or are ended by the server."""
+_NO_RESOURCES = ("53", "54")
+_DAMAGED = ("58", "XX")
+_READ_ONLY, _LOCK_NOT_AVAILABLE, _CANCELED, _NOT_PERMITTED = "25006", "55P03", "57014", "42501"
+_COLLIDED = ("40001", "40P01")
+
+
+def _of_postgres(error: BaseException) -> Failure | None:
+    state: Any = getattr(error, "sqlstate", None)
+    if state is None:
+        # Without a state it comes from the client's library: no connection, or one that broke.
+        return Failure(unavailable(NO_ANSWER), AWAY) if type(error).__name__ in _WITHOUT_STATE else None
+    if state == _LOCK_NOT_AVAILABLE or state in _COLLIDED:
+        return Failure(busy())
+    if state == _CANCELED:
+        return Failure(unavailable(TOO_LONG))
+    if state == _READ_ONLY:
+        return Failure(unavailable(TAKES_NO_WRITES), READ_ONLY)
+    if state == "53100":
+        return Failure(unavailable(NO_ROOM))
+    if state.startswith(_AWAY):
+        return Failure(unavailable(NO_ANSWER), AWAY)
+    if state.startswith(_DAMAGED):
+        return Failure(unavailable(IS_DAMAGED), DAMAGED)
+    if state.startswith(_NO_RESOURCES) or state == _NOT_PERMITTED:
+        return Failure(unavailable(NOT_NOW))
+    return None
+
+
+_WITHOUT_STATE = ("OperationalError", "ConnectionTimeout", "PoolTimeout", "PoolClosed", "InterfaceError")

@@ -1,0 +1,35 @@
+"""Documents of very long words or texts are to be made anew: of a word 64 letters count, of a record's texts 20,000 are repeated."""
+
+import re
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.models.search import INDEX
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+LONG_WORD = re.compile(r"[^\W_](?:[^\W_]|['’ʼʻ‘`]){64}")
+LETTERS = 20_000
+PAGE = 1_000
+
+
+def upgrade() -> None:
+    """Take all documents away where one of them differs: `rapporteur migrate` then makes them anew."""
+    documents = sa.table("documents", sa.column("docid"), sa.column("words"))
+    page = sa.select(documents.c.docid, documents.c.words).order_by(documents.c.docid).limit(PAGE)
+    after = -1
+    while rows := op.get_bind().execute(page.where(documents.c.docid > after)).all():
+        if any(len(words) > LETTERS or LONG_WORD.search(words) for _, words in rows):
+            op.execute("DELETE FROM documents")
+            if op.get_bind().dialect.name == "sqlite":
+                op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours
+            return
+        after = rows[-1][0]
+
+
+def downgrade() -> None:
+    """Nothing to undo: the schema is the same."""
