@@ -48,7 +48,9 @@ def cached(most: int, *, a_letter: int = 0) -> Callable[[Callable[Parameters, Re
             young_bytes += size
             return result
 
-        return update_wrapper(remembered, function)
+        update_wrapper(remembered, function)
+        remembered.most_bytes = most  # type: ignore[attr-defined]
+        return remembered
 
     return decorate
 

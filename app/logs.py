@@ -37,5 +37,7 @@ def configuration(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "app.logs.Formatter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        # What happens to single connections is told by what it means for the database, once (`app/db/availability.py`).
+        "loggers": {"psycopg": {"level": "CRITICAL"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
     }

@@ -24,7 +24,7 @@ from app.http.problems import HANDLERS, Mistakes
 from app.http.protocol import ConnectionLimits
 from app.http.records import Records
 from app.http.search import Search
-from app.http.stopping import Stopping
+from app.http.stopping import Stopping, about_to_end
 from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     turns = Turns(engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline)
     keyring = Keyring(settings.key_secret)
     access = Access(driver, records.compiler, keyring, Limit("writes", settings.writes_per_minute))
+    stopping.tell_at_last(lambda: turns.end(about_to_end()))
     writes = Writes(records, writer, turns, access, settings, stopping)
     keys = Keys(access, turns, settings)
     exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)

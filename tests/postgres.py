@@ -25,65 +25,96 @@ _START_SECONDS = 30
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
+class Cluster:
+    """A Postgres server of the tests' own, which can be stopped, killed and started again."""
+
+    def __init__(self, base: Path, *, durable: bool) -> None:
+        self._base = base
+        self._durable = durable
+        self._account = _account(base)
+        self._binaries = _binaries(base, self._account)
+        self._port = free_port()
+        self._password = secrets.token_urlsafe(16)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://rapporteur:{self._password}@127.0.0.1:{self._port}/postgres"
+        self._make()
+
+    def _make(self) -> None:
+        password_file = self._base / "password"
+        password_file.write_text(self._password)
+        if self._account:
+            os.chown(password_file, self._account["user"], self._account["group"])
+        init: list[str | Path] = [self._binaries / "initdb", "-D", self._base / "data", "-U", "rapporteur"]
+        init += ["-A", "scram-sha-256", "--pwfile", password_file]
+        locale = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
+        done = subprocess.run(
+            [*init, *locale],
+            cwd=self._base,
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._account,
+        )
+        if done.returncode:
+            raise RuntimeError(f"initdb failed: {done.stderr}")
+
+    def start(self) -> None:
+        """Start it, and wait until it takes connections."""
+        choices = ["listen_addresses=127.0.0.1", f"port={self._port}", "unix_socket_directories="]
+        choices += () if self._durable else _FAST
+        command: list[str | Path] = [self._binaries / "postgres", "-D", self._base / "data"]
+        command += [part for choice in choices for part in ("-c", choice)]
+        with (self._base / "log").open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=self._base, stdout=log, stderr=log, **self._account)
+        _wait(self._process, port=self._port, log=self._base / "log")
+
+    def end(self, how: signal.Signals = signal.SIGINT) -> None:
+        """End it: in order with SIGINT, as in a crash with SIGQUIT."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=_START_SECONDS)
+            self._process = None
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop all its processes: connections stay open, and nobody answers."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii").split()
+        processes = [self._process.pid, *map(int, children)]
+        for number in processes:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for number in processes:
+                os.kill(number, signal.SIGCONT)
+
+
 @contextmanager
-def server(*, durable: bool = False) -> Iterator[str]:
-    """The URL of a running server's `postgres` database; durable keeps fsync on, for measurements of writing."""
-    given = os.environ.get(URL_VARIABLE)
-    if given:
-        yield given
-        return
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """A server of one's own, running; durable keeps fsync on, for measurements of writing."""
     base = Path(tempfile.mkdtemp(prefix="rapporteur-postgres-"))
     try:
-        with _started(base, durable=durable) as url:
-            yield url
+        made = Cluster(base, durable=durable)
+        made.start()
+        try:
+            yield made
+        finally:
+            made.end()
     finally:
         shutil.rmtree(base, ignore_errors=True)
 
 
 @contextmanager
-def _started(base: Path, *, durable: bool) -> Iterator[str]:
-    account = _account(base)
-    binaries = _binaries(base, account)
-    password = secrets.token_urlsafe(16)
-    password_file = base / "password"
-    password_file.write_text(password)
-    if account:
-        os.chown(password_file, account["user"], account["group"])
-    init: list[str | Path] = [
-        binaries / "initdb",
-        "-D",
-        base / "data",
-        "-U",
-        "rapporteur",
-        "-A",
-        "scram-sha-256",
-        "--pwfile",
-        password_file,
-    ]
-    locale = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
-    done = subprocess.run(
-        [*init, *locale],
-        cwd=base,
-        env={**os.environ, "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-        **account,
-    )
-    if done.returncode:
-        raise RuntimeError(f"initdb failed: {done.stderr}")
-    port = _free_port()
-    choices = ["listen_addresses=127.0.0.1", f"port={port}", "unix_socket_directories=", *(() if durable else _FAST)]
-    command: list[str | Path] = [binaries / "postgres", "-D", base / "data"]
-    command += [part for choice in choices for part in ("-c", choice)]
-    with (base / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=base, stdout=log, stderr=log, **account)
-        try:
-            _wait(process, port=port, log=base / "log")
-            yield f"postgresql://rapporteur:{password}@127.0.0.1:{port}/postgres"
-        finally:
-            process.send_signal(signal.SIGINT)
-            process.wait(timeout=_START_SECONDS)
+def server(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a running server's `postgres` database."""
+    given = os.environ.get(URL_VARIABLE)
+    if given:
+        yield given
+        return
+    with cluster(durable=durable) as made:
+        yield made.url
 
 
 def _account(base: Path) -> dict[str, Any]:
@@ -116,7 +147,8 @@ def _binaries(base: Path, account: dict[str, Any]) -> Path:
     return copy / "pginstall" / "bin"
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

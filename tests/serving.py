@@ -2,41 +2,70 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
+from pathlib import Path
 
 from app.settings import ROOT
+from tests.postgres import free_port
 
 START_SECONDS = 20
 
 
+class Server(str):  # noqa: SLOT000 - there is one of them
+    """The address of a server, with its process and its log."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.rpartition(":")[2])
+
+    @property
+    def anonymous_memory(self) -> int:
+        """MB that the process has for itself, without pages of files."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("RssAnon")) // 1024
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What the process has computed so far, all its threads together."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @contextmanager
-def served(url: str, **settings: str) -> Iterator[str]:
-    """`rapporteur serve` on a free loopback port; the address while it runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+def served(url: str, **settings: str) -> Iterator[Server]:
+    """`rapporteur serve` on a free loopback port, while it runs."""
+    port = free_port()
     environment = {**os.environ, "RAPPORTEUR_DATABASE_URL": url, "RAPPORTEUR_PORT": str(port), **settings}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        _wait(process, port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=START_SECONDS)
+    server = Server(f"http://127.0.0.1:{port}")
+    with tempfile.TemporaryDirectory(prefix="rapporteur-serve-") as folder:
+        server.log = Path(folder) / "log"
+        with server.log.open("wb") as log:
+            server.process = subprocess.Popen(
+                [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
+            )
+        try:
+            _wait(server)
+            yield server
+        finally:
+            if server.process.poll() is None:
+                server.process.send_signal(signal.SIGTERM)
+            server.process.wait(timeout=START_SECONDS)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait(server: Server) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        connection = HTTPConnection("127.0.0.1", port, timeout=1)
+    while server.process.poll() is None and time.monotonic() < deadline:
+        connection = HTTPConnection("127.0.0.1", server.port, timeout=1)
         try:
             connection.request("GET", "/readyz")
             if connection.getresponse().status == 200:
@@ -45,5 +74,5 @@ def _wait(process: subprocess.Popen[bytes], port: int) -> None:
             time.sleep(0.05)
         finally:
             connection.close()
-    process.kill()
-    raise RuntimeError(f"the server did not start: {process.communicate()[0].decode()}")
+    server.process.kill()
+    raise RuntimeError(f"the server did not start: {server.log.read_text(encoding='utf-8')}")

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from app.resources import RESOURCES
 from app.settings import ROOT
 from app.writing.checking import disagreements
 from tests.conftest import SEED, Database, Fresh, run_command
+from tests.postgres import free_port
 
 STOPS_WITHIN = 5
 
@@ -449,12 +449,6 @@ def test_a_process_makes_its_database_and_fills_and_checks_it(tmp_path: Path) ->
     assert sqlite_path(url).is_file()
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _healthy(port: int, process: subprocess.Popen[str]) -> bool:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -467,7 +461,7 @@ def _healthy(port: int, process: subprocess.Popen[str]) -> bool:
 
 
 def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
-    port = _free_port()
+    port = free_port()
     variables = {"RAPPORTEUR_DATABASE_URL": seeded.url, "RAPPORTEUR_PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve"],

@@ -1124,7 +1124,7 @@ def test_nobody_is_done_again_when_the_connection_is_lost_at_the_commit(words: D
 
     lost = in_turns(words, work)
     assert [type(each) for each in lost] == [Unavailable] * 3
-    assert {each.headers["Retry-After"] for each in lost} == {"1"}
+    assert {each.headers["Retry-After"] for each in lost} == {"2"}
     assert runs == {"a": 1, "b": 1}
     assert written(words) == ["next"]
 

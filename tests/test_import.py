@@ -429,7 +429,7 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
     one = small.writer.intake.lines(lines)
     assert sum(told) == len(lines)
     assert bool(several.faults) is faulty
-    assert several.faults == one.faults
+    assert several.faults.told() == one.faults.told()
     assert several.cited.keys() == one.cited.keys() >= {"cited"}
     for record_id, cited in several.cited.items():
         assert [each.content for each in cited] == [each.content for each in one.cited[record_id]]
@@ -553,13 +553,26 @@ def test_records_may_exchange_their_natural_keys(small: Database) -> None:
     assert found_wrong(small) == []
 
 
+def test_faults_of_one_sort_are_counted_from_the_eleventh_on(database: Database) -> None:
+    told = rejected(database, *["{}"] * 130, '{"kind": "topic", "id": "one"}')
+    assert told[10] == "/kind: and 120 more faults like this one"
+    assert [fault.split(": ")[:2] for fault in told[11:]] == [["file.ndjson:131", "/name"]]
+
+
+def test_an_import_of_nothing_but_faults_is_read_no_further(database: Database) -> None:
+    told = rejected(database, *["{}"] * 20_000)
+    assert told[10] == "/kind: and 9990 more faults like this one"
+    assert told[11] == "the rest was not looked at: 10000 faults are enough"
+    assert len(told) == 12
+
+
 def test_more_than_a_hundred_faults_are_counted(database: Database, tmp_path: Path) -> None:
-    assert len(rejected(database, *["{}"] * 130)) == 130
-    (tmp_path / "file.ndjson").write_text("{}\n" * 130, encoding="utf-8")
+    lines = [json.dumps({"kind": "topic", "id": f"t{place}", f"field_{chr(97 + place % 13)}": 1}) for place in range(130)]
+    (tmp_path / "file.ndjson").write_text("\n".join(lines), encoding="utf-8")
     done = CliRunner().invoke(main, ["import", str(tmp_path / "file.ndjson")], env={"RAPPORTEUR_DATABASE_URL": database.url})
     told = done.output.splitlines()
-    assert sum("file.ndjson:" in line for line in told) == 100
-    assert told[-1] == "… and 30 more"
+    assert sum("file.ndjson:" in line for line in told) == 99, "and a line that counts the other names that are missing"
+    assert told[-1] == "… and 41 more"
 
 
 def test_the_command_names_file_and_line(small: Database, tmp_path: Path) -> None:

@@ -195,7 +195,9 @@ def test_postgres_finds_what_few_documents_have_by_their_terms(
         assert client.get(f"/v1/search?q=word131{window}").json()["data"]
     finding = [(sql, given) for sql, given in asked if "@@" in sql]
     assert finding
-    with psycopg.connect(database.url, options=SETTINGS) as connection:
+    with psycopg.connect(
+        database.url, options=" ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+    ) as connection:
         for sql, given in finding:
             told = "\n".join(str(row[0]) for row in connection.execute(f"EXPLAIN {sql}", given))
             assert "Seq Scan" not in told, told

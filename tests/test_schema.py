@@ -1,6 +1,7 @@
 """What the schema promises by itself: migrations that make the models' tables, and constraints that hold without us."""
 
 import re
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 import sqlalchemy as sa
+import uvicorn
 from alembic import command
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
@@ -24,6 +26,7 @@ from app.db.types import Instant
 from app.models import Base
 from app.models.search import HELD, INDEX
 from tests.conftest import Database, Fresh, _create_database, _named, run_command
+from tests.postgres import free_port
 
 TABLES = Base.metadata.sorted_tables
 Row = dict[str, Any]
@@ -562,8 +565,16 @@ def test_serve_refuses_a_schema_that_is_not_the_newest(bare: Bare) -> None:
 def test_commands_refuse_a_schema_that_is_not_the_newest_until_it_is_migrated(
     bare: Bare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    served: list[str] = []
-    monkeypatch.setattr("app.cli.uvicorn.run", lambda application, **_: served.append(application))
+    served: list[object] = []
+
+    def serve(server: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        served.append(server.config.app)
+        server.started = True
+        for each in sockets:
+            each.close()
+
+    monkeypatch.setattr("app.cli.uvicorn.Server.run", serve)
+    monkeypatch.setenv("RAPPORTEUR_PORT", str(free_port()))
     url, lines = bare(), tmp_path / "lines.ndjson"
     lines.write_text('{"kind":"topic","id":"anything","name":"Anything"}\n')
     commands = (("import", str(lines)), ("export", "-"), ("check",), ("rebuild",), ("verify", str(tmp_path)), ("serve",))

@@ -11,9 +11,12 @@ import pytest
 from app.db.drivers import Statement, driver_for
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
+from app.http.stopping import Stopping
 from tests.conftest import Database
 from tests.test_drivers import ENDLESS
 from tests.test_errors import problem, records_of
+
+ASKED: dict[str, Any] = {"type": "http", "method": "GET", "scheme": "http", "headers": [(b"host", b"registry")]}
 
 
 def test_a_stream_ends_when_its_client_is_gone() -> None:
@@ -37,7 +40,8 @@ def test_a_stream_ends_when_its_client_is_gone() -> None:
 
     async def run() -> None:
         asked = Asked("", "", "", gzip=False, head=False, reads=True)
-        await asyncio.wait_for(send_stream(receive, send, endless(), asked, content_type="text/csv"), timeout=5)
+        stream = send_stream({}, receive, send, endless(), asked, Stopping(10), content_type="text/csv")
+        await asyncio.wait_for(stream, timeout=5)
 
     asyncio.run(run())
     assert given
@@ -66,7 +70,7 @@ def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Dat
     monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
     asked: list[str] = []
     sent: list[dict[str, Any]] = []
-    query = {"type": "http", "method": "GET", "query_string": b"format=ndjson", "headers": [], "path": "/v1/citations"}
+    query = {**ASKED, "query_string": b"format=ndjson", "path": "/v1/citations"}
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.disconnect"}
@@ -101,9 +105,8 @@ def test_pages_of_a_stream_are_longer_while_nobody_else_reads(
 ) -> None:
     monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
     monkeypatch.setattr("app.http.records.STREAM_PAGE_ALONE", 30)
-    asked = {"type": "http", "method": "GET", "scheme": "http", "headers": []}
-    stream = {**asked, "path": "/v1/citations", "query_string": b"format=ndjson"}
-    other = {**asked, "path": "/v1/meetings", "query_string": b""}
+    stream = {**ASKED, "path": "/v1/citations", "query_string": b"format=ndjson"}
+    other = {**ASKED, "path": "/v1/meetings", "query_string": b""}
     pages: list[int] = []
 
     async def receive() -> dict[str, Any]:

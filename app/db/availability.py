@@ -65,19 +65,28 @@ class Availability:
             self._refused += 1
             raise unavailable(self.trouble.writes)
 
-    def report(self, trouble: Trouble) -> None:
-        """Somebody met this trouble."""
+    def report(self, trouble: Trouble, *, certain: bool = False) -> None:
+        """Somebody met this trouble. That the database is away is asked of itself first, unless it is `certain`.
+
+        A single connection may end, or not come about, beside others that do well.
+        """
         if trouble not in (FINE, self.trouble) and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._set, trouble)
+            if trouble == AWAY and not certain:
+                self._loop.call_soon_threadsafe(self._begin_to_ask)
+            else:
+                self._loop.call_soon_threadsafe(self._set, trouble)
 
     async def ready(self) -> None:
         """Unavailable, if the database cannot be read and written; it is asked, unless that was done a moment ago."""
         if self.trouble == FINE and time.monotonic() >= self._fresh_until:
-            if self._asking is None or self._asking.done():
-                self._asking = asyncio.create_task(self._ask())
-            await asyncio.shield(self._asking)
+            await asyncio.shield(self._begin_to_ask())
         if self.trouble != FINE:
             raise unavailable(str(self.trouble))
+
+    def _begin_to_ask(self) -> asyncio.Task[None]:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return self._asking
 
     async def _ask(self) -> None:
         try:

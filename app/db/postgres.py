@@ -65,6 +65,11 @@ def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") ->
         ours.shutdown(socket.SHUT_RDWR)
 
 
+def _is_of_connection(error: psycopg.Error) -> bool:
+    """Whether the connection ended, or did not come about, rather than that the statement failed."""
+    return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P"))
+
+
 class PostgresDriver:
     """A pool of connections that only read."""
 
@@ -186,24 +191,21 @@ class PostgresDriver:
         until = loop.time() + self._deadline
         for _ in range(self._connections + 1):
             self.availability.require_reads()
-            pool = self._pool
-            if pool is None:
-                raise unavailable(NO_ANSWER)
+            if self._pool is None:
+                break
             try:
-                async with pool.connection() as connection:
+                async with self._pool.connection() as connection:
                     timer = loop.call_at(until, cut, connection)
                     try:
                         return await self._rows(connection, statement, given)
-                    except psycopg.OperationalError:
-                        if connection.broken and loop.time() < until:
-                            continue
-                        raise
                     finally:
                         timer.cancel()
             except psycopg.DataError as error:
                 raise Malformed("a value in the request cannot be read as what it is compared with") from error
             except psycopg.Error as error:
-                raise self._told(error) from error
+                is_late = loop.time() >= until
+                if is_late or not _is_of_connection(error):
+                    raise self._told(error, certain=is_late) from error
         raise unavailable(NO_ANSWER)
 
     async def _rows(
@@ -217,13 +219,13 @@ class PostgresDriver:
             cursor = await connection.execute(statement.sql, given)
             return await cursor.fetchall()
 
-    def _told(self, error: psycopg.Error) -> Exception:
+    def _told(self, error: psycopg.Error, *, certain: bool) -> Exception:
         found = failure(error)
         if found is None:
             return error
         if found.trouble == DAMAGED:
             self._damaged_until = time.monotonic() + DAMAGE_TOLD_SECONDS
-        self.availability.report(found.trouble)
+        self.availability.report(found.trouble, certain=certain and not isinstance(error, psycopg_pool.PoolTimeout))
         return found.problem
 
     def _report(self, error: psycopg.Error) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError
 from app.db.availability import Availability
 from app.db.engine import FileIsGone, cut_connections, writing
 from app.db.failures import AWAY, GONE, REMOVED, UNKNOWN_OUTCOME, Failure, busy, failure, unavailable
-from app.errors import Busy, Problem, Unavailable
+from app.errors import Problem, Unavailable
 
 Result = TypeVar("Result")
 
@@ -97,6 +97,10 @@ class Turns:
         self._patience = patience
         self._availability = availability
         self._deadline = deadline
+        self._ended: Problem | None = None
+        self._beginning: Sequence[_Waiting[Any]] = ()
+        """Units whose transaction waits for the database's lock: nothing of them is done yet."""
+        self._beginning_lock = threading.Lock()
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
@@ -111,6 +115,14 @@ class Turns:
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
+
+    def end(self, why: Problem) -> None:
+        """Begin nothing more, and tell those who wait why; what is being written goes on."""
+        with self._beginning_lock:
+            self._ended = why
+            for waiting in self._beginning:
+                if not waiting.result.done():
+                    waiting.result.set_exception(why)
 
     async def take(self, unit: Unit[Result], *, keep: bool = True, seconds: float | None = None) -> Result:
         """The unit's result, after the commit; without `keep`, after the rollback. Busy if its turn does not come in time.
@@ -188,12 +200,13 @@ class Turns:
         try:
             if self._availability is not None:
                 self._availability.require_writes()
+            self._beginning = group
             outcomes = self._within_one_transaction(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
             known = _failure(error)
             if self._availability is not None and known is not None:
                 self._availability.report(known.trouble)
-            if len(group) > 1 and known is None and not isinstance(error, (Busy, Unavailable)):
+            if len(group) > 1 and known is None and not isinstance(error, Unavailable):
                 for each in group:
                     self._do([each])
                 return
@@ -206,6 +219,7 @@ class Turns:
             commits = False
             try:
                 with writing(self._engine, keep=group[0].keep) as connection:
+                    self._require_going_on()
                     outcomes: list[Any] = []
                     for several, joined in groupby(group, key=attrgetter("several")):
                         outcomes += self._outcomes(several, list(joined), connection, alone=len(group) == 1)
@@ -220,6 +234,13 @@ class Turns:
             else:
                 return outcomes
         raise AssertionError("the last attempt returns or raises")
+
+    def _require_going_on(self) -> None:
+        """The transaction has begun, unless those who waited for it were told otherwise meanwhile."""
+        with self._beginning_lock:
+            self._beginning = ()
+            if self._ended is not None:
+                raise self._ended
 
     def _outcomes(
         self, several: Several[Any] | None, joined: Sequence[_Waiting[Any]], connection: Connection, *, alone: bool

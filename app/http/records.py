@@ -207,7 +207,9 @@ class Records:
                     parameters |= {"limit": limit, **{f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}}
                     following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))
                     await asyncio.sleep(0)
-                yield head + (formats.rows([row[:-key] for row in rows], columns) if is_table else _lines(rows))
+                yield head + (
+                    formats.rows([row[:-key] for row in rows], columns, safe=wanted.csv_safe) if is_table else _lines(rows)
+                )
                 if following is None:
                     return
                 rows, head, following = await following, "", None

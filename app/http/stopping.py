@@ -79,6 +79,10 @@ class Stopping:
         finally:
             self._callbacks.discard(callback)
 
+    def tell_at_last(self, callback: Callable[[], None]) -> None:
+        """Call this when what goes on must end, as long as the server lives."""
+        self._callbacks.add(callback)
+
     def require_more_time(self) -> None:
         """Unavailable once the server is about to end: nothing long is begun any more."""
         if self.asked:
@@ -87,4 +91,6 @@ class Stopping:
 
 def about_to_end() -> Unavailable:
     """What a client is told whose request the server has no time for any more."""
-    return Unavailable("the server is about to end; nothing was written", headers={"Retry-After": str(RETRY_SECONDS)})
+    return Unavailable(
+        "the server is about to end; what was asked for was not done", headers={"Retry-After": str(RETRY_SECONDS)}
+    )

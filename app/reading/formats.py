@@ -14,10 +14,23 @@ def header(columns: Sequence[TableColumn]) -> str:
     return _lines([[column.name for column in columns]]) if columns else ""
 
 
-def rows(records: Sequence[Sequence[Any]], columns: Sequence[TableColumn]) -> str:
-    """Lines for rows of texts and numbers. Names stay as they are, also those that a spreadsheet takes for formulas."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""With what a cell begins that spreadsheets run as a formula."""
+
+
+def rows(records: Sequence[Sequence[Any]], columns: Sequence[TableColumn], *, safe: bool = False) -> str:
+    """Lines for rows of texts and numbers.
+
+    Names stay as they are, because a registry must not alter what it holds; `safe` puts an apostrophe before those that a
+    spreadsheet would run as formulas.
+    """
     lists = [place for place, column in enumerate(columns) if column.holds_list]
-    return _lines([_readable(record, lists) for record in records] if lists else records)
+    readable = [_readable(record, lists) for record in records] if lists else records
+    return _lines([map(_without_formula, record) for record in readable] if safe else readable)
+
+
+def _without_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _readable(record: Sequence[Any], lists: Iterable[int]) -> list[Any]:

@@ -20,6 +20,8 @@ DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
 MAX_TEXT = 10_000
+MAX_ADDRESS = 2_000
+MAX_ID = 100
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -55,7 +57,7 @@ def _printable(value: str) -> str:
     return value
 
 
-Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
+Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=MAX_ID)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S"), AfterValidator(_printable)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
@@ -77,7 +79,7 @@ Instant = Annotated[
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Url = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=2_000),
+    StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=MAX_ADDRESS),
     Field(json_schema_extra={"format": "uri"}),
 ]
 

@@ -27,7 +27,7 @@ MAX_PARAMETERS = 1_000
 DRY_RUN = "`true`: check everything and show the result, and keep nothing"
 FORMATS = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
-_OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
+_OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format", "csv_safe"}
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 Lang = Annotated[
@@ -144,6 +144,8 @@ class Reads:
                 examples=["json"],
             ),
         )
+        description = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
+        fields["csv_safe"] = (bool, Field(default=False, description=description))
         return _query_model(f"{self.resource.title}ListQuery", fields)
 
     @cached_property
@@ -188,6 +190,7 @@ class Many:
     limit: int
     count: bool
     format: str
+    csv_safe: bool
     digest: str
     query: str
     """The query string without its cursor, for links that add another."""
@@ -266,6 +269,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
         asked["limit"],
         asked["count"],
         form,
+        asked["csv_safe"],
         digest,
         "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
     )
@@ -278,6 +282,8 @@ def _refuse_contradictions(reads: Reads, asked: Mapping[str, Any], form: str, in
     parts = [name for name in asked.get("fields") or () if isinstance(reads.plans[name].source, Part)]
     if form == "csv" and parts:
         faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
+    if form != "csv" and asked.get("csv_safe"):
+        faults.append(Fault("is about CSV; ask for format=csv or leave it out", parameter="csv_safe"))
     if form != "json" and asked.get("cursor") is not None:
         faults.append(Fault("CSV and NDJSON hold the whole result; leave the cursor out", parameter="cursor"))
     if form != "json" and asked.get("count"):

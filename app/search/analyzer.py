@@ -20,7 +20,9 @@ from anyascii import anyascii
 from app.caching import cached
 from app.db.collation import fold
 
-_WORD = re.compile(r"[^\W_]+(?:['’ʼʻ‘`][^\W_]+)*")
+_LETTERS = "[^\\W_](?:[^\\W_]+|[\u0300-\u036f]+)*"
+"""Letters with the marks that follow them: `İ` in small letters is an `i` and a dot of its own."""
+_WORD = re.compile(f"{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")

@@ -245,7 +245,18 @@ def _refuse_many(text: str) -> None:
         return
     bare = _STRING.sub("", text)
     if bare.count(":") > MAX_PARTS or bare.count("{") + bare.count("[") > MAX_PARTS:
+        if _opens_deep(bare[:MAX_PARTS]):
+            raise ValueError(_TOO_DEEP)
         raise ValueError(f"it has more than {MAX_PARTS} fields, or objects and arrays; a record has far fewer")
+
+
+def _opens_deep(bare: str) -> bool:
+    depth = 0
+    for letter in bare:
+        depth += (letter in "{[") - (letter in "}]")
+        if depth > MAX_DEPTH:
+            return True
+    return False
 
 
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)', re.DOTALL)

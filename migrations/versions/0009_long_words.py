@@ -1,4 +1,7 @@
-"""Documents of very long words or texts are to be made anew: of a word 64 letters count, of a record's texts 20,000 are repeated."""
+"""Documents of very long words or texts are to be made anew, and those of words with marks that stand by themselves.
+
+Of a word 64 letters count, of a record's texts 20,000 are repeated, and a mark no longer ends a word.
+"""
 
 import re
 
@@ -12,7 +15,7 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
-LONG_WORD = re.compile(r"[^\W_](?:[^\W_]|['’ʼʻ‘`]){64}")
+OTHERWISE = re.compile("[^\\W_](?:[^\\W_]|['’ʼʻ‘`]){64}|[\u0300-\u036f]")
 LETTERS = 20_000
 PAGE = 1_000
 
@@ -23,7 +26,7 @@ def upgrade() -> None:
     page = sa.select(documents.c.docid, documents.c.words).order_by(documents.c.docid).limit(PAGE)
     after = -1
     while rows := op.get_bind().execute(page.where(documents.c.docid > after)).all():
-        if any(len(words) > LETTERS or LONG_WORD.search(words) for _, words in rows):
+        if any(len(words) > LETTERS or OTHERWISE.search(words) for _, words in rows):
             op.execute("DELETE FROM documents")
             if op.get_bind().dialect.name == "sqlite":
                 op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours

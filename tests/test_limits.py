@@ -1,0 +1,88 @@
+"""docs/limits.md says what the code does: each row is compared with the setting or the constant that it is about."""
+
+import re
+from dataclasses import fields
+
+from app.db import collation, turns
+from app.errors import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
+from app.http import exchange, records, routes
+from app.http.problems import all_problems
+from app.http.protocol import LEAST_RATE
+from app.reading import filters, log, model, request
+from app.search import analyzer, finding, query, suggesting, terms
+from app.settings import PREFIX, ROOT, Settings
+from app.writing import content
+
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8").splitlines()
+    if line.startswith("| ") and not line.startswith("| what")
+]
+FIXED = {
+    "path and query of an address": routes.MAX_ADDRESS,
+    "parameters of an address": request.MAX_PARAMETERS,
+    "exports at once, a process": exchange.AT_ONCE,
+    "values of one filter": filters.MAX_VALUES,
+    "ids of `/v1/records`": request.MAX_IDS,
+    "records of a page of a list": request.MAX_LIMIT,
+    "entries of a page of the changes": log.MAX_CHANGES,
+    "letters of a search that count": query.MOST_TYPED,
+    "words and phrases of a search": query.MOST_SLOTS,
+    "words in these, pairs of Han among them": query.MOST_WORDS,
+    "letters of a word that count": analyzer.MAX_WORD,
+    "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,
+    "candidates of each reason for which a hit is found": finding.CANDIDATES,
+    "letters of stored texts that one search analyzes for its snippets": terms.LETTERS,
+    "writes that wait, a process": turns.MAX_WAITING,
+    "levels of nesting of a body or a line": content.MAX_DEPTH,
+    "fields of a body or a line, in all its objects; objects and arrays": content.MAX_PARTS,
+    "citations that come with a record": content.MAX_CITATIONS,
+    "items of each other array of a record: names, identifiers, topics": content.MAX_ITEMS,
+    "letters of a text": model.MAX_TEXT,
+    "letters of an address in a record": model.MAX_ADDRESS,
+    "letters of an id": model.MAX_ID,
+    "faults that one answer lists": MAX_FAULTS,
+    "faults of one sort that an import lists": FAULTS_ALIKE,
+    "faults after which an import is read no further": MOST_FAULTS,
+    "requests as they were read, for each of four sorts": records.PARSED_BYTES,
+    "statements": records.STATEMENT_BYTES,
+    "statements of search": finding.STATEMENT_BYTES,
+}
+CACHES = {
+    "forms of words": analyzer._forms,
+    "words that were typed": analyzer._asked,
+    "terms of words": terms._of_word,
+    "terms of texts": terms._of_text,
+    "forms of names that suggestions compare": suggesting._forms_of,
+    "folded texts": collation.fold,
+}
+
+
+def number_in(cell: str) -> int:
+    """The first number of a cell, in groups of three digits."""
+    found = re.match(r"\d{1,3}(?: \d{3})*", cell)
+    assert found, cell
+    return int(found[0].replace(" ", ""))
+
+
+def test_each_limit_with_a_setting_is_its_default() -> None:
+    settings = {setting.name: setting.default for setting in fields(Settings)}
+    told = {setting.strip("`").removeprefix(PREFIX).lower(): limit for _, limit, setting, _ in ROWS if setting}
+    assert {name: number_in(limit) for name, limit in told.items()} == {name: settings[name] for name in told}
+    # Those that bound nothing of a client's: where the database is and how it is reached, and how the server listens.
+    others = {"database_url", "host", "port", "workers", "pooler", "read_connections", "allowed_hosts"}
+    others |= {"key_secret", "trusted_proxies", "log_level"}
+    assert set(told) == set(settings) - others, "every setting that is a limit has its row"
+
+
+def test_each_limit_without_a_setting_is_what_the_code_has() -> None:
+    told = {what: number_in(limit) for what, limit, setting, _ in ROWS if not setting}
+    caches = {what: function.most_bytes for what, function in CACHES.items()}  # type: ignore[attr-defined]
+    assert told == FIXED | caches
+
+
+def test_every_answer_that_tells_a_limit_is_a_problem_that_there_is() -> None:
+    statuses = {int(status) for *_, past in ROWS for status in re.findall(r"\b[45]\d\d\b", past)}
+    assert statuses <= {problem.status for problem in all_problems()}
+    assert {408, 413, 414, 422, 429, 431, 503} <= statuses
+    assert f"{LEAST_RATE:,}".replace(",", " ") + " bytes a second" in (ROOT / "docs" / "limits.md").read_text(encoding="utf-8")
