@@ -13,6 +13,8 @@ from app.settings import ROOT
 if TYPE_CHECKING:
     from alembic.config import Config
 
+BACKEND = "SELECT pg_backend_pid()"
+"""Which of its processes serves a connection."""
 _applied = sa.table("alembic_version", sa.column("version_num"))
 
 
@@ -55,7 +57,7 @@ def require_usable(engine: Engine, *, pooler: str) -> None:
     """OperatorError, if a pooler hands one session to several clients and nobody has said so."""
     if engine.dialect.name != "postgresql" or pooler:
         return
-    session = sa.text("SELECT pg_backend_pid()")
+    session = sa.text(BACKEND)
     with engine.connect() as first, engine.connect() as second:
         with first.begin():
             shared = first.execute(session).scalar()
