@@ -181,6 +181,24 @@ def test_nothing_is_acknowledged_into_a_file_that_is_gone(on_file: tuple[Clients
     assert path.with_name("registry.db-wal.replaced").exists(), "the log of the file that was removed is set aside"
 
 
+@pytest.mark.parametrize("suffixes", [["-wal"], ["-wal", "-shm"]])
+def test_what_was_acknowledged_outlives_its_log(on_file: tuple[Clients, Path], suffixes: list[str]) -> None:
+    """Until it is written into the file, what is committed stands in the log beside it, which somebody removes."""
+    clients, path = on_file
+    before = [clients.write() for _ in range(20)]
+    for suffix in suffixes:
+        path.with_name(path.name + suffix).unlink()
+    after = [clients.write() for _ in range(20)]
+    clients.wait(clients.all_good)
+    assert {answer.status for answer in before} == {201}
+    kept = sum(answer.status == 201 for answer in (*before, *after))
+    clients.server.process.kill()
+    clients.server.process.wait()
+    with sqlite3.connect(path) as connection:
+        (there,) = connection.execute("SELECT count(*) FROM topics WHERE id LIKE 'made-%'").fetchone()
+    assert there >= kept
+
+
 def test_a_damaged_file_is_told_and_is_good_again_when_it_is_mended(on_file: tuple[Clients, Path]) -> None:
     clients, path = on_file
     with sqlite3.connect(path, isolation_level=None) as connection:

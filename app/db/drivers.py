@@ -155,8 +155,15 @@ class SqliteDriver:
     async def _watch_file(self) -> None:
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            if self.availability.trouble.reads is None and self._loop is not None and not self._loop.is_in_place:
+            if self._loop is None or self.availability.trouble.reads is not None:
+                continue
+            if not self._loop.is_in_place:
                 self.availability.report(GONE)
+            elif not self._loop.has_its_log:
+                if self._loop.rescue(patience=0):
+                    self._reopen()
+            elif not self._loop.is_current:
+                self._reopen()
 
     def _changed(self, trouble: Trouble) -> None:
         """Read the file that is there now, where it is another than the one that was opened, or was repaired."""
@@ -164,8 +171,12 @@ class SqliteDriver:
         if was_damaged and not self._was_damaged:
             renew(self._path)
         if trouble == FINE and self._loop is not None and not self._loop.is_current:
+            self._reopen()
+
+    def _reopen(self) -> None:
+        if self._loop is not None:
             self._forget(self._loop)
-            self._open_loops()
+        self._open_loops()
 
     def _forget(self, connection: SqliteConnection) -> None:
         with suppress(ValueError):

@@ -136,8 +136,11 @@ def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
             if not keep:
                 transaction.rollback()
         driver: Any = connection.connection.driver_connection
-        if isinstance(driver, SqliteConnection) and not driver.is_current:
-            raise FileIsGone
+        if isinstance(driver, SqliteConnection):
+            if not driver.is_in_place:
+                raise FileIsGone
+            if not driver.has_its_log and not driver.rescue(patience=PATIENCE):
+                raise FileIsGone
 
 
 @contextmanager

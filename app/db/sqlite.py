@@ -50,6 +50,8 @@ class SqliteConnection(sqlite3.Connection):
     """What it opened; None if it was gone at once."""
 
     generation: int
+    log: FileIdentity | None = None
+    """Its log (`-wal`), as it was first seen."""
 
     @property
     def is_in_place(self) -> bool:
@@ -61,9 +63,30 @@ class SqliteConnection(sqlite3.Connection):
         """Whether it may be used: its file is in place, and was not repaired since, which would be unknown to its cache."""
         return self.generation == _generations.get(self.path, 0) and self.is_in_place
 
+    @property
+    def has_its_log(self) -> bool:
+        """Whether its log is still where it was: what is committed may be in this alone."""
+        found = identity_of(self.path.with_name(self.path.name + LOG_SUFFIXES[0]))
+        if self.log is None:
+            self.log = found
+        return self.log == found
+
+    def rescue(self, *, patience: float) -> bool:
+        """Write what is committed from a log that was removed into the file; whether it could be done within so many seconds.
+
+        Then all connections are opened anew, with a log that a later start finds. To empty the old log is needed for that: what
+        the connections share of it would otherwise be taken for what stands in the new one.
+        """
+        self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        (busy, _, _) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            renew(self.path)
+            _log.warning("the log beside the database was removed; what was committed is written into the database's file")
+        return not busy
+
     def close(self) -> None:
         """Close, or give back what memory it can and stay open until the process ends, and longer than anything else in it."""
-        if self.is_in_place:
+        if self.is_in_place and self.has_its_log:
             super().close()
             return
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self))

@@ -1,6 +1,7 @@
 """The whole registry in one answer."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -16,12 +17,15 @@ from app.db.failures import failure
 from app.db.sql import CHUNK
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
+from app.http.limits import client_of
 from app.http.stopping import Stopping
 from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
 from app.writing.unit import Writer
 
-AT_ONCE = 2
+AT_ONCE = 4
 """How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""
+OF_ONE_CLIENT = 2
+"""How many of these one client may have, so that nobody alone keeps all others from theirs."""
 RETRY_SECONDS = 30
 
 
@@ -45,7 +49,7 @@ class Exchange:
         self._seconds = seconds
         availability.listen(lambda trouble: cut_connections(engine) if trouble.reads is not None else None)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="export")
-        self._running = 0
+        self._running: Counter[str] = Counter()
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
@@ -58,9 +62,11 @@ class Exchange:
         negotiated_format(request.accept, offered=("ndjson",))
         self._stopping.require_more_time()
         self._availability.require_reads()
-        if self._running >= AT_ONCE:
-            raise Unavailable(f"{AT_ONCE} exports are under way already", headers={"Retry-After": str(RETRY_SECONDS)})
-        self._running += 1
+        client = client_of(scope)
+        if self._running.total() >= AT_ONCE or self._running[client] >= OF_ONE_CLIENT:
+            detail = f"{self._running[client]} exports of this client and {self._running.total()} in all are under way already"
+            raise Unavailable(detail, headers={"Retry-After": str(RETRY_SECONDS)})
+        self._running[client] += 1
         try:
             named = (b"content-disposition", b'attachment; filename="rapporteur.ndjson"')
             await send_stream(
@@ -75,7 +81,8 @@ class Exchange:
                 seconds=self._seconds,
             )
         finally:
-            self._running -= 1
+            self._running[client] -= 1
+            self._running += Counter()  # forgets whom it counts no more
 
     async def _chunks(self) -> AsyncGenerator[str]:
         loop = asyncio.get_running_loop()

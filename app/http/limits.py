@@ -13,6 +13,9 @@ from app.http.problems import answer
 
 WINDOW = 60
 """Seconds in which requests are counted."""
+MOST_CLIENTS = 100_000
+"""Clients that are counted at once; more than these make all counts begin anew, or their addresses would fill the memory."""
+LONGEST_ADDRESS = 45
 UNCOUNTED = frozenset(("/healthz", "/readyz"))
 _SEEN = "rapporteur.limits"
 
@@ -36,6 +39,8 @@ class Limit:
         if now >= self._until:
             self._counts.clear()
             self._until = now + WINDOW
+        if len(self._counts) >= MOST_CLIENTS:
+            self._counts.clear()
         counted = self._counts[client] = self._counts.get(client, 0) + 1
         until = max(round(self._until - now), 1)
         left = f'"{self.name}";r={max(self.most - counted, 0)};t={until}'.encode()
@@ -76,6 +81,8 @@ class Limited:
 def client_of(scope: Scope) -> str:
     """Who asks: an IPv4 address, or the network of an IPv6 address that one subscriber has to themselves."""
     host: str = scope["client"][0] if scope.get("client") else "unknown"
+    if len(host) > LONGEST_ADDRESS:
+        return "unknown"  # no address: a proxy passed on what its client wrote into the header
     if ":" not in host:
         return host
     try:

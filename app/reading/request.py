@@ -21,6 +21,10 @@ from app.reading.resource import Resource
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_LANGUAGES = 8
+MAX_LANGUAGE = 35
+"""Letters of a language's tag (RFC 5646 knows none that is longer)."""
+MAX_RANGE = 60
+"""Letters of a tag with its weight."""
 MAX_IDS = 200
 SHOWN_OF_A_VALUE = 60
 MAX_PARAMETERS = 1_000
@@ -32,7 +36,7 @@ LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 Lang = Annotated[
     str | None,
-    StringConstraints(pattern=LANG_PATTERN, max_length=35),
+    StringConstraints(pattern=LANG_PATTERN, max_length=MAX_LANGUAGE),
     Field(
         default=None,
         description="the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`",
@@ -385,8 +389,8 @@ def _ranges(accept_language: str) -> list[str]:
     """The ranges of an Accept-Language header by preference; what cannot be read is passed over, as RFC 9110 has it."""
     found = []
     for place, part in enumerate(accept_language.split(",")[:MAX_LANGUAGES]):
-        match = _RANGE.fullmatch(part)
-        if match and match[1] != "*" and float(match[2] or 1) > 0:
+        match = _RANGE.fullmatch(part) if len(part) <= MAX_RANGE else None
+        if match and match[1] != "*" and len(match[1]) <= MAX_LANGUAGE and float(match[2] or 1) > 0:
             found.append((-float(match[2] or 1), place, match[1]))
     return [tag for _, _, tag in sorted(found)]
 

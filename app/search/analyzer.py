@@ -150,7 +150,7 @@ def _asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     else:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
-            stems.append(_stem(fold(word)[: case.start()], "tr"))
+            stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
     # What another language's rules leave of a word may be so short that it is another word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
@@ -290,4 +290,5 @@ def _latin(word: str) -> str:
     if word.isascii():
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
-    return _APOSTROPHES.sub("", sounds if sounds.isascii() else anyascii(sounds).lower())
+    latin = sounds if sounds.isascii() else anyascii(sounds).lower()
+    return _APOSTROPHES.sub("", latin).replace("\\", "")  # which 〵, a mark of repetition, is written as

@@ -47,6 +47,8 @@ CANDIDATES = 1_000
 BEST_NAMES = 5
 """So many of those whose names were typed bring what they are involved in."""
 KNOWN_AT_MOST = 20
+MOST_RELAXED = 8
+"""Words of which one after the other is left out: what is looked for grows with the square of them."""
 _WORDS_OF_A_NAME = 4
 STATEMENT_BYTES = 2_000_000
 
@@ -296,12 +298,14 @@ def everything(narrowed: Narrowed) -> dict[Tier, Node]:
 
 def relaxed(query: Query) -> dict[Tier, Node]:
     """What to look for when nothing has all words: all but one, then any."""
-    slots = query.slots
+    # Without their stars: each of these would be looked for as often as there are words.
+    slots = [slot._replace(starred=False) for slot in query.slots]
     if len(slots) < 2:
         return {}
-    most = any_of(all_of(other.anywhere() for other in slots if other is not slot) for slot in slots)
-    some = any_of(slot.anywhere() for slot in slots)
-    return _permitted(query, {Tier.MOST_WORDS: most, Tier.ANY_WORD: some})
+    ways = {slot: slot.anywhere() for slot in slots}
+    few = slots[:MOST_RELAXED]
+    most = any_of(all_of(ways[other] for other in few if other is not slot) for slot in few)
+    return _permitted(query, {Tier.MOST_WORDS: most, Tier.ANY_WORD: any_of(ways.values())})
 
 
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:

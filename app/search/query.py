@@ -27,6 +27,10 @@ MOST_TYPED = 1_000
 """Letters that are looked at."""
 MOST_SLOTS = 12
 """Words and phrases that are looked for."""
+MOST_STARRED = 3
+"""Words that may go on: each is all words that begin so, of which there may be tens of thousands."""
+MOST_IN_A_ROW = 16
+"""Words of one phrase, or pairs of Han in a row."""
 MOST_WORDS = 32
 """Words in these slots, pairs of Han among them: what is looked for grows with them, and with what each costs the database."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
@@ -112,17 +116,20 @@ def parsed(text: str) -> Query:
     slots: list[Slot] = []
     without: list[Slot] = []
     ignored: list[str] = []
-    words = 0
+    words = stars = 0
     for part in _PART.finditer(text[:MOST_TYPED]):
         into = without if part["minus"] else slots
         if part["phrase"] is not None:
             found = [Slot(tuple(_typed(part["phrase"])))] if any(letter.isalnum() for letter in part["phrase"]) else []
         else:
-            starred = _STARRED.search(part["word"]) is not None
+            starred = _STARRED.search(part["word"]) is not None and stars < MOST_STARRED
+            stars += starred
             several = _grouped(part["word"])
             found = [Slot(words, starred and place == len(several) - 1) for place, words in enumerate(several)]
         for slot in found:
-            room = MOST_WORDS - words if len(into) < MOST_SLOTS else 0
+            if slot in into:
+                continue  # it is looked for already
+            room = min(MOST_WORDS - words, MOST_IN_A_ROW) if len(into) < MOST_SLOTS else 0
             if kept := slot.words[:room]:
                 into.append(slot if len(kept) == len(slot.words) else Slot(kept))
                 words += len(kept)

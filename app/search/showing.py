@@ -73,7 +73,9 @@ class Showing:
         self._others = [frozenset(stems) for stems in other_names]
         self._stems = frozenset[str]().union(*(looked.stems for looked in self._looked), *self._others)
         self._skeletons = frozenset[str]().union(*(looked.skeletons for looked in self._looked))
-        self._starred = any(looked.starred for looked in self._looked)
+        starred = [looked for looked in self._looked if looked.starred]
+        self._beginnings = tuple(looked.folded for looked in starred)
+        self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
 
     def matched(self, own: Sequence[Own]) -> Matched:
         """The text that says best why the record was found; RELATED, if none does."""
@@ -100,7 +102,12 @@ class Showing:
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
         """How a word of a text was meant by what was typed."""
         _, stem, skeletons = word.forms
-        if stem not in self._stems and self._skeletons.isdisjoint(skeletons) and not self._starred:
+        if (
+            stem not in self._stems
+            and self._skeletons.isdisjoint(skeletons)
+            and not word.forms.folded.startswith(self._beginnings)
+            and not any(each.startswith(self._beginnings_in_sound) for each in skeletons)
+        ):
             return None
         found: list[Form] = [Form.OTHER_NAME] if stem in others else []
         for looked in self._looked:

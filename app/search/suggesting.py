@@ -83,14 +83,11 @@ class Named(NamedTuple):
 def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
     """The name that comes nearest to what was typed, all of whose words it begins; None if none comes near enough."""
     best: Named | None = None
-    several = [_forms(word) for word in query.words]
+    several = list(dict.fromkeys(_forms(word) for word in query.words))
     for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
         forms = _forms_of(name, each.language)
-        distances = [_distance(typed, forms) for typed in several]
-        if any(distance is None for distance in distances):
-            continue
-        total = sum(distance or 0 for distance in distances)
-        if best is None or total < best.distance:
+        total = _total_distance(several, forms)
+        if total is not None and (best is None or total < best.distance):
             best = Named(total, each.text, each.language)
     return best
 
@@ -99,6 +96,17 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     """The forms of a name's words."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
+
+
+def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) -> int | None:
+    """Slips in all words together; None as soon as one comes near to no word of the name."""
+    total = 0
+    for typed in several:
+        distance = _distance(typed, forms)
+        if distance is None:
+            return None
+        total += distance
+    return total
 
 
 def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:

@@ -11,7 +11,7 @@ A document is a row of terms, each of letters that say what it is and the word's
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from hashlib import blake2b
 from math import prod
@@ -90,6 +90,8 @@ def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     others: list[str] = []
     named = kind in REFERRED_TO
     for weight, _, language, text in own:
+        if len(found) >= MOST_TERMS:
+            break  # no more are kept, and to find them may take seconds
         in_order, besides = _of_text(weight, language, text, named=named)
         found += in_order
         others += besides
@@ -228,8 +230,16 @@ def share(node: Node, shares: Mapping[str, float]) -> float:
     return share(found, shares) * (1 - share(without, shares))
 
 
+def _in_quotes(text: str) -> str:
+    """A term as Postgres reads it between apostrophes."""
+    return text.replace("\\", "\\\\").replace("'", "''") if "'" in text or "\\" in text else text
+
+
 class _Syntax(NamedTuple):
     """How a database writes what is looked for."""
+
+    quoted: Callable[[str], str]
+    """What a term is between the quotes."""
 
     term: str
     beginning: str
@@ -239,19 +249,26 @@ class _Syntax(NamedTuple):
     joined: Mapping[str, str]
 
 
-_FTS5 = _Syntax('"{}"', '"{}" *', '"{}"', " ", {"and": " AND ", "or": " OR ", "not": " NOT "})
-_TSQUERY = _Syntax("'{}'", "'{}':*", "('{}')", "' <-> '", {"and": " & ", "or": " | ", "not": " & !"})
+_FTS5 = _Syntax(
+    lambda text: text.replace('"', '""'),
+    '"{}"',
+    '"{}" *',
+    '"{}"',
+    " ",
+    {"and": " AND ", "or": " OR ", "not": " NOT "},
+)
+_TSQUERY = _Syntax(_in_quotes, "'{}'", "'{}':*", "('{}')", "' <-> '", {"and": " & ", "or": " | ", "not": " & !"})
 
 
 def _written(node: Node, syntax: _Syntax) -> str:
     sort, parts = node
     match sort:
         case "term":
-            return syntax.term.format(*parts)
+            return syntax.term.format(syntax.quoted(*parts))
         case "beginning":
-            return syntax.beginning.format(*parts)
+            return syntax.beginning.format(syntax.quoted(*parts))
         case "row":
-            return syntax.row.format(syntax.between.join(parts))
+            return syntax.row.format(syntax.between.join(map(syntax.quoted, parts)))
     return f"({syntax.joined[sort].join(_written(part, syntax) for part in parts)})"
 
 
@@ -267,4 +284,4 @@ def for_tsquery(node: Node) -> str:
 
 def for_tsvector(several: Sequence[str], first: int = 1) -> str:
     """Terms with their places, the first of which is told, as Postgres' tsvector reads them."""
-    return " ".join([f"'{each}':{place}" for place, each in enumerate(several, first)])
+    return " ".join([f"'{_in_quotes(each)}':{place}" for place, each in enumerate(several, first)])

@@ -1,6 +1,6 @@
 """Whether a batch may stand beside what is there: ids, references, keys, dates that must agree, chains without cycles."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Wanted
 from app.writing.content import ContentSchema, listed
+from app.writing.halting import never
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50
@@ -51,14 +52,18 @@ class Integrity:
         """The ids to which these records refer."""
         return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
 
-    def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind]) -> None:
-        """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch."""
+    def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], check: Callable[[], None] = never) -> None:
+        """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch.
+
+        `check` is called again and again; what it raises stops it.
+        """
         changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
         self._check_ids(connection, batch, [wanted for wanted in changed if wanted.old is None])
         self._check_references(batch, [*changed, *batch.suspects], kinds, gone)
         self._check_agreement(connection, batch, changed)
-        self._check_chains(connection, batch, changed)
+        check()
+        self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
         """A slug is never a country's code in any case, nor a country's id anything but its alpha-2 code."""
@@ -223,14 +228,24 @@ class Integrity:
 
     # -- chains ------------------------------------------------------------------------------------------------------
 
-    def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted]) -> None:
+    def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted], check: Callable[[], None]) -> None:
         """No record is above itself: among parents, broader topics, meetings of which others are part."""
+        above: dict[tuple[str, str], str | None] = {}
         for wanted in changed:
+            check()
             for field in self._chains[wanted.resource.kind]:
                 if wanted.content.get(field) and (wanted.old or {}).get(field) != wanted.content[field]:
-                    self._check_chain(connection, batch, wanted, field)
+                    self._check_chain(connection, batch, wanted, field, above)
 
-    def _check_chain(self, connection: Connection, batch: Batch, wanted: Wanted, field: str) -> None:
+    def _check_chain(
+        self,
+        connection: Connection,
+        batch: Batch,
+        wanted: Wanted,
+        field: str,
+        known: dict[tuple[str, str], str | None],
+    ) -> None:
+        """`known`: what stands above records that others were found to be below: each is looked up once."""
         table = wanted.resource.table
         above: str | None = wanted.content[field]
         chain = [wanted.id]
@@ -246,8 +261,11 @@ class Integrity:
             said = batch.wanted.get(above)
             if said is not None:
                 above = said.content.get(field)
-            else:
-                above = connection.execute(sa.select(table.c[f"{field}_id"]).where(table.c.id == above)).scalar_one_or_none()
+                continue
+            if (field, above) not in known:
+                query = sa.select(table.c[f"{field}_id"]).where(table.c.id == above)
+                known[field, above] = connection.execute(query).scalar_one_or_none()
+            above = known[field, above]
         return None
 
     # -- who refers to what ------------------------------------------------------------------------------------------

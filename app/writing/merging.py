@@ -26,6 +26,12 @@ class Merger:
         self.connection = connection
         self.prefer = prefer
         self._wanted: dict[str, Wanted] = {}
+        self._states: dict[str, tuple[Content, int]] = {}
+        """What stands under ids that are about to be loaded, read together."""
+        self._standing: dict[tuple[Kind, Any], dict[tuple[Any, ...], str]] = {}
+        """The ids of links that are there, by their keys, for each first part of a key."""
+        self._by_key: dict[tuple[Kind, tuple[Any, ...]], dict[str, Wanted]] = {}
+        """Links that have, or had, a key."""
         self._faults: list[Fault] = []
 
     def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str, before: Before) -> Done:
@@ -56,10 +62,19 @@ class Merger:
     def _load(self, kind: Kind, record_id: str) -> Wanted:
         """A record as it is to become, so far."""
         if record_id not in self._wanted:
-            content, version = self.writer.states(self.connection, kind, [record_id])[record_id]
+            if record_id not in self._states:
+                self._states |= self.writer.states(self.connection, kind, [record_id])
+            content, version = self._states.pop(record_id)
             resource = self.writer.resources[kind]
-            self._wanted[record_id] = Wanted(resource, {**content}, doing="merge", old=content, version=version + 1)
+            wanted = Wanted(resource, {**content}, doing="merge", old=content, version=version + 1)
+            self._wanted[record_id] = wanted
+            self._note_key(wanted)
         return self._wanted[record_id]
+
+    def _note_key(self, wanted: Wanted) -> None:
+        """A link has another key now, by which others find it."""
+        if fields := wanted.resource.natural_key:
+            self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
         """Names become aliases, identifiers and topics are added; scalars are not merged."""
@@ -81,10 +96,15 @@ class Merger:
     def _replace(self, gone: Wanted, survivor: Wanted) -> None:
         """Delete one record in favour of another, to which all that referred to it refers from now on."""
         gone.deleted, gone.into, gone.content = True, survivor.id, gone.old or gone.content
-        for kind, record_id, field, _ in self.writer.integrity.referrers(self.connection, gone.resource.kind, [gone.id]):
+        referrers = self.writer.integrity.referrers(self.connection, gone.resource.kind, [gone.id])
+        for kind in {kind for kind, *_ in referrers}:
+            ids = [each for its_kind, each, *_ in referrers if its_kind is kind and each not in self._wanted]
+            self._states |= self.writer.states(self.connection, kind, ids)
+        for kind, record_id, field, _ in referrers:
             referring = self._load(kind, record_id)
             if not referring.deleted:
                 _repoint(referring.content, field, gone.id, survivor.id)
+                self._note_key(referring)
                 self._collapse(referring)
 
     def _collapse(self, moved: Wanted) -> None:
@@ -117,11 +137,13 @@ class Merger:
         """Other records with the key that a record now has: those that are there, and those moved before it."""
         kind, fields = moved.resource.kind, moved.resource.natural_key
         key = moved.key(fields)
-        standing = self.writer.integrity.standing_keys(self.connection, kind, fields, [moved.content[fields[0]]])
-        candidates = [self._load(kind, record_id) for its_key, record_id in standing.items() if its_key == key]
-        for other in [*candidates, *self._wanted.values()]:
-            same_kind = other is not moved and other.resource.kind is kind
-            if same_kind and not other.deleted and other.key(fields) == key:
+        first = moved.content[fields[0]]
+        if (kind, first) not in self._standing:
+            self._standing[kind, first] = self.writer.integrity.standing_keys(self.connection, kind, fields, [first])
+        there = self._standing[kind, first].get(key)
+        candidates = [self._load(kind, there)] if there is not None else []
+        for other in [*candidates, *self._by_key.get((kind, key), {}).values()]:
+            if other is not moved and not other.deleted and other.key(fields) == key:
                 yield other
 
     def _vanish(self, link: Wanted) -> None:

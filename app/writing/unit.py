@@ -183,7 +183,7 @@ class Writer:
         self._delete_superfluous_citations(connection, batch, there)
         self._move_cited(connection, batch)
         check()
-        self.integrity.check(connection, batch, kinds)
+        self.integrity.check(connection, batch, kinds, check)
         check()
         self._check_deleted(connection, batch)
         batch.reject()
