@@ -540,3 +540,132 @@ def test_a_file_that_is_made_is_for_its_account_alone(tmp_path: Path) -> None:
         connection.execute(sa.text("SELECT 1"))
     engine.dispose()
     assert (tmp_path / "made.db").stat().st_mode & 0o777 == 0o600
+
+
+# -- what a second reader found ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("header", ["accept-language", "accept", "accept-encoding", "if-none-match"])
+@pytest.mark.parametrize("part", ["a-", "a,", "a;q=1,", "*-", '"a",', "zh-Hans-CN-x-", "q=", "-"])
+def test_a_header_of_very_many_parts_is_read_in_passing(client: TestClient, header: str, part: str) -> None:
+    """What is made of it stands in what is remembered: it must not be a list of all that it could mean."""
+    value = ("ru," if header == "accept-language" else "*/*,") + part * (60_000 // len(part))
+    answer = client.get("/v1/countries/BY?fields=name", headers={header: value})
+    assert answer.status_code == 200
+    if header == "accept-language":
+        assert answer.json()["name"] == "Беларусь"
+
+
+UPGRADE = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one piece", "body behind"])
+def test_a_body_behind_an_upgrade_is_a_body(attacked: tuple[Database, Server], apart: bool) -> None:  # noqa: FBT001
+    database, server = attacked
+    key = database.key(name=f"upgrades {apart}")["Authorization"].encode()
+    body = b'{"id": "upgraded-%d", "name": "GET /v1/topics HTTP/1.1"}' % apart
+    head = b"POST /v1/topics HTTP/1.1\r\nHost: registry\r\n%bAuthorization: %b\r\nContent-Type: application/json\r\n"
+    with connected(server) as connection:
+        connection.sendall(head % (UPGRADE, key) + b"Content-Length: %d\r\n\r\n" % len(body) + (b"" if apart else body + LAST))
+        if apart:
+            time.sleep(0.1)
+            connection.sendall(body + LAST)
+        answers = all_of(connection)
+    assert re.findall(rb"HTTP/1\.1 (\d\d\d)", answers) == [b"201", b"200"]
+    assert answers.count(b"location: /v1/topics/upgraded-") == 1
+
+
+def test_what_stands_in_a_body_is_never_a_request(server: Server) -> None:
+    inner = b"GET /v1/topics/x HTTP/1.1\r\nHost: registry\r\n\r\n"
+    for path in (b"/healthz", b"/v1/search?q=a"):
+        head = b"GET %b HTTP/1.1\r\nHost: registry\r\n%bContent-Length: %d\r\n\r\n" % (path, UPGRADE, len(inner))
+        with connected(server) as connection:
+            connection.sendall(head)
+            time.sleep(0.1)
+            connection.sendall(inner)
+            assert all_of(connection).count(b"HTTP/1.1 ") == 1
+
+
+def test_connect_is_refused(server: Server) -> None:
+    assert asked(server, b"CONNECT evil.example:443 HTTP/1.1\r\nHost: evil.example\r\n\r\n").status == 400
+
+
+def test_a_request_whose_body_comes_later_waits_behind_another(attacked: tuple[Database, Server]) -> None:
+    database, server = attacked
+    key = database.key(name="pipelines")["Authorization"].encode()
+    body = b'{"id": "pipelined", "name": "Pipelined"}'
+    head = b"POST /v1/topics HTTP/1.1\r\nHost: registry\r\nAuthorization: %b\r\nContent-Type: application/json\r\n"
+    with connected(server) as connection:
+        connection.sendall(GET + head % key + b"Content-Length: %d\r\n\r\n" % len(body))
+        time.sleep(0.1)
+        connection.sendall(body + LAST)
+        answers = all_of(connection)
+    assert re.findall(rb"HTTP/1\.1 (\d\d\d)", answers) == [b"200", b"201", b"200"]
+
+
+def test_a_slow_reader_who_is_fast_enough_has_all_of_it(attacked: tuple[Database, Server]) -> None:
+    """The system takes what is sent in steps of hundreds of kB: its own acknowledgements count, not these steps."""
+    database, _ = attacked
+    with served(database.url, **SHORT) as server, connected(server, buffer=65_536) as connection:
+        connection.sendall(b"GET /v1/export HTTP/1.1\r\nHost: registry\r\nConnection: close\r\n\r\n")
+        for _ in range(30):  # 6 seconds at some 300 kB/s; on loopback, the system acknowledges in steps of 100 kB
+            assert connection.recv(65_536)
+            time.sleep(0.2)
+        assert all_of(connection).endswith(b"0\r\n\r\n")
+
+
+def test_what_is_no_address_is_not_counted_by_itself() -> None:
+    from app.http.limits import MOST_CLIENTS, Limit, client_of
+
+    assert client_of({"client": ("x" * 60_000, 1)}) == client_of({"client": ("y" * 60_000, 1)})
+    limit = Limit("requests", 10)
+    for number in range(MOST_CLIENTS + 10):
+        limit.count({}, f"client {number}")
+    assert len(limit._counts) <= MOST_CLIENTS
+
+
+@pytest.mark.parametrize(
+    "q", ["O'Brien'in", "o'brien'in*", "〵", "a〵", "\\", "'", '"\'"', "a'b'c", "Türkiye'nin", "O’Neill’ın", "\\'"]
+)
+def test_quotes_and_strokes_are_letters_like_any(client: TestClient, q: str) -> None:
+    for path in ("search", "suggest", "topics", "meetings"):
+        needs_letters = path in ("topics", "meetings") and not any(letter.isalnum() for letter in q)
+        assert client.get(f"/v1/{path}", params={"q": q}).status_code == (422 if needs_letters else 200), path
+
+
+def test_a_name_with_quotes_and_strokes_is_found(office: tuple[Database, TestClient]) -> None:
+    database, client = office
+    names = ["O'Brien'in 〵 \\'x'\\", "〵〵", "a\\b'c"]
+    database.load(*(json.dumps({"kind": "person", "id": f"quoted-{n}", "name": name}) for n, name in enumerate(names)))
+    assert client.get("/v1/search", params={"q": "O'Brien'in"}).json()["data"][0]["id"] == "quoted-0"
+    assert database.disagreements() == []
+
+
+def test_records_below_a_long_chain_are_checked_by_few_questions(office: tuple[Database, TestClient]) -> None:
+    database, _ = office
+    chain = [
+        {"kind": "topic", "id": f"chain-{n}", "name": f"C {n}", **({"broader": f"chain-{n - 1}"} if n else {})}
+        for n in range(49)
+    ]
+    database.load(*map(json.dumps, chain))
+    below = [json.dumps({"kind": "topic", "id": f"below-{n}", "name": f"B {n}", "broader": "chain-47"}) for n in range(500)]
+    asked_: list[str] = []
+    sa.event.listen(database.engine, "before_cursor_execute", lambda *given: asked_.append(given[2]))
+    try:
+        database.load(*below)
+    finally:
+        database.engine.dispose()
+    assert sum("broader_id" in statement and "SELECT topics.broader_id" in statement for statement in asked_) <= 60
+
+
+def test_a_merge_of_very_many_links_asks_few_questions(office: tuple[Database, TestClient]) -> None:
+    database, client = office
+    records: list[dict[str, Any]] = [{"kind": "organization", "id": name, "name": name} for name in ("gone", "stays")]
+    records += [{"kind": "organization", "id": f"member-{n}", "name": f"Member {n}"} for n in range(300)]
+    records += [{"kind": "membership", "of": "gone", "member": f"member-{n}", "status": "full"} for n in range(300)]
+    records += [{"kind": "membership", "of": "stays", "member": f"member-{n}", "status": "full"} for n in range(150)]
+    database.load(*map(json.dumps, records))
+    answer = client.post("/v1/organizations/gone/merge", json={"into": "stays"}, headers=database.key(name="merges"))
+    assert answer.status_code == 200, answer.text
+    assert client.get("/v1/memberships?of=stays&count=true&limit=1").json()["page"]["total"] == 300
+    assert database.disagreements() == []

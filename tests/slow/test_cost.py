@@ -91,11 +91,11 @@ def test_attacks_and_long_texts_leave_little_in_memory(loaded: tuple[Database, S
     _warm_up(server, key)
     before = server.anonymous_memory
     for number in range(256):
-        with connected(server) as connection:
+        with connected(server) as bare:
             head = f"GET /v1/topics?limit=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAccept: */*,{number}{'a' * 30_000}\r\n"
             head += f"Accept-Encoding: {number}{'b' * 30_000}\r\nAccept-Language: {'c' * 3_000}\r\n\r\n"
-            connection.sendall(head.encode())
-            while connection.recv(65_536):
+            bare.sendall(head.encode())
+            while bare.recv(65_536):
                 pass
     _send_without_reading(server)
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
