@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
 
-.PHONY: help run test lint types pages bench lock migration diagram examples openapi countries clean
+.PHONY: help run test test-slow lint types pages bench lock migration diagram examples openapi countries clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 .venv/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Rapporteur needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …'; exit 1; }
@@ -32,6 +32,9 @@ run: .venv/runtime  ## set up everything and serve
 
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
+
+test-slow: .venv/development  ## what takes minutes: a soak, what questions cost, memory after attacks, PgBouncer (if installed)
+	@$(BIN)/python -m pytest tests/slow -n 0 --override-ini addopts='--strict-markers --strict-config -q'
 
 lint: .venv/development  ## style, and which part may import which
 	@$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from app.http.limits import Limit, Limited
 from app.http.log import Log
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
-from app.http.protocol import ConnectionLimits
+from app.http.protocol import Connections
 from app.http.records import Records
 from app.http.search import Search
 from app.http.stopping import Stopping, about_to_end
@@ -44,7 +44,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     turns = Turns(engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline)
     keyring = Keyring(settings.key_secret)
     access = Access(driver, records.compiler, keyring, Limit("writes", settings.writes_per_minute))
+    connections = Connections(settings)
     stopping.tell_at_last(lambda: turns.end(about_to_end()))
+    stopping.cut_with(connections.cut)
     writes = Writes(records, writer, turns, access, settings, stopping)
     keys = Keys(access, turns, settings)
     exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.freeze()
         gc.enable()
         try:
-            yield {"connection_limits": ConnectionLimits.of(settings)}
+            yield {"connections": connections}
         finally:
             stopping.end()
             exchange.close()

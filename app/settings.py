@@ -53,6 +53,9 @@ class Settings:
     idle_seconds: int = _setting(5, "seconds that a connection may stay open without a request")
     stall_seconds: int = _setting(60, "seconds over which a client must take, or send, 1 KiB a second, or it is cut off")
     connections: int = _setting(1_000, "connections that may be open at once, a process")
+    unsent_limit: int = _setting(
+        268_435_456, "bytes of answers that wait for clients to take them, a process; past it those that wait longest are cut"
+    )
     stop_seconds: int = _setting(10, "seconds in which the server ends after SIGTERM")
     allowed_hosts: str = _setting(
         "*", "host names under which the registry is reached, separated by commas, `*` for all; a request for another is 400"

@@ -395,9 +395,9 @@ def test_one_statement_whatever_is_asked(client: TestClient, monkeypatch: pytest
     for kind in (SqliteDriver, PostgresDriver):
         fetch = kind.fetch
 
-        async def counted(self: Any, statement: Any, parameters: Any, *, fetch: Any = fetch) -> Any:
+        async def counted(self: Any, statement: Any, parameters: Any, *, fetch: Any = fetch, **options: Any) -> Any:
             run.append(statement.sql)
-            return await fetch(self, statement, parameters)
+            return await fetch(self, statement, parameters, **options)
 
         monkeypatch.setattr(kind, "fetch", counted)
     for resource in RESOURCES:

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from app.db import collation, turns
 from app.errors import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
-from app.http import exchange, records, routes
+from app.http import answers, exchange, records, routes
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
 from app.reading import filters, log, model, request
@@ -27,6 +27,7 @@ FIXED = {
     "ids of `/v1/records`": request.MAX_IDS,
     "records of a page of a list": request.MAX_LIMIT,
     "entries of a page of the changes": log.MAX_CHANGES,
+    "letters of a page: of a list, a history, the changes": answers.PAGE_LETTERS,
     "letters of a search that count": query.MOST_TYPED,
     "words and phrases of a search": query.MOST_SLOTS,
     "words of a search that end with a star": query.MOST_STARRED,

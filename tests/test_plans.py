@@ -43,9 +43,11 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[s
     with monkeypatch.context() as patched:
         for driver in (SqliteDriver, PostgresDriver):
 
-            async def fetch(self: Driver, statement: Statement, given: dict[str, Any], usual: Any = driver.fetch) -> list[Row]:
+            async def fetch(
+                self: Driver, statement: Statement, given: dict[str, Any], *, usual: Any = driver.fetch, **options: Any
+            ) -> list[Row]:
                 asked.append((statement.sql, {**statement.constants, **given}))
-                found: list[Row] = await usual(self, statement, given)
+                found: list[Row] = await usual(self, statement, given, **options)
                 return found
 
             patched.setattr(driver, "fetch", fetch)

@@ -41,6 +41,7 @@ DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
 STATEMENTS_KEPT = 128
 """Prepared statements a connection keeps: clients choose fields and includes, and each such statement takes up to 150 KB."""
+ROWS_AT_ONCE = 25
 WATCH_SECONDS = 0.5
 """After which the file is looked at again: a connection would go on reading one that was removed."""
 MOST_LINES = 10_000_000
@@ -87,8 +88,12 @@ class Driver(Protocol):
     async def close(self) -> None:
         """Let go of all connections."""
 
-    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
-        """All rows; Unavailable when the database does not answer in time."""
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
+        """All rows; Unavailable when the database does not answer in time.
+
+        With `letters`: the first rows, until their first columns have more letters than these, as far as the database hands
+        out one row after another.
+        """
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
         """The row of a record, its id last; the same errors."""
@@ -235,7 +240,7 @@ class SqliteDriver:
         """A JSON array, for json_each."""
         return to_json(values).decode()
 
-    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """On the event loop within the budget, else on a thread within the deadline."""
         self.reads += 1
         self.availability.require_reads()
@@ -243,7 +248,7 @@ class SqliteDriver:
         if self._loop is not None and not statement.dear and not statement.looks_for_terms:
             self._checks = 0
             try:
-                return self._loop.execute(statement.sql, given).fetchall()
+                return _rows(self._loop.execute(statement.sql, given), letters)
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
                     raise self._told(error) from error
@@ -251,24 +256,23 @@ class SqliteDriver:
         statement.dear = max(statement.dear - 1, 0)
         until = time.monotonic() + self._deadline
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until)
+        return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until, letters)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
         """By itself: on the event loop a statement costs little more than what it reads."""
         rows = await self.fetch(statement, {"id": record_id, **parameters})
         return rows[0] if rows else None
 
-    def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any], until: float) -> list[Row]:
+    def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any], until: float, letters: int | None = None) -> list[Row]:
         """`until` is on the monotonic clock, and counts from the request: what waited too long is not begun."""
         if time.monotonic() > until:
             raise unavailable(TOO_LONG)
         try:
             connection = self._of_this_thread()
             connection.set_progress_handler(lambda: time.monotonic() > until, DEADLINE_CHECK_STEPS)
-            rows: list[Row] = connection.execute(sql, parameters).fetchall()
+            return _rows(connection.execute(sql, parameters), letters)
         except sqlite3.Error as error:
             raise self._told(error) from error
-        return rows
 
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
@@ -285,6 +289,17 @@ class SqliteDriver:
             return error
         self.availability.report(found.trouble)
         return found.problem
+
+
+def _rows(cursor: sqlite3.Cursor, letters: int | None) -> list[Row]:
+    if letters is None:
+        return cursor.fetchall()
+    rows: list[Row] = []
+    while letters >= 0 and (some := cursor.fetchmany(ROWS_AT_ONCE)):
+        rows += some
+        letters -= sum(len(row[0]) for row in some)
+    cursor.close()
+    return rows
 
 
 def driver_for(url: str, *, deadline: float, connections: int, pooler: str = "") -> Driver:

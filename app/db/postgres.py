@@ -183,8 +183,11 @@ class PostgresDriver:
         """A list, which psycopg sends as an array."""
         return list(values)
 
-    async def fetch(self, statement: Statement, parameters: Mapping[str, Any]) -> list[Row]:
-        """On a connection of the pool, and on another where the server has ended that one: a read can be asked again."""
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
+        """All rows, which Postgres hands out together, whatever `letters` they have.
+
+        On a connection of the pool, and on another where the server has ended that one: a read can be asked again.
+        """
         self.reads += 1
         given = {**statement.constants, **parameters}
         loop = asyncio.get_running_loop()

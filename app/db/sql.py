@@ -348,6 +348,10 @@ class Rows:
         shape = table, tuple(rows[0])
         if shape not in self._updates:
             values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "id"}
+            if "updated_at" in values:
+                now = sa.bindparam("updated_at", type_=table.c.created_at.type)
+                # A clock may be set back: no record was changed before it was made.
+                values["updated_at"] = sa.case((table.c.created_at > now, table.c.created_at), else_=now)
             update = table.update().where(table.c.id == sa.bindparam("its_id")).values(values)
             self._updates[shape] = str(update.compile(dialect=self._dialect))
         given = [{**row, "its_id": row["id"]} for row in rows]

@@ -27,6 +27,8 @@ Result = TypeVar("Result")
 
 TOGETHER = 32
 """How many units of work share a commit at the most."""
+BYTES_TOGETHER = 262_144
+"""How long the bodies of units that share a commit may be together: the others of a group wait for the longest."""
 GATHERING_SECONDS = 0.005
 """How long the thread waits for as many units as it did together the last time."""
 MAX_WAITING = 1_000
@@ -64,6 +66,8 @@ class _Waiting(Generic[Result]):
     request: Any = None
     seconds: float | None = None
     """How long it may take, if not as long as any."""
+    size: int = 0
+    """Bytes of the body that asks for it."""
     result: asyncio.Future[Result] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _claimed: threading.Lock = field(default_factory=threading.Lock)
 
@@ -124,17 +128,18 @@ class Turns:
                 if not waiting.result.done():
                     waiting.result.set_exception(why)
 
-    async def take(self, unit: Unit[Result], *, keep: bool = True, seconds: float | None = None) -> Result:
+    async def take(self, unit: Unit[Result], *, keep: bool = True, seconds: float | None = None, size: int = 0) -> Result:
         """The unit's result, after the commit; without `keep`, after the rollback. Busy if its turn does not come in time.
 
         The unit runs in a transaction in which no other writer is; it may run again in another when the first fails.
-        `seconds`: how long the database may take for it, if not as long as for any.
+        `seconds`: how long the database may take for it, if not as long as for any; `size`: of the body that asks for it.
         """
-        return await self._answered(_Waiting(unit, keep, seconds=seconds))
+        return await self._answered(_Waiting(unit, keep, seconds=seconds, size=size))
 
-    async def join(self, several: Several[Result], request: Any) -> Result:
+    async def join(self, several: Several[Result], request: Any, *, size: int = 0) -> Result:
         """What `several` makes of the request, at once with those that wait beside it; alone if they cannot all be done."""
-        return await self._answered(_Waiting(lambda turn: several(turn, [request])[0], True, several, request))
+        alone = _Waiting(lambda turn: several(turn, [request])[0], True, several, request, size=size)
+        return await self._answered(alone)
 
     async def _answered(self, waiting: _Waiting[Result]) -> Result:
         if self._availability is not None:
@@ -181,7 +186,7 @@ class Turns:
         Clients that were answered together ask again together. Whoever began with the first of them would share Python's
         lock with the event loop while that reads the others: two alone took as long as fourteen after them.
         """
-        group = [first]
+        group, size = [first], first.size
         until = time.monotonic() + GATHERING_SECONDS
         while first.keep and len(group) < TOGETHER:
             patience = max(until - time.monotonic(), 0) if len(group) < expected else 0
@@ -191,7 +196,8 @@ class Turns:
                 break
             if following is None:
                 return group, None, True
-            if not following.keep:
+            size += following.size
+            if not following.keep or size > BYTES_TOGETHER:
                 return group, following, False
             group.append(following)
         return group, None, False

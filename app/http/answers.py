@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
@@ -12,12 +12,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
+from app.db.drivers import Row
 from app.errors import Unavailable
 from app.http.stopping import Stopping
 
 Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
+PAGE_LETTERS = 8_388_608
+"""Letters of an answer with many records: a page ends before the record that would make it longer."""
 COMPRESSED_FROM = 1_000
 """Bytes from which compressing an answer pays."""
 _LEVEL = 1
@@ -190,6 +193,17 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
         body = packer.compress(body)
     if body:
         await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def within_a_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], bool]:
+    """The rows that one answer shows, texts first: at most `limit` and at most `PAGE_LETTERS`; and whether there are more."""
+    left, kept = PAGE_LETTERS, 0
+    while kept < min(len(rows), limit) and (left > 0 or not kept):
+        left -= len(rows[kept][0])
+        kept += 1
+    if left < 0 and kept > 1:
+        kept -= 1
+    return list(rows[:kept]), kept < len(rows)
 
 
 def language_header(language: str | None) -> list[Header]:

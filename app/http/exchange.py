@@ -14,13 +14,12 @@ from starlette.types import Receive, Scope, Send
 from app.db.availability import Availability
 from app.db.engine import cut_connections, reading
 from app.db.failures import failure
-from app.db.sql import CHUNK
 from app.errors import Unavailable
 from app.http.answers import Asked, send_stream
 from app.http.limits import client_of
 from app.http.stopping import Stopping
 from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
-from app.writing.unit import Writer
+from app.writing.unit import EXPORT_PAGE, Writer
 
 AT_ONCE = 4
 """How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""
@@ -102,5 +101,5 @@ class Exchange:
     def _pages(self) -> Iterator[str]:
         with reading(self._engine) as connection:
             lines = (f"{text}\n" for _, text in self._writer.export(connection))
-            while page := "".join(islice(lines, CHUNK)):
+            while page := "".join(islice(lines, EXPORT_PAGE)):
                 yield page

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Statement
 from app.errors import NotFound
-from app.http.answers import Asked, base_url, send_tagged
+from app.http.answers import PAGE_LETTERS, Asked, base_url, send_tagged, within_a_page
 from app.http.records import Records
 from app.reading import log
 from app.reading.model import is_storable
@@ -34,8 +34,8 @@ class Log:
         negotiated_format(request.accept, offered=("json",))
         given = {name: value for name, value in asked.items() if value is not None and name != "limit"}
         statement = self._since(*(name for name in given if name != "after"))
-        rows = await self._driver.fetch(statement, {**given, "limit": asked["limit"] + 1})
-        more, rows = len(rows) > asked["limit"], rows[: asked["limit"]]
+        rows = await self._driver.fetch(statement, {**given, "limit": asked["limit"] + 1}, letters=PAGE_LETTERS)
+        rows, more = within_a_page(rows, asked["limit"])
         last = rows[-1][1] if rows else asked["after"]
         following = {**given, "after": last, "limit": asked["limit"]}
         page = f'"limit":{asked["limit"]},"last_seq":{last},"more":{str(more).lower()}'
@@ -49,7 +49,7 @@ class Log:
         if not is_storable(record_id):
             raise NotFound(f"no {resource.kind} has such an id")
         given = {"id": record_id, "before": asked["before"] or log.MAX_SEQ, "limit": asked["limit"] + 1}
-        rows = await self._driver.fetch(self._history, given)
+        rows = await self._driver.fetch(self._history, given, letters=PAGE_LETTERS)
         known = rows or (asked["before"] and await self._driver.fetch(self._history, {**given, "before": log.MAX_SEQ}))
         if not known:
             raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
@@ -57,10 +57,10 @@ class Log:
             raise NotFound(f"{record_id!r} is no {resource.kind} but a {known[0][2]}")
         states = [row[3] for row in rows[1:]] + [None] * bool(rows)
         entries = [log.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
-        more = len(rows) > asked["limit"]
-        following = {"before": rows[asked["limit"] - 1][1], "limit": asked["limit"]} if more else None
+        shown, more = within_a_page(rows, asked["limit"])
+        following = {"before": shown[-1][1], "limit": asked["limit"]} if more else None
         page = f'"limit":{asked["limit"]},"more":{str(more).lower()}'
-        await self._send(scope, request, send, entries[: asked["limit"]], page, following)
+        await self._send(scope, request, send, entries[: len(shown)], page, following)
 
     async def _send(
         self, scope: Scope, request: Asked, send: Send, entries: list[str], page: str, following: dict[str, Any] | None

@@ -9,9 +9,9 @@ import fcntl
 import re
 import sys
 import termios
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote
+from weakref import WeakSet
 
 import httptools
 from starlette.types import Scope
@@ -41,26 +41,43 @@ _NO_HTTP = (
 _SLASH = re.compile("%2f", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class ConnectionLimits:
-    """What a connection may use; `app_state` brings them to each."""
+class Connections:
+    """What connections may use, each and all together; `app_state` brings it to each."""
 
-    head_bytes: int
-    head_seconds: float
-    idle_seconds: float
-    stall_seconds: float
-    connections: int
+    def __init__(self, settings: Settings) -> None:
+        self.head_bytes: int = settings.head_limit
+        self.head_seconds: float = settings.head_seconds
+        self.idle_seconds: float = settings.idle_seconds
+        self.stall_seconds: float = settings.stall_seconds
+        self.most: int = settings.connections
+        self._most_unsent: int = settings.unsent_limit
+        self._open: WeakSet[Protocol] = WeakSet()
+        self._unsent: dict[Protocol, None] = {}
+        """Those whose client takes less than it is sent, the one that began first before the others."""
 
-    @classmethod
-    def of(cls, settings: Settings) -> "ConnectionLimits":
-        """As the operator has set them."""
-        return cls(
-            settings.head_limit,
-            settings.head_seconds,
-            settings.idle_seconds,
-            settings.stall_seconds,
-            settings.connections,
-        )
+    def opened(self, protocol: "Protocol") -> None:
+        """There is one more."""
+        self._open.add(protocol)
+
+    def waits(self, protocol: "Protocol") -> None:
+        """Its client takes less than it is sent; those that began first are cut where all together wait for too much."""
+        self._unsent[protocol] = None
+        unsent = {each: each.transport.get_write_buffer_size() for each in self._unsent}
+        total = sum(unsent.values())
+        for each, size in unsent.items():
+            if total <= self._most_unsent:
+                return
+            total -= size
+            each.transport.abort()
+
+    def waits_no_more(self, protocol: "Protocol") -> None:
+        """Its client has taken what it was sent, or is gone."""
+        self._unsent.pop(protocol, None)
+
+    def cut(self) -> None:
+        """End all connections, whatever they wait for: the server ends."""
+        for each in list(self._open):
+            each.transport.abort()
 
 
 class Protocol(HttpToolsProtocol):
@@ -68,7 +85,7 @@ class Protocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request for no longer than between two."""
-        self._limits: ConnectionLimits = self.app_state["connection_limits"]
+        self._limits: Connections = self.app_state["connections"]
         self._unread = bytearray()
         self._in_head = self._in_body = self._completed = self._upgrades = False
         self._head_bytes = self._received = self._body_left = self._body_fed = 0
@@ -78,8 +95,9 @@ class Protocol(HttpToolsProtocol):
         self._refusal: Problem | None = None
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
         self.flow = _Flow(self.transport)
-        if len(self.connections) > self._limits.connections:
-            detail = f"{self._limits.connections} connections are open already"
+        self._limits.opened(self)
+        if len(self.connections) > self._limits.most:
+            detail = f"{self._limits.most} connections are open already"
             self._refuse(Unavailable(detail, headers={"Retry-After": str(RETRY_SECONDS)}))
             return
         self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_seconds, self.timeout_keep_alive_handler)
@@ -89,6 +107,7 @@ class Protocol(HttpToolsProtocol):
         for timer in (self._head_timer, self._body_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
+        self._limits.waits_no_more(self)
         self._unset_keepalive_if_required()
         self._unread.clear()
         self.pipeline.clear()
@@ -253,6 +272,12 @@ class Protocol(HttpToolsProtocol):
         """The client takes less than it is sent: watch how much it takes."""
         super().pause_writing()
         self.watch_outgoing()
+        self._limits.waits(self)
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        super().resume_writing()
+        self._limits.waits_no_more(self)
 
     def watch_outgoing(self) -> None:
         """Cut the connection when too little of what waits to be sent is taken; while nothing waits, nothing is asked."""

@@ -19,7 +19,16 @@ from app.caching import cached
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
 from app.errors import Gone, NotFound
-from app.http.answers import Asked, base_url, language_header, moved, send_stream, send_tagged
+from app.http.answers import (
+    PAGE_LETTERS,
+    Asked,
+    base_url,
+    language_header,
+    moved,
+    send_stream,
+    send_tagged,
+    within_a_page,
+)
 from app.http.stopping import Stopping
 from app.models.records import Change, Record, Redirect
 from app.models.vocabulary import Kind
@@ -142,15 +151,16 @@ class Records:
         if wanted.format != "json":
             await self._stream(scope, receive, send, resource, wanted, request)
             return
-        rows = await self.driver.fetch(self.statement(wanted.shape), {**wanted.parameters, "limit": wanted.limit + 1})
+        parameters = {**wanted.parameters, "limit": wanted.limit + 1}
+        rows = await self.driver.fetch(self.statement(wanted.shape), parameters, letters=PAGE_LETTERS)
+        rows, more = within_a_page(rows, wanted.limit)
         total = None
         if wanted.count:
             shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
             counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
             total = (await self.driver.fetch(self.statement(shape), counted))[0][0]
         next_cursor = None
-        if len(rows) > wanted.limit:
-            rows.pop()
+        if more:
             next_cursor = cursors.encode(rows[-1][1:], wanted.digest)
         await self._send_page(scope, request, send, [row[0] for row in rows], wanted, next_cursor, total)
 

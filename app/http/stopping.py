@@ -16,6 +16,8 @@ DRAIN_SHARE = 0.1
 """Of the seconds to stop in: for so long new requests are still answered, so that a balancer reads `/readyz` and turns away."""
 END_SHARE = 0.6
 """Of the seconds to stop in: after these, imports are rolled back and streams broken off."""
+CUT_SHARE = 0.8
+"""Of the seconds to stop in: after these, connections are cut whose clients still send or take nothing."""
 RETRY_SECONDS = 5
 _log = logging.getLogger("rapporteur")
 
@@ -27,6 +29,7 @@ class Stopping:
         """`seconds`: after which the process is gone, whatever still hangs."""
         self._seconds = seconds
         self._callbacks: set[Callable[[], None]] = set()
+        self._cut: Callable[[], None] = _nothing
         self.asked = False
         """Whether somebody asked the server to end."""
         self.ended = False
@@ -56,6 +59,7 @@ class Stopping:
             drain = self._seconds * DRAIN_SHARE if number == signal.SIGTERM else 0
             loop.call_soon_threadsafe(loop.call_later, drain, uvicorns, number, frame)
             loop.call_soon_threadsafe(loop.call_later, self._seconds * END_SHARE, self.end)
+            loop.call_soon_threadsafe(loop.call_later, self._seconds * CUT_SHARE, self._cut)
 
         return handle
 
@@ -79,6 +83,10 @@ class Stopping:
         finally:
             self._callbacks.discard(callback)
 
+    def cut_with(self, callback: Callable[[], None]) -> None:
+        """How to end the connections that are left."""
+        self._cut = callback
+
     def tell_at_last(self, callback: Callable[[], None]) -> None:
         """Call this when what goes on must end, as long as the server lives."""
         self._callbacks.add(callback)
@@ -87,6 +95,10 @@ class Stopping:
         """Unavailable once the server is about to end: nothing long is begun any more."""
         if self.asked:
             raise about_to_end()
+
+
+def _nothing() -> None:
+    """Of an application that another server runs."""
 
 
 def about_to_end() -> Unavailable:

@@ -185,7 +185,7 @@ class Writes:
 
         creation = Creation(asked.resource, data, asked.principal.name)
         if asked.idempotency is None and _may_join(asked):
-            answer = await self._turns.join(self._create, (asked, creation))
+            answer = await self._turns.join(self._create, (asked, creation), size=len(asked.body))
             return await self._send(scope, send, request, (answer, False))
 
         def operation(connection: Connection, before: Before) -> Done:
@@ -243,7 +243,7 @@ class Writes:
         patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
         # What is unique beside the id could else pass from one to another at once.
         if guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked):
-            answer = await self._turns.join(self._patch, (asked, patch))
+            answer = await self._turns.join(self._patch, (asked, patch), size=len(asked.body))
             return await self._send(scope, send, request, (answer, False))
 
         def operation(connection: Connection, before: Before) -> Done:
@@ -346,7 +346,7 @@ class Writes:
             except PreconditionRequired as problem:
                 raise self._with_current_tag(connection, asked, problem) from problem
 
-        answered = await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run)
+        answered = await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run, size=len(asked.body))
         await self._send(scope, send, request, answered)
 
     async def _in_turn(
@@ -356,6 +356,7 @@ class Writes:
         idempotency: tuple[str, str] | None,
         dry_run: bool,  # noqa: FBT001 - said once, below
         seconds: float | None = None,
+        size: int = 0,
     ) -> tuple[Answer, bool]:
         """The unit's answer, or the first one to the same request; and whether it is that."""
 
@@ -371,7 +372,7 @@ class Writes:
                 answers.remember(turn.connection, principal.id, *idempotency, answer)
             return answer, False
 
-        return await self._turns.take(turn_of, keep=not dry_run, seconds=seconds)
+        return await self._turns.take(turn_of, keep=not dry_run, seconds=seconds, size=size)
 
     async def _send(self, scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
         answer, again = answered
@@ -468,7 +469,7 @@ class Writes:
                     return Answer(200, _report_of(report))
 
                 seconds = self._settings.import_seconds
-                answered = await self._in_turn(principal, unit, idempotency, query["dry_run"], seconds)
+                answered = await self._in_turn(principal, unit, idempotency, query["dry_run"], seconds, share.taken)
         finally:
             gone.cancel()
         await self._send(scope, send, request, answered)

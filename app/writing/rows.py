@@ -63,7 +63,7 @@ class RowWriter:
 
     def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: Any, now: Any) -> dict[str, Any]:
         """The row of the record's own table."""
-        row = {**self._nothing, "id": content["id"], "version": version, "created_at": created, "updated_at": now}
+        row = {**self._nothing, "id": content["id"], "version": version, "created_at": created, "updated_at": max(created, now)}
         column_of = self._column_of
         for field, value in content.items():
             if field in column_of:

@@ -34,6 +34,10 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 
+EXPORT_PAGE = 250
+"""Records that an export reads at once: of those that are as long as a body, no more lie in memory."""
+
+
 class Past(NamedTuple):
     """What the log knows of an id."""
 
@@ -82,22 +86,22 @@ class Writer:
     def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
         """Every record as a line of the exchange format: kinds in the order of the resources, then by id."""
         for kind in self.resources:
-            for text, _, _ in self.all_of(connection, kind):
+            for text, _, _ in self.all_of(connection, kind, page=EXPORT_PAGE):
                 yield kind, text
 
     def count(self, connection: Connection) -> int:
         """How many records there are."""
         return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
 
-    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
+    def all_of(self, connection: Connection, kind: Kind, *, page: int = CHUNK) -> Iterator[tuple[str, str, int]]:
         """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
         after, statement = "", self._pages(kind)
         while True:
-            page = run(connection, statement, after=after, limit=CHUNK)
-            yield from ((text, record_id, version) for text, record_id, version in page)
-            if len(page) < CHUNK:
+            rows = run(connection, statement, after=after, limit=page)
+            yield from ((text, record_id, version) for text, record_id, version in rows)
+            if len(rows) < page:
                 return
-            after = page[-1][1]
+            after = rows[-1][1]
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
         """The content and version of those of these records that are there."""
