@@ -239,6 +239,17 @@ def test_streams_that_nobody_reads_end_and_others_have_their_turn(server: Server
         assert not all_of(one).endswith(b"0\r\n\r\n"), "a stream that was broken off does not look whole"
 
 
+def test_a_stream_ends_with_its_client_also_where_others_wait_behind_it(server: Server) -> None:
+    for _ in range(6):  # as many as would hold all places for exports, if one of them went on
+        with connected(server, buffer=4_096) as connection:
+            connection.sendall(b"GET /v1/export HTTP/1.1\r\nHost: registry\r\n\r\n" + GET)
+            assert connection.recv(12) in (b"HTTP/1.1 200", b"HTTP/1.1 503")
+    until = time.monotonic() + WAIT_SECONDS
+    while (status := exported(server)[0]) == 503 and time.monotonic() < until:
+        time.sleep(0.05)
+    assert status == 200
+
+
 def exported(server: Server) -> tuple[int, bytes]:
     """An export: its status and its end."""
     connection = HTTPConnection("127.0.0.1", server.port, timeout=WAIT_SECONDS)

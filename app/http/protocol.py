@@ -16,7 +16,7 @@ from weakref import WeakSet
 import httptools
 from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.errors import HeadTooLarge, Malformed, Problem, RequestTimeout, Unavailable
 from app.http.answers import ALWAYS
@@ -93,6 +93,7 @@ class Protocol(HttpToolsProtocol):
         self._body_timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._refusal: Problem | None = None
+        self._answering: RequestResponseCycle | None = None
         super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
         self.flow = _Flow(self.transport)
         self._limits.opened(self)
@@ -111,6 +112,10 @@ class Protocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         self._unread.clear()
         self.pipeline.clear()
+        if self._answering is not None and not self._answering.response_complete:
+            # uvicorn tells the newest request alone, which may wait behind this one.
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     # -- what comes in -------------------------------------------------------------------------------------------------
@@ -247,8 +252,13 @@ class Protocol(HttpToolsProtocol):
 
     def break_off(self) -> None:
         """End an answer that cannot be completed so that nobody takes it for whole."""
-        self.cycle.disconnected = True
+        if self._answering is not None:
+            self._answering.disconnected = True
         cast("_Transport", self.transport).abort()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
 
     # -- what takes too long -------------------------------------------------------------------------------------------
 
