@@ -37,7 +37,7 @@ def pgbouncer(url: str, folder: Path, *, mode: str) -> Iterator[str]:
     """The URL of the same database through a pooler."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
-        if "CI" in os.environ:
+        if "RAPPORTEUR_TEST_PGBOUNCER" in os.environ:
             pytest.fail("PgBouncer is not installed")
         pytest.skip("PgBouncer is not installed")
     server, port = make_url(url), postgres.free_port()
