@@ -680,3 +680,53 @@ def test_a_merge_of_very_many_links_asks_few_questions(office: tuple[Database, T
     assert answer.status_code == 200, answer.text
     assert client.get("/v1/memberships?of=stays&count=true&limit=1").json()["page"]["total"] == 300
     assert database.disagreements() == []
+
+
+def test_answers_of_very_long_records_end_within_a_page(office: tuple[Database, TestClient]) -> None:
+    database, client = office
+    names = [{"language": "en", "type": "alias", "text": f"{n} " + "x" * 9_900} for n in range(95)]
+    long = (json.dumps({"kind": "topic", "id": f"huge-{n}", "name": f"Huge {n}", "names": names}) for n in range(20))
+    database.load(*long)
+    address, found = "/v1/topics?q=huge&limit=100&fields=id,names&sort=id", []
+    while address:
+        answer = client.get(address)
+        assert len(answer.content) < 9_000_000
+        found += [record["id"] for record in answer.json()["data"]]
+        address = answer.json()["links"]["next"]
+    assert found == sorted({f"huge-{n}" for n in range(20)})
+    page = client.get("/v1/changes?limit=1000&kind=topic").json()
+    assert page["page"]["more"]
+    assert len(page["data"]) < 1_000
+    followed = client.get(page["links"]["next"]).json()["data"]
+    assert followed[0]["seq"] > page["data"][-1]["seq"]
+    ids = ",".join(f"huge-{n}" for n in range(20))
+    problem(client.get(f"/v1/records?ids={ids}"), 422, "invalid")
+    assert len(client.get("/v1/records?ids=huge-1,huge-2").json()["data"]) == 2
+    exported = [line for line in client.get("/v1/export").text.splitlines() if '"huge-' in line]
+    assert len(exported) == 20
+    assert len(client.get("/v1/topics?q=huge&format=ndjson&include=names").text.splitlines()) == 20
+
+
+@pytest.mark.parametrize("sort", ["updated_at", "-created_at"])
+def test_nonsense_in_a_cursor_of_a_list_is_told(client: TestClient, sort: str) -> None:
+    from app.reading import cursor as cursors
+
+    first = client.get(f"/v1/topics?limit=1&sort={sort}").json()["page"]["next_cursor"]
+    for nonsense in ("yesterday", "", "2025", "9" * 50):
+        forged = cursors.encode([nonsense, "x"], first[:8])
+        problem(client.get(f"/v1/topics?limit=1&sort={sort}&cursor={forged}"), 400, "cursor_invalid")
+
+
+def test_workers_end_with_the_process_that_began_them(seeded: Database) -> None:
+    with served(seeded.url, **SHORT, RAPPORTEUR_WORKERS="2") as server:
+        server.process.kill()
+        server.process.wait()
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            try:
+                status_of(server, "/readyz")
+            except OSError:
+                break
+            time.sleep(0.2)
+        else:
+            raise AssertionError("somebody still holds the port")

@@ -41,6 +41,8 @@ DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
 STATEMENTS_KEPT = 128
 """Prepared statements a connection keeps: clients choose fields and includes, and each such statement takes up to 150 KB."""
+CACHE_KIB = 32_768
+"""Of pages, a connection that reads. Not a map of the file: where that is cut short, the system ends the process."""
 ROWS_AT_ONCE = 25
 WATCH_SECONDS = 0.5
 """After which the file is looked at again: a connection would go on reading one that was removed."""
@@ -150,7 +152,7 @@ class SqliteDriver:
 
     def _connect(self) -> SqliteConnection:
         connection = connect(self._path, cached_statements=STATEMENTS_KEPT)
-        for pragma in ("query_only = ON", f"busy_timeout = {round(PATIENCE * 1000)}", "cache_size = -65536"):
+        for pragma in ("query_only = ON", f"busy_timeout = {round(PATIENCE * 1000)}", f"cache_size = -{CACHE_KIB}"):
             connection.execute(f"PRAGMA {pragma}")
         self._connections.append(connection)
         return connection

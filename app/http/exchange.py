@@ -19,10 +19,11 @@ from app.http.answers import Asked, send_stream
 from app.http.limits import client_of
 from app.http.stopping import Stopping
 from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
-from app.writing.unit import EXPORT_PAGE, Writer
+from app.writing.unit import Writer
 
 AT_ONCE = 4
 """How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""
+LINES_AT_ONCE, LETTERS_AT_ONCE = 250, 262_144
 OF_ONE_CLIENT = 2
 """How many of these one client may have, so that nobody alone keeps all others from theirs."""
 RETRY_SECONDS = 30
@@ -101,5 +102,15 @@ class Exchange:
     def _pages(self) -> Iterator[str]:
         with reading(self._engine) as connection:
             lines = (f"{text}\n" for _, text in self._writer.export(connection))
-            while page := "".join(islice(lines, EXPORT_PAGE)):
+            while page := "".join(_some(lines)):
                 yield page
+
+
+def _some(lines: Iterator[str]) -> Iterator[str]:
+    """The next lines, as many as are sent at once."""
+    letters = 0
+    for line in islice(lines, LINES_AT_ONCE):
+        yield line
+        letters += len(line)
+        if letters > LETTERS_AT_ONCE:
+            return

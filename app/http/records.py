@@ -6,7 +6,7 @@ describes them from the same declarations that they read.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Any
@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app.caching import cached
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
-from app.errors import Gone, NotFound
+from app.errors import Fault, Gone, Invalid, NotFound
 from app.http.answers import (
     PAGE_LETTERS,
     Asked,
@@ -58,6 +58,8 @@ from app.reading.resource import VERSION_PREFIX, Resource
 PARSED_BYTES = 3_000_000
 """Of requests for each of one, many, and writes: what they were read as is remembered."""
 STATEMENT_BYTES = 8_000_000
+STREAM_LETTERS = 4_194_304
+"""Letters of a page of a stream, more or less: records that are as long as a body come one by one."""
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
 """Records a page of a stream, and at most while nobody else reads: no transaction stays open between two. Others wait while one
 is written, on SQLite also read."""
@@ -212,6 +214,7 @@ class Records:
                     alone = self.driver.reads == reads + 1
                     # By small steps: somebody who waits for a row may begin nothing from one page to the next.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
+                    limit = min(limit, _as_many_as_fit(rows))
                     reads = self.driver.reads
                     # Postgres makes the next page while this one is written.
                     parameters |= {"limit": limit, **{f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}}
@@ -235,10 +238,22 @@ class Records:
         ids = list(dict.fromkeys(asked_for["ids"]))
         languages, language = asked_languages(asked_for["lang"], request.accept_language)
         parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
-        found = {row[1]: row[0] for row in await self.driver.fetch(self._any(min(len(languages), 2), many=True), parameters)}
+        statement = self._any(min(len(languages), 2), many=True)
+        rows, more = within_a_page(await self.driver.fetch(statement, parameters, letters=PAGE_LETTERS), len(ids))
+        if more:
+            fault = Fault(
+                f"these records have more than {PAGE_LETTERS} letters together; ask for fewer at once", parameter="ids"
+            )
+            raise Invalid(str(fault), faults=[fault])
+        found = {row[1]: row[0] for row in rows}
         missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
         data = ",".join(found[record_id] for record_id in ids if record_id in found)
         await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=language_header(language))
+
+
+def _as_many_as_fit(rows: Sequence[Row]) -> int:
+    """How many records like these a page of a stream may have, so that it is no longer than `STREAM_LETTERS`."""
+    return max(len(rows) * STREAM_LETTERS // max(sum(len(row[0]) for row in rows), 1), 1)
 
 
 def _lines(rows: Iterable[Row]) -> str:

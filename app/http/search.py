@@ -342,7 +342,7 @@ def _offset(cursor: str | None, digest: str) -> int:
         return 0
     (part,) = cursors.decode(cursor, digest=digest, length=1)
     if not _OFFSET.fullmatch(part):
-        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before")
+        raise CursorInvalid(cursors.NOT_OURS)
     return int(part)
 
 

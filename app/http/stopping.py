@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import multiprocessing
 import os
 import signal
 import threading
@@ -44,6 +45,15 @@ class Stopping:
             uvicorns = signal.getsignal(number)
             if callable(uvicorns):
                 signal.signal(number, self._handler(loop, uvicorns))
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            # A worker whose parent was killed would hold the port, and nobody would replace it.
+            loop.add_reader(parent.sentinel, self._parent_is_gone, loop, parent.sentinel)
+
+    @staticmethod
+    def _parent_is_gone(loop: asyncio.AbstractEventLoop, sentinel: int) -> None:
+        loop.remove_reader(sentinel)
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def _handler(
         self, loop: asyncio.AbstractEventLoop, uvicorns: Callable[..., Any]

@@ -56,6 +56,8 @@ from app.writing.merging import Merger
 from app.writing.unit import Writer
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
+FEW_BYTES = 1_048_576
+"""Up to which an import is parsed beside a larger one, for which it would otherwise wait."""
 LINES_AT_ONCE = 100
 """Lines of an import that are parsed before the work is asked whether it is still wanted."""
 _STRICT = ConfigDict(extra="forbid", frozen=True)
@@ -163,10 +165,12 @@ class Writes:
         self._stopping = stopping
         self._room = Room(settings.bodies_limit)
         self._importing = ThreadPoolExecutor(1, thread_name_prefix="import")
+        self._importing_few = ThreadPoolExecutor(1, thread_name_prefix="import-few")
 
     def close(self) -> None:
-        """Let go of the thread that reads imports."""
-        self._importing.shutdown(cancel_futures=True)
+        """Let go of the threads that parse imports."""
+        for threads in (self._importing, self._importing_few):
+            threads.shutdown(cancel_futures=True)
 
     # -- the operations ----------------------------------------------------------------------------------------------
 
@@ -458,8 +462,8 @@ class Writes:
         gone = asyncio.create_task(_halt_when_gone(receive, halt))
         try:
             with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
-                reading = asyncio.get_running_loop().run_in_executor(self._importing, self._parsed, lines, halt)
-                batch = await reading
+                threads = self._importing_few if share.taken <= FEW_BYTES else self._importing
+                batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
 
                 def unit(connection: Connection, before: Before) -> Answer:
                     halt.check()

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from app.errors import CursorInvalid, CursorMismatch
 from app.reading.model import is_storable
 
+NOT_OURS = "this cursor was not made by the registry; take `next_cursor` from the page before"
 _DIGEST_BYTES = 6
 _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
@@ -32,9 +33,9 @@ def decode(cursor: str, *, digest: str, length: int) -> list[str]:
     try:
         key = json.loads(base64.b64decode(body.encode("ascii") + b"=" * (-len(body) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
-        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before") from None
+        raise CursorInvalid(NOT_OURS) from None
     if not isinstance(key, list) or not all(isinstance(part, str) and is_storable(part) for part in key):
-        raise CursorInvalid("this cursor was not made by the registry; take `next_cursor` from the page before")
+        raise CursorInvalid(NOT_OURS)
     if head != digest or len(key) != length:
         raise CursorMismatch("this cursor was given with other filters, another sort or language; start again without it")
     return key

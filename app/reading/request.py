@@ -3,15 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import parse_qsl, quote_plus
 
+import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
 from app.caching import cached
 from app.db.sql import Encode
-from app.errors import Fault, Invalid, Malformed, NotAcceptable, summary
+from app.db.types import Instant
+from app.errors import CursorInvalid, Fault, Invalid, Malformed, NotAcceptable, summary
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
 from app.reading.filters import MAX_VALUES, IdValue
@@ -264,6 +267,7 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
     after = asked.get("cursor")
     if after is not None:
         key = cursors.decode(after, digest=digest, length=len(sort) + 1)
+        _require_sortable(resource, sort, key)
         parameters |= {f"key_{place}": part for place, part in enumerate(key)}
     fields = _fields(asked)
     return Many(
@@ -277,6 +281,19 @@ def read_many(reads: Reads, query_string: bytes, accept: str, accept_language: s
         digest,
         "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
     )
+
+
+def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
+    """CursorInvalid, if a part of a cursor's key is no value of the column that it is compared with."""
+    for name, part in zip(sort, key, strict=False):
+        kind = resource.sorts[name.removeprefix("-")].ascending.type
+        try:
+            if isinstance(kind, Instant):
+                datetime.fromisoformat(part)
+            elif isinstance(kind, sa.Integer):
+                int(part)
+        except ValueError:
+            raise CursorInvalid(cursors.NOT_OURS) from None
 
 
 def _refuse_contradictions(reads: Reads, asked: Mapping[str, Any], form: str, include: Sequence[str]) -> None:

@@ -1,7 +1,8 @@
 """What somebody types: words, "phrases", -words that must not be there, beginn* of words. Nothing is an error."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from app.search.analyzer import Word, analyze, asked, folded
@@ -27,13 +28,14 @@ MOST_TYPED = 1_000
 """Letters that are looked at."""
 MOST_SLOTS = 12
 """Words and phrases that are looked for."""
-MOST_STARRED = 3
+MOST_STARRED = 2
 """Words that may go on: each is all words that begin so, of which there may be tens of thousands."""
 MOST_IN_A_ROW = 16
 """Words of one phrase, or pairs of Han in a row."""
 MOST_WORDS = 32
 """Words in these slots, pairs of Han among them: what is looked for grows with them, and with what each costs the database."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
+_LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
 _FORMS_IN_A_NAME = 4
 
@@ -119,26 +121,35 @@ def parsed(text: str) -> Query:
     words = stars = 0
     for part in _PART.finditer(text[:MOST_TYPED]):
         into = without if part["minus"] else slots
+        typed = part["phrase"] if part["phrase"] is not None else part["word"]
+        if len(into) >= MOST_SLOTS or words >= MOST_WORDS:
+            ignored += _LETTERS.findall(typed)
+            continue
+        first, rest = _first_words(typed)
         if part["phrase"] is not None:
-            found = [Slot(tuple(_typed(part["phrase"])))] if any(letter.isalnum() for letter in part["phrase"]) else []
+            found = [Slot(tuple(first))]
         else:
-            starred = _STARRED.search(part["word"]) is not None and stars < MOST_STARRED
+            starred = _STARRED.search(typed) is not None and not rest and stars < MOST_STARRED
             stars += starred
-            several = _grouped(part["word"])
-            found = [Slot(words, starred and place == len(several) - 1) for place, words in enumerate(several)]
+            several = _grouped(first)
+            found = [Slot(group, starred and place == len(several) - 1) for place, group in enumerate(several)]
         for slot in found:
-            if slot in into:
+            if not slot.words or slot in into:
                 continue  # it is looked for already
             room = min(MOST_WORDS - words, MOST_IN_A_ROW) if len(into) < MOST_SLOTS else 0
             if kept := slot.words[:room]:
                 into.append(slot if len(kept) == len(slot.words) else Slot(kept))
                 words += len(kept)
             ignored += [word.text for word in slot.words[room:]]
+        ignored += _LETTERS.findall(rest)
     return Query(tuple(slots), tuple(without), tuple(ignored))
 
 
-def _typed(text: str) -> list[Typed]:
-    return [_as_typed(text, word) for word in analyze(text)]
+def _first_words(text: str) -> tuple[list[Typed], str]:
+    """As many words as can be looked for, and the rest of the text, which is not analyzed."""
+    words = list(islice(analyze(text), MOST_WORDS))
+    rest = text[words[-1].end :] if len(words) == MOST_WORDS else ""
+    return [_as_typed(text, word) for word in words], rest
 
 
 def _as_typed(text: str, word: Word) -> Typed:
@@ -148,11 +159,11 @@ def _as_typed(text: str, word: Word) -> Typed:
     return Typed(written, *asked(written))
 
 
-def _grouped(text: str) -> list[tuple[Typed, ...]]:
+def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
     """Words apart, pairs of Han that follow one another as one phrase."""
     groups: list[tuple[Typed, ...]] = []
     in_han = False
-    for word in _typed(text):
+    for word in words:
         han = not word.skeletons
         if han and in_han:
             groups[-1] = (*groups[-1], word)

@@ -62,7 +62,7 @@ class Own(NamedTuple):
     text: str
 
 
-LETTERS = 30_000
+LETTERS = 20_000
 """Letters of stored texts that one request may analyze: words that nobody used before take some 1.5 µs a letter."""
 
 

@@ -35,7 +35,8 @@ redirects: sa.Table = Redirect.__table__
 
 
 EXPORT_PAGE = 250
-"""Records that an export reads at once: of those that are as long as a body, no more lie in memory."""
+"""Records that an export reads at once, and as many as have `EXPORT_LETTERS`: some are as long as a body."""
+EXPORT_LETTERS = 4_194_304
 
 
 class Past(NamedTuple):
@@ -86,22 +87,26 @@ class Writer:
     def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
         """Every record as a line of the exchange format: kinds in the order of the resources, then by id."""
         for kind in self.resources:
-            for text, _, _ in self.all_of(connection, kind, page=EXPORT_PAGE):
-                yield kind, text
+            after, limit = "", EXPORT_PAGE // 10
+            while rows := run(connection, self._pages(kind), after=after, limit=limit):
+                yield from ((kind, text) for text, _, _ in rows)
+                after = rows[-1][1]
+                letters = max(sum(len(text) for text, _, _ in rows), 1)
+                limit = max(1, min(EXPORT_PAGE, limit * 2, len(rows) * EXPORT_LETTERS // letters))
 
     def count(self, connection: Connection) -> int:
         """How many records there are."""
         return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
 
-    def all_of(self, connection: Connection, kind: Kind, *, page: int = CHUNK) -> Iterator[tuple[str, str, int]]:
+    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
         """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
         after, statement = "", self._pages(kind)
         while True:
-            rows = run(connection, statement, after=after, limit=page)
-            yield from ((text, record_id, version) for text, record_id, version in rows)
-            if len(rows) < page:
+            page = run(connection, statement, after=after, limit=CHUNK)
+            yield from ((text, record_id, version) for text, record_id, version in page)
+            if len(page) < CHUNK:
                 return
-            after = rows[-1][1]
+            after = page[-1][1]
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
         """The content and version of those of these records that are there."""
