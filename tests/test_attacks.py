@@ -394,7 +394,7 @@ def test_cells_that_spreadsheets_run_can_be_made_safe(office: tuple[Database, Te
     safe = client.get("/v1/topics?format=csv&fields=name&sort=id&csv_safe=true").text.splitlines()[1:]
     assert [line.partition(",")[2] for line in plain] == names
     assert [line.partition(",")[2] for line in safe] == [f"'{name}" if name[0] in "=+-@" else name for name in names]
-    problem(client.get("/v1/topics?csv_safe=true"), 422, "invalid")
+    assert client.get("/v1/topics?csv_safe=true").json()["data"], "it says nothing of JSON"
 
 
 # -- bodies and imports ------------------------------------------------------------------------------------------------------

@@ -303,8 +303,6 @@ def _refuse_contradictions(reads: Reads, asked: Mapping[str, Any], form: str, in
     parts = [name for name in asked.get("fields") or () if isinstance(reads.plans[name].source, Part)]
     if form == "csv" and parts:
         faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
-    if form != "csv" and asked.get("csv_safe"):
-        faults.append(Fault("is about CSV; ask for format=csv or leave it out", parameter="csv_safe"))
     if form != "json" and asked.get("cursor") is not None:
         faults.append(Fault("CSV and NDJSON hold the whole result; leave the cursor out", parameter="cursor"))
     if form != "json" and asked.get("count"):

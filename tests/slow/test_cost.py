@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import Database, Fresh
 from tests.serving import Server, served
+from tests.slow import slowness
 from tests.test_attacks import GET, connected, lines
 from tests.test_bounds import ALPHABETS, SEPARATORS
 
