@@ -71,8 +71,8 @@ def test_no_question_costs_more_than_50_ms(loaded: tuple[Database, Server]) -> N
             costs = [_cost(server, connection, f"/v1/{path}?q={quote(question)}")]
             while statistics.median(costs) >= MOST_SECONDS and len(costs) < TIMES:
                 costs.append(_cost(server, connection, f"/v1/{path}?q={quote(question)}"))
-            if statistics.median(costs) >= MOST_SECONDS:
-                dear[f"{path} {question[:40]!r}… of {len(question)}"] = statistics.median(costs)
+            if (cost := statistics.median(costs)) >= MOST_SECONDS and cost >= MOST_SECONDS * slowness():
+                dear[f"{path} {question[:40]!r}… of {len(question)}"] = cost
     assert dear == {}
 
 
