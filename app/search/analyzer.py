@@ -175,7 +175,10 @@ def _read_otherwise(word: str) -> Iterator[str]:
 
 def folded(word: str) -> str:
     """A word without case, marks and apostrophes."""
-    return fold(_APOSTROPHES.sub("", _POSSESSIVE.sub("", word)))[:MAX_WORD]
+    bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
+    if not bare.isascii():
+        bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD]  # which makes 18 letters of ﷺ
+    return fold(bare)[:MAX_WORD]
 
 
 def _stem(word: str, language: str) -> str:
@@ -290,5 +293,5 @@ def _latin(word: str) -> str:
     if word.isascii():
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
-    latin = sounds if sounds.isascii() else anyascii(sounds).lower()
+    latin = (sounds if sounds.isascii() else anyascii(sounds).lower())[: 2 * MAX_WORD]
     return _APOSTROPHES.sub("", latin).replace("\\", "")  # which 〵, a mark of repetition, is written as

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from app.db.collation import fold
-from app.search.analyzer import Word, analyze
+from app.search.analyzer import MAX_WORD, Word, analyze
 from app.search.query import Query
 from app.search.terms import Letters, Own, Weight
 
@@ -62,7 +62,7 @@ class Showing:
         self._letters = letters
         self._looked = [
             _Looked(
-                fold(word.text),
+                fold(word.text[:MAX_WORD]),
                 frozenset(word.stems),
                 frozenset(word.skeletons),
                 slot.starred and word is slot.words[-1],
@@ -112,7 +112,7 @@ class Showing:
         found: list[Form] = [Form.OTHER_NAME] if stem in others else []
         for looked in self._looked:
             if stem in looked.stems:
-                same = fold(text[word.start : word.end]) == looked.folded or not skeletons
+                same = fold(text[word.start : word.end][:MAX_WORD]) == looked.folded or not skeletons
                 found.append(Form.AS_TYPED if same else Form.INFLECTED)
             elif not looked.skeletons.isdisjoint(skeletons):
                 found.append(Form.TRANSLITERATED)

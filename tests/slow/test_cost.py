@@ -19,6 +19,8 @@ from tests.test_bounds import ALPHABETS, SEPARATORS
 MOST_SECONDS = 0.05
 MOST_MEGABYTES = 60
 TIMES = 5
+STORED = [alphabet for alphabet in ALPHABETS if "ﷺ" not in alphabet]
+"""Of four letters that each stand for words, all words would be alike: each in half of all records, as no word of a language is."""
 FIELDS = ["name", "date", "city", "country", "type", "status", "summary", "topics", "series", "names"]
 SETTINGS = {"RAPPORTEUR_REQUESTS_PER_MINUTE": "10000000", "RAPPORTEUR_WRITES_PER_MINUTE": "10000000"}
 
@@ -38,7 +40,7 @@ def loaded(fresh: Fresh) -> Iterator[tuple[Database, Server]]:
 
 def meeting(words: random.Random, number: int) -> dict[str, object]:
     """A meeting of many words in many scripts."""
-    text = " ".join("".join(words.choices(words.choice(ALPHABETS), k=words.randint(1, 9))) for _ in range(120))
+    text = " ".join("".join(words.choices(words.choice(STORED), k=words.randint(1, 9))) for _ in range(120))
     return {
         "kind": "meeting",
         "id": f"meeting-{number}",
