@@ -19,8 +19,8 @@ from tests.test_bounds import ALPHABETS, SEPARATORS
 MOST_SECONDS = 0.05
 MOST_MEGABYTES = 60
 TIMES = 5
-STORED = [alphabet for alphabet in ALPHABETS if "ﷺ" not in alphabet]
-"""Of four letters that each stand for words, all words would be alike: each in half of all records, as no word of a language is."""
+STORED = [alphabet for alphabet in ALPHABETS if len(alphabet) >= 9]
+"""Of fewer letters all words would be alike: each in half of all records, as few words of a language are."""
 FIELDS = ["name", "date", "city", "country", "type", "status", "summary", "topics", "series", "names"]
 SETTINGS = {"RAPPORTEUR_REQUESTS_PER_MINUTE": "10000000", "RAPPORTEUR_WRITES_PER_MINUTE": "10000000"}
 
