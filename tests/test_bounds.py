@@ -156,6 +156,23 @@ def test_a_request_analyzes_so_many_letters_of_what_is_stored(texts: list[str]) 
     assert letters.left >= 0
 
 
+def test_names_of_any_length_are_stored_and_stand_in_order(office: tuple[Database, TestClient]) -> None:
+    """Postgres indexes no more than 2,700 bytes of a key."""
+    database, client = office
+    key = {**database.key(name="long names"), "content-type": "application/json"}
+    words = random.Random(1)
+    for number, alphabet in enumerate(("абвгдежзиклмнопрст", "中国工业和信息化部", "🙂😀🎉🚀", "ﷺﷻ")):
+        name = "".join(words.choices(alphabet, k=9_900))
+        answer = client.post("/v1/people", json={"id": f"very-long-{number}", "name": name}, headers=key)
+        assert answer.status_code == 201, answer.text
+    assert client.get("/v1/people?q=абв&sort=name").status_code == 200
+    for field in ("city",):
+        body = {"name": "Talks", field: "".join(words.choices("абвгдежзиклмнопрст", k=9_900))}
+        answer = client.post("/v1/meetings", json=body, headers=key)
+        assert answer.status_code == (201 if database.engine.dialect.name == "sqlite" else 422), answer.text
+    assert database.disagreements() == []
+
+
 # -- what is remembered ------------------------------------------------------------------------------------------------------
 
 

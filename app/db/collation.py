@@ -12,6 +12,8 @@ _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumer
 _WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
 """Letters that Unicode decomposes though their alphabets know them as letters of their own."""
 _ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
+MAX_KEY = 300
+"""Letters of a name that decide where it stands."""
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -40,6 +42,9 @@ def words(text: str) -> list[str]:
 def sort_key(name: str) -> str:
     """A key whose byte order is the order a reader expects: case ignored, letters by alphabet, Ё just after Е.
 
-    The folded name decides; the name in lower case breaks its ties.
+    The folded name decides; the name in lower case breaks its ties. Of both the first 300 letters count, because Postgres
+    takes no more than 2,700 bytes into an index: longer names could not be stored there.
     """
-    return f"{fold(name).translate(_PLACES)}\x01{unicodedata.normalize('NFC', name).casefold()}"
+    first = name[:MAX_KEY]
+    folded = fold(first).translate(_PLACES)[:MAX_KEY]
+    return f"{folded}\x01{unicodedata.normalize('NFC', first).casefold()[:MAX_KEY]}"

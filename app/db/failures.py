@@ -3,7 +3,7 @@
 import sqlite3
 from typing import Any, NamedTuple
 
-from app.errors import Busy, Problem, Unavailable
+from app.errors import Busy, Invalid, Problem, Unavailable
 
 RETRY_SECONDS = 2
 BUSY_RETRY_SECONDS = 1
@@ -28,6 +28,10 @@ TAKES_NO_WRITES = "the database takes no writes now; reads are answered"
 NO_ROOM = "the database has no room left; reads are answered"
 REMOVED = "the database's file was moved or removed"
 IS_DAMAGED = "the database is damaged: some of it cannot be read"
+TOO_LARGE = (
+    "a text by which records are told apart or found as a whole is longer than the database can index; shorten the city, the"
+    " title of a position, the capacity, the members or the quote to a few hundred letters"
+)
 UNKNOWN_OUTCOME = (
     "the database went away while the write was committed: whether it was kept is not known. Read the record before you send"
     " the write again, or send it with an Idempotency-Key, with which nothing is done twice"
@@ -89,6 +93,7 @@ def _of_sqlite(error: sqlite3.Error) -> Failure | None:
 _AWAY = ("08", "28", "3D", "57P")
 """SQLSTATEs of connections that fail, are refused, or are ended by the server."""
 _NO_RESOURCES = ("53", "54")
+_TOO_LARGE = "54000"
 _DAMAGED = ("58", "XX")
 _READ_ONLY, _LOCK_NOT_AVAILABLE, _CANCELED, _NOT_PERMITTED = "25006", "55P03", "57014", "42501"
 _COLLIDED = ("40001", "40P01")
@@ -105,6 +110,8 @@ def _of_postgres(error: BaseException) -> Failure | None:
         return Failure(unavailable(TOO_LONG))
     if state == _READ_ONLY:
         return Failure(unavailable(TAKES_NO_WRITES), READ_ONLY)
+    if state == _TOO_LARGE:
+        return Failure(Invalid(TOO_LARGE))
     if state == "53100":
         return Failure(unavailable(NO_ROOM))
     if state.startswith(_AWAY):

@@ -212,11 +212,12 @@ class Turns:
             known = _failure(error)
             if self._availability is not None and known is not None:
                 self._availability.report(known.trouble)
-            if len(group) > 1 and known is None and not isinstance(error, Unavailable):
+            told = known.problem if known is not None else error
+            if len(group) > 1 and not isinstance(told, Unavailable):
                 for each in group:
                     self._do([each])
                 return
-            outcomes = [known.problem if known is not None else error] * len(group)
+            outcomes = [told] * len(group)
         group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
 
     def _within_one_transaction(self, group: Sequence[_Waiting[Any]]) -> list[Any]:
