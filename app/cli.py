@@ -100,7 +100,7 @@ def serve(settings: Settings) -> None:
 
 
 def _listener(settings: Settings) -> socket.socket:
-    """The port, taken before anybody is told of it."""
+    """Bind the port and return the socket, so that the printed addresses are true; OperatorError if it is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)

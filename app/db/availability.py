@@ -14,7 +14,7 @@ from app.db.failures import AWAY, FINE, Trouble, unavailable
 AGAIN_SECONDS = 0.5
 """After which a database in trouble is asked again."""
 FRESH_SECONDS = 1.0
-"""For which an answer to `ready` is good: whoever asks more often does not ask the database."""
+"""How long the result of a probe is reused, so that many requests to `/readyz` do not each query the database."""
 PROBE_SECONDS = 3.0
 """In which a probe must be answered."""
 _log = logging.getLogger("rapporteur.database")
@@ -66,9 +66,10 @@ class Availability:
             raise unavailable(self.trouble.writes)
 
     def report(self, trouble: Trouble, *, certain: bool = False) -> None:
-        """Somebody met this trouble. That the database is away is asked of itself first, unless it is `certain`.
+        """Report an error that a read or a write met.
 
-        A single connection may end, or not come about, beside others that do well.
+        If the error means that the database is away, a probe confirms it first, unless it is `certain`: a single connection
+        may fail although the server is healthy.
         """
         if trouble not in (FINE, self.trouble) and self._loop is not None:
             if trouble == AWAY and not certain:

@@ -33,7 +33,7 @@ SQLITE_PRAGMAS = (
 
 
 def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True, pooler: str = "") -> Engine:
-    """An engine for writing: whoever begins a transaction waits for those before, so many seconds at the most.
+    """An engine for writing: a transaction waits at most `patience` seconds for the write lock.
 
     `creates`: whether SQLite's file is made where there is none. `pooler`: as in `driver_for`.
     """

@@ -45,14 +45,14 @@ DAMAGED = Trouble(damage=IS_DAMAGED)
 
 
 class Failure(NamedTuple):
-    """An error as it is told, and what it says of the database."""
+    """The problem that the client gets for an error, and the state of the database that the error shows."""
 
     problem: Problem
     trouble: Trouble = FINE
 
 
 def unavailable(why: str) -> Unavailable:
-    """What a client is told where the database gives no answer: why, and when to ask again."""
+    """503 with the reason and a `Retry-After` header."""
     return Unavailable(why, headers={"Retry-After": str(RETRY_SECONDS)})
 
 

@@ -29,7 +29,7 @@ documents through to find one, and their terms take ten times as long to unpack 
 SERVERS_SHARE = 0.9
 """Of the deadline of a read: after it the server ends the statement. At the deadline the connection is cut from this side."""
 DAMAGE_TOLD_SECONDS = 60
-"""For which damage that a read met is told by `/readyz`: no query of ours could say that it is mended."""
+"""Seconds for which `/readyz` reports damage after a read met it, because no query can prove that all pages are readable."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
 """How many records one statement is asked for at the most, so that there is something left for the other connections."""
@@ -60,7 +60,7 @@ def connection_arguments(url: str) -> dict[str, Any]:
 
 
 def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") -> None:
-    """End a connection from outside, so that whoever waits for its answer gets an error at once."""
+    """Shut down the socket of a connection, so that a thread or task that waits for a response gets an error at once."""
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as ours:
         ours.shutdown(socket.SHUT_RDWR)
 
