@@ -43,7 +43,8 @@ STATEMENTS_KEPT = 128
 """Prepared statements a connection keeps: clients choose fields and includes, and each such statement takes up to 150 KB."""
 CACHE_KIB = 32_768
 """Of pages, a connection that reads. Not a map of the file: where that is cut short, the system ends the process."""
-ROWS_AT_ONCE = 25
+ROWS_AT_ONCE = 60
+"""Of an answer that is bounded in letters: a list of ordinary length comes at once."""
 WATCH_SECONDS = 0.5
 """After which the file is looked at again: a connection would go on reading one that was removed."""
 MOST_LINES = 10_000_000
@@ -297,8 +298,11 @@ def _rows(cursor: sqlite3.Cursor, letters: int | None) -> list[Row]:
     if letters is None:
         return cursor.fetchall()
     rows: list[Row] = []
-    while letters >= 0 and (some := cursor.fetchmany(ROWS_AT_ONCE)):
+    while letters >= 0:
+        some = cursor.fetchmany(ROWS_AT_ONCE)
         rows += some
+        if len(some) < ROWS_AT_ONCE:
+            return rows
         letters -= sum(len(row[0]) for row in some)
     cursor.close()
     return rows

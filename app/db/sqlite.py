@@ -20,7 +20,7 @@ class FileIdentity(NamedTuple):
     inode: int
 
 
-def identity_of(path: Path) -> FileIdentity | None:
+def identity_of(path: Path | str) -> FileIdentity | None:
     """The file's identity; None if there is none."""
     try:
         found = os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat, and done with every commit
@@ -50,6 +50,7 @@ class SqliteConnection(sqlite3.Connection):
     """What it opened; None if it was gone at once."""
 
     generation: int
+    log_path: str
     log: FileIdentity | None = None
     """Its log (`-wal`), as it was first seen."""
 
@@ -66,7 +67,7 @@ class SqliteConnection(sqlite3.Connection):
     @property
     def has_its_log(self) -> bool:
         """Whether its log is still where it was: what is committed may be in this alone."""
-        found = identity_of(self.path.with_name(self.path.name + LOG_SUFFIXES[0]))
+        found = identity_of(self.log_path)
         if self.log is None:
             self.log = found
         return self.log == found
@@ -126,6 +127,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         **options,
     )
     connection.path, connection.file, connection.generation = path, identity_of(path), _generations.get(path, 0)
+    connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
     return connection
 
 

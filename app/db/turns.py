@@ -68,17 +68,13 @@ class _Waiting(Generic[Result]):
     """How long it may take, if not as long as any."""
     size: int = 0
     """Bytes of the body that asks for it."""
+    timer: asyncio.TimerHandle | None = None
     result: asyncio.Future[Result] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _claimed: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self) -> bool:
         """Whether the caller comes first: the thread that begins the unit, or who gives it up."""
         return self._claimed.acquire(blocking=False)
-
-    def give_up(self) -> None:
-        """Wait no longer, unless it has begun: nobody could say otherwise whether it was done."""
-        if self.claim():
-            self.result.set_exception(busy())
 
     @property
     def is_begun(self) -> bool:
@@ -147,16 +143,18 @@ class Turns:
         if self._queue.qsize() >= MAX_WAITING:
             raise busy()
         self._queue.put(waiting)
-        loop = waiting.result.get_loop()
-        timers = [
-            loop.call_later(self._patience, waiting.give_up),
-            loop.call_later(self._patience + (waiting.seconds or self._deadline), self._cut, waiting),
-        ]
+        waiting.timer = waiting.result.get_loop().call_later(self._patience, self._is_late, waiting)
         try:
             return await waiting.result
         finally:
-            for timer in timers:
-                timer.cancel()
+            waiting.timer.cancel()
+
+    def _is_late(self, waiting: _Waiting[Any]) -> None:
+        """Its turn has not come in time; or it has, and the database has as long for it as for any."""
+        if waiting.claim():
+            waiting.result.set_exception(busy())
+        else:
+            waiting.timer = waiting.result.get_loop().call_later(waiting.seconds or self._deadline, self._cut, waiting)
 
     def _cut(self, waiting: _Waiting[Any]) -> None:
         """End the connections of a server that does not answer, so that the thread goes on with an error."""

@@ -197,13 +197,11 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
 
 def within_a_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], bool]:
     """The rows that one answer shows, texts first: at most `limit` and at most `PAGE_LETTERS`; and whether there are more."""
-    left, kept = PAGE_LETTERS, 0
-    while kept < min(len(rows), limit) and (left > 0 or not kept):
-        left -= len(rows[kept][0])
-        kept += 1
-    if left < 0 and kept > 1:
-        kept -= 1
-    return list(rows[:kept]), kept < len(rows)
+    kept = list(rows[:limit])
+    letters = sum(len(row[0]) for row in kept)
+    while letters > PAGE_LETTERS and len(kept) > 1:
+        letters -= len(kept.pop()[0])
+    return kept, len(kept) < len(rows)
 
 
 def language_header(language: str | None) -> list[Header]:

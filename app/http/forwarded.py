@@ -14,6 +14,7 @@ _HOST = re.compile(rb"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 ANY = "*"
+HOSTS_KEPT = 256
 
 
 class Forwarded(ProxyHeadersMiddleware):
@@ -24,6 +25,8 @@ class Forwarded(ProxyHeadersMiddleware):
         super().__init__(app, trusted_hosts=trusted)  # type: ignore[arg-type]
         allowed = {name.strip().lower().encode() for name in hosts}
         self._allowed = frozenset[bytes]() if ANY.encode() in allowed else frozenset(allowed)
+        self._fine: set[bytes] = set()
+        """Hosts without fault that were seen; to check one takes as long as to choose the endpoint."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Rewrite the host and the prefix, then let uvicorn rewrite the rest."""
@@ -37,7 +40,7 @@ class Forwarded(ProxyHeadersMiddleware):
                 hosts.append(value)
             elif name.startswith(b"x-forwarded-"):
                 said[name] = value
-        fault = self._fault_of(hosts, scope)
+        fault = None if len(hosts) == 1 and hosts[0] in self._fine else self._fault_of(hosts, scope)
         if said and fault is None:
             client = scope.get("client")
             if (client[0] if client else None) in self.trusted_hosts:
@@ -64,6 +67,9 @@ class Forwarded(ProxyHeadersMiddleware):
             return Fault(f"{host[:60].decode('latin-1')!r} is no host name with a port or without", header=header)
         if self._allowed and found["name"].lower() not in self._allowed:
             return Fault(f"{found['name'].decode()!r} is none of this registry's hosts", header=header)
+        if len(self._fine) >= HOSTS_KEPT:
+            self._fine.clear()
+        self._fine.add(host)
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:

@@ -9,6 +9,7 @@ import fcntl
 import re
 import sys
 import termios
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakSet
@@ -34,6 +35,7 @@ A connection that is closed while bytes lie unread is reset, and the answer is l
 """
 LINGER_BYTES = 4_194_304
 RETRY_SECONDS = 1
+_BODILESS = frozenset(("GET", "HEAD"))
 _NO_HTTP = (
     "this is no HTTP request that can be read: its first line is a method, a path and the version, and a path holds no byte"
     " outside ASCII; write other letters percent-encoded, as `curl --get --data-urlencode 'q=связи'` does"
@@ -87,6 +89,8 @@ class Protocol(HttpToolsProtocol):
         """Wait for a request for no longer than between two."""
         self._limits: Connections = self.app_state["connections"]
         self._unread = bytearray()
+        self._idle_since: float | None = None
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._in_head = self._in_body = self._completed = self._upgrades = False
         self._head_bytes = self._received = self._body_left = self._body_fed = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -101,15 +105,14 @@ class Protocol(HttpToolsProtocol):
             detail = f"{self._limits.most} connections are open already"
             self._refuse(Unavailable(detail, headers={"Retry-After": str(RETRY_SECONDS)}))
             return
-        self.timeout_keep_alive_task = self.loop.call_later(self._limits.idle_seconds, self.timeout_keep_alive_handler)
+        self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget all of it."""
-        for timer in (self._head_timer, self._body_timer, self._stall_timer):
+        for timer in (self._idle_timer, self._head_timer, self._body_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
         self._limits.waits_no_more(self)
-        self._unset_keepalive_if_required()
         self._unread.clear()
         self.pipeline.clear()
         if self._answering is not None and not self._answering.response_complete:
@@ -125,24 +128,25 @@ class Protocol(HttpToolsProtocol):
         if self._refusal is not None or self.transport.is_closing():
             cast("_Transport", self.transport).discarded(len(data))
             return
-        self._unset_keepalive_if_required()
+        self._idle_since = None
         if self._unread:
             self._unread += data
         else:
             self._parse(data)
 
-    def _parse(self, data: bytes | bytearray) -> None:
+    def _parse(self, data: bytes) -> None:
         place, end = 0, len(data)
         while place < end and not self.pipeline:
-            size = max(SLICE, self._body_left)
-            piece = bytes(data[place : place + size]) if end > size or place else bytes(data)
+            piece = data[place : place + max(SLICE, self._body_left)]  # a slice of all of it is no copy
             place += len(piece)
             if not self._parse_piece(piece):
                 return
-        self._unread = bytearray(data[place:])
+        if place < end:
+            self._unread = bytearray(data[place:])
         if self.pipeline:
             cast("_Flow", self.flow).hold()
-        self._watch_incoming()
+        if self._head_bytes or self._in_body:
+            self._watch_incoming()
 
     def _parse_piece(self, piece: bytes) -> bool:
         """Whether the connection goes on."""
@@ -157,9 +161,10 @@ class Protocol(HttpToolsProtocol):
             return False
         if self.parser is None or self.transport.is_closing():
             return False
+        if self._completed and not self._in_head and not self._in_body:
+            return True
         self._body_left = max(self._body_left - self._body_fed, 0)
-        if self._in_head or self._in_body or not self._completed:
-            self._head_bytes += len(piece) - self._body_fed
+        self._head_bytes += len(piece) - self._body_fed
         if self._head_bytes > self._limits.head_bytes:
             self._refuse(HeadTooLarge(f"the head of a request may have {self._limits.head_bytes} bytes"))
             return False
@@ -204,10 +209,11 @@ class Protocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
-        for name, value in self.headers:
-            if name == b"content-length" and len(value) < 20:
-                self._body_left = int(value)
         super().on_headers_complete()
+        if self.scope["method"] not in _BODILESS:
+            for name, value in self.headers:
+                if name == b"content-length" and len(value) < 20:
+                    self._body_left = int(value)
         self.scope["break_off"] = self.break_off  # type: ignore[typeddict-unknown-key]
         if b"%2" in self.scope["raw_path"]:
             # An escaped slash is a letter of its segment, as RFC 3986 has it: it must not choose another route.
@@ -233,22 +239,29 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The next request's turn; what was left unread is parsed when none waits any more."""
+        """The next request's turn; what was left unread is parsed when none waits any more.
+
+        In the place of uvicorn's own, which begins and ends a timer with every request.
+        """
+        self.server_state.total_requests += 1
         if self._in_body and not self.pipeline:
             self.transport.close()  # what is left of a body that nobody wants is not worth the connection
-        super().on_response_complete()
-        if self.transport.is_closing() or self.pipeline:
+        if self.transport.is_closing():
             return
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            if self.pipeline:
+                return
         if self._refusal is not None:
             self._refuse(self._refusal)
             return
         if self._unread:
-            self._unset_keepalive_if_required()
-            self._parse(self._unread)
+            data, self._unread = bytes(self._unread), bytearray()
+            self._parse(data)
         if not self.pipeline:
             cast("_Flow", self.flow).release()
-        if self._head_bytes:
-            self._unset_keepalive_if_required()  # the head has a time of its own
+        if self.cycle.response_complete and not self._head_bytes:  # a head has a time of its own
+            self._wait_for_a_request()
 
     def break_off(self) -> None:
         """End an answer that cannot be completed so that nobody takes it for whole."""
@@ -274,9 +287,21 @@ class Protocol(HttpToolsProtocol):
             return
         self._refuse(RequestTimeout(f"a body must come at {LEAST_RATE} bytes a second"))
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Close what is idle."""
-        cast("_Transport", self.transport).close(linger=False)
+    def _wait_for_a_request(self) -> None:
+        """One timer runs for all requests that come while it does: most connections are idle for a moment only."""
+        self._idle_since = self.loop.time()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_later(self._limits.idle_seconds, self._check_idle)
+
+    def _check_idle(self) -> None:
+        self._idle_timer = None
+        if self._idle_since is None:
+            return
+        left = self._idle_since + self._limits.idle_seconds - self.loop.time()
+        if left > 0:
+            self._idle_timer = self.loop.call_later(left, self._check_idle)
+        else:
+            cast("_Transport", self.transport).close(linger=False)
 
     def pause_writing(self) -> None:
         """The client takes less than it is sent: watch how much it takes."""
@@ -292,15 +317,15 @@ class Protocol(HttpToolsProtocol):
     def watch_outgoing(self) -> None:
         """Cut the connection when too little of what waits to be sent is taken; while nothing waits, nothing is asked."""
         if self._stall_timer is None:
-            taken = cast("_Transport", self.transport).taken
-            self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._check_taken, taken)
+            cast("_Transport", self.transport).count_taken()
+            self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._check_taken)
 
-    def _check_taken(self, before: int) -> None:
+    def _check_taken(self) -> None:
         self._stall_timer = None
         transport = cast("_Transport", self.transport)
-        if transport.taken == transport.written:
-            return
-        if transport.taken - before < self._limits.stall_seconds * LEAST_RATE:
+        if not transport.waiting:
+            transport.count_no_more()
+        elif transport.taken < self._limits.stall_seconds * LEAST_RATE:
             transport.abort()
         else:
             self.watch_outgoing()
@@ -369,14 +394,19 @@ class _Flow(FlowControl):
 
 
 class _Transport:
-    """A transport that counts what the client took, and closes so that the client gets the last answer."""
+    """A transport that closes so that the client gets the last answer, and counts what a slow client took.
+
+    What is asked of it with every answer is the transport's own, unless it counts or is closing.
+    """
 
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         self._transport = transport
         self._protocol = protocol
-        self.written = 0
+        self._to_take = 0
+        """Bytes that the client had not taken when the count began, and what was sent since."""
         self._left = LINGER_BYTES
-        self._closing = False
+        self.write: Callable[[bytes], None] = transport.write
+        self.is_closing = transport.is_closing
         self.get_extra_info = transport.get_extra_info
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.pause_reading = transport.pause_reading
@@ -384,39 +414,46 @@ class _Transport:
         self.abort = transport.abort
 
     @property
-    def taken(self) -> int:
-        """Bytes that the client's side has acknowledged, as far as the system tells.
+    def waiting(self) -> int:
+        """Bytes that the client's side has not acknowledged, as far as the system tells.
 
         Only to look at what waits here would mislead: the system takes it in steps of a third of its own buffer, which
         a client that reads 8 KiB a second empties once in 100 s.
         """
-        return self.written - self.get_write_buffer_size() - self._unacknowledged()
-
-    def _unacknowledged(self) -> int:
-        """Bytes that the system holds for the client."""
-        socket = self._transport.get_extra_info("socket")
+        socket = self.get_extra_info("socket")
         try:
-            return int.from_bytes(fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+            unacknowledged = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
         except (OSError, AttributeError, ValueError):
-            return 0  # no such question on this system, or the connection is gone
+            unacknowledged = bytes(4)  # no such question on this system, or the connection is gone
+        return self.get_write_buffer_size() + int.from_bytes(unacknowledged, sys.byteorder)
 
-    def write(self, data: bytes) -> None:
-        """Send it."""
+    @property
+    def taken(self) -> int:
+        """Bytes that the client has acknowledged since the count began."""
+        return self._to_take - self.waiting
+
+    def count_taken(self) -> None:
+        """Count from now on."""
+        self._to_take = self.waiting
         if not self.is_closing():
-            self.written += len(data)
-            self._transport.write(data)
+            self.write = self._write_and_count
 
-    def is_closing(self) -> bool:
-        """Whether nothing is sent any more."""
-        return self._closing or self._transport.is_closing()
+    def count_no_more(self) -> None:
+        """All that was sent is taken."""
+        if not self.is_closing():
+            self.write = self._transport.write
+
+    def _write_and_count(self, data: bytes) -> None:
+        self._to_take += len(data)
+        self._transport.write(data)
 
     def close(self, *, linger: bool = True) -> None:
         """Send what waits to be sent, throw away for a while what still comes, then close."""
         if self.is_closing():
             return
-        self._closing = True
         protocol = self._protocol
         protocol.watch_outgoing()
+        self.write, self.is_closing = _sent_to_nobody, _is_closing
         if linger and (protocol._in_body or protocol._in_head or protocol._unread):  # noqa: SLF001 - two halves of one thing
             self._transport.write_eof()
             cast("_Flow", protocol.flow).release()
@@ -429,3 +466,11 @@ class _Transport:
         self._left -= size
         if self._left < 0:
             self._transport.close()
+
+
+def _sent_to_nobody(_data: bytes) -> None:
+    """What is written after the last answer."""
+
+
+def _is_closing() -> bool:
+    return True

@@ -121,7 +121,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
-@cached(8_000_000, a_letter=50)
+@cached(8_000_000, a_letter=150)
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
     _, stem, skeletons = word
