@@ -15,11 +15,13 @@ _GENERATIONS = 2
 _MISSING: Any = object()
 
 
-def cached(most: int, *, a_letter: int = 0) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
+def cached(
+    most: int, *, size_of: Callable[..., int] | None = None
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Remember what a function of hashable arguments returned, in at most `most` bytes of this process.
 
-    `a_letter`: how many bytes an entry takes for each letter of the texts among its arguments, and of the first text of a
-    tuple, where that is known; to measure an entry of many words takes as long as to make it.
+    `size_of`: about how many bytes the entry of these arguments takes, where that is known; to measure an entry of many words
+    takes as long as to make it.
 
     Entries are kept in two generations: when the young one has half of the bytes, it becomes the old one and the old one is
     forgotten; an entry that is found in the old one is young again. So an entry in use stays, and nothing is ever sorted.
@@ -39,7 +41,7 @@ def cached(most: int, *, a_letter: int = 0) -> Callable[[Callable[Parameters, Re
                 return found
             found = old.get(key, _MISSING)
             result: Result = function(*arguments, **options) if found is _MISSING else found
-            size = _ENTRY + (a_letter * _letters(arguments) if a_letter else bytes_of(key) + bytes_of(result))
+            size = _ENTRY + (size_of(*arguments, **options) if size_of is not None else bytes_of(key) + bytes_of(result))
             if size > most // 10:
                 return result
             if young_bytes + size > most // _GENERATIONS:
@@ -53,10 +55,6 @@ def cached(most: int, *, a_letter: int = 0) -> Callable[[Callable[Parameters, Re
         return remembered
 
     return decorate
-
-
-def _letters(arguments: tuple[Any, ...]) -> int:
-    return sum([len(each[0]) if isinstance(each, tuple) else len(each) if isinstance(each, str) else 0 for each in arguments])
 
 
 def bytes_of(value: Any) -> int:

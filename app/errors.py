@@ -90,14 +90,14 @@ class Faults:
         self.total = 0
         self._alike = alike
         self._told: list[Fault] = []
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: dict[tuple[str, str], int] = {}
 
     def add(self, fault: Fault) -> None:
         """Remember a fault, or that there is one more of its sort."""
         self.total += 1
         sort = _sort_of(fault)
-        self._counts[sort] += 1
-        if self._counts[sort] <= self._alike and len(self._told) < MOST_FAULTS:
+        count = self._counts[sort] = self._counts.get(sort, 0) + 1
+        if count <= self._alike and len(self._told) < MOST_FAULTS:
             self._told.append(fault)
 
     def extend(self, faults: Iterable[Fault]) -> None:

@@ -18,7 +18,7 @@ _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
 
-@cached(1_000_000, a_letter=8)
+@cached(1_000_000, size_of=lambda text: 8 * len(text))
 def fold(text: str) -> str:
     """Text without case, marks and doubled blanks, so that `Türkiye` meets `TURKIYE` and `ё` meets `е`."""
     if text.isascii():

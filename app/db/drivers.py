@@ -116,6 +116,8 @@ class SqliteDriver:
         self._path = sqlite_path(url)
         self._deadline = deadline
         self._own = threading.local()
+        self._opened = 0
+        """How often the connections were opened anew."""
         self._threads = ThreadPoolExecutor(SQLITE_THREADS, thread_name_prefix="read")
         self._probing = ThreadPoolExecutor(2, thread_name_prefix="probe")
         self._seen: object = None
@@ -176,14 +178,17 @@ class SqliteDriver:
     def _changed(self, trouble: Trouble) -> None:
         """Read the file that is there now, where it is another than the one that was opened, or was repaired."""
         was_damaged, self._was_damaged = self._was_damaged, trouble.damage is not None
-        if was_damaged and not self._was_damaged:
+        if self._loop is None:
+            return
+        if (was_damaged and not self._was_damaged) or (trouble == FINE and not self._loop.is_in_place):
             renew(self._path)
-        if trouble == FINE and self._loop is not None and not self._loop.is_current:
+        if trouble == FINE and not self._loop.is_current:
             self._reopen()
 
     def _reopen(self) -> None:
         if self._loop is not None:
             self._forget(self._loop)
+        self._opened += 1
         self._open_loops()
 
     def _forget(self, connection: SqliteConnection) -> None:
@@ -279,11 +284,12 @@ class SqliteDriver:
 
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
-        if connection is not None and not connection.is_current:
+        if connection is not None and self._own.opened != self._opened:
             self._forget(connection)
             connection = None
         if connection is None:
             connection = self._own.connection = self._connect()
+            self._own.opened = self._opened
         return connection
 
     def _told(self, error: sqlite3.Error) -> Exception:

@@ -61,8 +61,8 @@ class SqliteConnection(sqlite3.Connection):
 
     @property
     def is_current(self) -> bool:
-        """Whether it may be used: its file is in place, and was not repaired since, which would be unknown to its cache."""
-        return self.generation == _generations.get(self.path, 0) and self.is_in_place
+        """Whether it may be used: its file was not found replaced or repaired since, which would be unknown to its cache."""
+        return self.generation == _generations.get(self.path, 0)
 
     @property
     def has_its_log(self) -> bool:
@@ -101,7 +101,7 @@ _opening = threading.Lock()
 _opened: dict[Path, FileIdentity | None] = {}
 """Which file was last opened under a path."""
 _generations: dict[Path, int] = {}
-"""How often the file under a path was repaired."""
+"""How often the file under a path was found replaced or repaired."""
 
 
 def renew(path: Path) -> None:

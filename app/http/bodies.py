@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from starlette.types import Receive, Scope
+from starlette.types import Message, Receive, Scope
 
 from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType, summary
 from app.writing.content import read_json
@@ -23,7 +23,8 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 def header(scope: Scope, wanted: bytes) -> str:
     """A header's value, several joined by commas; '' if it was not sent."""
-    return ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == wanted)
+    found = [value for name, value in scope["headers"] if name == wanted]
+    return b",".join(found).decode("latin-1")
 
 
 class Room:
@@ -65,37 +66,58 @@ async def body_of(
     scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None, needed: bool = True
 ) -> bytes:
     """The whole body; UnsupportedMediaType if it is of another type, PayloadTooLarge as soon as it is too long."""
-    return b"".join([piece async for piece in pieces_of(scope, receive, types=types, limit=limit, share=share, needed=needed)])
+    body = _Body(scope, tuple(types), limit, share)
+    pieces = []
+    while body.goes_on:
+        pieces.append(body.piece(await receive()))
+    body.check_end(needed=needed)
+    return b"".join(pieces)
 
 
 async def pieces_of(
-    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None, needed: bool = True
+    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None
 ) -> AsyncGenerator[bytes]:
     """A body as it comes; the errors of `body_of`, and Unavailable if its `share` of the room cannot hold it."""
-    if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
-        raise UnsupportedMediaType(
-            f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
-        )
-    length = header(scope, b"content-length")
-    if length.isdecimal() and int(length) > limit:
-        raise _too_large(limit)
-    size, more = 0, True
-    while more:
-        message = await receive()
+    body = _Body(scope, tuple(types), limit, share)
+    while body.goes_on:
+        yield body.piece(await receive())
+    body.check_end(needed=True)
+
+
+class _Body:
+    """A body on its way: each piece is checked when it comes."""
+
+    def __init__(self, scope: Scope, types: tuple[str, ...], limit: int, share: Share | None) -> None:
+        if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
+            raise UnsupportedMediaType(
+                f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
+            )
+        length = header(scope, b"content-length")
+        if length.isdecimal() and int(length) > limit:
+            raise _too_large(limit)
+        self._scope, self._types, self._limit, self._share = scope, types, limit, share
+        self._size = 0
+        self.goes_on = True
+
+    def piece(self, message: Message) -> bytes:
+        """What has come."""
         if message["type"] == "http.disconnect":
             raise Malformed("the client went away before the body was whole")
-        piece = message.get("body", b"")
-        if piece and not size:
-            _check_type(header(scope, b"content-type"), tuple(types))
-        more = message.get("more_body", False)
-        size += len(piece)
-        if size > limit:
-            raise _too_large(limit)
-        if share is not None:
-            share.take(len(piece))
-        yield piece
-    if needed and not size:
-        _check_type(header(scope, b"content-type"), tuple(types))
+        piece: bytes = message.get("body", b"")
+        if piece and not self._size:
+            _check_type(header(self._scope, b"content-type"), self._types)
+        self.goes_on = message.get("more_body", False)
+        self._size += len(piece)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        if self._share is not None:
+            self._share.take(len(piece))
+        return piece
+
+    def check_end(self, *, needed: bool) -> None:
+        """Of a body without a byte, whether it is said what it would be."""
+        if needed and not self._size:
+            _check_type(header(self._scope, b"content-type"), self._types)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:

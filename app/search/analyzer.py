@@ -126,7 +126,7 @@ def forms(word: str, language: str = "") -> Forms:
     return _forms(word[:MAX_WORD], language)
 
 
-@cached(12_000_000, a_letter=20)
+@cached(12_000_000, size_of=lambda word, language: 20 * len(word))
 def _forms(word: str, language: str) -> Forms:
     if word.isascii() and word.isdecimal():
         return Forms(word, word, (word,))

@@ -89,10 +89,12 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
         total = _total_distance(several, forms)
         if total is not None and (best is None or total < best.distance):
             best = Named(total, each.text, each.language)
+            if not total:
+                break
     return best
 
 
-@cached(4_000_000, a_letter=30)
+@cached(4_000_000, size_of=lambda name, language: 30 * len(name))
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     """The forms of a name's words."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))

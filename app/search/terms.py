@@ -76,7 +76,7 @@ class Letters:
         """A record's texts, each with its beginning that may be analyzed: together a fifth of what is left."""
         allowed = self.left // 5
         for each in own:
-            text = each.text[:allowed]
+            text = each.text if len(each.text) < allowed else each.text[:allowed]
             allowed -= len(text)
             self.left -= len(text)
             yield each, text
@@ -104,7 +104,7 @@ def reference_terms(refers: Iterable[str]) -> list[str]:
     return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
-@cached(4_000_000, a_letter=120)
+@cached(4_000_000, size_of=lambda weight, language, text, *, named: 120 * len(text))
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
     """The terms of a text: those that stand in its order, and those that stand nowhere."""
     words = all_forms(text, language)
@@ -121,7 +121,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
-@cached(8_000_000, a_letter=150)
+@cached(8_000_000, size_of=lambda weight, word, *, named: 150 * len(word.folded))
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
     _, stem, skeletons = word

@@ -179,8 +179,8 @@ class Batch:
 
     def reject(self) -> None:
         """Raise what was found, if anything."""
-        faults = [*self.faults.told(), *self.conflicts.told()]
-        if faults:
+        if self.faults or self.conflicts:
+            faults = [*self.faults.told(), *self.conflicts.told()]
             problem = self.problem or (Invalid if self.faults else Conflict)
             raise problem(summary(faults), faults=faults)
 

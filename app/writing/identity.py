@@ -19,7 +19,7 @@ _APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
-@cached(500_000, a_letter=5)
+@cached(500_000, size_of=lambda name, kind: 5 * len(name))
 def slug(name: str, kind: str) -> str:
     """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
     chosen: list[str] = []
