@@ -5,7 +5,7 @@ RUN python -m venv /srv/.venv
 ENV PATH=/srv/.venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
 RUN pip install --quiet --only-binary :all: --require-hashes -r requirements.lock
-COPY pyproject.toml README.md alembic.ini ./
+COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app app
 COPY migrations migrations
 COPY seed seed

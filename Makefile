@@ -25,15 +25,12 @@ help:  ## list the targets
 	@touch $@
 
 run: .venv/runtime  ## set up everything and serve
-	@$(BIN)/rapporteur migrate
-	@$(BIN)/rapporteur import --if-empty seed
-	@$(BIN)/rapporteur keys create --if-none 'first visitor' --scope write --scope admin
-	@$(BIN)/rapporteur serve
+	@$(BIN)/rapporteur serve --demo
 
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
 
-test-slow: .venv/development  ## what takes minutes: a soak, what questions cost, memory after attacks, PgBouncer (if installed)
+test-slow: .venv/development  ## what takes minutes: a soak, what questions cost, memory after attacks, the wheel, PgBouncer (if installed)
 	@$(BIN)/python -m pytest tests/slow -n 0 --override-ini addopts='--strict-markers --strict-config -q'
 
 lint: .venv/development  ## style, and which part may import which

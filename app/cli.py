@@ -24,7 +24,7 @@ from app.db.schema import require_current, require_usable
 from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
-from app.settings import Settings
+from app.settings import SEED, Settings
 from app.sharing import Share, alone, with_copies
 from app.writing import ahead, keys, projections
 from app.writing.batch import Line
@@ -65,9 +65,15 @@ def main(context: click.Context) -> None:
 
 
 @main.command()
-@click.pass_obj
-def serve(settings: Settings) -> None:
+@click.option("--demo", is_flag=True, help="First make what is missing: the schema, the first data set, a key to write with.")
+@click.pass_context
+def serve(context: click.Context, *, demo: bool) -> None:
     """Serve the API and the docs page."""
+    settings: Settings = context.obj
+    if demo:
+        context.invoke(migrate)
+        context.invoke(import_, demo=True, if_empty=True)
+        context.invoke(create_key, name="first visitor", scopes=("write", "admin"), if_none=True)
     require_usable(_engine(settings), pooler=settings.pooler)
     listener = _listener(settings)
     where = f"http://{f'[{settings.host}]' if ':' in settings.host else settings.host}:{settings.port}"
@@ -127,13 +133,16 @@ def migrate(settings: Settings, revision: str) -> None:
 
 
 @main.command("import")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path, allow_dash=True))
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path, allow_dash=True))
+@click.option("--demo", is_flag=True, help="Read the first data set, which comes with the program.")
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
-def import_(settings: Settings, paths: tuple[Path, ...], *, if_empty: bool) -> None:
+def import_(settings: Settings, paths: tuple[Path, ...] = (), *, demo: bool = False, if_empty: bool = False) -> None:
     """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
+    if not paths and not demo:
+        raise click.UsageError("say which files or folders to read, or --demo for the first data set")
     engine, writer = _writer(settings, with_copies)
-    lines = list(_lines(paths))
+    lines = list(_lines((*paths, SEED) if demo else paths))
     with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
             batch = ahead.read(writer, lines, progress=bar.update)
@@ -285,7 +294,7 @@ def _tell(found: list[str], well: str) -> None:
 
 
 def _engine(settings: Settings) -> Engine:
-    engine = create_engine(settings.database_url, pooler=settings.pooler)
+    engine = create_engine(settings.database_url, creates=False, pooler=settings.pooler)
     require_current(engine)
     engine.dispose()  # until a command begins its work nothing is open, which a process that it starts would have too
     return engine

@@ -17,6 +17,18 @@ POOLERS = ("", "transaction")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_PORT = 65_535
 ROOT = Path(__file__).resolve().parent.parent
+"""The checkout, or the folder of packages in which this one is installed."""
+
+
+def _beside_the_code(name: str) -> Path:
+    """A folder that stands beside `app` in a checkout; a wheel has it within, where no other package's can be taken for it."""
+    within = ROOT / "app" / f"_{name}"
+    return within if within.is_dir() else ROOT / name
+
+
+MIGRATIONS = _beside_the_code("migrations")
+SEED = _beside_the_code("seed")
+"""The first data set, as `rapporteur import` reads it."""
 
 
 def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:

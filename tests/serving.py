@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -41,18 +41,21 @@ class Server(str):  # noqa: SLOT000 - there is one of them
         return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
+def served(url: str, **settings: str) -> AbstractContextManager[Server]:
+    """`rapporteur serve` of this checkout on a free loopback port, while it runs."""
+    return started(url, [sys.executable, "-m", "app", "serve"], ROOT, settings)
+
+
 @contextmanager
-def served(url: str, **settings: str) -> Iterator[Server]:
-    """`rapporteur serve` on a free loopback port, while it runs."""
+def started(url: str, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+    """A command that serves, begun in a folder, while it runs."""
     port = free_port()
     environment = {**os.environ, "RAPPORTEUR_DATABASE_URL": url, "RAPPORTEUR_PORT": str(port), **settings}
     server = Server(f"http://127.0.0.1:{port}")
-    with tempfile.TemporaryDirectory(prefix="rapporteur-serve-") as folder:
-        server.log = Path(folder) / "log"
+    with tempfile.TemporaryDirectory(prefix="rapporteur-serve-") as logs:
+        server.log = Path(logs) / "log"
         with server.log.open("wb") as log:
-            server.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "serve"], cwd=ROOT, env=environment, stdout=log, stderr=log
-            )
+            server.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             _wait(server)
             yield server

@@ -358,6 +358,15 @@ def test_an_import_reads_standard_input_files_and_folders(database: Database, tm
     assert "Тема" in database.export()[0]
 
 
+def test_an_import_of_nothing_says_what_can_be_read(database: Database) -> None:
+    refused = run("import", url=database.url)
+    assert refused.exit_code == 2
+    assert "say which files or folders to read, or --demo for the first data set" in refused.stderr
+    assert run("import", "--demo", url=database.url).stdout.startswith("907 created")
+    assert run("import", "--demo", url=database.url).stdout.startswith("0 created, 0 replaced, 907 unchanged")
+    assert run("import", "--demo", "--if-empty", url=database.url).stdout == ""
+
+
 def test_an_import_from_standard_input_names_its_lines(database: Database) -> None:
     result = run("import", "-", url=database.url, text='{"kind":"topic","id":"one","name":"One"}\n{"kind":"topic"}\n')
     assert result.exit_code == 1

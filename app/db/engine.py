@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, make_url
+from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from app.db.sqlite import SqliteConnection, connect
 
@@ -103,7 +103,7 @@ def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
     return engine
 
 
-def sqlite_path(url: str) -> Path:
+def sqlite_path(url: str | URL) -> Path:
     """The file of a SQLite URL."""
     return Path(make_url(url).database or "")
 

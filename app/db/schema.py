@@ -6,23 +6,30 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from app.db.engine import reading
+from app.db.engine import reading, sqlite_path
 from app.errors import OperatorError, StaleSchema
-from app.settings import ROOT
+from app.settings import MIGRATIONS
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
+FIRST_STEPS = """Type:
+  rapporteur migrate             to make it
+  rapporteur import --demo       to fill it with the first data set, or: rapporteur import PATH
+  rapporteur keys create NAME    for a key to write with
+  rapporteur serve
+or for all of it at once: rapporteur serve --demo"""
 BACKEND = "SELECT pg_backend_pid()"
 """Which of its processes serves a connection."""
 _applied = sa.table("alembic_version", sa.column("version_num"))
 
 
 def alembic_config(url: str) -> "Config":
-    """Alembic's configuration for a database."""
+    """Alembic's configuration for a database; `alembic.ini` is for Alembic's own command, with which migrations are written."""
     from alembic.config import Config  # noqa: PLC0415 - as below
 
-    config = Config(ROOT / "alembic.ini")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["url"] = url
     return config
 
@@ -36,21 +43,24 @@ def migrate(url: str, *, revision: str = "head") -> None:
 
 def newest_revision() -> str:
     """The revision that this version needs: revisions are numbered, and their files begin with their numbers."""
-    return max(path.name for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py")).partition("_")[0]
+    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
 
 
 def require_current(engine: Engine) -> None:
     """StaleSchema says what to type when the schema is not the newest this version knows."""
     wanted = newest_revision()
+    if engine.dialect.name == "sqlite" and not sqlite_path(engine.url).exists():
+        raise StaleSchema(f"there is no registry at {sqlite_path(engine.url)} yet. {FIRST_STEPS}")
     try:
         with reading(engine) as connection:
             is_made = sa.inspect(connection).has_table(_applied.name)
             found = connection.execute(sa.select(_applied.c.version_num)).scalar() if is_made else None
     except OperationalError as error:
         raise OperatorError(f"the database does not answer: {error.orig}") from error
+    if found is None:
+        raise StaleSchema(f"the database has no schema yet. {FIRST_STEPS}")
     if found != wanted:
-        have = f"has the schema {found}" if found else "has no schema yet"
-        raise StaleSchema(f"the database {have}, this version needs {wanted}; type: rapporteur migrate")
+        raise StaleSchema(f"the database has the schema {found}, this version needs {wanted}; type: rapporteur migrate")
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:
