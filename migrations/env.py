@@ -7,6 +7,7 @@ from alembic import context
 from alembic.autogenerate import rewriter
 from alembic.operations import ops
 
+from app.db.ddl import require_sound_references
 from app.db.engine import create_engine
 from app.db.types import Exact, Instant
 from app.models import Base
@@ -62,11 +63,14 @@ def _run(connection: sa.Connection) -> None:
         context.run_migrations()
 
 
-given = context.config.attributes.get("connection")
-if given is not None:
-    _run(given)
-else:
-    engine = create_engine(context.config.attributes.get("url") or Settings.from_environment().database_url)
-    with engine.begin() as opened:
+engine = create_engine(context.config.attributes.get("url") or Settings.from_environment().database_url)
+with engine.connect() as opened:
+    is_sqlite = engine.dialect.name == "sqlite"
+    if is_sqlite:
+        # A table that is made anew is gone for a moment. Within a transaction SQLite would not hear of this.
+        opened.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
+    with opened.begin():
         _run(opened)
-    engine.dispose()
+        if is_sqlite:
+            require_sound_references(opened)
+engine.dispose()

@@ -152,7 +152,8 @@ class Versioned:
     @declared_attr
     def id(self) -> Mapped[str]:
         """The record's id."""
-        return reference("records", "the record's id: it never changes and is unique over all kinds", primary_key=True)
+        comment = "the record's id: it never changes and is unique over all kinds"
+        return reference("records", comment, primary_key=True, sort_order=-1)  # first, as SQLite's own checks expect
 
     version: Mapped[int] = mapped_column(sa.Integer, comment="counts the record's versions from 1")
     created_at: Mapped[Any] = mapped_column(Instant, comment="when the record was made (RFC 3339, UTC)")
