@@ -7,7 +7,8 @@ from alembic import context
 from alembic.autogenerate import rewriter
 from alembic.operations import ops
 
-from app.db.ddl import require_sound_references
+from app.db.autogenerate import flattened
+from app.db.ddl import changing
 from app.db.engine import create_engine
 from app.db.types import Exact, Instant
 from app.models import Base
@@ -26,12 +27,18 @@ def _keyed_by_id(_context: Any, _revision: Any, operation: ops.CreateTableOp) ->
     return operation
 
 
+@_plan.rewrites(ops.ModifyTableOps)
+def _one_by_one(_context: Any, _revision: Any, operation: ops.ModifyTableOps) -> list[ops.MigrateOperation]:
+    """Change a table line by line."""
+    return flattened(operation)
+
+
 def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
-    """Types of ours by name, so that a migration reads like the model."""
-    if kind == "type" and isinstance(thing, Instant):
+    """Types of ours by name, also as Postgres tells them of a column that goes: a migration reads like the model."""
+    if kind == "type" and (isinstance(thing, Instant) or (isinstance(thing, sa.DateTime) and thing.timezone)):
         autogen.imports.add("from app.db.types import Instant")
         return "Instant()"
-    if kind == "type" and thing is Exact:
+    if kind == "type" and isinstance(thing, sa.String) and (thing is Exact or thing.collation == "C"):
         autogen.imports.add("from app.db.types import Exact")
         return "Exact"
     return False
@@ -64,13 +71,6 @@ def _run(connection: sa.Connection) -> None:
 
 
 engine = create_engine(context.config.attributes.get("url") or Settings.from_environment().database_url)
-with engine.connect() as opened:
-    is_sqlite = engine.dialect.name == "sqlite"
-    if is_sqlite:
-        # A table that is made anew is gone for a moment. Within a transaction SQLite would not hear of this.
-        opened.connection.driver_connection.execute("PRAGMA foreign_keys = OFF")  # type: ignore[union-attr]
-    with opened.begin():
-        _run(opened)
-        if is_sqlite:
-            require_sound_references(opened)
+with changing(engine) as opened:
+    _run(opened)
 engine.dispose()

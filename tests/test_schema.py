@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -20,9 +21,10 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.cli import main
 from app.db import edtf
-from app.db.engine import create_engine
+from app.db.ddl import changing, set_constraint
+from app.db.engine import create_engine, sqlite_path
 from app.db.schema import alembic_config, migrate, newest_revision
-from app.db.types import Instant
+from app.db.types import Instant, one_of
 from app.models import Base
 from app.models.search import HELD, INDEX
 from tests.conftest import Database, Fresh, _create_database, _named, run_command
@@ -177,10 +179,11 @@ def _rows(database: Database) -> dict[str, list[Row]]:
                 metadata,
                 *(sa.Column(column["name"], sa.types.NullType()) for column in sa.inspect(connection).get_columns(name)),
             )
-        return {
-            table.name: sorted((dict(row) for row in connection.execute(sa.select(table)).mappings()), key=repr)
+        found = {
+            table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
             for table in metadata.sorted_tables
         }
+        return {name: sorted(rows, key=lambda row: repr(sorted(row.items()))) for name, rows in found.items()}
 
 
 def test_the_full_text_index_holds_much_before_it_writes(bare: Bare, kind_of_database: str) -> None:
@@ -313,6 +316,74 @@ def test_every_foreign_key_is_served_by_an_index() -> None:
             f"{table.name}.{key.column_keys[0]}" for key in table.foreign_key_constraints if key.columns[0] not in first
         ]
     assert unserved == []
+
+
+def _found_by_sqlite(url: str) -> list[Any]:
+    with sqlite3.connect(sqlite_path(url)) as connection:
+        return [row for check in ("integrity_check", "foreign_key_check") for row in connection.execute(f"PRAGMA {check}")]
+
+
+def test_sqlite_finds_a_migrated_registry_whole(bare: Bare, kind_of_database: str) -> None:
+    if kind_of_database != "sqlite":
+        pytest.skip("a check of SQLite's own")
+    url = bare()
+    migrate(url, revision="0009")
+    before = Database(url)
+    before.seed()
+    rows, exported = _rows(before), before.export()
+    before.engine.dispose()
+    migrate(url)
+    after = Database(url)
+    assert _rows(after) == rows
+    assert after.export() == exported
+    assert after.disagreements() == []
+    after.engine.dispose()
+    assert _found_by_sqlite(url) == [("ok",)]
+
+
+def test_a_constraint_is_set_changed_and_dropped_without_touching_the_rest(loaded: Database, kind_of_database: str) -> None:
+    def structure() -> set[str]:
+        with loaded.engine.connect() as connection:
+            read = _structure_of_sqlite if kind_of_database == "sqlite" else _structure_of_postgres
+            return read(connection)
+
+    def change(*constraints: tuple[str, str, str | None]) -> None:
+        with changing(loaded.engine) as connection:
+            for table, name, definition in constraints:
+                set_constraint(connection, table, name, definition)
+
+    before, rows = structure(), _rows(loaded)
+    old = one_of("format", ("in_person", "online", "hybrid"))
+    new = one_of("format", ("in_person", "online", "hybrid", "in_space"))
+    check, reference = "ck_meetings_format", "fk_meetings_series_id"
+    with pytest.raises(IntegrityError):
+        change(("meetings", check, f"CHECK ({one_of('type', ('nothing',))})"))
+    assert structure() == before
+    assert _rows(loaded) == rows
+    change(("meetings", check, f"CHECK ({new})"), ("meetings", reference, None))
+    changed = structure()
+    assert len(before - changed) == 2
+    assert len(changed - before) == 1
+    assert "in_space" in (changed - before).pop()
+    assert _rows(loaded) == rows
+    back = "FOREIGN KEY(series_id) REFERENCES series (id) DEFERRABLE INITIALLY DEFERRED"
+    change(("meetings", check, f"CHECK ({old})"), ("meetings", reference, back))
+    assert structure() == before
+    assert _rows(loaded) == rows
+    if kind_of_database == "sqlite":
+        assert _found_by_sqlite(loaded.url) == [("ok",)]
+
+
+def test_a_constraint_that_our_rules_do_not_know_refuses_with_a_problem(database: Database) -> None:
+    with changing(database.engine) as connection:
+        set_constraint(connection, "meetings", "ck_meetings_city", f"CHECK ({one_of('city', ('Minsk', 'Samarkand'))})")
+    key = database.key()
+    with database.client() as client:
+        refused = client.post("/v1/meetings", json={"name": "Talks", "city": "Brest"}, headers=key)
+        assert refused.status_code == 422
+        assert refused.json()["detail"] == "a value is none that the database takes (ck_meetings_city)"
+        fine = client.post("/v1/meetings", json={"name": "Talks", "city": "Minsk"}, headers=key)
+        assert fine.status_code == 201
 
 
 # -- constraints --------------------------------------------------------------------------------------------------------

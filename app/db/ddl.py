@@ -1,20 +1,76 @@
-"""How SQLite's tables are changed, for migrations: what Postgres does with ALTER TABLE takes a new table there.
+"""How migrations change tables, on either database: SQLite's ALTER TABLE adds and renames columns, and does nothing else.
 
-A table is described by its definitions: what stands between the parentheses of its CREATE TABLE, first the columns, then the
-constraints, each as it is written there. So whatever is not changed stays to the letter: checks, references, derived columns.
+A table of SQLite is described by its definitions: what stands between the parentheses of its CREATE TABLE, first the columns,
+then the constraints, each as it is written there. What is not changed stays to the letter: checks, references, derived columns.
 """
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from app.db.types import as_comparisons
 
 _HEAD = re.compile(r'\s*CREATE TABLE\s+("(?:[^"]|"")+"|\w+)\s*\(', re.IGNORECASE)
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]""")
-_NAME = re.compile(r'"((?:[^"]|"")+)"|(\w+)')
+_NAME = re.compile(r'(?:CONSTRAINT )?(?:"((?:[^"]|"")+)"|(\w+))')
 _NEW = "rapporteur_new_table"
 
 Definitions = list[str]
+
+
+@contextmanager
+def changing(engine: Engine) -> Iterator[sa.Connection]:
+    """A transaction in which tables may be changed.
+
+    SQLite looks at references at its end, since a table that is made anew is gone for a moment: RuntimeError, if a row then
+    refers to one that is not there.
+    """
+    with engine.connect() as connection:
+        is_sqlite = engine.dialect.name == "sqlite"
+        if is_sqlite:
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys = OFF")  # within a transaction it would do nothing
+        with connection.begin():
+            yield connection
+            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5) if is_sqlite else []
+            if broken:
+                rows = ", ".join(f"{row[0]} to {row[2]}" for row in broken)
+                raise RuntimeError(f"rows refer to others that are not there: {rows}")
+        connection.invalidate()  # nobody else gets it as it is
+
+
+def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
+    """Give a table the constraint of this name, in the place of the one that it has; none, with None.
+
+    `definition` is SQL: `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE INITIALLY
+    DEFERRED`. The database refuses it if there is a row that does not keep to it.
+    """
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
+        if definition is not None:
+            connection.exec_driver_sql(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {definition}')
+        return
+    new = [f"CONSTRAINT {name} {as_comparisons(definition)}"] if definition is not None else []
+    rebuild(connection, table, lambda definitions: [*(each for each in definitions if _named(each) != name), *new])
+
+
+def drop_column(connection: sa.Connection, table: str, column: str) -> None:
+    """Take a column away; its constraints and indexes are to be dropped before."""
+    if connection.dialect.name == "sqlite":
+        rebuild(connection, table, lambda definitions: [each for each in definitions if _named(each) != column])
+    else:
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+
+
+def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:
+    """Say what a column is; SQLite keeps no comments."""
+    if connection.dialect.name != "sqlite":
+        literal = comment.replace("'", "''")
+        connection.exec_driver_sql(f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
 
 
 def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions], Definitions]) -> None:
@@ -40,17 +96,10 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions],
 
 def key_first(definitions: Definitions) -> Definitions:
     """The definitions with the columns of the primary key before the others."""
-    keys = next(each for each in definitions if "PRIMARY KEY" in each and each.startswith("CONSTRAINT"))
+    keys = next(each for each in definitions if each.startswith("CONSTRAINT pk_"))
     named = [_named(name) for name in re.split(r"\s*,\s*", keys[keys.rindex("(") + 1 : keys.rindex(")")])]
     first = [next(each for each in definitions if _named(each) == name) for name in named]
     return first + [each for each in definitions if each not in first]
-
-
-def require_sound_references(connection: sa.Connection) -> None:
-    """RuntimeError, if a row of SQLite refers to one that is not there."""
-    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
-    if broken:
-        raise RuntimeError(f"rows refer to others that are not there: {', '.join(f'{row[0]} to {row[2]}' for row in broken)}")
 
 
 def _schema(connection: sa.Connection, which: str, name: str) -> list[str]:
@@ -64,6 +113,7 @@ def _stored_columns(connection: sa.Connection, table: str) -> list[str]:
 
 
 def _named(definition: str) -> str:
+    """The column or the constraint that it defines."""
     found = _NAME.match(definition)
     return (found[1] or found[2]) if found is not None else ""
 

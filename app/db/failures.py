@@ -1,12 +1,14 @@
 """What an error of the database's means: for who asked (a problem), and for everybody else (trouble that lasts)."""
 
+import logging
 import sqlite3
 from typing import Any, NamedTuple
 
-from app.errors import Busy, Invalid, Problem, Unavailable
+from app.errors import Busy, Conflict, Invalid, Problem, Unavailable
 
 RETRY_SECONDS = 2
 BUSY_RETRY_SECONDS = 1
+_log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
@@ -63,8 +65,8 @@ def busy() -> Busy:
 
 
 def failure(error: BaseException) -> Failure | None:
-    """What a driver's error means; None where the fault is not the database's, but ours or the request's."""
-    found = _of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error)
+    """What a driver's error means; None where the fault is ours."""
+    found = _of_constraint(error) or (_of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error))
     if found is not None:
         found.problem.__cause__ = error
     return found
@@ -124,3 +126,38 @@ def _of_postgres(error: BaseException) -> Failure | None:
 
 
 _WITHOUT_STATE = ("OperationalError", "ConnectionTimeout", "PoolTimeout", "PoolClosed", "InterfaceError")
+
+
+class _Refusal(NamedTuple):
+    """What a constraint that refuses a write means to who asked for it."""
+
+    problem: type[Problem]
+    detail: str
+
+
+_NO_SUCH_VALUE = _Refusal(Invalid, "a value is none that the database takes")
+_MISSING = _Refusal(Invalid, "a value is missing that the database needs")
+_SAME_KEY = _Refusal(Conflict, "another record has the same key")
+_NO_SUCH_RECORD = _Refusal(Conflict, "a record that is referred to is not there, or one is taken away that others refer to")
+_REFUSED_BY_SQLITE = {
+    sqlite3.SQLITE_CONSTRAINT_CHECK: _NO_SUCH_VALUE,
+    sqlite3.SQLITE_CONSTRAINT_NOTNULL: _MISSING,
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: _SAME_KEY,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: _SAME_KEY,
+    sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY: _NO_SUCH_RECORD,
+}
+_REFUSED_BY_POSTGRES = {"23514": _NO_SUCH_VALUE, "23502": _MISSING, "23505": _SAME_KEY, "23503": _NO_SUCH_RECORD}
+
+
+def _of_constraint(error: BaseException) -> Failure | None:
+    """Our own rules say it better and come first: that a constraint had to is for the log, too."""
+    refusal = _REFUSED_BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0))
+    rule = str(error).partition(": ")[2]
+    if refusal is None:
+        refusal = _REFUSED_BY_POSTGRES.get(getattr(error, "sqlstate", None) or "")
+        about: Any = getattr(error, "diag", None)
+        rule = about and (about.constraint_name or f"{about.table_name}.{about.column_name}")
+    if refusal is None:
+        return None
+    _log.error("a constraint of the database refused a write that had passed all checks: %s (%s)", refusal.detail, rule or "-")
+    return Failure(refusal.problem(f"{refusal.detail} ({rule})" if rule else refusal.detail))

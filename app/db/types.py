@@ -1,6 +1,7 @@
 """Column types: text in byte order on both databases, and instants in UTC."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,15 +19,24 @@ def instant_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
+def one_of(column: str, words: Iterable[str]) -> str:
+    """The condition that a column has one of these words, or none."""
+    return f'"{column}" IN ({", ".join(f"{word!r}" for word in map(str, words))})'
+
+
 @compiles(sa.CheckConstraint, "sqlite")
-def _as_comparisons(constraint: sa.CheckConstraint, compiler: DDLCompiler, **kw: Any) -> str:
-    """A CHECK of words as comparisons: for an IN, SQLite builds a table of the words anew for each row that is written."""
+def _on_sqlite(constraint: sa.CheckConstraint, compiler: DDLCompiler, **kw: Any) -> str:
+    return as_comparisons(compiler.visit_check_constraint(constraint, **kw))  # type: ignore[no-untyped-call]
+
+
+def as_comparisons(condition: str) -> str:
+    """Conditions of `one_of` as comparisons: for an IN, SQLite makes a table of the words with each row that is written."""
 
     def comparisons(found: re.Match[str]) -> str:
         column, words = found[1], found[2].split(", ")
         return f"CASE {column} {' '.join(f'WHEN {word} THEN 1' for word in words)} ELSE {column} IS NULL END"
 
-    return _WORDS.sub(comparisons, compiler.visit_check_constraint(constraint, **kw))  # type: ignore[no-untyped-call]
+    return _WORDS.sub(comparisons, condition)
 
 
 _WORDS = re.compile(r"""("\w+") IN \(('\w+'(?:, '\w+')*)\)""")

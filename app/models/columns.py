@@ -12,7 +12,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr,
 
 from app.db import edtf
 from app.db.collation import sort_key
-from app.db.types import Exact, Instant
+from app.db.types import Exact, Instant, one_of
 from app.models.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
@@ -46,8 +46,7 @@ class Base(DeclarativeBase):
         for column in list(table.c):
             words = column.info.get("words")
             if words:
-                quoted = ", ".join(f"'{word}'" for word in words)
-                table.append_constraint(sa.CheckConstraint(f'"{column.name}" IN ({quoted})', name=column.name))
+                table.append_constraint(sa.CheckConstraint(one_of(column.name, words), name=column.name))
             if "kinds" in column.info:
                 kind_column = table.c[column.name.removesuffix("_id") + "_kind"]
                 table.append_constraint(
