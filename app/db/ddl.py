@@ -50,9 +50,9 @@ def set_constraint(connection: sa.Connection, table: str, name: str, definition:
     DEFERRED`. The database refuses it if there is a row that does not keep to it.
     """
     if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
+        _on_postgres(connection, f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
         if definition is not None:
-            connection.exec_driver_sql(f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {definition}')
+            _on_postgres(connection, f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" {definition}')
         return
     new = [f"CONSTRAINT {name} {as_comparisons(definition)}"] if definition is not None else []
     rebuild(connection, table, lambda definitions: [*(each for each in definitions if _named(each) != name), *new])
@@ -63,14 +63,18 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
     if connection.dialect.name == "sqlite":
         rebuild(connection, table, lambda definitions: [each for each in definitions if _named(each) != column])
     else:
-        connection.exec_driver_sql(f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+        _on_postgres(connection, f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
 
 
 def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:
     """Say what a column is; SQLite keeps no comments."""
     if connection.dialect.name != "sqlite":
         literal = comment.replace("'", "''")
-        connection.exec_driver_sql(f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
+        _on_postgres(connection, f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
+
+
+def _on_postgres(connection: sa.Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement.replace("%", "%%"))  # by itself it would begin a parameter
 
 
 def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions], Definitions]) -> None:
