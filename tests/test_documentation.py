@@ -64,8 +64,11 @@ def test_what_the_readme_writes_can_be_written(database: Database) -> None:
 
 def test_files_and_targets_named_in_the_readme_are_there() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(re.findall(r"`make ([a-z-]+)", README)) <= targets
-    for path in re.findall(r"\]\(([a-z][\w./-]+)\)", README):
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:`|^)make ([a-z-]+)", README + contributing, re.MULTILINE)) <= targets
+    for path in re.findall(r"\]\((\w[\w./-]+)\)", README) + re.findall(
+        r"`((?:app|tests|docs|migrations)/[\w./]*)`", contributing
+    ):
         assert (ROOT / path).exists(), path
 
 
