@@ -34,13 +34,16 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
         if is_sqlite:
             driver: Any = connection.connection.driver_connection
             driver.execute("PRAGMA foreign_keys = OFF")  # within a transaction it would do nothing
-        with connection.begin():
-            yield connection
-            broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5) if is_sqlite else []
-            if broken:
-                rows = ", ".join(f"{row[0]} to {row[2]}" for row in broken)
-                raise RuntimeError(f"rows refer to others that are not there: {rows}")
-        connection.invalidate()  # nobody else gets it as it is
+        try:
+            with connection.begin():
+                yield connection
+                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5) if is_sqlite else []
+                if broken:
+                    rows = ", ".join(f"{row[0]} to {row[2]}" for row in broken)
+                    raise RuntimeError(f"rows refer to others that are not there: {rows}")
+        finally:
+            if is_sqlite:
+                connection.invalidate()  # nobody else gets it as it is
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
