@@ -30,7 +30,7 @@ run: .venv/runtime  ## set up everything and serve
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
 
-test-slow: .venv/development  ## what takes minutes: a soak, what questions cost, memory after attacks, the wheel, PgBouncer (if installed)
+test-slow: .venv/development  ## what takes minutes: a soak, costs, memory, changes of the schema, the wheel, PgBouncer (if installed)
 	@$(BIN)/python -m pytest tests/slow -n 0 --override-ini addopts='--strict-markers --strict-config -q'
 
 lint: .venv/development  ## style, and which part may import which

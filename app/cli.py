@@ -65,7 +65,11 @@ def main(context: click.Context) -> None:
 
 
 @main.command()
-@click.option("--demo", is_flag=True, help="First make what is missing: the schema, the first data set, a key to write with.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="First make the schema, and where there is nothing yet the first data set and a key that may do everything.",
+)
 @click.pass_context
 def serve(context: click.Context, *, demo: bool) -> None:
     """Serve the API and the docs page."""
@@ -118,10 +122,10 @@ def _listener(settings: Settings) -> socket.socket:
 
 
 @main.command()
-@click.option("--revision", default="head", show_default=True, help="The revision to bring the schema to.")
+@click.option("--revision", default="head", show_default=True, help="The revision to bring the schema up to.")
 @click.pass_obj
 def migrate(settings: Settings, revision: str) -> None:
-    """Make or update the database's schema, and what search finds records by where that is missing."""
+    """Make or update the database's schema, and the search index where it is missing."""
     migrate_schema(settings.database_url, revision=revision)
     if revision != "head":
         return
@@ -138,7 +142,7 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
 def import_(settings: Settings, paths: tuple[Path, ...] = (), *, demo: bool = False, if_empty: bool = False) -> None:
-    """Read records from files or folders of NDJSON (`-` for standard input): all of them, or none and why."""
+    """Read records from files or folders of NDJSON (`-`: standard input). If one is at fault, none is kept and faults are told."""
     if not paths and not demo:
         raise click.UsageError("say which files or folders to read, or --demo for the first data set")
     engine, writer = _writer(settings, with_copies)

@@ -675,6 +675,7 @@ def test_a_schema_of_a_newer_version_is_refused_and_named(fresh: Fresh) -> None:
     code, said = run("check", url=url)
     assert code == 1
     assert "has the schema from-the-future" in said
+    assert "it was made by a newer version, which you need to install" in said
 
 
 def test_a_database_that_does_not_answer_is_said_in_one_line(kind_of_database: str, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What Alembic compares and writes when it makes a migration of a change of the models.
 
-Alembic itself does not compare CHECKs, and changes a table of SQLite by copying it, derived columns too, which SQLite refuses.
+Alembic itself does not compare CHECKs, and changes a table of SQLite by copying it with its generated columns, to which SQLite
+lets nobody write.
 So constraints are set and columns dropped by `app.db.ddl`, on both databases by the same line.
 """
 
@@ -22,7 +23,7 @@ _BIND = "op.get_bind()"
 
 
 class SetConstraint(ops.MigrateOperation):
-    """`set_constraint`: a table's constraint of this name is to be this one, and was another, or there was none."""
+    """`set_constraint`: of the constraint of this name, what it is to be and what it was; None means that there is none."""
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
         self.table, self.name, self.definition, self.before = table, name, definition, before
@@ -72,7 +73,7 @@ def _check(column: str, words: list[str]) -> str | None:
 
 
 def flattened(changes: ops.ModifyTableOps) -> list[ops.MigrateOperation]:
-    """The changes of a table by themselves, in their order, instead of in a batch for which SQLite would copy the table."""
+    """The changes of a table in their order, one operation a line: in `batch_alter_table` SQLite would copy the table."""
     return [_ours(each) for each in changes.ops]
 
 

@@ -1,4 +1,4 @@
-"""How migrations change tables, on either database: SQLite's ALTER TABLE adds and renames columns, and does nothing else.
+"""How migrations change tables, on either database: SQLite's ALTER TABLE cannot change constraints or types.
 
 A table of SQLite is described by its definitions: what stands between the parentheses of its CREATE TABLE, first the columns,
 then the constraints, each as it is written there. What is not changed stays to the letter: checks, references, derived columns.
@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from app.db.types import as_comparisons
+from app.errors import OperatorError
 
 _HEAD = re.compile(r'\s*CREATE TABLE\s+("(?:[^"]|"")+"|\w+)\s*\(', re.IGNORECASE)
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]""")
@@ -26,8 +27,8 @@ Definitions = list[str]
 def changing(engine: Engine) -> Iterator[sa.Connection]:
     """A transaction in which tables may be changed.
 
-    SQLite looks at references at its end, since a table that is made anew is gone for a moment: RuntimeError, if a row then
-    refers to one that is not there.
+    On SQLite references are checked at the end of the transaction, since a table that is made anew is gone for a moment:
+    OperatorError, if a row then refers to one that is not there.
     """
     with engine.connect() as connection:
         is_sqlite = engine.dialect.name == "sqlite"
@@ -40,14 +41,14 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5) if is_sqlite else []
                 if broken:
                     rows = ", ".join(f"{row[0]} to {row[2]}" for row in broken)
-                    raise RuntimeError(f"rows refer to others that are not there: {rows}")
+                    raise OperatorError(f"the change is refused, since rows refer to others that are not there: {rows}")
         finally:
             if is_sqlite:
                 connection.invalidate()  # nobody else gets it as it is
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
-    """Give a table the constraint of this name, in the place of the one that it has; none, with None.
+    """Put a constraint in the place of the table's one of the same name; with None only that one is dropped.
 
     `definition` is SQL: `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE INITIALLY
     DEFERRED`. The database refuses it if there is a row that does not keep to it.

@@ -43,7 +43,12 @@ def migrate(url: str, *, revision: str = "head") -> None:
 
 def newest_revision() -> str:
     """The revision that this version needs: revisions are numbered, and their files begin with their numbers."""
-    return max(path.name for path in (MIGRATIONS / "versions").glob("[0-9]*.py")).partition("_")[0]
+    return max(revisions())
+
+
+def revisions() -> set[str]:
+    """The revisions that this version knows."""
+    return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 
 def require_current(engine: Engine) -> None:
@@ -60,7 +65,8 @@ def require_current(engine: Engine) -> None:
     if found is None:
         raise StaleSchema(f"the database has no schema yet. {FIRST_STEPS}")
     if found != wanted:
-        raise StaleSchema(f"the database has the schema {found}, this version needs {wanted}; type: rapporteur migrate")
+        do = "type: rapporteur migrate" if found in revisions() else "it was made by a newer version, which you need to install"
+        raise StaleSchema(f"the database has the schema {found}, this version needs {wanted}; {do}")
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:

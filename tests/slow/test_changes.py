@@ -18,7 +18,7 @@ COPIED = ("app", "migrations", "seed", "tests", "Makefile", "alembic.ini", "pypr
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 KEYS = (("documents", "record_id"), ("meetings", "id"), ("organizations", "id"), ("records", "id"))
-"""Where a record stands that only the changed schema knows."""
+"""The tables from which the record is deleted that only the changed schema knows."""
 
 GONE = "record_id = 'changed'"
 Edit = tuple[str, str, str]
