@@ -142,7 +142,7 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
 def import_(settings: Settings, paths: tuple[Path, ...] = (), *, demo: bool = False, if_empty: bool = False) -> None:
-    """Read records from files or folders of NDJSON (`-`: standard input). If one is at fault, none is kept and faults are told."""
+    """Read records from files or folders of NDJSON (`-`: standard input): all, or if one is at fault none, and why."""
     if not paths and not demo:
         raise click.UsageError("say which files or folders to read, or --demo for the first data set")
     engine, writer = _writer(settings, with_copies)
