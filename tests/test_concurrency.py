@@ -836,7 +836,7 @@ def test_one_that_the_database_refuses_takes_nobody_with_it(words: Database) -> 
 
     first, second, refused, last = in_turns(words, work)
     assert (first, second, last) == ("a", "b", "c")
-    assert isinstance(refused, sa.exc.IntegrityError)
+    assert isinstance(refused, Conflict)
     assert written(words) == ["a", "b", "c"]
 
 

@@ -246,7 +246,10 @@ def test_what_sqlite_refuses_is_the_databases_fault_or_ours(tmp_path: Path) -> N
         assert (found.trouble, words in found.problem.detail) == (trouble, True), error
         assert found.problem.status == 503
         assert found.problem.headers["Retry-After"]
-    assert failure(raised(insert, file, insert)) is None, "a record that is there already is nobody's trouble"
+    conflict = failure(raised(insert, file, insert))
+    assert conflict is not None
+    assert conflict.trouble == FINE, "a record that is there already is nobody's trouble"
+    assert conflict.problem.status == 409
     with sqlite3.connect(tmp_path / "some.db", isolation_level=None) as writer:
         writer.execute("BEGIN IMMEDIATE")
         busy = failure(raised(insert, file))
