@@ -209,6 +209,22 @@ def test_what_is_refused_waits_for_the_answers_before_it(server: Server) -> None
         assert [line[9:12] for line in re.findall(rb"HTTP/1\.1 \d\d\d", answers)] == [b"200", status]
 
 
+@pytest.mark.parametrize("waiting", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"ZZ\r\n", b"400"), (b"1;" + b"a" * 70_000, b"431"), (b"0\r\nA: " + b"a" * 70_000, b"431"), (b"1\r\nxyz\r\n", b"400")],
+    ids=["no size", "a long extension", "a long trailer", "a piece too long"],
+)
+def test_a_body_at_fault_is_refused_when_its_turn_comes(server: Server, waiting: int, body: bytes, status: bytes) -> None:
+    post = b"POST /v1/topics HTTP/1.1\r\nHost: registry\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connected(server) as connection:
+        connection.sendall(GET * waiting + post + body)
+        answers = all_of(connection)
+    found = [line[9:12] for line in re.findall(rb"HTTP/1\.1 \d\d\d", answers)]
+    assert found[:waiting] == [b"200"] * waiting
+    assert found[waiting:] in ([status], [b"401"]), "the connection is closed with the last answer"
+
+
 def test_requests_whose_answers_nobody_reads_stay_unread(server: Server) -> None:
     before = server.anonymous_memory
     with connected(server, buffer=4_096) as connection:

@@ -20,6 +20,7 @@ from app.db.drivers import SqliteDriver
 from app.db.engine import sqlite_path
 from app.db.failures import AWAY, DAMAGED, FINE, READ_ONLY, failure
 from app.db.schema import migrate, require_usable
+from app.db.sqlite import connect
 from app.errors import Busy, OperatorError
 from tests import postgres
 from tests.conftest import Database, run_command
@@ -439,3 +440,30 @@ def test_a_file_that_is_still_being_copied_is_not_opened(tmp_path: Path) -> None
     with (tmp_path / "a.db").open("ab") as file:
         file.write(b"x")
     assert driver._is_being_replaced(), "somebody writes to it"
+
+
+def test_a_log_that_cannot_be_rescued_is_told_and_nothing_is_raised(tmp_path: Path) -> None:
+    def refused(_statement: str) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    connection = connect(tmp_path / "some.db", creates=True)
+    assert connection.rescue(patience=0)
+    connection.execute = refused  # type: ignore[assignment]
+    assert not connection.rescue(patience=0)
+
+
+def test_a_file_that_takes_the_place_of_another_while_it_is_opened_is_not_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, other = tmp_path / "some.db", tmp_path / "other.db"
+    connect(path, creates=True).close()
+    connect(other, creates=True).close()
+    really = sqlite3.connect
+
+    def connect_late(*arguments: Any, **options: Any) -> Any:
+        opened = really(*arguments, **options)
+        other.replace(path)
+        return opened
+
+    monkeypatch.setattr("app.db.sqlite.sqlite3.connect", connect_late)
+    assert not connect(path).is_in_place

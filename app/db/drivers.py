@@ -165,29 +165,36 @@ class SqliteDriver:
             await asyncio.sleep(WATCH_SECONDS)
             if self._loop is None or self.availability.trouble.reads is not None:
                 continue
-            if not self._loop.is_in_place:
-                self.availability.report(GONE)
-            elif not self._loop.has_its_log:
-                if self._loop.rescue(patience=0):
-                    self._reopen()
-            elif not self._loop.is_current:
+            try:
+                self._look_at_file(self._loop)
+            except sqlite3.Error as error:
+                self._told(error)
+
+    def _look_at_file(self, connection: SqliteConnection) -> None:
+        if not connection.is_in_place:
+            self.availability.report(GONE)
+        elif not connection.has_its_log:
+            if connection.rescue(patience=0):
                 self._reopen()
+        elif not connection.is_current:
+            self._reopen()
 
     def _changed(self, trouble: Trouble) -> None:
         """Read the file that is there now, where it is another than the one that was opened, or was repaired."""
         was_damaged, self._was_damaged = self._was_damaged, trouble.damage is not None
         if self._loop is None:
             return
-        if (was_damaged and not self._was_damaged) or (trouble == FINE and not self._loop.is_in_place):
+        if (was_damaged and not self._was_damaged) or (trouble.reads is None and not self._loop.is_in_place):
             renew(self._path)
-        if trouble == FINE and not self._loop.is_current:
+        if trouble.reads is None and not self._loop.is_current:
             self._reopen()
 
     def _reopen(self) -> None:
-        if self._loop is not None:
-            self._forget(self._loop)
+        old = self._loop
         self._opened += 1
         self._open_loops()
+        if old is not None:
+            self._forget(old)
 
     def _forget(self, connection: SqliteConnection) -> None:
         with suppress(ValueError):
@@ -208,6 +215,8 @@ class SqliteDriver:
                 connection.execute(_SOME_ROW).fetchone()
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
+        except OSError:
+            return GONE  # somebody is changing the files beside it
         except sqlite3.Error as error:
             found = failure(error)
             return found.trouble if found is not None else FINE
@@ -280,12 +289,12 @@ class SqliteDriver:
 
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
-        if connection is not None and self._own.opened != self._opened:
+        if connection is not None and (self._own.opened != self._opened or not connection.is_current):
             self._forget(connection)
             connection = None
         if connection is None:
-            connection = self._own.connection = self._connect()
             self._own.opened = self._opened
+            connection = self._own.connection = self._connect()
         return connection
 
     def _told(self, error: sqlite3.Error) -> Exception:

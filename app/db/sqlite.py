@@ -78,8 +78,11 @@ class SqliteConnection(sqlite3.Connection):
         Then all connections are opened anew, with a log that a later start finds. To empty the old log is needed for that: what
         the connections share of it would otherwise be taken for what stands in the new one.
         """
-        self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
-        (busy, _, _) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        try:
+            self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+            (busy, _, _) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error:
+            return False  # no room for it, or no way to write
         if not busy:
             renew(self.path)
             _log.warning("the log beside the database was removed; what was committed is written into the database's file")
@@ -111,6 +114,7 @@ def renew(path: Path) -> None:
 
 def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConnection:
     """Open a file; a new one, where it may be made, is for this account alone, since it will hold the digests of keys."""
+    generation = _generations.get(path, 0)
     with _opening:
         if creates and not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -126,7 +130,9 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         factory=SqliteConnection,
         **options,
     )
-    connection.path, connection.file, connection.generation = path, identity_of(path), _generations.get(path, 0)
+    # Before and after it was opened: between the two another file may have come in its place.
+    connection.path, connection.file = path, current if current == identity_of(path) else None
+    connection.generation = generation
     connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
     return connection
 

@@ -263,6 +263,11 @@ class Protocol(HttpToolsProtocol):
         if self.cycle.response_complete and not self._head_bytes:  # a head has a time of its own
             self._wait_for_a_request()
 
+    @property
+    def is_sent_more(self) -> bool:
+        """Whether the client sent, or is still sending, what nobody will read."""
+        return bool(self._in_body or self._in_head or self._unread or self.pipeline or self._refusal)
+
     def break_off(self) -> None:
         """End an answer that cannot be completed so that nobody takes it for whole."""
         if self._answering is not None:
@@ -325,7 +330,7 @@ class Protocol(HttpToolsProtocol):
         transport = cast("_Transport", self.transport)
         if not transport.waiting:
             transport.count_no_more()
-        elif transport.taken < self._limits.stall_seconds * LEAST_RATE:
+        elif transport.taken < min(self._limits.stall_seconds * LEAST_RATE, transport.waited):
             transport.abort()
         else:
             self.watch_outgoing()
@@ -340,6 +345,7 @@ class Protocol(HttpToolsProtocol):
         if self.pipeline or (under_way and not self._in_body):
             if self.pipeline and self._in_body:
                 self.pipeline.popleft()  # the request itself, whose body is at fault
+                self.cycle = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self._answering)
             self._refusal, self._in_body = problem, False
             self._unread.clear()
             return
@@ -402,8 +408,10 @@ class _Transport:
     def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
         self._transport = transport
         self._protocol = protocol
+        self.waited = 0
+        """Bytes that the client had not taken when the count began."""
         self._to_take = 0
-        """Bytes that the client had not taken when the count began, and what was sent since."""
+        """These, and what was sent since."""
         self._left = LINGER_BYTES
         self.write: Callable[[bytes], None] = transport.write
         self.is_closing = transport.is_closing
@@ -434,7 +442,7 @@ class _Transport:
 
     def count_taken(self) -> None:
         """Count from now on."""
-        self._to_take = self.waiting
+        self._to_take = self.waited = self.waiting
         if not self.is_closing():
             self.write = self._write_and_count
 
@@ -454,7 +462,7 @@ class _Transport:
         protocol = self._protocol
         protocol.watch_outgoing()
         self.write, self.is_closing = _sent_to_nobody, _is_closing
-        if linger and (protocol._in_body or protocol._in_head or protocol._unread):  # noqa: SLF001 - two halves of one thing
+        if linger and protocol.is_sent_more:
             self._transport.write_eof()
             cast("_Flow", protocol.flow).release()
             protocol.loop.call_later(LINGER_SECONDS, self._transport.close)
