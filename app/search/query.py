@@ -32,7 +32,7 @@ MOST_STARRED = 2
 """Words that may go on: each is all words that begin so, of which there may be tens of thousands."""
 MOST_IN_A_ROW = 16
 """Words of one phrase, or pairs of Han in a row."""
-MOST_WORDS = 32
+MOST_WORDS = 24
 """Words in these slots, pairs of Han among them: what is looked for grows with them, and with what each costs the database."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
