@@ -141,7 +141,7 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.option("--demo", is_flag=True, help="Read the first data set, which comes with the program.")
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
-def import_(settings: Settings, paths: tuple[Path, ...] = (), *, demo: bool = False, if_empty: bool = False) -> None:
+def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool) -> None:
     """Read records from files or folders of NDJSON (`-`: standard input): all, or if one is at fault none, and why."""
     if not paths and not demo:
         raise click.UsageError("say which files or folders to read, or --demo for the first data set")

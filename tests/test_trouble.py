@@ -20,7 +20,7 @@ from app.db.drivers import SqliteDriver
 from app.db.engine import sqlite_path
 from app.db.failures import AWAY, DAMAGED, FINE, READ_ONLY, failure
 from app.db.schema import migrate, require_usable
-from app.db.sqlite import connect
+from app.db.sqlite import connect, renew
 from app.errors import Busy, OperatorError
 from tests import postgres
 from tests.conftest import Database, run_command
@@ -467,3 +467,21 @@ def test_a_file_that_takes_the_place_of_another_while_it_is_opened_is_not_taken_
 
     monkeypatch.setattr("app.db.sqlite.sqlite3.connect", connect_late)
     assert not connect(path).is_in_place
+
+
+def test_a_reading_thread_that_cannot_connect_anew_uses_no_closed_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "some.db"
+    connect(path, creates=True).close()
+    driver = SqliteDriver(f"sqlite:///{path}", deadline=5)
+    first = driver._of_this_thread()
+    renew(path)
+    with monkeypatch.context() as patched:
+        patched.setattr(driver, "_connect", lambda: (_ for _ in ()).throw(sqlite3.OperationalError("unable to open")))
+        for _ in range(2):
+            with pytest.raises(sqlite3.OperationalError):
+                driver._of_this_thread()
+    second = driver._of_this_thread()
+    assert second is not first
+    assert second.execute("SELECT 1").fetchone() == (1,)

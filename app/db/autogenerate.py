@@ -1,8 +1,7 @@
 """What Alembic compares and writes when it makes a migration of a change of the models.
 
-Alembic itself does not compare CHECKs, and changes a table of SQLite by copying it with its generated columns, to which SQLite
-lets nobody write.
-So constraints are set and columns dropped by `app.db.ddl`, on both databases by the same line.
+Alembic itself does not compare CHECKs. It changes a table of SQLite by copying all its columns, which fails because generated
+columns cannot be written. So constraints are set and columns dropped by `app.db.ddl`, on both databases by the same line.
 """
 
 import re
@@ -59,7 +58,7 @@ def _compare_words(
     if there is None or wanted is None or context.inspector is None:
         return
     stored = {each["name"]: _WORD.findall(each["sqltext"]) for each in context.inspector.get_check_constraints(name)}
-    for column in {*there.c.keys(), *wanted.c.keys()}:
+    for column in dict.fromkeys([*wanted.c.keys(), *there.c.keys()]):
         check, info = f"ck_{name}_{column}", wanted.c[column].info if column in wanted.c else {}
         words, before = list(map(str, info.get("words", ()))), stored.get(check, [])
         if words and words != before:

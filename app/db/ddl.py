@@ -44,7 +44,7 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
                     raise OperatorError(f"the change is refused, since rows refer to others that are not there: {rows}")
         finally:
             if is_sqlite:
-                connection.invalidate()  # nobody else gets it as it is
+                connection.invalidate()  # the pool must not hand out a connection that does not enforce references
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:

@@ -216,7 +216,7 @@ class SqliteDriver:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         except OSError:
-            return GONE  # somebody is changing the files beside it
+            return GONE  # because the database's log is renamed or removed at this moment
         except sqlite3.Error as error:
             found = failure(error)
             return found.trouble if found is not None else FINE
@@ -290,6 +290,7 @@ class SqliteDriver:
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
         if connection is not None and (self._own.opened != self._opened or not connection.is_current):
+            self._own.connection = None  # also where no other can be made
             self._forget(connection)
             connection = None
         if connection is None:

@@ -264,8 +264,8 @@ class Protocol(HttpToolsProtocol):
             self._wait_for_a_request()
 
     @property
-    def is_sent_more(self) -> bool:
-        """Whether the client sent, or is still sending, what nobody will read."""
+    def leaves_bytes_unread(self) -> bool:
+        """Whether bytes that the client sent, or is still sending, will not be parsed."""
         return bool(self._in_body or self._in_head or self._unread or self.pipeline or self._refusal)
 
     def break_off(self) -> None:
@@ -462,7 +462,7 @@ class _Transport:
         protocol = self._protocol
         protocol.watch_outgoing()
         self.write, self.is_closing = _sent_to_nobody, _is_closing
-        if linger and protocol.is_sent_more:
+        if linger and protocol.leaves_bytes_unread:
             self._transport.write_eof()
             cast("_Flow", protocol.flow).release()
             protocol.loop.call_later(LINGER_SECONDS, self._transport.close)

@@ -20,7 +20,6 @@ LOCKS = ("requirements.lock", "requirements-dev.lock")
 KEYS = (("documents", "record_id"), ("meetings", "id"), ("organizations", "id"), ("records", "id"))
 """The tables from which the record is deleted that only the changed schema knows."""
 
-GONE = "record_id = 'changed'"
 Edit = tuple[str, str, str]
 """A file, what stands in it, and what is to stand there."""
 
@@ -139,7 +138,8 @@ def test_a_change_goes_up_and_down_on_a_full_database(name: str, project: Callab
         assert "all in agreement" in rapporteur("check")
         assert "No new upgrade operations" in alembic("check")
     if full.engine.dialect.name == "sqlite":
-        full.execute(f"INSERT INTO {INDEX} ({INDEX}, rowid, terms) SELECT 'delete', docid, terms FROM documents WHERE {GONE}")
+        gone = "SELECT 'delete', docid, terms FROM documents WHERE record_id = 'changed'"
+        full.execute(f"INSERT INTO {INDEX} ({INDEX}, rowid, terms) {gone}")
     for table, key in (*KEYS, ("changes", "record_id")):
         full.execute(f"DELETE FROM {table} WHERE {key} = 'changed'")
     alembic("downgrade", newest_revision())
