@@ -20,7 +20,7 @@ from app.db.drivers import SqliteDriver
 from app.db.engine import sqlite_path
 from app.db.failures import AWAY, DAMAGED, FINE, READ_ONLY, failure
 from app.db.schema import migrate, require_usable
-from app.db.sqlite import connect, renew
+from app.db.sqlite import connect
 from app.errors import Busy, OperatorError
 from tests import postgres
 from tests.conftest import Database, run_command
@@ -476,7 +476,7 @@ def test_a_reading_thread_that_cannot_connect_anew_uses_no_closed_connection(
     connect(path, creates=True).close()
     driver = SqliteDriver(f"sqlite:///{path}", deadline=5)
     first = driver._of_this_thread()
-    renew(path)
+    driver._opened += 1
     with monkeypatch.context() as patched:
         patched.setattr(driver, "_connect", lambda: (_ for _ in ()).throw(sqlite3.OperationalError("unable to open")))
         for _ in range(2):
