@@ -485,3 +485,29 @@ def test_a_reading_thread_that_cannot_connect_anew_uses_no_closed_connection(
     second = driver._of_this_thread()
     assert second is not first
     assert second.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "detail"),
+    [
+        ("INSERT INTO t VALUES (1, 'a', NULL)", 409, "another record has the same key (t.id)"),
+        ("INSERT INTO t VALUES (2, NULL, NULL)", 422, "a value is missing that the database needs (t.word)"),
+        ("INSERT INTO t VALUES (2, 'b', NULL)", 422, "a value is none that the database takes (ck_t_word)"),
+        ("INSERT INTO t VALUES (2, 'a', 7)", 409, "a record that is referred to is not there"),
+        ("DELETE FROM t WHERE id = 1", 409, "or one is taken away that others refer to"),
+    ],
+)
+def test_what_a_constraint_of_sqlite_refuses_is_the_requests_fault(statement: str, status: int, detail: str) -> None:
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(
+            "CREATE TABLE t (id INTEGER PRIMARY KEY, word TEXT NOT NULL, other INTEGER REFERENCES t (id),"
+            " CONSTRAINT ck_t_word CHECK (word IN ('a')))"
+        )
+        connection.execute("INSERT INTO t VALUES (1, 'a', NULL), (3, 'a', 1)")
+        with pytest.raises(sqlite3.IntegrityError) as caught:
+            connection.execute(statement)
+    found = failure(caught.value)
+    assert found is not None
+    assert (found.trouble, found.problem.status) == (FINE, status)
+    assert detail in found.problem.detail
