@@ -89,7 +89,8 @@ class Search:
         languages, language = asked_languages(asked["lang"], request.accept_language)
         narrowed = _narrowed(asked)
         query = parsed(asked["q"] or "")
-        hits, others, is_relaxed = await self._found(query, narrowed, everything=asked["q"] is None)
+        letters = Letters()
+        hits, others, is_relaxed = await self._found(query, narrowed, letters, everything=asked["q"] is None)
         digest = cursors.request_digest({name: asked[name] for name in asked if name not in ("cursor", "limit")})
         offset = _offset(asked["cursor"], digest)
         page = hits.found[offset : (end := offset + asked["limit"])]
@@ -97,18 +98,20 @@ class Search:
         total = None if hits.truncated else len(hits.found)
         headers = language_header(language)
         answer = SearchAnswer(
-            data=await self._hits(query, others, page, languages),
+            data=await self._hits(query, others, page, languages, letters),
             page=SearchPage(limit=asked["limit"], next_cursor=next_cursor, total=total, truncated=hits.truncated),
             links=_links(scope, pairs, next_cursor, headers),
             relaxed=is_relaxed,
             ignored=list(query.ignored),
-            did_you_mean=await self._meant(query, languages) if is_relaxed or not hits.found else [],
+            did_you_mean=await self._meant(query, languages, letters) if is_relaxed or not hits.found else [],
             facets=await self._facets(asked["facets"] or (), hits, languages),
             approximate=bool(asked["facets"]) and hits.truncated,
         )
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=headers)
 
-    async def _found(self, query: Query, narrowed: Narrowed, *, everything: bool) -> tuple["_Hits", list[Known], bool]:
+    async def _found(
+        self, query: Query, narrowed: Narrowed, letters: Letters, *, everything: bool
+    ) -> tuple["_Hits", list[Known], bool]:
         """The candidates in their order, the records that the query names, and whether it had to be relaxed."""
         known = await self._frequencies()
         if everything:
@@ -118,20 +121,19 @@ class Search:
             rows += await self._looked_for(stage, narrowed, known)
             if finding.is_cut(rows):
                 return _hits_of(rows), [], False
-        called, named = await self._names(query)
+        called, named = await self._names(query, letters)
         rows += await self._looked_for(finding.elsewhere(query, called, named), narrowed, known)
         if rows:
             return _hits_of(rows), called, False
         rows = await self._looked_for(finding.relaxed(query), narrowed, known)
         return _hits_of(rows), called, bool(rows)
 
-    async def _names(self, query: Query) -> tuple[list[Known], list[Known]]:
+    async def _names(self, query: Query, letters: Letters) -> tuple[list[Known], list[Known]]:
         """Records that are called a part of what was typed, and those that have all of it in their names."""
         wanted = finding.known_names(query)
         rows = await self._looked_for(wanted, Narrowed(), await self._frequencies(), limit=finding.KNOWN_AT_MOST)
         if not rows:
             return [], []
-        letters = Letters()
         found = {
             docid: finding.known(record_id, own_of(words), letters)
             for docid, record_id, words in await self._driver.fetch(
@@ -177,13 +179,17 @@ class Search:
         return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(_THESE))
 
     async def _hits(
-        self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]
+        self,
+        query: Query,
+        others: Sequence[Known],
+        page: Sequence[tuple[int, int]],
+        languages: Sequence[str],
+        letters: Letters,
     ) -> list[Hit]:
         if not page:
             return []
         given = self._these([docid for _, docid in page], languages)
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), given)}
-        letters = Letters()
         said = Showing(query, (), letters)
         meant = Showing(query, [name.stems for each in others for name in each.names], letters)
         return [
@@ -263,17 +269,25 @@ class Search:
         languages, language = asked_languages(asked["lang"], request.accept_language)
         query = parsed(asked["q"])
         narrowed = Narrowed(kinds=tuple(Kind(kind) for kind in asked["kind"] or ()))
+        letters = Letters()
         found: list[Suggestion] = []
         for stage in suggesting.begun(query):
             if len(found) < asked["limit"]:
-                found += await self._suggested(query, stage, narrowed, languages, enough=asked["limit"])
+                found += await self._suggested(query, stage, narrowed, languages, letters, enough=asked["limit"])
         if not found:
-            found = await self._suggested(query, suggesting.slips(query), narrowed, languages)
+            found = await self._suggested(query, suggesting.slips(query), narrowed, languages, letters)
         answer = Suggestions(data=found[: asked["limit"]])
         await send_tagged(send, answer.model_dump_json().encode(), request, headers=language_header(language))
 
     async def _suggested(
-        self, query: Query, wanted: Node, narrowed: Narrowed, languages: Sequence[str], *, enough: int = suggesting.LOOKED_AT
+        self,
+        query: Query,
+        wanted: Node,
+        narrowed: Narrowed,
+        languages: Sequence[str],
+        letters: Letters,
+        *,
+        enough: int = suggesting.LOOKED_AT,
     ) -> list[Suggestion]:
         """Records whose names begin so, or nearly: the fewest slips first, what is named most, then as documents stand."""
         rows = await self._looked_for({0: wanted}, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
@@ -282,7 +296,6 @@ class Search:
         given = self._these([docid for _, docid in rows], languages)
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), given)
         found: list[Suggestion] = []
-        letters = Letters()
         for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
             if len(found) == enough:
                 break
@@ -309,10 +322,10 @@ class Search:
             sa.select(*columns).join_from(documents, records, records.c.id == documents.c.record_id).where(_THESE)
         )
 
-    async def _meant(self, query: Query, languages: Sequence[str]) -> list[str]:
+    async def _meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
         """Known names that come near to what was typed: of all words, else of single ones."""
         for several in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
-            found = await self._suggested(several, suggesting.slips(several), Narrowed(), languages)
+            found = await self._suggested(several, suggesting.slips(several), Narrowed(), languages, letters)
             if found:
                 return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
         return []
