@@ -55,6 +55,7 @@ lock: .venv/development  ## pin all requirements anew, by hash
 
 migration: .venv/development  ## write the migration that the models need: make migration NAME="what changes"
 	@$(BIN)/python -m tests.postgres sh -c '$(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate -m "$(NAME)" --rev-id $$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))'
+	@$(BIN)/ruff check --quiet --fix --select F401,I001 migrations
 	@$(BIN)/ruff format --quiet migrations
 
 diagram: .venv/development  ## draw docs/schema.md from the models

@@ -26,7 +26,7 @@ from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import SEED, Settings
 from app.sharing import Share, alone, with_copies
-from app.writing import ahead, keys, projections
+from app.writing import ahead, keys
 from app.writing.batch import Line
 from app.writing.checking import disagreements
 from app.writing.halting import collector_paused
@@ -202,7 +202,7 @@ def rebuild(settings: Settings) -> None:
     """Compute all projections anew, the search index while others read and write."""
     engine, writer = _writer(settings)
     with writing(engine) as connection:
-        projections.rebuild(connection, writer.encode)
+        writer.projections.rebuild(connection)
     _reindex(engine, writer)
     click.echo("all projections are rebuilt")
 

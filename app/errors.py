@@ -2,6 +2,7 @@
 
 RapporteurError
 ├── OperatorError                  told to whoever runs the registry, on the terminal
+│   ├── IncompleteDeclaration
 │   ├── Misconfigured
 │   └── StaleSchema
 └── Problem                        told to a client, as application/problem+json
@@ -44,6 +45,10 @@ class RapporteurError(Exception):
 
 class OperatorError(RapporteurError):
     """For whoever runs the registry."""
+
+
+class IncompleteDeclaration(OperatorError):
+    """A kind of record is not declared completely."""
 
 
 class Misconfigured(OperatorError):

@@ -27,7 +27,6 @@ from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import ROOT
-from app.writing import projections
 from app.writing.content import text_of
 from app.writing.unit import Writer
 
@@ -356,8 +355,8 @@ def database(folder: Path, meetings: int) -> Path:
 def _make(path: Path, meetings: int) -> None:
     url = f"sqlite:///{path}"
     migrate(url)
-    encode = (driver := driver_for(url, deadline=1, connections=1)).encode
-    writer = Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), encode)
+    driver = driver_for(url, deadline=1, connections=1)
+    writer = Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode)
     engine = create_engine(url)
     # One connection does it all, so that what is set on it here holds for the projections too.
     with closing(engine.raw_connection()) as pooled:
@@ -374,7 +373,7 @@ def _make(path: Path, meetings: int) -> None:
         loader.flush()
         connection.execute("COMMIT")
     with writing(engine) as working:
-        projections.rebuild(working, encode)
+        writer.projections.rebuild(working)
     with closing(engine.raw_connection()) as pooled:
         connection = pooled.driver_connection
         assert isinstance(connection, sqlite3.Connection)

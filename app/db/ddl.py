@@ -70,6 +70,37 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
         _on_postgres(connection, f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
 
 
+def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:
+    """Give a column another name, and with it the indexes and constraints that are named after it; values stay."""
+    named_after = re.compile(rf"(?<=_{re.escape(table)}_)(\w+_)?{re.escape(old)}(?=_|$)")
+
+    def renamed(name: str) -> str:
+        return named_after.sub(lambda found: f"{found[1] or ''}{new}", name)
+
+    connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
+    inspector = sa.inspect(connection)
+    indexes = {str(each["name"]) for each in inspector.get_indexes(table)}
+    constraints = {str(each["name"]) for each in (*inspector.get_check_constraints(table), *inspector.get_foreign_keys(table))}
+    for index in sorted(name for name in indexes if renamed(name) != name):
+        if connection.dialect.name == "sqlite":
+            (written,) = _schema(connection, "type = 'index' AND name", index)
+            connection.exec_driver_sql(f'DROP INDEX "{index}"')
+            connection.exec_driver_sql(written.replace(index, renamed(index), 1))
+        else:
+            _on_postgres(connection, f'ALTER INDEX "{index}" RENAME TO "{renamed(index)}"')
+    if connection.dialect.name == "sqlite":
+        rebuild(connection, table, lambda definitions: [_renamed(each, renamed) for each in definitions])
+        return
+    for constraint in sorted(name for name in constraints if renamed(name) != name):
+        _on_postgres(connection, f'ALTER TABLE "{table}" RENAME CONSTRAINT "{constraint}" TO "{renamed(constraint)}"')
+
+
+def _renamed(definition: str, renamed: Callable[[str], str]) -> str:
+    """A definition of a constraint under its new name; columns are no constraints."""
+    name = _named(definition)
+    return definition.replace(name, renamed(name), 1) if definition.startswith("CONSTRAINT") else definition
+
+
 def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:
     """Say what a column is; SQLite keeps no comments."""
     if connection.dialect.name != "sqlite":

@@ -9,9 +9,6 @@ from app.db.types import Exact, Instant
 from app.models.columns import Base, code, flag, number, reference, text, word
 from app.models.vocabulary import Kind, NameType
 
-ACTORS = (Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON)
-OCCASIONS = (Kind.MEETING, Kind.PARTICIPANT, Kind.MEMORANDUM, Kind.PARTY, Kind.OUTCOME)
-
 
 class Record(Base):
     """Every record: the one target for whatever may point to any of them."""
@@ -85,11 +82,11 @@ class Involvement(Base):
 
     actor_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="who is involved")
     record_kind: Mapped[str] = mapped_column(
-        Exact, primary_key=True, comment="the kind of the record they are involved in", info={"words": OCCASIONS}
+        Exact, primary_key=True, comment="the kind of the record they are involved in", info={"words": tuple(Kind)}
     )
     date_start: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the record's first day")
     record_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the record they are involved in")
-    actor_kind: Mapped[str] = mapped_column(Exact, comment="what they are", info={"words": ACTORS})
+    actor_kind: Mapped[str] = mapped_column(Exact, comment="what they are", info={"words": tuple(Kind)})
 
 
 class Change(Base):

@@ -10,7 +10,7 @@ class Vocabulary(StrEnum):
 
     explanation: str
 
-    def __new__(cls, word: str, explanation: str = "") -> Self:
+    def __new__(cls, word: str, explanation: str = "", *_: object) -> Self:
         """A word of text that knows what it means."""
         member = str.__new__(cls, word)
         member._value_ = word
@@ -23,25 +23,48 @@ class Vocabulary(StrEnum):
         return "; ".join(f"`{word.value}` {word.explanation}" for word in cls)
 
 
+class Role(StrEnum):
+    """What part a kind plays in the registry: search and lists across kinds treat all kinds of one role alike."""
+
+    ENTITY = "entity"
+    """Named again and again in other records: what somebody types is mostly the name of one."""
+    EVENT = "event"
+    """Happened or was published once, under a name of its own."""
+    LINK = "link"
+    """Says how two other records stand to one another; a search for one of them does not find it."""
+
+
 class Kind(Vocabulary):
     """The kinds of record, in the order in which they depend on one another."""
 
-    COUNTRY = "country", "a state"
-    TOPIC = "topic", "a subject"
-    SOURCE = "source", "a document"
-    ORGANIZATION = "organization", "a body with members or acts of its own"
-    PERSON = "person", "somebody who takes part"
-    POSITION = "position", "an office that a person holds"
-    SERIES = "series", "what recurs under one name: meetings, a forum, a summit in phases, a prize"
-    MEMBERSHIP = "membership", "a country or organization in an organization or series"
-    MEETING = "meeting", "an occasion with a date, place or named participants of its own"
-    PARTICIPANT = "participant", "who took part, in what capacity"
-    MEMORANDUM = "memorandum", "an instrument"
-    PARTY = "party", "between whom an instrument is, who adopted or sponsored it"
-    RELATION = "relation", "from an instrument to another, to a series or an organization"
-    OUTCOME = "outcome", "what a meeting or a party brought about short of an instrument"
-    ACTION = "action", "what was done to an instrument or an outcome"
-    CITATION = "citation", "which passage supports which record"
+    role: Role
+
+    def __init__(self, word: str, _explanation: str = "", role: Role | None = None) -> None:
+        if role is None:
+            raise TypeError(f"the kind {word!r} has no role: add Role.ENTITY, Role.EVENT or Role.LINK to its line")
+        self.role = role
+
+    @classmethod
+    def of(cls, role: Role) -> "tuple[Kind, ...]":
+        """The kinds of a role."""
+        return tuple(kind for kind in cls if kind.role is role)
+
+    COUNTRY = "country", "a state", Role.ENTITY
+    TOPIC = "topic", "a subject", Role.ENTITY
+    SOURCE = "source", "a document", Role.EVENT
+    ORGANIZATION = "organization", "a body with members or acts of its own", Role.ENTITY
+    PERSON = "person", "somebody who takes part", Role.ENTITY
+    POSITION = "position", "an office that a person holds", Role.LINK
+    SERIES = "series", "what recurs under one name: meetings, a forum, a summit in phases, a prize", Role.ENTITY
+    MEMBERSHIP = "membership", "a country or organization in an organization or series", Role.LINK
+    MEETING = "meeting", "an occasion with a date, place or named participants of its own", Role.EVENT
+    PARTICIPANT = "participant", "who took part, in what capacity", Role.LINK
+    MEMORANDUM = "memorandum", "an instrument", Role.EVENT
+    PARTY = "party", "between whom an instrument is, who adopted or sponsored it", Role.LINK
+    RELATION = "relation", "from an instrument to another, to a series or an organization", Role.LINK
+    OUTCOME = "outcome", "what a meeting or a party brought about short of an instrument", Role.EVENT
+    ACTION = "action", "what was done to an instrument or an outcome", Role.LINK
+    CITATION = "citation", "which passage supports which record", Role.LINK
 
 
 class NameType(Vocabulary):

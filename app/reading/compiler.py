@@ -33,6 +33,7 @@ from app.db.sql import (
 from app.db.types import Exact, Instant
 from app.models.records import Name, Record
 from app.models.vocabulary import Kind
+from app.reading.declared import require_complete
 from app.reading.filters import Narrowing
 from app.reading.model import AnyRef, Computed, Derived, OnDay, Part, Ref
 from app.reading.resource import INCLUDED_AT_MOST, Resource
@@ -129,6 +130,7 @@ class Compiler:
 
     def __init__(self, resources: Iterable[Resource], dialect: Dialect) -> None:
         self.resources: Mapping[Kind, Resource] = {resource.kind: resource for resource in resources}
+        require_complete(tuple(self.resources.values()))
         self.plans = {kind: field_plans(resource) for kind, resource in self.resources.items()}
         self.dialect = dialect
         self._is_sqlite = dialect.name == "sqlite"

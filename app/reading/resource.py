@@ -1,14 +1,14 @@
 """What a resource declares: its table, its read model, its filters, sorts, includes and rules."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from app.models.columns import Content
-from app.models.vocabulary import Kind
+from app.models.vocabulary import Kind, Vocabulary
 from app.reading.filters import Filter
 from app.reading.model import Model
 
@@ -58,6 +58,30 @@ class NamesFieldOf(NamedTuple):
     record: str
 
 
+class Actor(NamedTuple):
+    """A reference to somebody who is involved in what the record says."""
+
+    field: str
+    reaches: bool = True
+    """Whether an organization's part is also that of the organizations and the country whose it is."""
+
+
+class Sides(NamedTuple):
+    """The record involves everybody who is involved in the event that `field` refers to, if its type is `type`."""
+
+    field: str
+    type: Vocabulary
+
+
+Formerly = Callable[[Any], Mapping[str, Any]]
+"""From the value that a field had in an earlier release to the fields that say the same today; none, if nothing does."""
+
+
+def renamed(new: str) -> Formerly:
+    """The field has another name today."""
+    return lambda value: {new: value}
+
+
 Rule = Callable[[Content], Iterable[tuple[str, str]]]
 
 
@@ -93,8 +117,14 @@ class Resource:
     """Unique columns by which a record is found too: a request by one of them is sent on to the id."""
     rules: tuple[Rule, ...] = ()
     """Checks across fields: each yields (field, fault)."""
+    formerly: Mapping[str, Formerly] = field(default_factory=dict)
+    """Fields of earlier releases, each with what makes today's fields of its value: old exports and clients stay right."""
     dated_by: str = ""
-    """The reference to an occasion within whose date the record's own date lies."""
+    """The reference to an event within whose date the record's own date lies, and whose date it has without its own."""
+    actors: tuple[Actor, ...] = ()
+    """Who is involved in the record, and in the event that `occasion` refers to."""
+    occasion: str = ""
+    sides: Sides | None = None
     names_field_of: NamesFieldOf | None = None
     """A field that holds the name of a field of another record."""
     searched: Searched | None = None

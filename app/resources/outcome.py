@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.reading.filters import Between, Equals, Involves
 from app.reading.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, Searched, by, ordered
+from app.reading.resource import Actor, Include, Resource, Searched, Sides, by, ordered
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -67,6 +67,8 @@ OUTCOME = Resource(
     default_sort="-date",
     includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
     dated_by="meeting",
+    actors=(Actor("made_by"), Actor("made_to")),
+    sides=Sides("meeting", OutcomeType.UNDERSTANDING),
     label=label_of("name"),
     searched=Searched(texts=("summary",), date="date"),
     example="by-ae-ems-pledge-2026",

@@ -10,7 +10,7 @@ from app.models.columns import Content
 from app.models.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
 from app.reading.filters import Equals, Involves
 from app.reading.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Resource, Searched, by
+from app.reading.resource import Actor, Resource, Searched, by
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -85,6 +85,8 @@ PARTICIPANT = Resource(
     default_sort="-date",
     includes=CITATIONS,
     dated_by="meeting",
+    actors=(Actor("person"), Actor("country"), Actor("organization"), Actor("on_behalf_of", reaches=False)),
+    occasion="meeting",
     label=label_of("capacity", "group", "role"),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
     natural_key=("meeting", "person", "organization", "country", "group", "role"),

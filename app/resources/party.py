@@ -6,7 +6,7 @@ from app import models
 from app.models.vocabulary import Kind, PartyRole
 from app.reading.filters import Equals, Involves
 from app.reading.model import AnyRef, Flag, Ref
-from app.reading.resource import Resource
+from app.reading.resource import Actor, Resource
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -45,6 +45,8 @@ PARTY = Resource(
     sorts=common_sorts(models.Party),
     default_sort="id",
     includes=CITATIONS,
+    actors=(Actor("party"), Actor("signed_by")),
+    occasion="memorandum",
     label=label_of("role"),
     natural_key=("memorandum", "party", "members", "role"),
 )

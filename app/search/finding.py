@@ -15,7 +15,7 @@ from app.caching import cached
 from app.db.drivers import Row, Statement
 from app.db.edtf import NO_START
 from app.models.search import INDEX
-from app.models.vocabulary import Kind
+from app.models.vocabulary import Kind, Role
 from app.search.analyzer import analyze
 from app.search.frequency import Frequencies, Way, chosen
 from app.search.index import DAY, LONG_FROM, first_docid
@@ -23,7 +23,6 @@ from app.search.query import Query, Typed, all_slots, whole_name
 from app.search.terms import (
     KIND,
     LINK,
-    LINKS,
     LONG,
     NAMED,
     NOTHING,
@@ -292,7 +291,7 @@ def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     """What to look for when nothing was typed: whatever is found itself, unless it was asked for by its kind."""
-    node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind not in LINKS)
+    node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 
 

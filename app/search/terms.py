@@ -18,7 +18,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from app.caching import cached
-from app.models.vocabulary import Kind
+from app.models.vocabulary import Kind, Role
 from app.search.analyzer import Forms, all_forms
 
 
@@ -47,10 +47,6 @@ LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
 MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
 """Of a document; Postgres keeps no more places than these and a few."""
-REFERRED_TO = frozenset((Kind.COUNTRY, Kind.TOPIC, Kind.ORGANIZATION, Kind.PERSON, Kind.SERIES))
-"""Kinds that are named again and again in others: what is typed is mostly one of them."""
-LINKS = frozenset((Kind.PARTICIPANT, Kind.POSITION, Kind.MEMBERSHIP, Kind.PARTY, Kind.RELATION, Kind.ACTION, Kind.CITATION))
-"""Kinds that say how two others stand to one another: what is related is found itself."""
 
 
 class Own(NamedTuple):
@@ -86,9 +82,9 @@ class Letters:
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     """The terms of a record's own words in their order."""
-    found = [KIND + kind, *([NAMED] if kind in REFERRED_TO else ()), *([LINK] if kind in LINKS else ())]
+    named = kind.role is Role.ENTITY
+    found = [KIND + kind, *([NAMED] if named else ()), *([LINK] if kind.role is Role.LINK else ())]
     others: list[str] = []
-    named = kind in REFERRED_TO
     for weight, _, language, text in own:
         if len(found) >= MOST_TERMS:
             break  # no more are kept, and to find them may take seconds

@@ -122,6 +122,8 @@ class ContentSchema:
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """The content in the model's order, what is empty left out (the id is None if none is given); or its faults."""
+        if not self.resource.formerly.keys().isdisjoint(data):
+            data = self._of_today(data)
         if not self.ignored.isdisjoint(data):
             data = {name: value for name, value in data.items() if name not in self.ignored}
         try:
@@ -142,6 +144,15 @@ class ContentSchema:
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
         ]
         return content, faults
+
+    def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """What data that has fields of an earlier release says in those of today; what has both stays, which is a fault."""
+        found = dict(data)
+        for name, lift in self.resource.formerly.items():
+            if name in data and not (lifted := lift(data[name])).keys() & data.keys():
+                del found[name]
+                found |= lifted
+        return found
 
     def targets(self, content: Mapping[str, Any]) -> list[str]:
         """The ids to which a content refers."""

@@ -20,13 +20,13 @@ from app.reading.compiler import Compiler, Shape
 from app.reading.resource import Resource
 from app.search.index import Said, documents
 from app.sharing import Share, alone
-from app.writing import projections
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.content import ContentSchema, listed, text_of
 from app.writing.documents import Documents
 from app.writing.halting import never
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
+from app.writing.projections import Projections
 from app.writing.rows import RowWriter
 
 records: sa.Table = Record.__table__
@@ -73,6 +73,7 @@ class Writer:
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
+        self.projections = Projections(self.resources.values(), encode)
         self.documents = Documents(self.schemas, compiler, encode, share)
         self._past = compiler.compiled(_past())
         citation: sa.Table = self.resources[Kind.CITATION].table
@@ -347,7 +348,7 @@ class Writer:
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
-        touched = projections.refresh(connection, projected, self.encode)
+        touched = self.projections.refresh(connection, projected)
         check()
         self.documents.refresh(connection, changed, self._others(connection, touched, changed), said)
 

@@ -331,7 +331,7 @@ def _object(title: str, description: str, properties: Json, required: list[str])
 
 def _example(resource: Resource, schemas: Json) -> Json | None:
     """A record like the first data set's, for collections whose records have names."""
-    shown = schemas[resource.title]["examples"][0]
+    (shown, *_) = schemas[resource.title].get("examples", ({},))
     if "name" not in shown or resource.alternative_keys:
         return None
     kept = {name: shown[name] for name in ("type", "date", "city", "status") if shown.get(name)}

@@ -1,0 +1,70 @@
+"""Whether the resources are declared completely: what is missing is told in one sentence each, before anything is served."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from app.errors import IncompleteDeclaration
+from app.models.vocabulary import Kind
+from app.reading.model import Computed, OnDay, Part
+from app.reading.resource import Resource
+
+
+def require_complete(resources: Sequence[Resource]) -> None:
+    """IncompleteDeclaration, unless every kind has a resource whose parts fit together."""
+    declared = {resource.kind for resource in resources}
+    faults = [f"the kind {kind.value!r} has no resource: add it to RESOURCES" for kind in Kind if kind not in declared]
+    if [resource.kind for resource in resources] != sorted(declared, key=list(Kind).index):
+        faults.append("RESOURCES is not in the order of Kind")
+    for resource in resources:
+        faults += [f"{resource.title}: {fault}" for fault in (*_of_fields(resource), *_of_names(resource))]
+        faults += [f"{resource.title}: {fault}" for fault in _of_links(resource)]
+    if faults:
+        raise IncompleteDeclaration("; ".join(faults))
+
+
+def _of_fields(resource: Resource) -> Iterator[str]:
+    """Fields without a column, and columns without a field."""
+    table, model = resource.table, resource.model
+    fields = {
+        name
+        for name, info in model.model_fields.items()
+        if name != "kind" and not any(isinstance(mark, (Part, Computed, OnDay)) for mark in info.metadata)
+    }
+    for name in fields:
+        if name not in table.c and f"{name}_id" not in table.c:
+            yield f"the field {name!r} has no column in the table {table.name!r}"
+    for column in table.c:
+        stands_for = column.name.removesuffix("_id").removesuffix("_kind")
+        if not {column.name, stands_for}.isdisjoint(fields) or column.computed is not None or "derive" in column.info:
+            continue
+        yield f"the column {column.name!r} of the table {table.name!r} has no field"
+
+
+def _of_names(resource: Resource) -> Iterator[str]:
+    """Declarations that name a field which is not there."""
+    searched = resource.searched
+    named: dict[str, Iterable[str]] = {
+        "actors": (actor.field for actor in resource.actors),
+        "occasion": [resource.occasion],
+        "dated_by": [resource.dated_by],
+        "sides": [resource.sides.field] if resource.sides else [],
+        "natural_key": resource.natural_key,
+        "searched": (*searched.names, *searched.titles, *searched.texts, searched.date) if searched else (),
+    }
+    for what, names in named.items():
+        for name in filter(None, names):
+            if name not in resource.model.model_fields:
+                yield f"{what} names the field {name!r}, which it does not have"
+    if resource.default_sort.removeprefix("-") not in resource.sorts:
+        yield f"default_sort is {resource.default_sort!r}, which is not among its sorts"
+
+
+def _of_links(resource: Resource) -> Iterator[str]:
+    """Roles in projections that the table cannot play."""
+    columns = resource.table.c
+    for name in (*(actor.field for actor in resource.actors), resource.occasion, resource.dated_by):
+        if name in resource.model.model_fields and f"{name}_id" not in columns:
+            yield f"{name!r} must be a reference, because it says who is involved or when"
+    if resource.dated_by and "date_start" not in columns:
+        yield f"dated_by is {resource.dated_by!r}, but the table {resource.table.name!r} has no date"
+    if resource.actors and not resource.occasion and "date_start" not in columns:
+        yield f"its actors need a date: make the table {resource.table.name!r} Dated, or name an occasion"
