@@ -30,8 +30,9 @@ run: .venv/runtime  ## set up everything and serve
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
 
-test-slow: .venv/development  ## what takes minutes: a soak, costs, memory, changes of the schema, the wheel, PgBouncer (if installed)
-	@$(BIN)/python -m pytest tests/slow -n 0 --override-ini addopts='--strict-markers --strict-config -q'
+test-slow: .venv/development  ## what takes minutes: fuzzing, kills, changes of the schema, the wheel, PgBouncer (if installed), costs, a soak
+	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m 'slow or thorough'
+	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m alone -n 0
 
 lint: .venv/development  ## style, and which part may import which
 	@$(BIN)/ruff check .

@@ -20,6 +20,7 @@ from app.db.engine import create_engine, writing
 from app.logs import escaped
 from app.main import create_app
 from tests.conftest import Database, Fresh
+from tests.depth import slow
 from tests.serving import Server, served
 from tests.test_errors import problem
 
@@ -276,6 +277,7 @@ def exported(server: Server) -> tuple[int, bytes]:
     return answer.status, body[-100:]
 
 
+@slow
 def test_an_export_that_takes_too_long_is_broken_off(attacked: tuple[Database, Server]) -> None:
     database, _ = attacked
     settings = {**SHORT, "RAPPORTEUR_EXPORT_SECONDS": "1", "RAPPORTEUR_STALL_SECONDS": "60"}
@@ -487,6 +489,7 @@ def imported(server: Server, key: dict[str, str], body: bytes) -> Told:
     return found
 
 
+@slow
 def test_an_import_that_takes_too_long_writes_nothing(database: Database) -> None:
     key = database.key()
     settings = {**SHORT, "RAPPORTEUR_IMPORT_SECONDS": "1", "RAPPORTEUR_STALL_SECONDS": "60"}
@@ -508,6 +511,7 @@ def locked(database: Database) -> Iterator[None]:
     engine.dispose()
 
 
+@slow
 def test_an_import_ends_with_its_client(database: Database) -> None:
     key = database.key()["Authorization"].encode()
     with served(database.url, **SHORT) as server:
@@ -541,7 +545,7 @@ def test_bodies_that_are_held_at_once_are_counted(database: Database) -> None:
 def test_a_server_that_is_told_to_end_says_so_and_ends(attacked: tuple[Database, Server]) -> None:
     database, _ = attacked
     key = database.key(name="at the end")
-    settings = {**SHORT, "RAPPORTEUR_STOP_SECONDS": "5", "RAPPORTEUR_STALL_SECONDS": "60", "RAPPORTEUR_WRITE_PATIENCE": "60"}
+    settings = {**SHORT, "RAPPORTEUR_STOP_SECONDS": "3", "RAPPORTEUR_STALL_SECONDS": "60", "RAPPORTEUR_WRITE_PATIENCE": "60"}
     with served(database.url, **settings) as server, connected(server, buffer=4_096) as reader, locked(database):
         reader.sendall(b"GET /v1/export HTTP/1.1\r\nHost: registry\r\n\r\n")
         assert reader.recv(12) == b"HTTP/1.1 200"
@@ -630,6 +634,7 @@ def test_a_request_whose_body_comes_later_waits_behind_another(attacked: tuple[D
     assert re.findall(rb"HTTP/1\.1 (\d\d\d)", answers) == [b"200", b"201", b"200"]
 
 
+@slow
 def test_a_slow_reader_who_is_fast_enough_has_all_of_it(attacked: tuple[Database, Server]) -> None:
     """The system takes what is sent in steps of hundreds of kB: its own acknowledgements count, not these steps."""
     database, _ = attacked
@@ -733,6 +738,7 @@ def test_nonsense_in_a_cursor_of_a_list_is_told(client: TestClient, sort: str) -
         problem(client.get(f"/v1/topics?limit=1&sort={sort}&cursor={forged}"), 400, "cursor_invalid")
 
 
+@slow
 def test_workers_end_with_the_process_that_began_them(seeded: Database) -> None:
     with served(seeded.url, **SHORT, RAPPORTEUR_WORKERS="2") as server:
         server.process.kill()

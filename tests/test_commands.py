@@ -23,6 +23,7 @@ from app.resources import RESOURCES
 from app.settings import ROOT
 from app.writing.checking import disagreements
 from tests.conftest import SEED, Database, Fresh, run_command
+from tests.depth import slow
 from tests.postgres import free_port
 
 STOPS_WITHIN = 5
@@ -157,6 +158,7 @@ def found_wrong(database: Database) -> list[str]:
         return disagreements(connection, database.writer, progress=lambda _: None)
 
 
+@slow
 def test_check_finds_each_fault_and_names_the_record(spoilt: Database) -> None:
     assert check(spoilt) == []
     for what, (spoil, mend, message) in FAULTS.items():

@@ -23,6 +23,7 @@ from app.db.engine import WRITERS_LOCK, create_engine, reading, writing
 from app.db.turns import TRIES, Turn, Turns
 from app.errors import Busy, Conflict, Unavailable
 from tests.conftest import Database, Fresh
+from tests.depth import slow, thorough, tries
 from tests.killing import Answer, Client, Server, Unanswered, in_the_middle_of_a_write, running
 
 Result = TypeVar("Result")
@@ -130,9 +131,10 @@ def count(database: Database, table: str) -> int:
 
 # -- one record, many writers ------------------------------------------------------------------------------------------
 
-UPDATES = 100
+UPDATES = tries(15, 100)
 
 
+@thorough
 def test_no_update_of_many_clients_of_one_record_is_lost(database: Database) -> None:
     database.load(json.dumps({"kind": "meeting", "id": "counter", "name": "Counter", "attendance": 1}))
     path, last = "/v1/meetings/counter", 1 + CLIENTS * UPDATES
@@ -351,7 +353,7 @@ def test_what_many_change_at_once_is_as_if_one_had_come_after_another(pair: Pair
 
 # -- followers ---------------------------------------------------------------------------------------------------------
 
-ROUNDS = 6
+ROUNDS = tries(2, 6)
 
 
 async def _rounds(number: int, client: Client) -> None:
@@ -392,6 +394,7 @@ async def _followed(client: Client, limit: int, over: asyncio.Event) -> tuple[li
         await asyncio.sleep(0.001)
 
 
+@thorough
 def test_followers_see_every_change_once_and_in_order_while_many_write(pair: Pair) -> None:
     database = pair.database
     database.load(json.dumps({"kind": "meeting", "id": "common", "name": "Common", "attendance": 1}))
@@ -565,6 +568,7 @@ async def _settled(server: Server, key: Key, clerks: list[Clerk]) -> None:
             await clerk.settle(client)
 
 
+@slow
 def test_a_server_killed_again_and_again_keeps_what_it_said_and_does_nothing_by_halves(database: Database) -> None:
     database.load(json.dumps(SOURCE))
     key, random = database.key(), Random(50)
@@ -644,6 +648,7 @@ def test_a_write_whose_turn_does_not_come_is_refused_and_nothing_is_written(data
     assert database.disagreements() == []
 
 
+@slow
 def test_a_write_waits_for_the_databases_lock_as_long_as_it_is_set_to(database: Database) -> None:
     database.load(json.dumps(SOURCE))
     key = database.key()

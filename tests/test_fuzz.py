@@ -8,20 +8,23 @@ import pytest
 
 from app.settings import ROOT
 from tests.conftest import Database
+from tests.depth import slow, thorough, tries
 from tests.serving import served
 
-DEEPER = "RAPPORTEUR_TEST_DEEPER" in os.environ
-"""Set it to cover the bodies of all kinds: some five minutes a database."""
 RARELY_LIMITED = {"RAPPORTEUR_REQUESTS_PER_MINUTE": "10000000", "RAPPORTEUR_WRITES_PER_MINUTE": "10000000"}
 OF_ONE_KIND = ["--include-tag", "meetings", "--include-tag", "keys", "--include-tag", "records"]
+SEQUENCES = tries("examples,fuzzing", "examples,fuzzing,stateful")
 RUNS = {
-    "sequences of requests": ["--phases", "examples,fuzzing,stateful", "--max-examples", "30" if DEEPER else "3"],
+    "sequences of requests": ["--phases", SEQUENCES, "--max-examples", tries("1", "3", "30"), *tries(OF_ONE_KIND, [])],
     "every limit of what is read": ["--phases", "coverage", "--include-method", "GET"],
-    "every limit of what is written": ["--phases", "coverage", "--exclude-method", "GET", *([] if DEEPER else OF_ONE_KIND)],
+    "every limit of what is written": ["--phases", "coverage", "--exclude-method", "GET", *tries(OF_ONE_KIND, OF_ONE_KIND, [])],
 }
 
 
-@pytest.mark.parametrize("options", RUNS.values(), ids=list(RUNS))
+@pytest.mark.parametrize(
+    "options",
+    [pytest.param(options, id=name, marks=slow if "coverage" in options else thorough) for name, options in RUNS.items()],
+)
 def test_no_request_made_from_the_document_finds_a_fault(database: Database, options: list[str]) -> None:
     database.seed()
     with served(database.url, **RARELY_LIMITED) as address:

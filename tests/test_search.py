@@ -1,7 +1,6 @@
 """Search and suggestions over HTTP: what is typed, what is found, why, in what order, and the same on both databases."""
 
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from app.search.terms import Node, all_of, any_of, beginning, but_not, for_fts5,
 from app.settings import ROOT
 from tests import postgres
 from tests.conftest import Database, run_command
+from tests.depth import thorough, tries
 from tests.test_writing import Clerk
 
 
@@ -233,10 +233,11 @@ def test_words_lie_within_their_text_in_their_order(text: str) -> None:
         assert not set(" '\"|&!:()*\\") & set("".join([word.forms.stem, *word.forms.skeletons]))
 
 
-def test_a_million_characters_of_everything_are_read_as_words_and_queries() -> None:
+@thorough
+def test_hundreds_of_thousands_of_characters_are_read_as_words_and_queries() -> None:
     random = Random(7)
     letters = [chr(code) for code in range(1, 0x30000) if not 0xD800 <= code < 0xE000]
-    for _ in range(100):
+    for _ in range(tries(20, 100)):
         text = "".join(random.choices(letters, k=9_000)) + "".join(random.choices(" \"'*-()абвabcшщ", k=1_000))
         assert list(analyze(text))
         query = parsed(text)
@@ -494,8 +495,6 @@ def test_an_indexing_that_was_broken_off_is_done_again_by_migrate(database: Data
 
 # -- the same on both databases ----------------------------------------------------------------------------------------
 
-DEEPER = "RAPPORTEUR_TEST_DEEPER" in os.environ
-"""Set it for 1 000 queries over 20 000 records: some two minutes."""
 SYLLABLES = ["ка", "ме", "ра", "то", "ши", "ло", "зал", "есс", "кий", "ин", "фор", "ма", "ция", "свя", "зь"]
 LATIN = ["ka", "me", "ra", "to", "shi", "lo", "zal", "ess", "kiy", "in", "for", "ma", "tion", "svya", "z"]
 
@@ -558,12 +557,13 @@ WAYS: dict[str, dict[str, float]] = {
 }
 
 
+@thorough
 def test_hits_are_the_same_in_the_same_order_on_both_databases_whatever_way_they_are_found(
     two_databases: list[Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = Random(2026)
-    lines = list(_records(20_000 if DEEPER else 4_000, random))
-    queries = list(_queries(1_000 if DEEPER else 300, random, lines))
+    lines = list(_records(tries(1_000, 4_000, 20_000), random))
+    queries = list(_queries(tries(100, 300, 1_000), random, lines))
     for database in two_databases:
         for start in range(0, len(lines), 5_000):
             database.load(*lines[start : start + 5_000])

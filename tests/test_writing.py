@@ -15,6 +15,7 @@ from app.models import Base
 from app.resources import RESOURCES
 from app.writing.keys import Scope
 from tests.conftest import Database, Fresh
+from tests.depth import thorough, tries
 
 Content = dict[str, Any]
 PROOF = {"source": "news", "paragraph": 1, "quote": "met in Minsk", "confidence": "stated"}
@@ -291,7 +292,8 @@ def registry(fresh: Fresh) -> Iterator[Clerk]:
     database.engine.dispose()
 
 
-@pytest.mark.parametrize("lang", ["", "ru", "zh"])
+@thorough
+@pytest.mark.parametrize("lang", tries(["ru"], ["", "ru", "zh"]))
 @pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: str(resource.plural))
 def test_what_was_read_can_be_written_back_and_changes_nothing(registry: Clerk, resource: Any, lang: str) -> None:
     lines = [line for line in registry.database.export() if json.loads(line)["kind"] == resource.kind.value]

@@ -5,7 +5,6 @@ that hold over all of it. After every write the registry is asked for everything
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -21,15 +20,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from starlette.testclient import TestClient
 
 from tests.conftest import Database, Fresh
+from tests.depth import thorough, tries
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 """Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
 
-DEEPER = os.environ.get("RAPPORTEUR_TEST_DEEPER") == "1"
 bounded = settings(
-    derandomize=not DEEPER,
-    max_examples=150 if DEEPER else 16,
-    stateful_step_count=60 if DEEPER else 40,
+    derandomize=tries(quick=True, slow=True, deeper=False),
+    max_examples=tries(5, 20, 150),
+    stateful_step_count=tries(40, 40, 60),
     deadline=None,
     database=None,
     print_blob=True,
@@ -1148,6 +1147,7 @@ def led(machine: Callable[[], Writing]) -> Iterator[Writing]:
     made.teardown()
 
 
+@thorough
 def test_any_sequence_of_writes_does_what_the_contract_says(machine: type[RuleBasedStateMachine]) -> None:
     run_state_machine_as_test(machine, settings=bounded)
 

@@ -12,7 +12,10 @@ import pytest
 from app.db.schema import newest_revision
 from app.models.search import INDEX
 from app.settings import ROOT
+from tests import depth
 from tests.conftest import Database, Fresh
+
+pytestmark = depth.slow
 
 RECORDS = 10_000
 COPIED = ("app", "docs", "migrations", "seed", "tests", "Makefile", "alembic.ini", "pyproject.toml", "README.md", "LICENSE")

@@ -9,11 +9,15 @@ from urllib.parse import quote
 
 import pytest
 
+from tests import depth
 from tests.conftest import Database, Fresh
 from tests.serving import Server, served
 from tests.slow import slowness
 from tests.test_attacks import GET, connected, lines
 from tests.test_bounds import ALPHABETS, SEPARATORS
+
+pytestmark = depth.alone
+
 
 MOST_SECONDS = 0.05
 MOST_MEGABYTES = 60

@@ -13,10 +13,13 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from app.db.schema import migrate
-from tests import postgres
+from tests import depth, postgres
 from tests.conftest import SEED, Database, run_command
 from tests.serving import served
 from tests.test_trouble import SETTINGS, Clients
+
+pytestmark = depth.slow
+
 
 CLIENTS = 40
 CONFIGURATION = """

@@ -13,10 +13,14 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import quote
 
+from tests import depth
 from tests.conftest import Database
 from tests.serving import Server, served
 from tests.slow import slowness
 from tests.test_bounds import ALPHABETS
+
+pytestmark = depth.alone
+
 
 SECONDS = 180
 EVERY_SECONDS = 5

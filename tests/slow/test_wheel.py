@@ -14,8 +14,12 @@ import pytest
 
 from app import __version__
 from app.settings import ROOT
+from tests import depth
 from tests.conftest import SEED
 from tests.serving import started
+
+pytestmark = depth.slow
+
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--only-binary", ":all:")
 
