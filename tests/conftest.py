@@ -31,6 +31,7 @@ DOCUMENTS = ROOT.parent / "shared" / "seeds"
 """The documents of the seed, which are cited and never republished: they lie beside a checkout, not in it."""
 
 Fresh = Callable[[], str]
+Bare = Callable[[], str]
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
@@ -46,6 +47,20 @@ def _postgres_server(kind_of_database: str) -> Iterator[str | None]:
         return
     with postgres.server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def bare(_postgres_server: str | None, tmp_path_factory: pytest.TempPathFactory) -> Bare:
+    """Makes a database without any schema and returns its URL."""
+
+    def make() -> str:
+        if _postgres_server is None:
+            return f"sqlite:///{tmp_path_factory.mktemp('bare')}/bare.db"
+        name = f"bare_{uuid4().hex}"
+        _create_database(_postgres_server, name)
+        return _named(_postgres_server, name)
+
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 import re
 import socket
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -27,26 +27,11 @@ from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant, one_of
 from app.models import Base
 from app.models.search import HELD, INDEX
-from tests.conftest import Database, Fresh, _create_database, _named, run_command
+from tests.conftest import Bare, Database, Fresh, run_command
 from tests.postgres import free_port
 
 TABLES = Base.metadata.sorted_tables
 Row = dict[str, Any]
-Bare = Callable[[], str]
-
-
-@pytest.fixture
-def bare(_postgres_server: str | None, tmp_path: Path) -> Bare:
-    """Makes a database without any schema and returns its URL."""
-
-    def make() -> str:
-        if _postgres_server is None:
-            return f"sqlite:///{tmp_path}/{uuid4().hex}.db"
-        name = f"bare_{uuid4().hex}"
-        _create_database(_postgres_server, name)
-        return _named(_postgres_server, name)
-
-    return make
 
 
 @pytest.fixture

@@ -954,7 +954,7 @@ def test_a_failure_can_be_read_by_scripts_and_says_what_is_left(world: Database,
     assert "ratelimit" in answer.headers
 
 
-PAGES = ["/docs", "/docs/problems", "/docs/page.js", "/docs/page.css", "/docs/icon.svg"]
+PAGES = ["/docs", "/docs/problems", "/docs/promise", "/docs/page.js", "/docs/page.css", "/docs/icon.svg"]
 ASSETS = ["/docs/assets/swagger-ui.css", "/docs/assets/swagger-ui-bundle.js"]
 
 

@@ -1,4 +1,4 @@
-"""The docs page: Swagger UI from the application's own origin, and a page that explains every problem."""
+"""The docs page: Swagger UI from the application's own origin; pages on every problem and on what `/v1` promises."""
 
 import os
 import re
@@ -41,6 +41,7 @@ _PAGE = """<!doctype html>
 <header class="bar"><nav aria-label="Rapporteur">
 <a class="home" href="{base}docs"><img src="{base}docs/icon.svg" alt="" width="28" height="28">API</a>
 <a href="{base}docs/problems">Problems</a>
+<a href="{base}docs/promise">Promise</a>
 <a href="{base}v1/vocabularies">Vocabularies</a>
 <a href="{base}openapi.json">OpenAPI</a>
 </nav></header>
@@ -51,6 +52,8 @@ _PAGE = """<!doctype html>
 """
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 _STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
+_BELOW: Any = {"styles": _STYLES[1:], "base": "../"}
+"""How pages below the docs page are drawn."""
 _SWAGGER = """<main id="docs"></main>
 <noscript><p class="plain">This page is drawn by a script. The same is told by <a href="openapi.json">openapi.json</a>.</p>
 </noscript>
@@ -102,6 +105,7 @@ def router() -> APIRouter:
         "/": home,
         "/docs": _serving(_page("Rapporteur: the API", body=_SWAGGER, styles=_STYLES), "text/html"),
         "/docs/problems": _serving(_problems(), "text/html"),
+        "/docs/promise": _serving(_page("Rapporteur: what /v1 promises", **_BELOW, body=_file("promise.html")), "text/html"),
         "/docs/page.js": _serving(_file("page.js"), "text/javascript"),
         "/docs/page.css": _serving(_file("page.css"), "text/css"),
         "/docs/icon.svg": _serving(_file("icon.svg"), "image/svg+xml"),
@@ -140,4 +144,4 @@ def _problems() -> str:
         )
         for problem in all_problems()
     )
-    return _page("Rapporteur: problems", body=_PROBLEMS.format(entries=entries), styles=_STYLES[1:], base="../")
+    return _page("Rapporteur: problems", body=_PROBLEMS.format(entries=entries), **_BELOW)

@@ -107,6 +107,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
                 "export": "/v1/export",
                 "vocabularies": "/v1/vocabularies",
                 "documentation": "/docs",
+                "promise": "/docs/promise",
                 "openapi": "/openapi.json",
             },
         )

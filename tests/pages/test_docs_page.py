@@ -165,6 +165,7 @@ def test_fits_the_width(visit: Visit, width: int) -> None:
         ("/docs", GROUP),
         ("/docs#/meetings/list_meetings", "#operations-meetings-list_meetings tr.problem"),
         ("/docs/problems", "section"),
+        ("/docs/promise", "main ol li"),
     ):
         visit.open(path, shows=shows)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -178,6 +179,13 @@ def test_every_problem_has_its_place(visit: Visit) -> None:
         expect(visit.page.locator(f"section[id='{code}'] h2 code")).to_have_text(code)
 
 
+def test_what_v1_promises_is_one_click_away(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    visit.page.get_by_role("link", name="Promise").click()
+    expect(visit.page.get_by_role("heading", level=1)).to_have_text("What /v1 promises")
+    assert visit.page.url == visit.origin + visit.json("/v1/")["links"]["promise"]
+
+
 def test_type_of_a_problem_leads_to_its_place(visit: Visit) -> None:
     problem = visit.json("/v1/meetings?no_such_parameter=1")
     visit.open(problem["type"].removeprefix(visit.origin), shows="section:target")
@@ -185,7 +193,7 @@ def test_type_of_a_problem_leads_to_its_place(visit: Visit) -> None:
     expect(visit.page.locator("section:target h2")).to_contain_text(problem["title"])
 
 
-@pytest.mark.parametrize("path", ["/docs", "/docs/problems"])
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems", "/docs/promise"])
 def test_policy_is_of_its_own_origin(visit: Visit, path: str) -> None:
     policy = visit.context.request.get(visit.origin + path).headers["content-security-policy"]
     sources = {name: set(allowed) for name, *allowed in (directive.split() for directive in policy.split(";"))}
