@@ -59,7 +59,7 @@ def pgbouncer(url: str, folder: Path, *, mode: str) -> Iterator[str]:
     if account:
         folder.chmod(0o755)
         for parent in folder.parents:
-            if parent.stat().st_uid == 0 and parent.name.startswith("pytest-"):
+            if parent.stat().st_uid == 0 and parent.name.startswith(("pytest-", "popen-")):
                 parent.chmod(0o755)
     process = subprocess.Popen([program, str(configuration)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **account)
     pooled = server.set(port=port).render_as_string(hide_password=False)
