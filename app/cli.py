@@ -22,17 +22,17 @@ from app.db.engine import analyze, create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current, require_usable
 from app.errors import MAX_FAULTS, OperatorError, Problem
+from app.maintenance.check import disagreements
+from app.maintenance.verify import failures
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import SEED, Settings
-from app.sharing import Share, alone, with_copies
-from app.writing import ahead, keys
+from app.workers import Share, alone, with_copies
+from app.writing import keys, parallel_import
 from app.writing.batch import Line
-from app.writing.checking import disagreements
 from app.writing.halting import collector_paused
 from app.writing.keys import Keyring
-from app.writing.unit import Writer
-from app.writing.verifying import failures
+from app.writing.writer import Writer
 
 SUFFIX = ".ndjson"
 BACKLOG = 2_048
@@ -149,7 +149,7 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
     lines = list(_lines((*paths, SEED) if demo else paths))
     with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
-            batch = ahead.read(writer, lines, progress=bar.update)
+            batch = parallel_import.read(writer, lines, progress=bar.update)
         with writing(engine) as connection:
             if if_empty and writer.count(connection):
                 return

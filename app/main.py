@@ -10,26 +10,26 @@ from fastapi import FastAPI
 from app import __version__
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.db.turns import Turns
-from app.http import docs, routes, service
+from app.http import about, docs, routes
 from app.http.access import Access
+from app.http.changes import Log
 from app.http.cors import Preflight
 from app.http.exchange import Exchange
 from app.http.forwarded import Forwarded
 from app.http.keys import Keys
 from app.http.limits import Limit, Limited
-from app.http.log import Log
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
 from app.http.protocol import Connections
 from app.http.records import Records
 from app.http.search import Search
-from app.http.stopping import Stopping, about_to_end
+from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
 from app.writing.keys import Keyring
-from app.writing.unit import Writer
+from app.writing.queue import Turns
+from app.writing.writer import Writer
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -79,7 +79,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers=HANDLERS,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # or every request looks for settings of theirs
     )
-    app.include_router(service.router(RESOURCES, driver, stopping))
+    app.include_router(about.router(RESOURCES, driver, stopping))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
     app.router.routes[:0] = routes.of_records(records, Search(records, driver), writes, keys, Log(records, driver), exchange)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.db.schema import migrate
 from app.models import Base
-from app.search.terms import for_tsvector
+from app.text.terms import for_tsvector
 
 
 def in_postgres(url: str, file: Path) -> None:

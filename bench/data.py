@@ -22,13 +22,13 @@ from app.db.drivers import driver_for
 from app.db.engine import create_engine, writing
 from app.db.schema import migrate
 from app.db.types import instant_text
+from app.domain.vocabulary import Kind
 from app.models.records import Change, Record
-from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import ROOT
-from app.writing.content import text_of
-from app.writing.unit import Writer
+from app.writing.write_schema import text_of
+from app.writing.writer import Writer
 
 SEED = 20_260_128
 YEARS = range(2006, 2026)

@@ -10,8 +10,8 @@ from typing import Any
 import psycopg_pool
 from fastapi import FastAPI
 
-from app.search.query import parsed
-from app.search.terms import all_of, for_tsquery
+from app.text.query import parsed
+from app.text.terms import all_of, for_tsquery
 
 URL = os.environ["BENCH_URL"]
 """A file of SQLite, or the URL of a Postgres database."""

@@ -23,13 +23,13 @@ from urllib.parse import quote_plus
 import uvloop
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
-from app.db.edtf import NONE, Bounds
 from app.db.schema import migrate
+from app.domain.edtf import NONE, Bounds
+from app.domain.vocabulary import CALLED, Kind
 from app.models.search import INDEX
-from app.models.vocabulary import CALLED, Kind
 from app.search.index import Entry, Index, docid_of
-from app.search.terms import Own, Weight
 from app.settings import ROOT
+from app.text.terms import Own, Weight
 from bench import copying, data, load, servers
 from tests import postgres
 

@@ -17,13 +17,13 @@ from app.cli import _lines, _writer
 from app.db.engine import create_engine, reading, writing
 from app.db.schema import migrate
 from app.main import create_app
+from app.maintenance.check import disagreements
 from app.models import Base
 from app.models.search import INDEX
 from app.settings import ROOT, Settings
 from app.writing.batch import Line, Report
-from app.writing.checking import disagreements
 from app.writing.keys import Keyring, Scope
-from app.writing.unit import Writer
+from app.writing.writer import Writer
 from tests import postgres
 
 SEED = ROOT / "seed"

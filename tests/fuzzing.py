@@ -4,8 +4,8 @@ from typing import Any
 
 import schemathesis
 
-from app.db.collation import words
-from app.reading.filters import MAX_WORDS
+from app.declaration.filters import MAX_WORDS
+from app.domain.collation import words
 
 PARTS = {"names", "identifiers", "topics", "countries"}
 

@@ -6,8 +6,8 @@ from functools import cached_property, lru_cache, partial
 from random import Random
 from typing import Any
 
-from app.db import edtf
-from app.db.collation import sort_key
+from app.domain import edtf
+from app.domain.collation import sort_key
 
 Content = dict[str, Any]
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from app.caching import bytes_of, cached
-from app.db.collation import fold
+from app.domain.collation import fold
 from app.errors import FAULTS_ALIKE, MOST_FAULTS, Fault, Faults
-from app.search import analyzer, finding, suggesting
-from app.search.query import MOST_SLOTS, MOST_WORDS, parsed
-from app.search.terms import LETTERS, Letters, Node, Own, Weight, for_fts5, for_tsquery
+from app.search import finding, suggesting
+from app.text import analyzer
+from app.text.query import MOST_SLOTS, MOST_WORDS, parsed
+from app.text.terms import LETTERS, Letters, Node, Own, Weight, for_fts5, for_tsquery
 from tests.conftest import Database
 
 many = settings(derandomize=True, deadline=None, max_examples=150)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.db.collation import fold, sort_key
+from app.domain.collation import fold, sort_key
 from tests.conftest import Database, Fresh
 from tests.test_contract import get, walk
 

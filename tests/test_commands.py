@@ -19,9 +19,9 @@ from click.testing import CliRunner, Result
 from app import __version__
 from app.cli import main
 from app.db.engine import sqlite_path, writing
+from app.maintenance.check import disagreements
 from app.resources import RESOURCES
 from app.settings import ROOT
-from app.writing.checking import disagreements
 from tests.conftest import SEED, Database, Fresh, run_command
 from tests.depth import slow
 from tests.postgres import free_port

@@ -18,10 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Engine, make_url
 
-from app.db import turns as turns_module
 from app.db.engine import WRITERS_LOCK, create_engine, reading, writing
-from app.db.turns import TRIES, Turn, Turns
 from app.errors import Busy, Conflict, Unavailable
+from app.writing import queue as turns_module
+from app.writing.queue import TRIES, Turn, Turns
 from tests.conftest import Database, Fresh
 from tests.depth import slow, thorough, tries
 from tests.killing import Answer, Client, Server, Unanswered, in_the_middle_of_a_write, running

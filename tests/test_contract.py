@@ -11,9 +11,9 @@ from starlette.testclient import TestClient
 
 from app.db.drivers import SqliteDriver
 from app.db.postgres import PostgresDriver
+from app.declaration.model import AnyRef, OnDay, Part, Ref
+from app.declaration.resource import Resource
 from app.reading.compiler import FieldPlan, field_plans
-from app.reading.model import AnyRef, OnDay, Part, Ref
-from app.reading.resource import Resource
 from app.resources import RESOURCES
 from tests.conftest import Database
 

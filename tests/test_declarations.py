@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from app.declaration.completeness import require_complete
+from app.declaration.model import Text
+from app.declaration.resource import Actor, Resource, Sides
+from app.domain.vocabulary import Kind
 from app.errors import IncompleteDeclaration
-from app.models.vocabulary import Kind
-from app.reading.declared import require_complete
-from app.reading.model import Text
-from app.reading.resource import Actor, Resource, Sides
 from app.resources import RESOURCES
 from app.resources.meeting import MEETING
 from app.resources.outcome import OUTCOME

@@ -10,8 +10,8 @@ from edtf import parse_edtf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.db import edtf
-from app.db.edtf import NO_END, NO_START, Bounds, bounds
+from app.domain import edtf
+from app.domain.edtf import NO_END, NO_START, Bounds, bounds
 
 many = settings(derandomize=True, deadline=None, max_examples=200)
 few = settings(derandomize=True, deadline=None, max_examples=60)

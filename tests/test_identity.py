@@ -11,16 +11,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.declaration.model import ID_PATTERN
+from app.domain.vocabulary import Kind
 from app.errors import Invalid
-from app.http.answers import tag_of
 from app.http.bodies import guard_of
-from app.models.vocabulary import Kind
+from app.http.responses import tag_of
 from app.reading.compiler import field_plans
-from app.reading.model import ID_PATTERN
 from app.resources import RESOURCES
-from app.writing.content import MAX_DEPTH, NAMESPACE, ContentSchema, read_json
-from app.writing.editing import Guard, _merged
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
+from app.writing.operations import Guard, _merged
+from app.writing.write_schema import MAX_DEPTH, NAMESPACE, ContentSchema, read_json
 
 Json = Any
 

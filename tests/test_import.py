@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 from app.cli import _writer, main
 from app.db.engine import writing
 from app.errors import Conflict, Invalid
+from app.maintenance.check import disagreements
 from app.models import Base
 from app.resources import RESOURCES
-from app.sharing import with_copies
-from app.writing import ahead
+from app.workers import with_copies
+from app.writing import parallel_import
 from app.writing.batch import Line
-from app.writing.checking import disagreements
 from tests.conftest import SEED, Database, Fresh
 
 Content = dict[str, Any]
@@ -411,7 +411,7 @@ def test_every_fault_of_every_line_is_told_and_nothing_is_written(small: Databas
 
 @pytest.mark.parametrize("faulty", [False, True])
 def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pytest.MonkeyPatch, *, faulty: bool) -> None:
-    monkeypatch.setattr(ahead, "AT_ONCE", 7)
+    monkeypatch.setattr(parallel_import, "AT_ONCE", 7)
     monkeypatch.setattr(small.writer, "share", with_copies)
     with_citations = {
         "kind": "topic",
@@ -425,7 +425,7 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
         texts[8:8] = ["no JSON", '{"kind": "topic", "name": 7, "citations": [{}]}', json.dumps(contradicting)]
     lines = [Line(f"line {number}", text) for number, text in enumerate(texts)]
     told: list[int] = []
-    several = ahead.read(small.writer, lines, progress=told.append)
+    several = parallel_import.read(small.writer, lines, progress=told.append)
     one = small.writer.intake.lines(lines)
     assert sum(told) == len(lines)
     assert bool(several.faults) is faulty

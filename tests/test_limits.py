@@ -3,15 +3,17 @@
 import re
 from dataclasses import fields
 
-from app.db import collation, turns
+from app.declaration import filters, model
+from app.domain import collation
 from app.errors import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
-from app.http import answers, exchange, records, routes
+from app.http import exchange, records, responses, routes
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
-from app.reading import filters, log, model, request
-from app.search import analyzer, finding, query, suggesting, terms
+from app.reading import changes, request
+from app.search import finding, suggesting
 from app.settings import PREFIX, ROOT, Settings
-from app.writing import content
+from app.text import analyzer, query, terms
+from app.writing import queue, write_schema
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
@@ -26,8 +28,8 @@ FIXED = {
     "values of one filter": filters.MAX_VALUES,
     "ids of `/v1/records`": request.MAX_IDS,
     "records of a page of a list": request.MAX_LIMIT,
-    "entries of a page of the changes": log.MAX_CHANGES,
-    "letters of a page: of a list, a history, the changes": answers.PAGE_LETTERS,
+    "entries of a page of the changes": changes.MAX_CHANGES,
+    "letters of a page: of a list, a history, the changes": responses.PAGE_LETTERS,
     "letters of a search that count": query.MOST_TYPED,
     "words and phrases of a search": query.MOST_SLOTS,
     "words of a search that end with a star": query.MOST_STARRED,
@@ -38,11 +40,11 @@ FIXED = {
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,
     "candidates of each reason for which a hit is found": finding.CANDIDATES,
     "letters of stored texts that one search analyzes for its snippets": terms.LETTERS,
-    "writes that wait, a process": turns.MAX_WAITING,
-    "levels of nesting of a body or a line": content.MAX_DEPTH,
-    "fields of a body or a line, in all its objects; objects and arrays": content.MAX_PARTS,
-    "citations that come with a record": content.MAX_CITATIONS,
-    "items of each other array of a record: names, identifiers, topics": content.MAX_ITEMS,
+    "writes that wait, a process": queue.MAX_WAITING,
+    "levels of nesting of a body or a line": write_schema.MAX_DEPTH,
+    "fields of a body or a line, in all its objects; objects and arrays": write_schema.MAX_PARTS,
+    "citations that come with a record": write_schema.MAX_CITATIONS,
+    "items of each other array of a record: names, identifiers, topics": write_schema.MAX_ITEMS,
     "letters of a text": model.MAX_TEXT,
     "letters of an address in a record": model.MAX_ADDRESS,
     "letters of an id": model.MAX_ID,

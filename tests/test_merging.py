@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.models.vocabulary import Kind
+from app.domain.vocabulary import Kind
 from app.resources import RESOURCES
 from app.writing.keys import Scope
 from tests.conftest import Database

@@ -13,10 +13,10 @@ import jsonschema_rs
 import pytest
 from starlette.testclient import TestClient
 
+from app.domain.vocabulary import Vocabulary
 from app.http.openapi.document import QUESTIONS
 from app.main import create_app
 from app.models import Base
-from app.models.vocabulary import Vocabulary
 from app.resources import RESOURCES
 from app.settings import ROOT, Settings
 from docs.examples import examples

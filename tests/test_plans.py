@@ -11,8 +11,8 @@ import pytest
 
 from app.db.drivers import Driver, Row, SqliteDriver, Statement
 from app.db.postgres import SETTINGS, PostgresDriver
+from app.declaration.filters import Equals
 from app.models import Base
-from app.reading.filters import Equals
 from app.resources import RESOURCES
 from tests.conftest import Database
 

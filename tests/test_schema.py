@@ -20,11 +20,11 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.cli import main
-from app.db import edtf
 from app.db.ddl import changing, set_constraint
 from app.db.engine import create_engine, sqlite_path
 from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant, one_of
+from app.domain import edtf
 from app.models import Base
 from app.models.search import HELD, INDEX
 from tests.conftest import Bare, Database, Fresh, run_command
@@ -234,7 +234,7 @@ WINTERS = (
 def test_winters_that_were_december_alone_become_whole_winters(loaded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     before = _rows(loaded)
     with monkeypatch.context() as patched:
-        patched.setattr("app.db.edtf._season", _season_of_before)
+        patched.setattr("app.domain.edtf._season", _season_of_before)
         edtf._bounds.cache_clear()
         loaded.load(*WINTERS)
     edtf._bounds.cache_clear()

@@ -17,13 +17,13 @@ from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
 from app.db.schema import migrate
-from app.search import frequency
-from app.search.analyzer import analyze, asked, forms
-from app.search.frequency import Chosen, Way
+from app.search import plans
 from app.search.index import first_docid
-from app.search.query import parsed
-from app.search.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
+from app.search.plans import Chosen, Way
 from app.settings import ROOT
+from app.text.analyzer import analyze, asked, forms
+from app.text.query import parsed
+from app.text.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
 from tests import postgres
 from tests.conftest import Database, run_command
 from tests.depth import thorough, tries
@@ -146,7 +146,7 @@ def test_how_large_a_part_of_the_documents_has_it(node: Node, part: float) -> No
     assert share(node, {"a": 0.5, "a2": 0.4, "b": 0.2}) == pytest.approx(part)
 
 
-FREQUENT = frequency.Frequencies(
+FREQUENT = plans.Frequencies(
     1_000_000, {"nsa": 0.1, "nsb": 0.3, "pa": 0.04, "#named": 0.05, "#0001": 0.05, "#2023": 0.01, "#2025": 0.05}
 )
 
@@ -172,8 +172,8 @@ FREQUENT = frequency.Frequencies(
     ],
 )
 def test_the_way_that_postgres_is_told(node: Node, limit: int, way: Chosen) -> None:
-    assert frequency.chosen(node, FREQUENT, limit) == way
-    assert frequency.chosen(node, frequency.UNKNOWN, limit) == Chosen(Way.INDEX)
+    assert plans.chosen(node, FREQUENT, limit) == way
+    assert plans.chosen(node, plans.UNKNOWN, limit) == Chosen(Way.INDEX)
 
 
 # -- nothing typed is an error -----------------------------------------------------------------------------------------
@@ -576,14 +576,14 @@ def test_hits_are_the_same_in_the_same_order_on_both_databases_whatever_way_they
     ways = Counter[Way]()
 
     def chosen(*given: Any) -> Chosen:
-        found = frequency.chosen(*given)
+        found = plans.chosen(*given)
         ways[found.way] += 1
         return found
 
     monkeypatch.setattr("app.search.finding.chosen", chosen)
     for way, settings_ in WAYS.items():
         for name, value in settings_.items():
-            monkeypatch.setattr(frequency, name, value)
+            monkeypatch.setattr(plans, name, value)
         with other.client() as client:
             for parameters, first in zip(queries, wanted, strict=True):
                 second = search(client, **parameters)

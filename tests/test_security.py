@@ -29,15 +29,15 @@ from starlette.testclient import TestClient
 
 from app.cli import main
 from app.db.engine import sqlite_path, writing
-from app.http.answers import ALWAYS
 from app.http.docs import POLICY
+from app.http.responses import ALWAYS
 from app.main import create_app
 from app.resources import RESOURCES
 from app.settings import PREFIX, ROOT, Settings
 from app.writing import keys as keys_module
-from app.writing.content import MAX_DEPTH, MAX_ITEMS
 from app.writing.keys import Keyring, Scope
 from app.writing.keys import keys as key_table
+from app.writing.write_schema import MAX_DEPTH, MAX_ITEMS
 from tests.conftest import Database, Fresh, run_command
 
 Content = dict[str, Any]

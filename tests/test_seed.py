@@ -13,9 +13,9 @@ from uuid import UUID
 import pytest
 from pydantic import TypeAdapter
 
+from app.declaration.model import Id
+from app.declaration.resource import Resource
 from app.reading.compiler import field_plans
-from app.reading.model import Id
-from app.reading.resource import Resource
 from app.resources import RESOURCES
 from app.resources.citation import QUOTE_WORDS
 from tests.conftest import SEED

@@ -10,8 +10,8 @@ import pytest
 
 from app.db.drivers import Statement, driver_for
 from app.errors import Unavailable
-from app.http.answers import Asked, send_stream
-from app.http.stopping import Stopping
+from app.http.responses import Asked, send_stream
+from app.http.shutdown import Stopping
 from tests.conftest import Database
 from tests.test_drivers import ENDLESS
 from tests.test_errors import problem, records_of

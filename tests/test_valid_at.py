@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.db.edtf import bounds
+from app.domain.edtf import bounds
 from tests.conftest import Database, Fresh
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")

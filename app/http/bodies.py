@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
 from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType, summary
-from app.writing.content import read_json
-from app.writing.editing import Guard
+from app.writing.operations import Guard
+from app.writing.write_schema import read_json
 
 JSON_TYPES = ("application/json",)
 PATCH_TYPES = ("application/merge-patch+json", "application/json")

@@ -13,9 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from app import __version__
-from app.http.answers import SAFELY
+from app.http.about import DATA_LICENCE
 from app.http.problems import all_problems
-from app.http.service import DATA_LICENCE
+from app.http.responses import SAFELY
 
 POLICY = (
     # Swagger UI's style sheet draws its arrows and buttons from data: images; nothing else is taken from elsewhere.

@@ -15,11 +15,11 @@ from app.db.availability import Availability
 from app.db.engine import cut_connections, reading
 from app.db.failures import failure
 from app.errors import Unavailable
-from app.http.answers import Asked, send_stream
 from app.http.limits import client_of
-from app.http.stopping import Stopping
+from app.http.responses import Asked, send_stream
+from app.http.shutdown import Stopping
 from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
-from app.writing.unit import Writer
+from app.writing.writer import Writer
 
 AT_ONCE = 4
 """How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""

@@ -9,17 +9,17 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection, RowMapping
 from starlette.types import Receive, Scope, Send
 
-from app.db.turns import Turn, Turns
 from app.db.types import instant_text
+from app.declaration.model import Instant
 from app.errors import Fault, Invalid
 from app.http.access import Access
-from app.http.answers import ALWAYS, Asked, send_tagged
 from app.http.bodies import JSON_TYPES, body_of, checked, object_in
-from app.reading.model import Instant
+from app.http.responses import ALWAYS, Asked, send_tagged
 from app.reading.request import negotiated_format, query_pairs, validated
 from app.settings import Settings
 from app.writing import keys
 from app.writing.keys import MARK, Principal
+from app.writing.queue import Turn, Turns
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 KeyName = Annotated[

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.http.answers import ALWAYS, address, base_url
+from app.http.responses import ALWAYS, address, base_url
 
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"

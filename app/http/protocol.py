@@ -20,8 +20,8 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.errors import HeadTooLarge, Malformed, Problem, RequestTimeout, Unavailable
-from app.http.answers import ALWAYS
 from app.http.problems import MEDIA_TYPE, text_of
+from app.http.responses import ALWAYS
 from app.settings import Settings
 
 SLICE = 1_024

@@ -18,8 +18,11 @@ from starlette.types import Receive, Scope, Send
 from app.caching import cached
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import literal
+from app.declaration.model import is_storable
+from app.declaration.resource import VERSION_PREFIX, Resource
+from app.domain.vocabulary import Kind
 from app.errors import Fault, Gone, Invalid, NotFound
-from app.http.answers import (
+from app.http.responses import (
     PAGE_LETTERS,
     Asked,
     base_url,
@@ -29,13 +32,11 @@ from app.http.answers import (
     send_tagged,
     within_a_page,
 )
-from app.http.stopping import Stopping
+from app.http.shutdown import Stopping
 from app.models.records import Change, Record, Redirect
-from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
 from app.reading import formats
 from app.reading.compiler import Compiler, Shape
-from app.reading.model import is_storable
 from app.reading.request import (
     FORMATS,
     AnyManyQuery,
@@ -53,7 +54,6 @@ from app.reading.request import (
     read_one,
     validated,
 )
-from app.reading.resource import VERSION_PREFIX, Resource
 
 PARSED_BYTES = 3_000_000
 """Of requests for each of one, many, and writes: what they were read as is remembered."""

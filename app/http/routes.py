@@ -8,11 +8,11 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from app.errors import AddressTooLong, MethodNotAllowed, NotFound
-from app.http.answers import Asked, asked
+from app.http.changes import Log
 from app.http.exchange import Exchange
 from app.http.keys import Keys
-from app.http.log import Log
 from app.http.records import Records
+from app.http.responses import Asked, asked
 from app.http.search import Search
 from app.http.writes import Writes
 from app.resources import RESOURCES

@@ -15,24 +15,34 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Row, Statement
 from app.db.sql import is_one_of
+from app.declaration.model import Ref
+from app.domain.vocabulary import Kind
 from app.errors import CursorInvalid, Fault, Invalid
-from app.http.answers import Asked, Header, base_url, language_header, send_tagged
-from app.http.found import FacetValue, Hit, Reason, SearchAnswer, SearchPage, SearchQuery, Suggestion, Suggestions, SuggestQuery
 from app.http.records import Records
+from app.http.responses import Asked, Header, base_url, language_header, send_tagged
+from app.http.search_models import (
+    FacetValue,
+    Hit,
+    Reason,
+    SearchAnswer,
+    SearchPage,
+    SearchQuery,
+    Suggestion,
+    Suggestions,
+    SuggestQuery,
+)
 from app.models.meetings import Meeting
 from app.models.records import Involvement, Record, RecordTopic
 from app.models.search import Document
-from app.models.vocabulary import Kind
 from app.reading import cursor as cursors
 from app.reading.compiler import name_in
-from app.reading.model import Ref
 from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
 from app.search import finding, suggesting
 from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
-from app.search.frequency import KNOWN, UNKNOWN, Frequencies
-from app.search.query import Query, parsed
+from app.search.plans import KNOWN, UNKNOWN, Frequencies
 from app.search.showing import Showing, own_of
-from app.search.terms import Letters, Node
+from app.text.query import Query, parsed
+from app.text.terms import Letters, Node
 
 documents: sa.Table = Document.__table__
 records: sa.Table = Record.__table__

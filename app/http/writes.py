@@ -20,10 +20,11 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Row
 from app.db.sql import run
-from app.db.turns import Turn, Turns
+from app.declaration.model import Id, is_storable
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import Conflict, Fault, Invalid, Malformed, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
-from app.http.answers import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
 from app.http.bodies import (
     JSON_TYPES,
     LINES_TYPES,
@@ -39,21 +40,20 @@ from app.http.bodies import (
     pieces_of,
 )
 from app.http.records import Records
-from app.http.stopping import Stopping, about_to_end
-from app.models.vocabulary import Kind
+from app.http.responses import ALWAYS, Asked, Header, language_header, moved, send_tagged, tag_of
+from app.http.shutdown import Stopping, about_to_end
 from app.reading.compiler import Shape
-from app.reading.model import Id, is_storable
 from app.reading.request import DRY_RUN, One, query_pairs, validated
-from app.reading.resource import Resource
 from app.settings import Settings
-from app.writing import answers, keys
-from app.writing.answers import Answer
+from app.writing import idempotency, keys
 from app.writing.batch import Batch, Line, Report
-from app.writing.editing import Before, Creation, Done, Editor, Patch
 from app.writing.halting import Halt, collector_paused
+from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.merging import Merger
-from app.writing.unit import Writer
+from app.writing.operations import Before, Creation, Done, Editor, Patch
+from app.writing.queue import Turn, Turns
+from app.writing.writer import Writer
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
 FEW_BYTES = 1_048_576
@@ -132,7 +132,7 @@ class _Asked(NamedTuple):
     principal: Principal
     view: One
     body: bytes
-    idempotency: tuple[str, str] | None
+    retry: tuple[str, str] | None
     """The `Idempotency-Key` and the digest of the request."""
 
 
@@ -188,7 +188,7 @@ class Writes:
             raise Invalid(summary(faults), faults=faults)
 
         creation = Creation(asked.resource, data, asked.principal.name)
-        if asked.idempotency is None and _may_join(asked):
+        if asked.retry is None and _may_join(asked):
             answer = await self._turns.join(self._create, (asked, creation), size=len(asked.body))
             return await self._send(scope, send, request, (answer, False))
 
@@ -322,14 +322,14 @@ class Writes:
         read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
         view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
         body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, share=share, needed=needed)
-        return _Asked(resource, principal, view, body, self._idempotency(scope, body))
+        return _Asked(resource, principal, view, body, self._retry(scope, body))
 
     @staticmethod
-    def _idempotency(scope: Scope, body: bytes) -> tuple[str, str] | None:
+    def _retry(scope: Scope, body: bytes) -> tuple[str, str] | None:
         key = idempotency_key(scope) if scope["method"] == "POST" else None
         if key is None:
             return None
-        return key, answers.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
+        return key, idempotency.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
 
     async def _do(
         self,
@@ -350,14 +350,14 @@ class Writes:
             except PreconditionRequired as problem:
                 raise self._with_current_tag(connection, asked, problem) from problem
 
-        answered = await self._in_turn(asked.principal, unit, asked.idempotency, asked.view.dry_run, size=len(asked.body))
+        answered = await self._in_turn(asked.principal, unit, asked.retry, asked.view.dry_run, size=len(asked.body))
         await self._send(scope, send, request, answered)
 
     async def _in_turn(
         self,
         principal: Principal,
         unit: Callable[[Connection, Before], Answer],
-        idempotency: tuple[str, str] | None,
+        retry: tuple[str, str] | None,
         dry_run: bool,  # noqa: FBT001 - said once, below
         seconds: float | None = None,
         size: int = 0,
@@ -366,14 +366,14 @@ class Writes:
 
         def turn_of(turn: Turn) -> tuple[Answer, bool]:
             self._access.used(turn.connection, principal)
-            if idempotency and not dry_run:
-                first = answers.first(turn.connection, principal.id, *idempotency)
+            if retry and not dry_run:
+                first = idempotency.first(turn.connection, principal.id, *retry)
                 if first is not None:
                     return first, True
             answer = unit(turn.connection, turn.begin)
-            if idempotency and not dry_run:
+            if retry and not dry_run:
                 turn.begin()
-                answers.remember(turn.connection, principal.id, *idempotency, answer)
+                idempotency.remember(turn.connection, principal.id, *retry, answer)
             return answer, False
 
         return await self._turns.take(turn_of, keep=not dry_run, seconds=seconds, size=size)
@@ -457,7 +457,7 @@ class Writes:
         query = validated(ImportQuery, query_pairs(scope["query_string"]))
         self._stopping.require_more_time()
         lines, digest = await self._lines(scope, receive, share)
-        idempotency = self._idempotency(scope, digest)
+        retry = self._retry(scope, digest)
         halt = Halt(self._settings.import_seconds)
         gone = asyncio.create_task(_halt_when_gone(receive, halt))
         try:
@@ -473,7 +473,7 @@ class Writes:
                     return Answer(200, _report_of(report))
 
                 seconds = self._settings.import_seconds
-                answered = await self._in_turn(principal, unit, idempotency, query["dry_run"], seconds, share.taken)
+                answered = await self._in_turn(principal, unit, retry, query["dry_run"], seconds, share.taken)
         finally:
             gone.cancel()
         await self._send(scope, send, request, answered)

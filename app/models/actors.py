@@ -3,9 +3,10 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import edtf
-from app.db.collation import sort_key
 from app.db.types import Exact
+from app.domain import edtf
+from app.domain.collation import sort_key
+from app.domain.vocabulary import Kind, MembershipStatus, OrganizationType
 from app.models.columns import (
     Base,
     Content,
@@ -28,7 +29,6 @@ from app.models.columns import (
     text,
     word,
 )
-from app.models.vocabulary import Kind, MembershipStatus, OrganizationType
 
 
 class Country(Named, Base):

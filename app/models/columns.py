@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
-from app.db import edtf
-from app.db.collation import sort_key
 from app.db.types import Exact, Instant, one_of
-from app.models.vocabulary import Kind, Vocabulary
+from app.domain import edtf
+from app.domain.collation import sort_key
+from app.domain.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
 """A record's own fields by name, references as ids: what the exchange format holds."""

@@ -5,7 +5,8 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
-from app.db.collation import sort_key
+from app.domain.collation import sort_key
+from app.domain.vocabulary import Confidence, Kind, Review
 from app.models.columns import (
     Base,
     Named,
@@ -25,7 +26,6 @@ from app.models.columns import (
     text,
     word,
 )
-from app.models.vocabulary import Confidence, Kind, Review
 
 
 class Topic(Named, Base):

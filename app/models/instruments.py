@@ -3,7 +3,17 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
-from app.db import edtf
+from app.domain import edtf
+from app.domain.vocabulary import (
+    ActionType,
+    Kind,
+    MemorandumStatus,
+    MemorandumType,
+    OutcomeStatus,
+    OutcomeType,
+    PartyRole,
+    RelationType,
+)
 from app.models.columns import (
     Base,
     Content,
@@ -25,16 +35,6 @@ from app.models.columns import (
     text,
     windows,
     word,
-)
-from app.models.vocabulary import (
-    ActionType,
-    Kind,
-    MemorandumStatus,
-    MemorandumType,
-    OutcomeStatus,
-    OutcomeType,
-    PartyRole,
-    RelationType,
 )
 
 _NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION)

@@ -3,6 +3,16 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
+from app.domain.vocabulary import (
+    Kind,
+    MeetingFormat,
+    MeetingStatus,
+    MeetingType,
+    ParticipantRole,
+    Presence,
+    Qualifier,
+    Rank,
+)
 from app.models.columns import (
     Base,
     Dated,
@@ -17,16 +27,6 @@ from app.models.columns import (
     text,
     windows,
     word,
-)
-from app.models.vocabulary import (
-    Kind,
-    MeetingFormat,
-    MeetingStatus,
-    MeetingType,
-    ParticipantRole,
-    Presence,
-    Qualifier,
-    Rank,
 )
 
 

@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Exact, Instant
+from app.domain.vocabulary import Kind, NameType
 from app.models.columns import Base, code, flag, number, reference, text, word
-from app.models.vocabulary import Kind, NameType
 
 
 class Record(Base):

@@ -9,8 +9,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Exact
+from app.domain.vocabulary import Kind
 from app.models.columns import Base, code, reference, text
-from app.models.vocabulary import Kind
 
 INDEX = "documents_index"
 """SQLite's full-text index over the terms; Postgres has an index of its own on the column."""

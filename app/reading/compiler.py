@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app.db import edtf
 from app.db.drivers import Statement, compiled
 from app.db.sql import (
     SQLITE_ARGUMENTS,
@@ -31,12 +30,13 @@ from app.db.sql import (
     written,
 )
 from app.db.types import Exact, Instant
+from app.declaration.completeness import require_complete
+from app.declaration.filters import Narrowing
+from app.declaration.model import AnyRef, Computed, Derived, OnDay, Part, Ref
+from app.declaration.resource import INCLUDED_AT_MOST, Resource
+from app.domain import edtf
+from app.domain.vocabulary import Kind
 from app.models.records import Name, Record
-from app.models.vocabulary import Kind
-from app.reading.declared import require_complete
-from app.reading.filters import Narrowing
-from app.reading.model import AnyRef, Computed, Derived, OnDay, Part, Ref
-from app.reading.resource import INCLUDED_AT_MOST, Resource
 
 records: sa.Table = Record.__table__
 names: sa.Table = Name.__table__

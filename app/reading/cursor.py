@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from app.declaration.model import is_storable
 from app.errors import CursorInvalid, CursorMismatch
-from app.reading.model import is_storable
 
 NOT_OURS = "this cursor was not made by the registry; take `next_cursor` from the page before"
 _DIGEST_BYTES = 6

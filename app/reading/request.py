@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from app.caching import cached
 from app.db.sql import Encode
 from app.db.types import Instant
+from app.declaration.filters import MAX_VALUES, IdValue
+from app.declaration.model import Part, is_storable
+from app.declaration.resource import Resource
 from app.errors import CursorInvalid, Fault, Invalid, Malformed, NotAcceptable, summary
 from app.reading import cursor as cursors
 from app.reading.compiler import FieldPlan, Shape
-from app.reading.filters import MAX_VALUES, IdValue
-from app.reading.model import Part, is_storable
-from app.reading.resource import Resource
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200

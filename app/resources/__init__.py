@@ -1,6 +1,6 @@
 """What the registry offers: one file a resource, each a declaration of its schema, filters, sorts, includes and rules."""
 
-from app.reading.resource import Resource
+from app.declaration.resource import Resource
 from app.resources.action import ACTION
 from app.resources.citation import CITATION
 from app.resources.country import COUNTRY

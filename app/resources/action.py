@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import ActionType, Kind
-from app.reading.filters import Equals
-from app.reading.model import AnyRef, DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Resource, Searched, by
+from app.declaration.filters import Equals
+from app.declaration.model import AnyRef, DerivedDay, EventDate, Ref, Text
+from app.declaration.resource import Resource, Searched, by
+from app.domain.vocabulary import ActionType, Kind
 from app.resources.record import (
     CITATIONS,
     Record,

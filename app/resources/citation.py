@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from app import models
+from app.declaration.filters import Equals
+from app.declaration.model import AnyRef, Computed, Derived, Ordinal, Ref, Text
+from app.declaration.resource import NamesFieldOf, Resource
+from app.domain.vocabulary import Confidence, Kind, Review
 from app.models.columns import Content
-from app.models.vocabulary import Confidence, Kind, Review
-from app.reading.filters import Equals
-from app.reading.model import AnyRef, Computed, Derived, Ordinal, Ref, Text
-from app.reading.resource import NamesFieldOf, Resource
 from app.resources.record import (
     Record,
     common_filters,

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
-from app.reading.filters import Among, Between, Equals, Involves
-from app.reading.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
-from app.reading.resource import Include, Resource, Searched, by, ordered
+from app.declaration.filters import Among, Between, Equals, Involves
+from app.declaration.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
+from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,

@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.models.vocabulary import Kind, MembershipStatus
-from app.reading.filters import Equals, ValidAt
-from app.reading.model import AnyRef, DerivedDay, EventDate, Flag, Moment, Ordinal
-from app.reading.resource import Resource, by
+from app.declaration.filters import Equals, ValidAt
+from app.declaration.model import AnyRef, DerivedDay, EventDate, Flag, Moment, Ordinal
+from app.declaration.resource import Resource, by
+from app.domain.vocabulary import Kind, MembershipStatus
 from app.resources.record import (
     CITATIONS,
     HeldOnDay,

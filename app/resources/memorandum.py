@@ -5,10 +5,10 @@ from typing import Literal
 import sqlalchemy as sa
 
 from app import models
-from app.models.vocabulary import Kind, MemorandumStatus, MemorandumType
-from app.reading.filters import Among, Between, Equals, Involves, ValidAt
-from app.reading.model import DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Include, Resource, Searched, by, ordered
+from app.declaration.filters import Among, Between, Equals, Involves, ValidAt
+from app.declaration.model import DerivedDay, EventDate, Period, Ref, Text
+from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.vocabulary import Kind, MemorandumStatus, MemorandumType
 from app.resources.record import (
     CITATIONS,
     Countries,

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind, OutcomeStatus, OutcomeType
-from app.reading.filters import Between, Equals, Involves
-from app.reading.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
-from app.reading.resource import Actor, Include, Resource, Searched, Sides, by, ordered
+from app.declaration.filters import Between, Equals, Involves
+from app.declaration.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
+from app.declaration.resource import Actor, Include, Resource, Searched, Sides, by, ordered
+from app.domain.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.resources.record import (
     CITATIONS,
     Record,

@@ -6,11 +6,11 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from app import models
+from app.declaration.filters import Equals, Involves
+from app.declaration.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
+from app.declaration.resource import Actor, Resource, Searched, by
+from app.domain.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
 from app.models.columns import Content
-from app.models.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
-from app.reading.filters import Equals, Involves
-from app.reading.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Actor, Resource, Searched, by
 from app.resources.record import (
     CITATIONS,
     Record,

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind, PartyRole
-from app.reading.filters import Equals, Involves
-from app.reading.model import AnyRef, Flag, Ref
-from app.reading.resource import Actor, Resource
+from app.declaration.filters import Equals, Involves
+from app.declaration.model import AnyRef, Flag, Ref
+from app.declaration.resource import Actor, Resource
+from app.domain.vocabulary import Kind, PartyRole
 from app.resources.record import (
     CITATIONS,
     Record,

@@ -3,9 +3,9 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind
-from app.reading.model import Text
-from app.reading.resource import Include, Resource, Searched, by, ordered
+from app.declaration.model import Text
+from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.vocabulary import Kind
 from app.resources.record import (
     CITATIONS,
     Record,

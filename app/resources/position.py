@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.models.vocabulary import Kind
-from app.reading.filters import Equals, ValidAt
-from app.reading.model import DerivedDay, EventDate, Moment, Ref, Text
-from app.reading.resource import Resource, Searched, by
+from app.declaration.filters import Equals, ValidAt
+from app.declaration.model import DerivedDay, EventDate, Moment, Ref, Text
+from app.declaration.resource import Resource, Searched, by
+from app.domain.vocabulary import Kind
 from app.resources.record import (
     CITATIONS,
     HeldOnDay,

@@ -6,12 +6,12 @@ import sqlalchemy as sa
 from pydantic import Field
 
 from app import models
-from app.db import edtf
+from app.declaration.filters import Filter, From, HasTopic, To, Uncited, UpdatedSince, Words
+from app.declaration.model import Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
+from app.declaration.resource import Include, Sort, by, ordered
+from app.domain import edtf
+from app.domain.vocabulary import Held, Kind, NameType
 from app.models.columns import Content
-from app.models.vocabulary import Held, Kind, NameType
-from app.reading.filters import Filter, From, HasTopic, To, Uncited, UpdatedSince, Words
-from app.reading.model import Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
-from app.reading.resource import Include, Sort, by, ordered
 
 
 class Name(Model):

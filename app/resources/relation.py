@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind, RelationType
-from app.reading.filters import Equals
-from app.reading.model import AnyRef, Ref
-from app.reading.resource import Resource
+from app.declaration.filters import Equals
+from app.declaration.model import AnyRef, Ref
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind, RelationType
 from app.resources.record import CITATIONS, Record, common_filters, common_sorts, label_of
 
 

@@ -3,10 +3,10 @@
 from typing import Literal
 
 from app import models
-from app.models.vocabulary import Kind
-from app.reading.filters import Equals
-from app.reading.model import DerivedDay, Language, Moment, Sha256, Text, Url
-from app.reading.resource import Include, Resource, Searched, by, ordered
+from app.declaration.filters import Equals
+from app.declaration.model import DerivedDay, Language, Moment, Sha256, Text, Url
+from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.vocabulary import Kind
 from app.resources.record import (
     Record,
     common_filters,

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 
 from app.caching import cached
 from app.db.drivers import Row, Statement
-from app.db.edtf import NO_START
+from app.domain.edtf import NO_START
+from app.domain.vocabulary import Kind, Role
 from app.models.search import INDEX
-from app.models.vocabulary import Kind, Role
-from app.search.analyzer import analyze
-from app.search.frequency import Frequencies, Way, chosen
 from app.search.index import DAY, LONG_FROM, first_docid
-from app.search.query import Query, Typed, all_slots, whole_name
-from app.search.terms import (
+from app.search.plans import Frequencies, Way, chosen
+from app.text.analyzer import analyze
+from app.text.query import Query, Typed, all_slots, whole_name
+from app.text.terms import (
     KIND,
     LINK,
     LONG,

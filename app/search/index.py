@@ -11,12 +11,12 @@ from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.db.drivers import compiled
-from app.db.edtf import NONE, Bounds
 from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
+from app.domain.edtf import NONE, Bounds
+from app.domain.vocabulary import Kind
 from app.models.search import INDEX, Document
-from app.models.vocabulary import Kind
-from app.search.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
-from app.sharing import Share, alone
+from app.text.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
+from app.workers import Share, alone
 
 documents: sa.Table = Document.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))

@@ -6,10 +6,10 @@ from enum import StrEnum
 from html import escape
 from typing import NamedTuple
 
-from app.db.collation import fold
-from app.search.analyzer import MAX_WORD, Word, analyze
-from app.search.query import Query
-from app.search.terms import Letters, Own, Weight
+from app.domain.collation import fold
+from app.text.analyzer import MAX_WORD, Word, analyze
+from app.text.query import Query
+from app.text.terms import Letters, Own, Weight
 
 LENGTH = 240
 """Letters of a snippet, more or less."""

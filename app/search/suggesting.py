@@ -6,9 +6,9 @@ from typing import NamedTuple
 from rapidfuzz.distance import OSA
 
 from app.caching import cached
-from app.search.analyzer import analyze
-from app.search.query import Query, Typed
-from app.search.terms import (
+from app.text.analyzer import analyze
+from app.text.query import Query, Typed
+from app.text.terms import (
     BEGINNINGS,
     BEGINS,
     GRAM,

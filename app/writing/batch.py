@@ -5,11 +5,11 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import FAULTS_ALIKE, Conflict, Fault, Faults, Invalid, Problem, summary
-from app.models.vocabulary import Kind
-from app.reading.resource import Resource
-from app.writing.content import MAX_CITATIONS, ContentSchema, id_in, read_json
 from app.writing.identity import uuid7
+from app.writing.write_schema import MAX_CITATIONS, ContentSchema, id_in, read_json
 
 Content = dict[str, Any]
 Identify = Callable[[ContentSchema, Content], str | None]

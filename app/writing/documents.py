@@ -6,16 +6,16 @@ from functools import cache
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db import edtf
 from app.db.sql import Encode, chunks, ids_parameter, is_one_of, run
+from app.domain import edtf
+from app.domain.vocabulary import CALLED, Kind
 from app.models.records import Involvement
-from app.models.vocabulary import CALLED, Kind
 from app.reading.compiler import Compiler
 from app.search.index import Entry, Index, Said
-from app.search.terms import Own, Weight
-from app.sharing import Share
+from app.text.terms import Own, Weight
+from app.workers import Share
 from app.writing.batch import Content, Wanted
-from app.writing.content import ContentSchema
+from app.writing.write_schema import ContentSchema
 
 involvements: sa.Table = Involvement.__table__
 Contents = Mapping[str, tuple[Kind, Content]]

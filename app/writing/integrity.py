@@ -6,15 +6,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db import edtf
 from app.db.drivers import Statement
 from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
+from app.domain import edtf
+from app.domain.vocabulary import Kind
 from app.models.records import Record, RecordTopic
-from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Wanted
-from app.writing.content import ContentSchema, listed
 from app.writing.halting import never
+from app.writing.write_schema import ContentSchema, listed
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50

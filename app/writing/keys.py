@@ -14,10 +14,10 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.db.sql import Compiled, instant_text, run
 from app.db.types import Exact
+from app.declaration.model import is_storable
+from app.domain.vocabulary import Vocabulary
 from app.errors import Conflict, Fault, Invalid, NotFound, Unauthorized
 from app.models.access import Key
-from app.models.vocabulary import Vocabulary
-from app.reading.model import is_storable
 
 keys: sa.Table = Key.__table__
 MARK = "rap"

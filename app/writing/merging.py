@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind, NameType
 from app.errors import Conflict, Fault, Invalid
-from app.models.vocabulary import Kind, NameType
-from app.reading.resource import Resource
 from app.writing.batch import Batch, Content, Wanted
-from app.writing.editing import Before, Done, Editor, Guard
+from app.writing.operations import Before, Done, Editor, Guard
 
 UNDETERMINED = "und"
 """The language of a name that is said in none (BCP 47)."""

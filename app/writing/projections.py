@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db import edtf
 from app.db.sql import Encode, is_one_of, literal, values_parameter
 from app.db.types import Exact
+from app.declaration.resource import Resource
+from app.domain import edtf
+from app.domain.vocabulary import Kind
 from app.models import Involvement, Organization
-from app.models.vocabulary import Kind
-from app.reading.resource import Resource
 
 involvements: sa.Table = Involvement.__table__
 organizations: sa.Table = Organization.__table__

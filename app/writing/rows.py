@@ -6,12 +6,12 @@ from typing import Any, get_args
 
 import sqlalchemy as sa
 
+from app.declaration.model import Part, Ref
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind, NameType
 from app.models.columns import Content
 from app.models.records import Name
-from app.models.vocabulary import Kind, NameType
-from app.reading.model import Part, Ref
-from app.reading.resource import Resource
-from app.writing.content import ContentSchema
+from app.writing.write_schema import ContentSchema
 
 _SHOWN_BEST_FIRST = (
     NameType.OFFICIAL,

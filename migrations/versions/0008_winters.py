@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.edtf import NO_END, NO_START, bounds
+from app.domain.edtf import NO_END, NO_START, bounds
 from app.models.search import INDEX
 
 revision = "0008"

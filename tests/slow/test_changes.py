@@ -57,7 +57,7 @@ FOUND = [
 Edit = tuple[str, str, str]
 """A file, what stands in it (if nothing: its end), and what is to stand there."""
 
-MEETING, MEETINGS, WORDS = "app/resources/meeting.py", "app/models/meetings.py", "app/models/vocabulary.py"
+MEETING, MEETINGS, WORDS = "app/resources/meeting.py", "app/models/meetings.py", "app/domain/vocabulary.py"
 KINDS = "app/resources/__init__.py"
 RENAMED = "a column renamed"
 CITY, CITY_FIELD = '    city: Mapped[str | None] = text("the city it was held in', "    city: Text | None = None\n    country"
@@ -85,10 +85,10 @@ INTERVIEW = '''"""Interviews: what somebody told a medium."""
 from typing import Literal
 
 from app.models.meetings import Interview as Table
-from app.models.vocabulary import Kind
-from app.reading.filters import Equals, Involves
-from app.reading.model import DerivedDay, EventDate, Ref, Text
-from app.reading.resource import Actor, Resource, Searched, by
+from app.domain.vocabulary import Kind
+from app.declaration.filters import Equals, Involves
+from app.declaration.model import DerivedDay, EventDate, Ref, Text
+from app.declaration.resource import Actor, Resource, Searched, by
 from app.resources.record import CITATIONS, Record, common_sorts, label_of, named_filters, window_filters
 
 

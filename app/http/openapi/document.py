@@ -8,15 +8,15 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.types import Receive, Scope, Send
 
-from app.http.answers import Asked, send_tagged
+from app.domain.vocabulary import Kind
 from app.http.openapi import writing
 from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
 from app.http.openapi.searching import search
 from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas
 from app.http.problems import PAGE
 from app.http.records import Records
-from app.models.vocabulary import Kind
-from app.writing.content import ContentSchema
+from app.http.responses import Asked, send_tagged
+from app.writing.write_schema import ContentSchema
 
 INTRODUCTION = """\
 Who met whom, when, in what capacity; what was signed; what came of it; and **which sentence of which document says so**.

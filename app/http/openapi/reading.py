@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from app.declaration.resource import INCLUDED_AT_MOST, Resource
 from app.http.openapi.shared import (
     CONDITIONAL,
     FAILURES_OF_LISTS,
@@ -23,7 +24,6 @@ from app.http.openapi.shared import (
 from app.http.records import Records
 from app.reading.compiler import column_name
 from app.reading.request import FORMATS, AnyManyQuery, AnyOneQuery, Reads
-from app.reading.resource import INCLUDED_AT_MOST, Resource
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 """A record of each kind as the first data set has it, in English and in Russian: `make examples` writes it."""

@@ -2,7 +2,6 @@
 
 from pydantic.json_schema import models_json_schema
 
-from app.http.found import SearchAnswer, SearchQuery, Suggestions, SuggestQuery
 from app.http.openapi.shared import (
     CONDITIONAL,
     FAILURES_OF_LISTS,
@@ -14,6 +13,7 @@ from app.http.openapi.shared import (
     headers,
     parameters,
 )
+from app.http.search_models import SearchAnswer, SearchQuery, Suggestions, SuggestQuery
 from app.reading.request import FORMATS
 
 _SEARCH = """\

@@ -5,6 +5,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.declaration.model import ID_PATTERN, AnyRef, Part, Ref
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.http.bodies import JSON_TYPES, LINES_TYPES, PATCH_TYPES
 from app.http.exchange import ExportQuery
 from app.http.keys import KeyBody, KeyList, KeyMade, KeyShown
@@ -21,12 +24,9 @@ from app.http.openapi.shared import (
     parameters,
 )
 from app.http.writes import Changed, ImportQuery, ImportReport, Left, MergeBody, RestoreBody
-from app.models.vocabulary import Kind
-from app.reading.log import Change, ChangesQuery, HistoryEntry, HistoryQuery
-from app.reading.model import ID_PATTERN, AnyRef, Part, Ref
+from app.reading.changes import Change, ChangesQuery, HistoryEntry, HistoryQuery
 from app.reading.request import FORMATS, Reads
-from app.reading.resource import Resource
-from app.writing.content import MAX_ITEMS, ContentSchema, ReadReference
+from app.writing.write_schema import MAX_ITEMS, ContentSchema, ReadReference
 
 SECURITY_SCHEMES: Json = {
     "key": {

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.models.vocabulary import Kind
-from app.reading.filters import MAX_VALUES, DayValue, IdValue
-from app.reading.model import Ref
+from app.declaration.filters import MAX_VALUES, DayValue, IdValue
+from app.declaration.model import Ref
+from app.domain.vocabulary import Kind
 from app.reading.request import Lang
 from app.search.finding import CANDIDATES, Tier
-from app.search.query import MOST_TYPED
 from app.search.showing import Form
+from app.text.query import MOST_TYPED
 
 DEFAULT_HITS, MAX_HITS = 20, 100
 DEFAULT_SUGGESTED, MAX_SUGGESTED = 10, 50

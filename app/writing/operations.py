@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.declaration.model import Part, is_storable
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import (
     Conflict,
     Fault,
@@ -19,13 +22,10 @@ from app.errors import (
     StillReferenced,
 )
 from app.models.records import Change, Record
-from app.models.vocabulary import Kind
-from app.reading.model import Part, is_storable
-from app.reading.resource import Resource
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
-from app.writing.content import ContentSchema, id_in
 from app.writing.identity import namesakes, slug, uuid7
-from app.writing.unit import Past, Writer
+from app.writing.write_schema import ContentSchema, id_in
+from app.writing.writer import Past, Writer
 
 changes: sa.Table = Change.__table__
 records: sa.Table = Record.__table__

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
-from app.models.vocabulary import Kind
 from app.writing.batch import Content
-from app.writing.unit import Writer
+from app.writing.writer import Writer
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__

@@ -12,8 +12,8 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.db import edtf
-from app.models.vocabulary import Kind
+from app.domain import edtf
+from app.domain.vocabulary import Kind
 
 ID_PATTERN = r"^([A-Z]{2}|[a-z0-9]+(-[a-z0-9]+)*)$"
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"

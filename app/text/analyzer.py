@@ -18,7 +18,7 @@ import Stemmer
 from anyascii import anyascii
 
 from app.caching import cached
-from app.db.collation import fold
+from app.domain.collation import fold
 
 _LETTERS = "[^\\W_](?:[^\\W_]+|[\u0300-\u036f]+)*"
 """Letters with the marks that follow them: `İ` in small letters is an `i` and a dot of its own."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
-from app.db.edtf import NO_START
+from app.domain.edtf import NO_START
 from app.search.index import first_docid
-from app.search.terms import BEGINNINGS, BEGINS, KIND, NAMED, Node, all_of, any_of, share, term
+from app.text.terms import BEGINNINGS, BEGINS, KIND, NAMED, Node, all_of, any_of, share, term
 
 KNOWN = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"

@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 from starlette.types import Receive, Scope, Send
 
 from app.db.drivers import Driver, Statement
+from app.declaration.model import is_storable
 from app.errors import NotFound
-from app.http.answers import PAGE_LETTERS, Asked, base_url, send_tagged, within_a_page
 from app.http.records import Records
-from app.reading import log
-from app.reading.model import is_storable
+from app.http.responses import PAGE_LETTERS, Asked, base_url, send_tagged, within_a_page
+from app.reading import changes
 from app.reading.request import negotiated_format, query_pairs, validated
 
 
@@ -22,15 +22,15 @@ class Log:
     def __init__(self, records: Records, driver: Driver) -> None:
         self._records = records
         self._driver = driver
-        self._history = records.compiler.compiled(log.history())
+        self._history = records.compiler.compiled(changes.history())
         self._since = lru_cache(4)(self._compiled)
 
     def _compiled(self, *narrowed: str) -> Statement:
-        return self._records.compiler.compiled(log.since(*narrowed))
+        return self._records.compiler.compiled(changes.since(*narrowed))
 
     async def changes(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
         """`GET /v1/changes`: whoever asks again behind the last `seq` they saw misses nothing and sees nothing twice."""
-        asked = validated(log.ChangesQuery, query_pairs(scope["query_string"]))
+        asked = validated(changes.ChangesQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
         given = {name: value for name, value in asked.items() if value is not None and name != "limit"}
         statement = self._since(*(name for name in given if name != "after"))
@@ -44,19 +44,19 @@ class Log:
     async def history(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}/{id}/history`: every version of a record, the newest first, also of one that is gone."""
         resource, record_id = self._records.resource(scope), scope["path_params"]["id"]
-        asked = validated(log.HistoryQuery, query_pairs(scope["query_string"]))
+        asked = validated(changes.HistoryQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
         if not is_storable(record_id):
             raise NotFound(f"no {resource.kind} has such an id")
-        given = {"id": record_id, "before": asked["before"] or log.MAX_SEQ, "limit": asked["limit"] + 1}
+        given = {"id": record_id, "before": asked["before"] or changes.MAX_SEQ, "limit": asked["limit"] + 1}
         rows = await self._driver.fetch(self._history, given, letters=PAGE_LETTERS)
-        known = rows or (asked["before"] and await self._driver.fetch(self._history, {**given, "before": log.MAX_SEQ}))
+        known = rows or (asked["before"] and await self._driver.fetch(self._history, {**given, "before": changes.MAX_SEQ}))
         if not known:
             raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
         if known[0][2] != resource.kind:
             raise NotFound(f"{record_id!r} is no {resource.kind} but a {known[0][2]}")
         states = [row[3] for row in rows[1:]] + [None] * bool(rows)
-        entries = [log.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
+        entries = [changes.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
         shown, more = within_a_page(rows, asked["limit"])
         following = {"before": shown[-1][1], "limit": asked["limit"]} if more else None
         page = f'"limit":{asked["limit"]},"more":{str(more).lower()}'

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from app.search.analyzer import Word, analyze, asked, folded
-from app.search.terms import (
+from app.text.analyzer import Word, analyze, asked, folded
+from app.text.terms import (
     BEGINNINGS,
     LONGEST_BEGINNING,
     NOTHING,

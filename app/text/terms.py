@@ -18,8 +18,8 @@ from math import prod
 from typing import Any, NamedTuple
 
 from app.caching import cached
-from app.models.vocabulary import Kind, Role
-from app.search.analyzer import Forms, all_forms
+from app.domain.vocabulary import Kind, Role
+from app.text.analyzer import Forms, all_forms
 
 
 class Weight(StrEnum):

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.caching import cached
 from app.db.drivers import Row
 from app.errors import Unavailable
-from app.http.stopping import Stopping
+from app.http.shutdown import Stopping
 
 Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")

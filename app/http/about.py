@@ -10,11 +10,11 @@ from pydantic import BaseModel, Field
 from app import __version__
 from app.db.drivers import Driver, Statement
 from app.db.sql import instant_text
-from app.http.answers import ALWAYS
-from app.http.stopping import Stopping
-from app.models import vocabulary
+from app.declaration.resource import Resource
+from app.domain import vocabulary
+from app.http.responses import ALWAYS
+from app.http.shutdown import Stopping
 from app.models.records import Change, Record
-from app.reading.resource import Resource
 
 DATA_LICENCE = "CC-BY-4.0"
 _HEADERS = {name.decode(): value.decode() for name, value in ALWAYS}

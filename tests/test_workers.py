@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.sharing import WORTH_IT, Share, alone, with_copies
+from app.workers import WORTH_IT, Share, alone, with_copies
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there are copies on Linux alone")
 MANY = 3 * WORTH_IT

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from app.domain.vocabulary import Kind
 from app.errors import Problem
-from app.models.vocabulary import Kind
 from app.writing.batch import Batch, Content, Line, Wanted
-from app.writing.unit import Writer
+from app.writing.writer import Writer
 
 AT_ONCE = 500
 """Lines that a process reads at once."""

@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.sql import concatenated, instant_text, json_string, literal, written
 from app.db.types import Exact
+from app.declaration.model import Instant
+from app.domain.vocabulary import Kind
 from app.models.records import Change as ChangeRow
-from app.models.vocabulary import Kind
-from app.reading.model import Instant
 
 changes: sa.Table = ChangeRow.__table__
 Operation = Literal["create", "replace", "patch", "delete", "merge", "restore"]

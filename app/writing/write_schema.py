@@ -11,11 +11,11 @@ import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_json
 
+from app.declaration.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import Fault
-from app.models.vocabulary import Kind
 from app.reading.compiler import FieldPlan, column_name
-from app.reading.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
-from app.reading.resource import Resource
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from app.declaration.model import Computed, OnDay, Part
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import IncompleteDeclaration
-from app.models.vocabulary import Kind
-from app.reading.model import Computed, OnDay, Part
-from app.reading.resource import Resource
 
 
 def require_complete(resources: Sequence[Resource]) -> None:

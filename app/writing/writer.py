@@ -11,23 +11,23 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.db import edtf
 from app.db.engine import writing
 from app.db.sql import CHUNK, Encode, Insert, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
+from app.declaration.resource import Resource
+from app.domain import edtf
+from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
-from app.models.vocabulary import Kind
 from app.reading.compiler import Compiler, Shape
-from app.reading.resource import Resource
 from app.search.index import Said, documents
-from app.sharing import Share, alone
+from app.workers import Share, alone
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
-from app.writing.content import ContentSchema, listed, text_of
 from app.writing.documents import Documents
 from app.writing.halting import never
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.projections import Projections
 from app.writing.rows import RowWriter
+from app.writing.write_schema import ContentSchema, listed, text_of
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__

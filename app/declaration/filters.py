@@ -14,16 +14,16 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app.db import edtf
-from app.db.collation import words
 from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, literal, matches_one_of
 from app.db.types import Exact, instant_text
+from app.declaration.model import ID_PATTERN
+from app.domain import edtf
+from app.domain.collation import words
+from app.domain.vocabulary import Kind, Vocabulary
 from app.models.columns import LASTS_FOR_YEARS
 from app.models.records import Involvement, RecordTopic
-from app.models.vocabulary import Kind, Vocabulary
-from app.reading.model import ID_PATTERN
-from app.search.query import in_names, parsed
-from app.search.terms import for_fts5, for_tsquery
+from app.text.query import in_names, parsed
+from app.text.terms import for_fts5, for_tsquery
 
 MAX_VALUES = 100
 """How many values one filter may be given."""

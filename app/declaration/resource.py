@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from app.declaration.filters import Filter
+from app.declaration.model import Model
+from app.domain.vocabulary import Kind, Vocabulary
 from app.models.columns import Content
-from app.models.vocabulary import Kind, Vocabulary
-from app.reading.filters import Filter
-from app.reading.model import Model
 
 VERSION_PREFIX = "/v1"
 INCLUDED_AT_MOST = 200

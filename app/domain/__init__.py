@@ -1,0 +1,1 @@
+"""What is true without a database: vocabularies, dates, the order of text."""

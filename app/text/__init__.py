@@ -1,0 +1,1 @@
+"""Words in any script: how texts and queries are analyzed, and the terms by which both meet."""
