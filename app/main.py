@@ -28,7 +28,7 @@ from app.http.writes import Writes
 from app.resources import RESOURCES
 from app.settings import Settings
 from app.writing.keys import Keyring
-from app.writing.queue import Turns
+from app.writing.queue import WriteQueue
 from app.writing.writer import Writer
 
 
@@ -41,20 +41,22 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     records = Records(RESOURCES, driver, stopping)
     engine, exporting = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
     writer = Writer(RESOURCES, records.compiler, driver.encode)
-    turns = Turns(engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline)
+    queue = WriteQueue(
+        engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline
+    )
     keyring = Keyring(settings.key_secret)
     access = Access(driver, records.compiler, keyring, Limit("writes", settings.writes_per_minute))
     connections = Connections(settings)
-    stopping.tell_at_last(lambda: turns.end(about_to_end()))
+    stopping.tell_at_last(lambda: queue.end(about_to_end()))
     stopping.cut_with(connections.cut)
-    writes = Writes(records, writer, turns, access, settings, stopping)
-    keys = Keys(access, turns, settings)
+    writes = Writes(records, writer, queue, access, settings, stopping)
+    keys = Keys(access, queue, settings)
     exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await driver.open()
-        turns.open()
+        queue.open()
         stopping.listen()
         # What is there by now stays: the collector need not look at it again.
         gc.freeze()
@@ -65,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             stopping.end()
             exchange.close()
             writes.close()
-            await turns.close()
+            await queue.close()
             await driver.close()
 
     app = FastAPI(

@@ -16,12 +16,12 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Connection, Engine, make_url
 
 from app.db.engine import WRITERS_LOCK, create_engine, reading, writing
 from app.errors import Busy, Conflict, Unavailable
-from app.writing import queue as turns_module
-from app.writing.queue import TRIES, Turn, Turns
+from app.writing import queue as queue_module
+from app.writing.queue import TRIES, Apply, WriteQueue
 from tests.conftest import Database, Fresh
 from tests.depth import slow, thorough, tries
 from tests.killing import Answer, Client, Server, Unanswered, in_the_middle_of_a_write, running
@@ -671,9 +671,10 @@ def test_a_write_waits_for_the_databases_lock_as_long_as_it_is_set_to(database: 
     assert done.status == 201
 
 
-# -- turns by themselves -----------------------------------------------------------------------------------------------
+# -- the write queue by itself -------------------------------------------------------------------------------------------
 
-Unit = Callable[[Turn], Any]
+Unit = Callable[[Connection], Result]
+"""Writes something when it is applied, and returns something."""
 
 
 @pytest.fixture
@@ -688,54 +689,58 @@ def written(database: Database) -> list[str]:
     return [str(row[0]) for row in database.execute("SELECT word FROM words ORDER BY word")]
 
 
-def write(turn: Turn, word: str) -> str:
+def write(connection: Connection, word: str) -> str:
     """Write a word."""
-    turn.begin()
-    turn.connection.execute(sa.text("INSERT INTO words (word) VALUES (:word)"), {"word": word})
+    connection.execute(sa.text("INSERT INTO words (word) VALUES (:word)"), {"word": word})
     return word
 
 
-def writes(word: str) -> Callable[[Turn], str]:
+def writes(word: str) -> Callable[[Connection], str]:
     """A unit that writes a word."""
     return partial(write, word=word)
 
 
-def in_turns(
+def settling(connection: Connection, units: Sequence[Unit[Result]]) -> Apply[list[Result]]:
+    """Refuses nothing."""
+    return lambda: [unit(connection) for unit in units]
+
+
+def in_queue(
     database: Database,
-    work: Callable[[Turns], Awaitable[Result]],
+    work: Callable[[WriteQueue], Awaitable[Result]],
     *,
     patience: float = WAIT_SECONDS,
     engine: Engine | None = None,
 ) -> Result:
-    """What work with a running queue of turns comes to."""
+    """What work with a running queue comes to."""
 
     async def opened() -> Result:
-        turns = Turns(engine or create_engine(database.url), patience=patience)
-        turns.open()
+        queue = WriteQueue(engine or create_engine(database.url), patience=patience)
+        queue.open()
         try:
-            return await work(turns)
+            return await work(queue)
         finally:
-            await turns.close()
+            await queue.close()
 
     return asyncio.run(opened())
 
 
-async def outcomes(turns: Turns, *units: Unit | tuple[Unit, bool]) -> list[Any]:
-    """What becomes of units that wait together, behind another that has its turn: results and errors. (unit, keep) or unit."""
+async def outcomes(queue: WriteQueue, *units: Unit[Any] | tuple[Unit[Any], bool]) -> list[Any]:
+    """What becomes of units that wait together, behind another that is being applied: results and errors."""
     pairs = [unit if isinstance(unit, tuple) else (unit, True) for unit in units]
-    return await behind_another(turns, [turns.take(unit, keep=keep) for unit, keep in pairs])
+    return await behind_another(queue, [queue.run(settling, unit, keep=keep) for unit, keep in pairs])
 
 
-async def behind_another(turns: Turns, waiting: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
-    """Results and errors of what waits together while another has its turn."""
+async def behind_another(queue: WriteQueue, waiting: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+    """Results and errors of what waits together while another is applied."""
     begun, go = threading.Event(), threading.Event()
 
-    def first(_turn: Turn) -> None:
+    def first(_connection: Connection) -> None:
         begun.set()
         assert go.wait(WAIT_SECONDS)
 
     async with asyncio.TaskGroup() as group:
-        group.create_task(turns.take(first))
+        group.create_task(queue.run(settling, first))
         assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
         tasks = list(map(asyncio.create_task, waiting))
         await asyncio.sleep(0)  # each gets as far as the queue
@@ -755,10 +760,10 @@ def test_those_that_wait_together_share_a_commit(words: Database) -> None:
     engine = create_engine(words.url)
     counted = ended(engine)
 
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, *(writes(f"word {number}") for number in range(10)))
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, *(writes(f"word {number}") for number in range(10)))
 
-    assert in_turns(words, work, engine=engine) == [f"word {number}" for number in range(10)]
+    assert in_queue(words, work, engine=engine) == [f"word {number}" for number in range(10)]
     assert counted["commit"] == 2, "of the first, and of those that waited for it"
     assert written(words) == [f"word {number}" for number in range(10)]
 
@@ -767,51 +772,51 @@ def test_no_more_share_a_commit_than_may(words: Database) -> None:
     engine = create_engine(words.url)
     counted = ended(engine)
 
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, *(writes(f"word {number:03}") for number in range(100)))
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, *(writes(f"word {number:03}") for number in range(100)))
 
-    assert in_turns(words, work, engine=engine) == written(words)
-    assert counted["commit"] == 1 + -(-100 // turns_module.TOGETHER)
+    assert in_queue(words, work, engine=engine) == written(words)
+    assert counted["commit"] == 1 + -(-100 // queue_module.TOGETHER)
 
 
 def test_as_many_as_came_together_the_last_time_are_waited_for(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns_module, "GATHERING_SECONDS", WAIT_SECONDS)
+    monkeypatch.setattr(queue_module, "GATHERING_SECONDS", WAIT_SECONDS)
     engine = create_engine(words.url)
     counted = ended(engine)
 
-    async def work(turns: Turns) -> list[Any]:
-        await outcomes(turns, *(writes(f"first {number}") for number in range(5)))
+    async def work(queue: WriteQueue) -> list[Any]:
+        await outcomes(queue, *(writes(f"first {number}") for number in range(5)))
         again = []
         for number in range(5):
-            again.append(asyncio.create_task(turns.take(writes(f"then {number}"))))
+            again.append(asyncio.create_task(queue.run(settling, writes(f"then {number}"))))
             await asyncio.sleep(0.02)
         return await asyncio.gather(*again)
 
-    assert in_turns(words, work, engine=engine) == [f"then {number}" for number in range(5)]
+    assert in_queue(words, work, engine=engine) == [f"then {number}" for number in range(5)]
     assert counted["commit"] == 3, "of the one before, of those behind it, and of those that came one by one"
 
 
 def test_nobody_waits_long_for_those_who_do_not_come_again(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns_module, "GATHERING_SECONDS", 0.2)
+    monkeypatch.setattr(queue_module, "GATHERING_SECONDS", 0.2)
     engine = create_engine(words.url)
     counted = ended(engine)
 
-    async def work(turns: Turns) -> list[Any]:
-        await outcomes(turns, *(writes(f"first {number}") for number in range(5)))
-        return [await turns.take(writes(word)) for word in ("alone", "alone again")]
+    async def work(queue: WriteQueue) -> list[Any]:
+        await outcomes(queue, *(writes(f"first {number}") for number in range(5)))
+        return [await queue.run(settling, writes(word)) for word in ("alone", "alone again")]
 
-    assert in_turns(words, work, engine=engine) == ["alone", "alone again"]
+    assert in_queue(words, work, engine=engine) == ["alone", "alone again"]
     assert counted["commit"] == 4
 
 
 def test_each_sees_what_those_before_it_wrote(words: Database) -> None:
-    def seen(turn: Turn) -> list[Any]:
-        return [row[0] for row in turn.connection.execute(sa.text("SELECT word FROM words ORDER BY word"))]
+    def seen(connection: Connection) -> list[Any]:
+        return [row[0] for row in connection.execute(sa.text("SELECT word FROM words ORDER BY word"))]
 
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, writes("a"), seen, writes("b"), seen)
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, writes("a"), seen, writes("b"), seen)
 
-    assert in_turns(words, work) == ["a", ["a"], "b", ["a", "b"]]
+    assert in_queue(words, work) == ["a", ["a"], "b", ["a", "b"]]
 
 
 FAILURES: dict[str, Exception] = {
@@ -822,80 +827,78 @@ FAILURES: dict[str, Exception] = {
 
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_one_that_fails_after_it_wrote_takes_nobody_with_it(words: Database, failure: Exception) -> None:
-    def fails(turn: Turn) -> None:
-        write(turn, "never")
+    def fails(connection: Connection) -> None:
+        write(connection, "never")
         raise failure
 
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, writes("before"), fails, writes("behind"))
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, writes("before"), fails, writes("behind"))
 
-    before, failed, behind = in_turns(words, work)
+    before, failed, behind = in_queue(words, work)
     assert (before, behind) == ("before", "behind")
     assert failed is failure
     assert written(words) == ["before", "behind"]
 
 
 def test_one_that_the_database_refuses_takes_nobody_with_it(words: Database) -> None:
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, *(writes(word) for word in ("a", "b", "a", "c")))
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, *(writes(word) for word in ("a", "b", "a", "c")))
 
-    first, second, refused, last = in_turns(words, work)
+    first, second, refused, last = in_queue(words, work)
     assert (first, second, last) == ("a", "b", "c")
     assert isinstance(refused, Conflict)
     assert written(words) == ["a", "b", "c"]
 
 
-def test_one_that_is_refused_before_it_wrote_has_nobody_do_it_again(words: Database) -> None:
-    runs: Counter[str] = Counter()
+class Words:
+    """Settles words that are to be written, and remembers how many came together; `bad` ones are refused."""
 
-    def does(turn: Turn, word: str) -> None:
-        runs.update([word])
-        if word == "refused":
+    def __init__(self, *, when_applied: bool = False) -> None:
+        self.came: list[int] = []
+        self._when_applied = when_applied
+
+    def settle(self, connection: Connection, words: Sequence[str]) -> Apply[list[str]]:
+        """All of them, or none."""
+        self.came.append(len(words))
+        if "bad" in words and not self._when_applied:
             raise Conflict("it cannot be")
-        write(turn, word)
 
-    async def work(turns: Turns) -> list[Any]:
-        units = [partial(does, word=word) for word in ("a", "refused", "b")]
-        return await outcomes(turns, *units)
+        def apply() -> list[str]:
+            done = [write(connection, word) for word in words]
+            if "bad" in words:
+                raise Conflict("nobody foresaw it")
+            return done
 
-    before, refused, behind = in_turns(words, work)
-    assert (before, behind) == (None, None)
+        return apply
+
+
+def test_one_that_is_refused_leaves_the_others_as_they_are(words: Database) -> None:
+    each = Words()
+    before, refused, behind = in_queue(
+        words, lambda queue: behind_another(queue, [queue.run(each.settle, word) for word in ("a", "bad", "b")])
+    )
+    assert (before, behind) == ("a", "b")
     assert isinstance(refused, Conflict)
-    assert runs == {"a": 1, "refused": 1, "b": 1}
+    assert each.came == [1, 1, 1], "nothing was done again"
     assert written(words) == ["a", "b"]
 
 
-class AtOnce:
-    """Does what several ask for, and remembers how many came at once; `bad` words are refused."""
-
-    def __init__(self, *, wrote: bool = False) -> None:
-        self.came: list[int] = []
-        self._wrote = wrote
-
-    def do(self, turn: Turn, words: Sequence[str]) -> list[str]:
-        """Write them all, or none."""
-        self.came.append(len(words))
-        if self._wrote and "bad" in words:
-            write(turn, "half")
-        if "bad" in words:
-            raise Conflict("it cannot be")
-        return [write(turn, word) for word in words]
-
-
-def test_requests_of_one_sort_that_wait_together_are_done_at_once(words: Database) -> None:
-    several = AtOnce()
-    done = in_turns(words, lambda turns: behind_another(turns, [turns.join(several.do, word) for word in "abc"]))
+def test_requests_that_are_alike_are_settled_together(words: Database) -> None:
+    several = Words()
+    done = in_queue(
+        words, lambda queue: behind_another(queue, [queue.run(several.settle, word, alike=several) for word in "abc"])
+    )
     assert done == ["a", "b", "c"]
     assert several.came == [3]
     assert written(words) == ["a", "b", "c"]
 
 
-@pytest.mark.parametrize("wrote", [False, True])
-def test_one_that_is_refused_among_those_done_at_once_takes_nobody_with_it(words: Database, *, wrote: bool) -> None:
-    several = AtOnce(wrote=wrote)
-    asked = ["a", "bad", "b"]
-    before, refused, behind = in_turns(
-        words, lambda turns: behind_another(turns, [turns.join(several.do, word) for word in asked])
+@pytest.mark.parametrize("when_applied", [False, True])
+def test_one_that_is_refused_among_those_settled_together_takes_nobody_with_it(words: Database, *, when_applied: bool) -> None:
+    several = Words(when_applied=when_applied)
+    before, refused, behind = in_queue(
+        words,
+        lambda queue: behind_another(queue, [queue.run(several.settle, word, alike=several) for word in ("a", "bad", "b")]),
     )
     assert (before, behind) == ("a", "b")
     assert isinstance(refused, Conflict)
@@ -904,45 +907,45 @@ def test_one_that_is_refused_among_those_done_at_once_takes_nobody_with_it(words
 
 
 def test_what_is_not_to_be_kept_is_rolled_back_and_nothing_else(words: Database) -> None:
-    async def work(turns: Turns) -> list[Any]:
-        units: list[tuple[Unit, bool]] = [
+    async def work(queue: WriteQueue) -> list[Any]:
+        units: list[tuple[Unit[Any], bool]] = [
             (writes(word), word.startswith("kept")) for word in ("kept 1", "tried 1", "tried 2", "kept 2")
         ]
-        return await outcomes(turns, *units)
+        return await outcomes(queue, *units)
 
-    assert in_turns(words, work) == ["kept 1", "tried 1", "tried 2", "kept 2"]
+    assert in_queue(words, work) == ["kept 1", "tried 1", "tried 2", "kept 2"]
     assert written(words) == ["kept 1", "kept 2"]
 
 
 def test_one_that_waits_too_long_is_told_so_and_never_done(words: Database) -> None:
     begun, go = threading.Event(), threading.Event()
 
-    def first(turn: Turn) -> str:
+    def first(connection: Connection) -> str:
         begun.set()
         assert go.wait(WAIT_SECONDS)
-        return write(turn, "first")
+        return write(connection, "first")
 
-    async def work(turns: Turns) -> str:
-        taken = asyncio.create_task(turns.take(first))
+    async def work(queue: WriteQueue) -> str:
+        taken = asyncio.create_task(queue.run(settling, first))
         assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
         with pytest.raises(Busy) as caught:
-            await turns.take(writes("too late"))
+            await queue.run(settling, writes("too late"))
         assert caught.value.headers["Retry-After"] == "1"
         go.set()
-        await turns.take(writes("in time"))
+        await queue.run(settling, writes("in time"))
         return await taken
 
-    assert in_turns(words, work, patience=0.1) == "first", "one that has begun is waited for"
+    assert in_queue(words, work, patience=0.1) == "first", "one that has begun is waited for"
     assert written(words) == ["first", "in time"]
 
 
 def test_a_queue_that_is_too_long_takes_nobody_in(words: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(queue_module, "MAX_WAITING", 3)
 
-    async def work(turns: Turns) -> list[Any]:
-        return await outcomes(turns, *(writes(word) for word in "abcde"))
+    async def work(queue: WriteQueue) -> list[Any]:
+        return await outcomes(queue, *(writes(word) for word in "abcde"))
 
-    came_to = in_turns(words, work)
+    came_to = in_queue(words, work)
     assert came_to[:3] == ["a", "b", "c"]
     assert [type(each) for each in came_to[3:]] == [Busy, Busy]
     assert written(words) == ["a", "b", "c"]
@@ -951,16 +954,16 @@ def test_a_queue_that_is_too_long_takes_nobody_in(words: Database, monkeypatch: 
 def test_what_waits_when_the_queue_is_closed_is_done(words: Database) -> None:
     begun, go = threading.Event(), threading.Event()
 
-    def first(_turn: Turn) -> None:
+    def first(_connection: Connection) -> None:
         begun.set()
         assert go.wait(WAIT_SECONDS)
 
     async def run() -> list[Any]:
-        turns = Turns(create_engine(words.url), patience=WAIT_SECONDS)
-        turns.open()
-        waiting = [asyncio.create_task(turns.take(unit)) for unit in (first, writes("a"), writes("b"))]
+        queue = WriteQueue(create_engine(words.url), patience=WAIT_SECONDS)
+        queue.open()
+        waiting = [asyncio.create_task(queue.run(settling, unit)) for unit in (first, writes("a"), writes("b"))]
         assert await asyncio.to_thread(begun.wait, WAIT_SECONDS)
-        closing = asyncio.create_task(turns.close())
+        closing = asyncio.create_task(queue.close())
         await asyncio.sleep(0)  # it gets as far as the queue
         go.set()
         await closing
@@ -988,14 +991,14 @@ def test_those_that_wait_together_for_a_lock_that_does_not_come_are_told_so_toge
     engine = _hasty(words.url)
     counted, ran = ended(engine), Counter[str]()
 
-    async def work(turns: Turns) -> list[Any]:
+    async def work(queue: WriteQueue) -> list[Any]:
         with words.engine.connect() as other, other.begin():
-            units = [asyncio.create_task(turns.take(lambda _: ran.update(["one"]))) for _ in range(20)]
+            units = [asyncio.create_task(queue.run(settling, lambda _: ran.update(["one"]))) for _ in range(20)]
             refused = await asyncio.gather(*units, return_exceptions=True)
-        await turns.take(writes("next"))
+        await queue.run(settling, writes("next"))
         return refused
 
-    refused = in_turns(words, work, engine=engine)
+    refused = in_queue(words, work, engine=engine)
     assert [type(each) for each in refused] == [Busy] * 20
     assert not ran
     assert written(words) == ["next"]
@@ -1069,23 +1072,23 @@ def test_a_deadlock_is_undone_and_tried_again(words: Database) -> None:
 
     runs = []
 
-    def unit(turn: Turn) -> str:
+    def unit(connection: Connection) -> str:
         runs.append(1)
-        turn.connection.execute(sa.text("UPDATE words SET word = word || ', had by us'"))
+        connection.execute(sa.text("UPDATE words SET word = word || ', had by us'"))
         return "done"
 
-    async def work(turns: Turns) -> str:
+    async def work(queue: WriteQueue) -> str:
         conninfo = make_url(words.url).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(conninfo) as other:
             other.execute("SET deadlock_timeout = '1min'")
             other.execute("UPDATE words SET word = word || ', had by others'")
-            ours = asyncio.create_task(turns.take(unit))
+            ours = asyncio.create_task(queue.run(settling, unit))
             await _until_waiting(words)
             await asyncio.to_thread(other.execute, f"SELECT pg_advisory_xact_lock({WRITERS_LOCK})".encode())
             other.commit()
         return await ours
 
-    assert in_turns(words, work, engine=engine) == "done"
+    assert in_queue(words, work, engine=engine) == "done"
     assert len(runs) == 2
     assert written(words) == ["wanted by both, had by others, had by us"]
 
@@ -1094,18 +1097,18 @@ def test_a_deadlock_that_comes_again_and_again_is_told(words: Database) -> None:
     _only_on_postgres(words, "has one lock, and nothing deadlocks")
     runs = []
 
-    def unit(turn: Turn) -> None:
+    def unit(connection: Connection) -> None:
         runs.append(1)
-        write(turn, "never")
-        turn.connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'deadlock_detected'; END $$")
+        write(connection, "never")
+        connection.exec_driver_sql("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'deadlock_detected'; END $$")
 
-    async def work(turns: Turns) -> None:
+    async def work(queue: WriteQueue) -> None:
         with pytest.raises(Unavailable) as caught:
-            await turns.take(unit)
+            await queue.run(settling, unit)
         assert caught.value.headers["Retry-After"] == "1"
-        await turns.take(writes("next"))
+        await queue.run(settling, writes("next"))
 
-    in_turns(words, work)
+    in_queue(words, work)
     assert len(runs) == TRIES
     assert written(words) == ["next"]
 
@@ -1115,19 +1118,19 @@ def test_nobody_is_done_again_when_the_connection_is_lost_at_the_commit(words: D
     _only_on_postgres(words, "has no connection to lose")
     runs: Counter[str] = Counter()
 
-    def does(turn: Turn, word: str) -> None:
+    def does(connection: Connection, word: str) -> None:
         runs.update([word])
-        write(turn, word)
+        write(connection, word)
 
-    def loses(turn: Turn) -> None:
-        _terminate(words, turn.connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+    def loses(connection: Connection) -> None:
+        _terminate(words, connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
 
-    async def work(turns: Turns) -> list[Any]:
-        lost = await outcomes(turns, lambda turn: does(turn, "a"), lambda turn: does(turn, "b"), loses)
-        await turns.take(writes("next"))
+    async def work(queue: WriteQueue) -> list[Any]:
+        lost = await outcomes(queue, lambda turn: does(turn, "a"), lambda turn: does(turn, "b"), loses)
+        await queue.run(settling, writes("next"))
         return lost
 
-    lost = in_turns(words, work)
+    lost = in_queue(words, work)
     assert [type(each) for each in lost] == [Unavailable] * 3
     assert {each.headers["Retry-After"] for each in lost} == {"2"}
     assert runs == {"a": 1, "b": 1}

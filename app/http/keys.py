@@ -1,9 +1,9 @@
 """Keys over HTTP, for admins."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.engine import Connection, RowMapping
@@ -19,8 +19,9 @@ from app.reading.request import negotiated_format, query_pairs, validated
 from app.settings import Settings
 from app.writing import keys
 from app.writing.keys import MARK, Principal
-from app.writing.queue import Turn, Turns
+from app.writing.queue import Apply, WriteQueue
 
+Result = TypeVar("Result")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 KeyName = Annotated[
     str,
@@ -84,9 +85,9 @@ class _NoQuery(BaseModel):
 class Keys:
     """Answers admins about keys."""
 
-    def __init__(self, access: Access, turns: Turns, settings: Settings) -> None:
+    def __init__(self, access: Access, queue: WriteQueue, settings: Settings) -> None:
         self._access = access
-        self._turns = turns
+        self._queue = queue
         self._settings = settings
 
     async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
@@ -104,27 +105,27 @@ class Keys:
             )
             return KeyMade(**_shown(row), key=key)
 
-        made = await self._in_turn(principal, make)
+        made = await self._queued(principal, make)
         headers = [(b"location", f"/v1/keys/{made.id}".encode())]
         await send_tagged(send, made.model_dump_json().encode(), request, status=201, headers=headers)
 
     async def list(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
         """`GET /v1/keys`."""
         principal = await self._admitted(scope, request)
-        rows = await self._in_turn(principal, keys.listed)
+        rows = await self._queued(principal, keys.listed)
         shown = KeyList(data=[KeyShown(**_shown(row)) for row in rows])
         await send_tagged(send, shown.model_dump_json().encode(), request)
 
     async def one(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
         """`GET /v1/keys/{id}`."""
         principal = await self._admitted(scope, request)
-        row = await self._in_turn(principal, lambda connection: keys.one(connection, scope["path_params"]["id"]))
+        row = await self._queued(principal, lambda connection: keys.one(connection, scope["path_params"]["id"]))
         await send_tagged(send, KeyShown(**_shown(row)).model_dump_json().encode(), request)
 
     async def revoke(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
         """`DELETE /v1/keys/{id}`: from its commit on the key opens nothing."""
         principal = await self._admitted(scope, request)
-        await self._in_turn(principal, lambda connection: keys.revoke(connection, scope["path_params"]["id"]))
+        await self._queued(principal, lambda connection: keys.revoke(connection, scope["path_params"]["id"]))
         await send({"type": "http.response.start", "status": 204, "headers": list(ALWAYS)})
         await send({"type": "http.response.body", "body": b""})
 
@@ -134,13 +135,15 @@ class Keys:
         negotiated_format(request.accept, offered=("json",))
         return principal
 
-    async def _in_turn(self, principal: Principal, do: Callable[[Connection], Any]) -> Any:
-        def unit(turn: Turn) -> Any:
-            self._access.used(turn.connection, principal)
-            turn.begin()
-            return do(turn.connection)
+    async def _queued(self, principal: Principal, do: Callable[[Connection], Result]) -> Result:
+        """What `do` returns; it refuses before it writes."""
 
-        return await self._turns.take(unit)
+        def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
+            self._access.used(connection, principal)
+            done = do(connection)
+            return lambda: [done]
+
+        return await self._queue.run(settle, None)
 
 
 def _shown(row: RowMapping) -> dict[str, Any]:

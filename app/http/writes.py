@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial, wraps
 from hashlib import blake2b
 from itertools import islice
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -23,7 +23,7 @@ from app.db.sql import run
 from app.declaration.model import Id, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Fault, Invalid, Malformed, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
+from app.errors import Fault, Invalid, Malformed, Merged, NotFound, PayloadTooLarge, PreconditionRequired, summary
 from app.http.access import Access
 from app.http.bodies import (
     JSON_TYPES,
@@ -51,8 +51,9 @@ from app.writing.halting import Halt, collector_paused
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.merging import Merger
-from app.writing.operations import Before, Creation, Done, Editor, Patch
-from app.writing.queue import Turn, Turns
+from app.writing.operations import Creation, Done, Operations, Patch
+from app.writing.queue import Apply, WriteQueue
+from app.writing.restoring import Restorer
 from app.writing.writer import Writer
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
@@ -121,10 +122,6 @@ class Left(BaseModel):
     detail: str
 
 
-Operation = Callable[[Connection, Before], Done]
-Wish = TypeVar("Wish", Creation, Patch)
-
-
 class _Asked(NamedTuple):
     """A write as it was asked for."""
 
@@ -134,6 +131,19 @@ class _Asked(NamedTuple):
     body: bytes
     retry: tuple[str, str] | None
     """The `Idempotency-Key` and the digest of the request."""
+
+
+class _Write(NamedTuple):
+    """A write in the queue: who asks, what is to be done, how it is answered."""
+
+    principal: Principal
+    retry: tuple[str, str] | None
+    settle: Callable[[Connection, Sequence[Any]], Apply[Sequence[Any]]]
+    """Settles what several ask for alike; what it then comes to, for each of them."""
+    wish: Any
+    answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
+    """Makes answers of what was asked and what it came to."""
+    asked: Any = None
 
 
 Handler = Callable[["Writes", Scope, Asked, Receive, Send], Awaitable[None]]
@@ -154,12 +164,13 @@ class Writes:
     """Answers to whoever writes."""
 
     def __init__(
-        self, records: Records, writer: Writer, turns: Turns, access: Access, settings: Settings, stopping: Stopping
+        self, records: Records, writer: Writer, queue: WriteQueue, access: Access, settings: Settings, stopping: Stopping
     ) -> None:
         self._records = records
         self._writer = writer
-        self._editor = Editor(writer)
-        self._turns = turns
+        self._operations = Operations(writer)
+        self._restorer = Restorer(self._operations)
+        self._queue = queue
         self._access = access
         self._settings = settings
         self._stopping = stopping
@@ -188,32 +199,8 @@ class Writes:
             raise Invalid(summary(faults), faults=faults)
 
         creation = Creation(asked.resource, data, asked.principal.name)
-        if asked.retry is None and _may_join(asked):
-            answer = await self._turns.join(self._create, (asked, creation), size=len(asked.body))
-            return await self._send(scope, send, request, (answer, False))
-
-        def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.create(connection, [creation], before=before)[0]
-
-        return await self._do(scope, send, request, asked, operation)
-
-    def _create(self, turn: Turn, several: Sequence[tuple[_Asked, Creation]]) -> list[Answer]:
-        """Records that several clients make, at once: that takes a fraction of the time of one after another."""
-        return self._at_once(turn, several, self._editor.create)
-
-    def _patch(self, turn: Turn, several: Sequence[tuple[_Asked, Patch]]) -> list[Answer]:
-        """Records that several clients change, at once, if they are different ones."""
-        if len({patch.id for _, patch in several}) < len(several):
-            raise Conflict("one of these is to be changed twice, which takes one after the other")
-        return self._at_once(turn, several, self._editor.patch)
-
-    def _at_once(
-        self, turn: Turn, several: Sequence[tuple[_Asked, Wish]], operation: Callable[..., list[Done]]
-    ) -> list[Answer]:
-        for principal in {asked.principal for asked, _ in several}:
-            self._access.used(turn.connection, principal)
-        done = operation(turn.connection, [wish for _, wish in several], before=turn.begin)
-        return self._records_now(turn.connection, [asked for asked, _ in several], done)
+        joins = asked.retry is None and _may_join(asked)
+        await self._write(scope, send, request, asked, self._operations.create, creation, joins=joins)
 
     @_with_room
     async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
@@ -222,20 +209,19 @@ class Writes:
         data, record_id = object_in(asked.body), scope["path_params"]["id"]
         guard = guard_of(scope, upsert=asked.view.upsert)
 
-        def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.replace(
+        def replaced(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
+            return self._operations.replace(
                 connection,
                 asked.resource,
                 record_id,
                 data,
                 guard=guard,
                 author=asked.principal.name,
-                before=before,
                 shown=partial(self._shown_name, connection, asked, record_id) if asked.view.language else None,
             )
 
         try:
-            await self._do(scope, send, request, asked, operation)
+            await self._write(scope, send, request, asked, replaced)
         except Merged as merged:
             await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
 
@@ -246,14 +232,8 @@ class Writes:
         data, guard = object_in(asked.body), guard_of(scope)
         patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
         # What is unique beside the id could else pass from one to another at once.
-        if guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked):
-            answer = await self._turns.join(self._patch, (asked, patch), size=len(asked.body))
-            return await self._send(scope, send, request, (answer, False))
-
-        def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.patch(connection, [patch], before=before)[0]
-
-        return await self._do(scope, send, request, asked, operation)
+        joins = guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked)
+        await self._write(scope, send, request, asked, self._operations.patch, patch, joins=joins)
 
     @_with_room
     async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
@@ -261,11 +241,10 @@ class Writes:
         asked = await self._asked(scope, request, receive, share, JSON_TYPES, needed=False)
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
-        def operation(connection: Connection, before: Before) -> Done:
-            author = asked.principal.name
-            return self._editor.delete(connection, asked.resource, record_id, guard=guard, author=author, before=before)
+        def deleted(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
+            return self._operations.delete(connection, asked.resource, record_id, guard=guard, author=asked.principal.name)
 
-        await self._do(scope, send, request, asked, operation, answer=self._nothing)
+        await self._write(scope, send, request, asked, deleted, answer=_nothing)
 
     @_with_room
     async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
@@ -274,18 +253,11 @@ class Writes:
         body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
-        def operation(connection: Connection, before: Before) -> Done:
-            return self._editor.restore(
-                connection,
-                asked.resource,
-                record_id,
-                body.version,
-                guard=guard,
-                author=asked.principal.name,
-                before=before,
-            )
+        def restored(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
+            author = asked.principal.name
+            return self._restorer.restore(connection, asked.resource, record_id, body.version, guard=guard, author=author)
 
-        await self._do(scope, send, request, asked, operation, answer=self._report)
+        await self._write(scope, send, request, asked, restored, answer=self._report)
 
     @_with_room
     async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
@@ -294,12 +266,11 @@ class Writes:
         body: MergeBody = checked(MergeBody, object_in(asked.body))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
-        def operation(connection: Connection, before: Before) -> Done:
-            merger = Merger(self._editor, connection, prefer=body.prefer)
-            author = asked.principal.name
-            return merger.merge(asked.resource, record_id, body.into, guard=guard, author=author, before=before)
+        def merged(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
+            merger = Merger(self._operations, connection, prefer=body.prefer)
+            return merger.merge(asked.resource, record_id, body.into, guard=guard, author=asked.principal.name)
 
-        await self._do(scope, send, request, asked, operation, answer=self._report)
+        await self._write(scope, send, request, asked, merged, answer=self._report)
 
     # -- what they have in common --------------------------------------------------------------------------------------
 
@@ -322,7 +293,7 @@ class Writes:
         read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
         view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
         body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, share=share, needed=needed)
-        return _Asked(resource, principal, view, body, self._retry(scope, body))
+        return _Asked(resource, principal, view, body, None if view.dry_run else self._retry(scope, body))
 
     @staticmethod
     def _retry(scope: Scope, body: bytes) -> tuple[str, str] | None:
@@ -331,52 +302,52 @@ class Writes:
             return None
         return key, idempotency.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
 
-    async def _do(
+    async def _write(
         self,
         scope: Scope,
         send: Send,
         request: Asked,
         asked: _Asked,
-        operation: Operation,
+        operation: Callable[[Connection, Sequence[Any]], Apply[list[Done]]],
+        wish: Any = None,
         *,
-        answer: Callable[[Connection, _Asked, Done], Answer] | None = None,
+        answer: Callable[[Connection, Sequence[_Asked], Sequence[Done]], list[Answer]] | None = None,
+        joins: bool = False,
     ) -> None:
-        """Do it in its turn, then answer."""
-        told = answer or self._record
+        """Run the operation in the write queue, then send its answer. Those that `joins` are settled together."""
 
-        def unit(connection: Connection, before: Before) -> Answer:
+        def settle(connection: Connection, wishes: Sequence[Any]) -> Apply[list[Done]]:
             try:
-                return told(connection, asked, operation(connection, before))
+                return operation(connection, wishes)
             except PreconditionRequired as problem:
                 raise self._with_current_tag(connection, asked, problem) from problem
 
-        answered = await self._in_turn(asked.principal, unit, asked.retry, asked.view.dry_run, size=len(asked.body))
+        write = _Write(asked.principal, asked.retry, settle, wish, answer or self._records_now, asked)
+        answered = await self._queue.run(
+            self._settled,
+            write,
+            alike=operation if joins else None,
+            keep=not asked.view.dry_run,
+            size=len(asked.body),
+        )
         await self._send(scope, send, request, answered)
 
-    async def _in_turn(
-        self,
-        principal: Principal,
-        unit: Callable[[Connection, Before], Answer],
-        retry: tuple[str, str] | None,
-        dry_run: bool,  # noqa: FBT001 - said once, below
-        seconds: float | None = None,
-        size: int = 0,
-    ) -> tuple[Answer, bool]:
-        """The unit's answer, or the first one to the same request; and whether it is that."""
+    def _settled(self, connection: Connection, writes: Sequence[_Write]) -> Apply[list[tuple[Answer, bool]]]:
+        """Settle writes of one operation; then each is answered, and it is said whether that was the answer to a first try."""
+        for principal in {write.principal for write in writes}:
+            self._access.used(connection, principal)
+        write = writes[0]
+        if write.retry and (known := idempotency.first(connection, write.principal.id, *write.retry)):
+            return lambda: [(known, True)]
+        apply = write.settle(connection, [each.wish for each in writes])
 
-        def turn_of(turn: Turn) -> tuple[Answer, bool]:
-            self._access.used(turn.connection, principal)
-            if retry and not dry_run:
-                first = idempotency.first(turn.connection, principal.id, *retry)
-                if first is not None:
-                    return first, True
-            answer = unit(turn.connection, turn.begin)
-            if retry and not dry_run:
-                turn.begin()
-                idempotency.remember(turn.connection, principal.id, *retry, answer)
-            return answer, False
+        def answered() -> list[tuple[Answer, bool]]:
+            answers = write.answer(connection, [each.asked for each in writes], apply())
+            if write.retry:
+                idempotency.remember(connection, write.principal.id, *write.retry, answers[0])
+            return [(answer, False) for answer in answers]
 
-        return await self._turns.take(turn_of, keep=not dry_run, seconds=seconds, size=size)
+        return answered
 
     async def _send(self, scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
         answer, again = answered
@@ -415,10 +386,6 @@ class Writes:
         name: str = json.loads(body)["name"]
         return name
 
-    def _record(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
-        """The record as it is now."""
-        return self._records_now(connection, [asked], [done])[0]
-
     def _records_now(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
         """The records as they are now: those that are shown alike are asked for together."""
         alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
@@ -437,16 +404,16 @@ class Writes:
             answers.append(Answer(201 if made else 200, body, version, where, asked.view.language))
         return answers
 
-    def _nothing(self, _connection: Connection, _asked: _Asked, _done: Done) -> Answer:
-        return Answer(204, "")
-
-    def _report(self, connection: Connection, asked: _Asked, done: Done) -> Answer:
-        """The record as it is now, and what else became of what."""
-        body, version = self._read(connection, asked, done.id)
-        changed = [Changed(id=each.id, kind=each.kind, operation=each.operation) for each in done.report.written]
-        left = [Left(pointer=fault.pointer or "", detail=fault.detail) for fault in done.left]
-        rest = _Rest(changed=changed, left=left).model_dump_json()
-        return Answer(200, f'{{"record":{body},{rest[1:]}', version, language=asked.view.language)
+    def _report(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
+        """The records as they are now, and what else became of what."""
+        answers = []
+        for asked, each in zip(several, done, strict=True):
+            body, version = self._read(connection, asked, each.id)
+            changed = [Changed(id=other.id, kind=other.kind, operation=other.operation) for other in each.report.written]
+            left = [Left(pointer=fault.pointer or "", detail=fault.detail) for fault in each.left]
+            rest = _Rest(changed=changed, left=left).model_dump_json()
+            answers.append(Answer(200, f'{{"record":{body},{rest[1:]}', version, language=asked.view.language))
+        return answers
 
     # -- import ----------------------------------------------------------------------------------------------------------
 
@@ -465,15 +432,18 @@ class Writes:
                 threads = self._importing_few if share.taken <= FEW_BYTES else self._importing
                 batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
 
-                def unit(connection: Connection, before: Before) -> Answer:
+                def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
                     halt.check()
-                    report = self._writer.write(
-                        connection, batch.again(), author=principal.name, before=before, check=halt.check
-                    )
-                    return Answer(200, _report_of(report))
+                    ready = self._writer.settle(connection, batch.again(), check=halt.check)
+                    return lambda: [self._writer.apply(connection, ready, author=principal.name, check=halt.check)]
 
-                seconds = self._settings.import_seconds
-                answered = await self._in_turn(principal, unit, retry, query["dry_run"], seconds, share.taken)
+                answered = await self._queue.run(
+                    self._settled,
+                    _Write(principal, None if query["dry_run"] else retry, settle, None, _reports),
+                    keep=not query["dry_run"],
+                    seconds=self._settings.import_seconds,
+                    size=share.taken,
+                )
         finally:
             gone.cancel()
         await self._send(scope, send, request, answered)
@@ -520,6 +490,15 @@ class Writes:
             _pause(halt)
             self._writer.documents.prepare(some)
         return batch
+
+
+def _nothing(_connection: Connection, several: Sequence[_Asked], _done: Sequence[Done]) -> list[Answer]:
+    """No content."""
+    return [Answer(204, "") for _ in several]
+
+
+def _reports(_connection: Connection, _several: Sequence[None], reports: Sequence[Report]) -> list[Answer]:
+    return [Answer(200, _report_of(report)) for report in reports]
 
 
 def _report_of(report: Report) -> str:

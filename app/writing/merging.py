@@ -9,7 +9,8 @@ from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind, NameType
 from app.errors import Conflict, Fault, Invalid
 from app.writing.batch import Batch, Content, Wanted
-from app.writing.operations import Before, Done, Editor, Guard
+from app.writing.operations import Done, Guard, Operations
+from app.writing.queue import Apply
 
 UNDETERMINED = "und"
 """The language of a name that is said in none (BCP 47)."""
@@ -20,9 +21,9 @@ STAY_AS_THEY_ARE = (NameType.ACRONYM, NameType.FORMER, NameType.AS_PRINTED, Name
 class Merger:
     """Carries out one merge."""
 
-    def __init__(self, editor: Editor, connection: Connection, *, prefer: str | None) -> None:
-        self.editor = editor
-        self.writer = editor.writer
+    def __init__(self, operations: Operations, connection: Connection, *, prefer: str | None) -> None:
+        self._operations = operations
+        self.writer = operations.writer
         self.connection = connection
         self.prefer = prefer
         self._wanted: dict[str, Wanted] = {}
@@ -34,9 +35,9 @@ class Merger:
         """Links that have, or had, a key."""
         self._faults: list[Fault] = []
 
-    def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str, before: Before) -> Done:
+    def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str) -> Apply[list[Done]]:
         """Merge a record into another of its kind; Conflict lists what contradicts, unless `prefer` decides."""
-        old, version = self.editor.standing(self.connection, resource, record_id)
+        old, version = self._operations.standing(self.connection, resource, record_id)
         guard.check(record_id, version)
         if into == record_id:
             raise _invalid("is the record itself")
@@ -57,7 +58,7 @@ class Merger:
                 self._faults += faults
         batch = Batch(problem=Conflict, wanted=self._wanted)
         batch.faults.extend(self._faults)
-        return Done(into, created=False, report=self.writer.write(self.connection, batch, author=author, before=before))
+        return self._operations.settled(self.connection, batch, [into], author=author)
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:
         """A record as it is to become, so far."""

@@ -1,6 +1,5 @@
-"""What may be done to one record: create, replace, patch, delete, restore."""
+"""The operations on records: create, replace, patch, delete. Each settles a batch, which the write queue then applies."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ from app.errors import (
     Conflict,
     Fault,
     Gone,
-    Invalid,
     Merged,
     NotFound,
     PreconditionFailed,
@@ -24,6 +22,7 @@ from app.errors import (
 from app.models.records import Change, Record
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
 from app.writing.identity import namesakes, slug, uuid7
+from app.writing.queue import Apply
 from app.writing.write_schema import ContentSchema, id_in
 from app.writing.writer import Past, Writer
 
@@ -74,7 +73,6 @@ class Done(NamedTuple):
     """What could not be put back, and why."""
 
 
-Before = Callable[[], None]
 MAX_NAMED = 200
 """Letters of a name that an id may be made of."""
 
@@ -97,7 +95,7 @@ class Patch(NamedTuple):
     author: str
 
 
-class Editor:
+class Operations:
     """Carries out operations on single records, each as one batch of the writer's; several may share one."""
 
     def __init__(self, writer: Writer) -> None:
@@ -106,7 +104,7 @@ class Editor:
 
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
-    def create(self, connection: Connection, several: Sequence[Creation], *, before: Before) -> list[Done]:
+    def create(self, connection: Connection, several: Sequence[Creation]) -> Apply[list[Done]]:
         """New records, each under the id that it says or one made for it; Conflict if that is taken."""
         ids = _Ids(self.writer, connection, several)
         batch, created = Batch(), []
@@ -121,8 +119,7 @@ class Editor:
                 each.fresh = each is wanted or not each.named
                 each.named = True  # what is there already is not made again
             created.append(wanted)
-        report = self.writer.write(connection, batch, author="", before=before)
-        return [Done(wanted.id, created=True, report=report) for wanted in created]
+        return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
 
     def replace(
         self,
@@ -133,15 +130,14 @@ class Editor:
         *,
         guard: Guard,
         author: str,
-        before: Before,
         shown: Callable[[], str | None] | None = None,
-    ) -> Done:
+    ) -> Apply[list[Done]]:
         """The record becomes what `data` says, parts that it leaves out excepted; made if there is none of this id.
 
         `shown` gives the name that a reader is shown in the language asked for: who sends that back renames nothing.
         """
         schema = self.schemas[resource.kind]
-        old, version = self._standing_or_gone(connection, resource, record_id)
+        old, version = self.standing_or_gone(connection, resource, record_id)
         guard.check(record_id, version)
         batch = Batch()
         self._check_key(batch, resource, record_id, data)
@@ -152,18 +148,15 @@ class Editor:
         if old is not None and named_otherwise and shown is not None and data.get("name") == shown():
             wanted_data["name"] = old["name"]
 
-        def allow() -> None:
-            if old is not None:
-                guard.require(record_id)
-            before()
-
         identify = self._as_it_was(connection, record_id) if old is not None and wanted_data.get("citations") else _new_link
         self.writer.intake.record(batch, schema, wanted_data, identify=identify, doing="replace")
-        report = self.writer.write(connection, batch, author=author, before=allow)
-        return Done(record_id, created=old is None, report=report)
+        require = guard.require if old is not None else None
+        return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
 
-    def patch(self, connection: Connection, several: Sequence[Patch], *, before: Before) -> list[Done]:
+    def patch(self, connection: Connection, several: Sequence[Patch]) -> Apply[list[Done]]:
         """Different records with merge patches (RFC 7396) applied: what a patch leaves out stays, null clears."""
+        if len({patch.id for patch in several}) < len(several):
+            raise Conflict("one of these is to be changed twice, which takes one after the other")
         batch, standing = Batch(), self._all_standing(connection, several)
         for resource, record_id, patch, guard, author in several:
             old, version = standing[record_id]
@@ -178,8 +171,7 @@ class Editor:
             if wanted is not None:
                 wanted.old, wanted.version = old, version + 1
                 _of_one(batch, wanted, author)
-        report = self.writer.write(connection, batch, author="", before=before)
-        return [Done(each.id, created=False, report=report) for each in several]
+        return self.settled(connection, batch, [each.id for each in several])
 
     def _all_standing(self, connection: Connection, several: Sequence[Patch]) -> dict[str, tuple[Content, int]]:
         """The contents and versions of all these records; NotFound, Gone or Merged if one is not there."""
@@ -212,8 +204,8 @@ class Editor:
     # -- delete ------------------------------------------------------------------------------------------------------
 
     def delete(
-        self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str, before: Before
-    ) -> Done:
+        self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str
+    ) -> Apply[list[Done]]:
         """The record is no more, nor are its citations; StillReferenced names what else refers to it."""
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
@@ -224,7 +216,35 @@ class Editor:
             for content, its_version in self.writer.citations_of(connection, [record_id]).values():
                 batch.add(Wanted(citation, content, deleted=True, old=content, version=its_version + 1))
         batch.add(Wanted(resource, old, deleted=True, old=old, version=version + 1))
-        return Done(record_id, created=False, report=self.writer.write(connection, batch, author=author, before=before))
+        return self.settled(connection, batch, [record_id], author=author)
+
+    # -- what they have in common --------------------------------------------------------------------------------------
+
+    def settled(
+        self,
+        connection: Connection,
+        batch: Batch,
+        ids: Sequence[str],
+        *,
+        author: str = "",
+        created: bool = False,
+        left: Sequence[Fault] = (),
+        require: Callable[[str], None] | None = None,
+    ) -> Apply[list[Done]]:
+        """The batch checked, ready to be applied: what then becomes of the records of these ids.
+
+        `require` is asked about each of them if something is going to change.
+        """
+        ready = self.writer.settle(connection, batch)
+        if require is not None and ready.changed:
+            for record_id in ids:
+                require(record_id)
+
+        def apply() -> list[Done]:
+            report = self.writer.apply(connection, ready, author=author)
+            return [Done(record_id, created, report, tuple(left)) for record_id in ids]
+
+        return apply
 
     # -- what stands there -------------------------------------------------------------------------------------------
 
@@ -241,9 +261,7 @@ class Editor:
             raise NotFound(f"there is no {resource.kind} with the id {record_id!r}")
         return found
 
-    def _standing_or_gone(
-        self, connection: Connection, resource: Resource, record_id: str
-    ) -> tuple[Content | None, int | None]:
+    def standing_or_gone(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content | None, int | None]:
         """The record's content and version, or two Nones; Merged if the id leads elsewhere, Conflict if to another kind."""
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
@@ -259,107 +277,6 @@ class Editor:
             return None
         standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
         return standing or self.writer.past(connection, [record_id]).get(record_id)
-
-    # -- restore -----------------------------------------------------------------------------------------------------
-
-    def restore(
-        self,
-        connection: Connection,
-        resource: Resource,
-        record_id: str,
-        version: int | None,
-        *,
-        guard: Guard,
-        author: str,
-        before: Before,
-    ) -> Done:
-        """The record as it was at a version, as a new version of it; a deleted one comes back with its citations."""
-        try:
-            old, standing = self._standing_or_gone(connection, resource, record_id)
-        except Merged:
-            old, standing = None, None
-        guard.check(record_id, standing)
-        if old is not None and version is None:
-            raise Invalid("say which version", faults=[Fault("is wanted: the record is there", pointer="/version")])
-        log = self._log_of(connection, resource, record_id)
-        if old is None and log[-1].operation == "merge":
-            return self._undo_merge(connection, record_id, log[-1].transaction, version, author=author, before=before)
-        batch = Batch(problem=Conflict)
-        self._take_back(batch, log, version)
-        if old is None:
-            for citation_log in self._deleted_with(connection, record_id, log[-1].transaction):
-                self._take_back(batch, citation_log, None)
-        report = self.writer.write(connection, batch, author=author, before=before)
-        return Done(record_id, created=old is None, report=report)
-
-    def _take_back(self, batch: Batch, log: list["Entry"], version: int | None) -> None:
-        """Want the record as it was at a version, or at the last at which it was anything."""
-        states = [entry for entry in log if entry.state is not None and version in (None, entry.version)]
-        if not states:
-            known = ", ".join(str(entry.version) for entry in log if entry.state is not None)
-            fault = Fault(f"there is no such version to restore; there are {known}", pointer="/version")
-            raise Invalid(str(fault), faults=[fault])
-        schema = self.schemas[log[-1].kind]
-        content, faults = schema.check(json.loads(states[-1].state or ""))
-        batch.faults.extend(faults)
-        if not faults:
-            batch.add(Wanted(schema.resource, content, doing="restore"))
-
-    def _log_of(self, connection: Connection, resource: Resource, record_id: str) -> list["Entry"]:
-        found = self._entries(connection, changes.c.record_id == record_id)
-        if not found or found[-1].kind is not resource.kind:
-            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
-        return found
-
-    def _deleted_with(self, connection: Connection, record_id: str, transaction: str) -> list[list["Entry"]]:
-        """The logs of the citations that were deleted together with their record."""
-        together = self._entries(connection, changes.c.transaction == transaction)
-        ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
-        logs = [self._entries(connection, changes.c.record_id == each) for each in ids]
-        return [log for log in logs if _last_content(log)["record"] == record_id]
-
-    def _entries(self, connection: Connection, condition: sa.ColumnElement[bool]) -> list["Entry"]:
-        """Entries of the log, the oldest first."""
-        columns = (changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state"))
-        rows = connection.execute(sa.select(*columns).where(condition).order_by(changes.c.seq))
-        return [Entry(row[0], Kind(row[1]), *row[2:]) for row in rows]
-
-    def _undo_merge(
-        self,
-        connection: Connection,
-        record_id: str,
-        transaction: str,
-        version: int | None,
-        *,
-        author: str,
-        before: Before,
-    ) -> Done:
-        """Put back what a merge moved, as far as it stands where the merge put it; the rest is reported."""
-        batch, left = Batch(problem=Conflict), []
-        for entry in self._entries(connection, changes.c.transaction == transaction):
-            log = self._entries(connection, changes.c.record_id == entry.id)
-            place = next(place for place, each in enumerate(log) if each.transaction == transaction)
-            if entry.state is None and log[-1].state is not None:
-                left.append(Fault(f"the {entry.kind} {entry.id!r} was made again since", pointer=f"/{entry.id}"))
-                continue
-            if entry.state is None:
-                self._take_back(batch, log[: place + 1], version if entry.id == record_id else None)
-                continue
-            was, became = _last_content(log[:place]), json.loads(entry.state)
-            now = self.writer.states(connection, entry.kind, [entry.id]).get(entry.id)
-            if now is None:
-                left.append(Fault(f"the {entry.kind} {entry.id!r} was deleted since", pointer=f"/{entry.id}"))
-                continue
-            content, kept = _put_back(now[0], was, became)
-            left += [
-                Fault(f"the {entry.kind} {entry.id!r} has another {name} since", pointer=f"/{entry.id}/{name}") for name in kept
-            ]
-            content, faults = self.schemas[entry.kind].check(content)
-            batch.faults.extend(faults)
-            if not faults:
-                batch.add(Wanted(self.schemas[entry.kind].resource, content, doing="restore"))
-        report = self.writer.write(connection, batch, author=author, before=before)
-        return Done(record_id, created=True, report=report, left=tuple(left))
 
 
 class _Ids:
@@ -411,40 +328,6 @@ class _Ids:
             batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
         else:
             batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
-
-
-class Entry(NamedTuple):
-    """An entry of the log."""
-
-    id: str
-    kind: Kind
-    operation: str
-    version: int
-    transaction: str
-    state: str | None
-
-
-def _last_content(log: list[Entry]) -> Content:
-    """What a record was when it last was anything."""
-    content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
-    return content
-
-
-def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
-    """What a record is, with the fields that a merge changed as they were; and those that were changed again since."""
-    content, kept = dict(now), []
-    for name in {*was, *became}:
-        if was.get(name) == became.get(name):
-            continue
-        if now.get(name) == became.get(name):
-            content[name] = was.get(name)
-        elif isinstance(became.get(name), list):
-            added = [item for item in became[name] if item not in was.get(name, ())]
-            stays = [item for item in now.get(name, ()) if item not in added]
-            content[name] = [*stays, *(item for item in was.get(name, ()) if item not in became[name] and item not in stays)]
-        else:
-            kept.append(name)
-    return {name: value for name, value in content.items() if value is not None}, sorted(kept)
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:

@@ -1,8 +1,11 @@
-"""How writes are executed: one after another on a thread of their own, those that wait together committed together.
+"""The write queue: writes run one after another on a thread of their own, and queued writes share a commit.
 
 SQLite has one writer at a time, and on Postgres an advisory lock makes it so (`WRITERS_LOCK`). A queue within the process
-is fair, wakes whoever is next at once, and lets all who wait share one commit, which is what a write mostly waits for.
-Nobody is answered before the commit.
+is fair, wakes the next write at once, and lets all queued writes share one commit, which is what a write mostly waits for.
+No request is answered before the commit.
+
+A write has two steps. *Settle* reads and checks, and may refuse by raising a Problem; then it must have written nothing.
+*Apply* writes what was settled and refuses nothing. So a refused write leaves nothing to undo in the shared transaction.
 """
 
 import asyncio
@@ -12,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.engine import Connection, Engine
@@ -26,54 +28,43 @@ from app.errors import Problem, Unavailable
 Result = TypeVar("Result")
 
 TOGETHER = 32
-"""How many units of work share a commit at the most."""
+"""How many writes share a commit at the most."""
 BYTES_TOGETHER = 262_144
-"""How long the bodies of units that share a commit may be together: the others of a group wait for the longest."""
+"""Bytes of bodies of the writes that share a commit: all of them wait for the longest."""
 GATHERING_SECONDS = 0.005
-"""How long the thread waits for as many units as it did together the last time."""
+"""Seconds that the thread waits for as many writes as shared the last commit."""
 MAX_WAITING = 1_000
-"""How many units of work wait for their turn at the most."""
+"""How many writes wait at the most; more are refused with 503."""
 TRIES = 5
 DEADLINE = 10.0
-"""Seconds that the database may take for a unit of work, unless it is told otherwise."""
+"""Seconds that the database may take for a write, unless the write says otherwise."""
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 
-class Turn:
-    """A unit of work's hold of the transaction."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.wrote = False
-        """Whether there is something to undo."""
-
-    def begin(self) -> None:
-        """To be said before the first write that must not stay when the unit fails."""
-        self.wrote = True
+Request = TypeVar("Request")
+Apply = Callable[[], Result]
+"""Writes what was settled, in the same transaction, and returns what it came to."""
+Settle = Callable[[Connection, Sequence[Request]], Apply[list[Result]]]
+"""Reads and checks what these requests ask for. A Problem refuses them; then nothing was written."""
 
 
-Unit = Callable[[Turn], Result]
-Several = Callable[[Turn, Sequence[Any]], list[Result]]
-"""Does what several requests ask for at once: their results in the same order, or a Problem if one of them cannot be done."""
+@dataclass(eq=False)
+class _Waiting(Generic[Request, Result]):
+    """A write in the queue."""
 
-
-@dataclass
-class _Waiting(Generic[Result]):
-    unit: Unit[Result]
+    settle: Settle[Request, Result]
+    request: Request
+    alike: object
+    """Writes that follow one another and have the same are settled together; None: it is settled alone."""
     keep: bool
-    several: Several[Result] | None = None
-    """What it may be done with at once, for the same of others."""
-    request: Any = None
-    seconds: float | None = None
-    """How long it may take, if not as long as any."""
-    size: int = 0
-    """Bytes of the body that asks for it."""
+    seconds: float | None
+    size: int
     timer: asyncio.TimerHandle | None = None
     result: asyncio.Future[Result] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     _claimed: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self) -> bool:
-        """Whether the caller comes first: the thread that begins the unit, or who gives it up."""
+        """Whether the caller comes first: the thread that begins the write, or the timer that gives it up."""
         return self._claimed.acquire(blocking=False)
 
     @property
@@ -82,26 +73,22 @@ class _Waiting(Generic[Result]):
         return self._claimed.locked() and not self.result.done()
 
 
-class _MustBeAlone(Exception):
-    """A unit failed after it had begun to write: the others must not fall with it."""
-
-
-class Turns:
-    """The queue of units of work, and the thread that does them."""
+class WriteQueue:
+    """The queue of writes, and the thread that runs them."""
 
     def __init__(
         self, engine: Engine, *, patience: float, availability: Availability | None = None, deadline: float = DEADLINE
     ) -> None:
-        """`patience`: how many seconds a unit waits for its turn; `deadline`: how many the database may then take for it."""
+        """`patience`: seconds that a write may wait in the queue; `deadline`: seconds that the database may take for it."""
         self._engine = engine
         self._patience = patience
         self._availability = availability
         self._deadline = deadline
         self._ended: Problem | None = None
-        self._beginning: Sequence[_Waiting[Any]] = ()
-        """Units whose transaction waits for the database's lock: nothing of them is done yet."""
+        self._beginning: Sequence[_Waiting[Any, Any]] = ()
+        """Writes whose transaction waits for the database's lock: nothing of them is done yet."""
         self._beginning_lock = threading.Lock()
-        self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Waiting[Any, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
             availability.listen(lambda trouble: cut_connections(engine) if trouble.reads is not None else None)
@@ -124,24 +111,27 @@ class Turns:
                 if not waiting.result.done():
                     waiting.result.set_exception(why)
 
-    async def take(self, unit: Unit[Result], *, keep: bool = True, seconds: float | None = None, size: int = 0) -> Result:
-        """The unit's result, after the commit; without `keep`, after the rollback. Busy if its turn does not come in time.
+    async def run(
+        self,
+        settle: Settle[Request, Result],
+        request: Request,
+        *,
+        alike: object = None,
+        keep: bool = True,
+        seconds: float | None = None,
+        size: int = 0,
+    ) -> Result:
+        """What the request came to, after the commit; without `keep`, after the rollback. Busy if it waits too long.
 
-        The unit runs in a transaction in which no other writer is; it may run again in another when the first fails.
-        `seconds`: how long the database may take for it, if not as long as for any; `size`: of the body that asks for it.
+        It is settled and applied in a transaction in which no other writer is, perhaps more than once, if a transaction fails.
+        `alike`: requests with the same may be settled together. `seconds`: how long the database may take for it, instead of
+        the deadline. `size`: bytes of the request's body.
         """
-        return await self._answered(_Waiting(unit, keep, seconds=seconds, size=size))
-
-    async def join(self, several: Several[Result], request: Any, *, size: int = 0) -> Result:
-        """What `several` makes of the request, at once with those that wait beside it; alone if they cannot all be done."""
-        alone = _Waiting(lambda turn: several(turn, [request])[0], True, several, request, size=size)
-        return await self._answered(alone)
-
-    async def _answered(self, waiting: _Waiting[Result]) -> Result:
         if self._availability is not None:
             self._availability.require_writes()
         if self._queue.qsize() >= MAX_WAITING:
             raise busy()
+        waiting = _Waiting(settle, request, alike, keep, seconds, size)
         self._queue.put(waiting)
         waiting.timer = waiting.result.get_loop().call_later(self._patience, self._is_late, waiting)
         try:
@@ -149,14 +139,14 @@ class Turns:
         finally:
             waiting.timer.cancel()
 
-    def _is_late(self, waiting: _Waiting[Any]) -> None:
-        """Its turn has not come in time; or it has, and the database has as long for it as for any."""
+    def _is_late(self, waiting: _Waiting[Any, Any]) -> None:
+        """It has waited too long; or it has begun, and the database gets its time for it."""
         if waiting.claim():
             waiting.result.set_exception(busy())
         else:
             waiting.timer = waiting.result.get_loop().call_later(waiting.seconds or self._deadline, self._cut, waiting)
 
-    def _cut(self, waiting: _Waiting[Any]) -> None:
+    def _cut(self, waiting: _Waiting[Any, Any]) -> None:
         """End the connections of a server that does not answer, so that the thread goes on with an error."""
         if waiting.is_begun:
             cut_connections(self._engine)
@@ -164,7 +154,7 @@ class Turns:
     # -- on the thread -----------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        held: _Waiting[Any] | None = None
+        held: _Waiting[Any, Any] | None = None
         together = 1
         while True:
             first = held or self._queue.get()
@@ -178,11 +168,14 @@ class Turns:
             if stop:
                 return
 
-    def _those_behind(self, first: _Waiting[Any], expected: int) -> tuple[list[_Waiting[Any]], _Waiting[Any] | None, bool]:
+    def _those_behind(
+        self, first: _Waiting[Any, Any], expected: int
+    ) -> tuple[list[_Waiting[Any, Any]], _Waiting[Any, Any] | None, bool]:
         """The first with those that may share its commit, the one behind that may not, and whether to stop after them.
 
-        Clients that were answered together ask again together. Whoever began with the first of them would share Python's
-        lock with the event loop while that reads the others: two alone took as long as fourteen after them.
+        Clients that were answered by one commit send their next requests almost at the same moment. If the thread began with
+        the first one at once, it would compete for the GIL with the event loop, which is still parsing the others: measured, a
+        group of 2 then took as long as a group of 14.
         """
         group, size = [first], first.size
         until = time.monotonic() + GATHERING_SECONDS
@@ -200,7 +193,7 @@ class Turns:
             group.append(following)
         return group, None, False
 
-    def _do(self, group: Sequence[_Waiting[Any]]) -> None:
+    def _do(self, group: Sequence[_Waiting[Any, Any]]) -> None:
         try:
             if self._availability is not None:
                 self._availability.require_writes()
@@ -211,23 +204,23 @@ class Turns:
             if self._availability is not None and known is not None:
                 self._availability.report(known.trouble)
             told = known.problem if known is not None else error
-            if len(group) > 1 and not isinstance(told, Unavailable):
+            if len(group) > 1 and not (known is not None and isinstance(told, Unavailable)):
                 for each in group:
                     self._do([each])
                 return
             outcomes = [told] * len(group)
         group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
 
-    def _within_one_transaction(self, group: Sequence[_Waiting[Any]]) -> list[Any]:
-        """What each unit returned, or the Problem that it raised before it wrote anything."""
+    def _within_one_transaction(self, group: Sequence[_Waiting[Any, Any]]) -> list[Any]:
+        """What each write came to, or the Problem that refused it."""
         for attempt in range(1, TRIES + 1):
             commits = False
             try:
                 with writing(self._engine, keep=group[0].keep) as connection:
                     self._require_going_on()
                     outcomes: list[Any] = []
-                    for several, joined in groupby(group, key=attrgetter("several")):
-                        outcomes += self._outcomes(several, list(joined), connection, alone=len(group) == 1)
+                    for _, alike in groupby(group, key=lambda waiting: waiting.alike or waiting):
+                        outcomes += _outcomes(connection, list(alike))
                     commits = group[0].keep
             except DBAPIError as error:
                 if commits and error.connection_invalidated:
@@ -247,31 +240,19 @@ class Turns:
             if self._ended is not None:
                 raise self._ended
 
-    def _outcomes(
-        self, several: Several[Any] | None, joined: Sequence[_Waiting[Any]], connection: Connection, *, alone: bool
-    ) -> list[Any]:
-        if several is not None and len(joined) > 1:
-            turn = Turn(connection)
-            try:
-                return several(turn, [each.request for each in joined])
-            except Problem as problem:
-                if turn.wrote:
-                    raise _MustBeAlone from problem
-        return [self._outcome(each, connection, alone=alone) for each in joined]
 
-    def _outcome(self, waiting: _Waiting[Any], connection: Connection, *, alone: bool) -> Any:
-        turn = Turn(connection)
-        try:
-            return waiting.unit(turn)
-        except Problem as problem:
-            if not turn.wrote:
-                return problem
-            if alone:
-                raise
-            raise _MustBeAlone from problem
+def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> list[Any]:
+    """What each of these came to, settled together, or one after another if they are refused together."""
+    try:
+        apply = alike[0].settle(connection, [waiting.request for waiting in alike])
+    except Problem as problem:
+        if len(alike) == 1:
+            return [problem]
+        return [outcome for waiting in alike for outcome in _outcomes(connection, [waiting])]
+    return apply()
 
 
-def _tell(group: Sequence[_Waiting[Any]], outcomes: Sequence[Any]) -> None:
+def _tell(group: Sequence[_Waiting[Any, Any]], outcomes: Sequence[Any]) -> None:
     """Wake all who wait at once."""
     for each, outcome in zip(group, outcomes, strict=True):
         if each.result.done():  # nobody waits any more

@@ -51,6 +51,15 @@ class Past(NamedTuple):
     """When it was made."""
 
 
+class Settled(NamedTuple):
+    """A batch that was checked, and is to be applied in the same transaction."""
+
+    batch: Batch
+    changed: Sequence[Wanted]
+    kinds: Mapping[str, Kind]
+    """The kinds of all records that it names."""
+
+
 def _past() -> sa.Select[Any]:
     columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
     return (
@@ -148,36 +157,32 @@ class Writer:
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
-    def write(
-        self,
-        connection: Connection,
-        batch: Batch,
-        *,
-        author: str,
-        before: Callable[[], None] | None = None,
-        check: Callable[[], None] = never,
-    ) -> Report:
-        """Make it so; a Problem names every fault, and then nothing was written.
+    def write(self, connection: Connection, batch: Batch, *, author: str) -> Report:
+        """Settle a batch and apply it."""
+        return self.apply(connection, self.settle(connection, batch), author=author)
+
+    def settle(self, connection: Connection, batch: Batch, *, check: Callable[[], None] = never) -> Settled:
+        """Compare the batch with what is stored and check all rules; a Problem names every fault. Nothing is written.
 
         A record's own fields, names, identifiers and topics become what is said of them; citations that came with a record
-        replace those it had, and without them stay as they are.
-        `before` is called when all is well and something is going to change; `check` again and again; what they raise stops it.
+        replace those it had, and without them stay as they are. `check` is called again and again; what it raises stops it.
         """
-        kinds = self._settle(connection, batch, check)
-        changed = [wanted for wanted in batch.wanted.values() if wanted.changes]
-        if changed:
-            if before is not None:
-                before()
-            self._apply(connection, batch, changed, kinds, author=author, check=check)
+        kinds = self._compared(connection, batch, check)
+        return Settled(batch, [wanted for wanted in batch.wanted.values() if wanted.changes], kinds)
+
+    def apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None] = never) -> Report:
+        """Write what was settled, in the same transaction, with its log entries and projections."""
+        if settled.changed:
+            self._apply(connection, settled, author=author, check=check)
         return Report(
             [
                 Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
-                for each in batch.wanted.values()
+                for each in settled.batch.wanted.values()
             ]
         )
 
-    def _settle(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
-        """Compare the batch with what is there and check all rules; the kinds of all records that it names."""
+    def _compared(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
+        """The kinds of all records that the batch names, once it was compared with what is stored."""
         named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         check()
@@ -306,16 +311,8 @@ class Writer:
 
     # -- what was checked is written -----------------------------------------------------------------------------------
 
-    def _apply(
-        self,
-        connection: Connection,
-        batch: Batch,
-        changed: Sequence[Wanted],
-        kinds: Mapping[str, Kind],
-        *,
-        author: str,
-        check: Callable[[], None],
-    ) -> None:
+    def _apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None]) -> None:
+        batch, changed, kinds = settled
         now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
         stays = [wanted for wanted in changed if not wanted.deleted]

@@ -1,0 +1,154 @@
+"""Bringing records back: to a version that they had, from a deletion, out of a merge."""
+
+import json
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+from app.errors import Conflict, Fault, Invalid, Merged, NotFound
+from app.models.records import Change
+from app.writing.batch import Batch, Content, Wanted
+from app.writing.operations import Done, Guard, Operations
+from app.writing.queue import Apply
+
+changes: sa.Table = Change.__table__
+
+
+class Entry(NamedTuple):
+    """An entry of the log."""
+
+    id: str
+    kind: Kind
+    operation: str
+    version: int
+    transaction: str
+    state: str | None
+
+
+def _last_content(log: list[Entry]) -> Content:
+    """What a record was when it last was anything."""
+    content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
+    return content
+
+
+def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
+    """What a record is, with the fields that a merge changed as they were; and those that were changed again since."""
+    content, kept = dict(now), []
+    for name in {*was, *became}:
+        if was.get(name) == became.get(name):
+            continue
+        if now.get(name) == became.get(name):
+            content[name] = was.get(name)
+        elif isinstance(became.get(name), list):
+            added = [item for item in became[name] if item not in was.get(name, ())]
+            stays = [item for item in now.get(name, ()) if item not in added]
+            content[name] = [*stays, *(item for item in was.get(name, ()) if item not in became[name] and item not in stays)]
+        else:
+            kept.append(name)
+    return {name: value for name, value in content.items() if value is not None}, sorted(kept)
+
+
+class Restorer:
+    """Reads the change log, and makes batches of what records were."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._operations = operations
+        self._writer = operations.writer
+
+    def restore(
+        self,
+        connection: Connection,
+        resource: Resource,
+        record_id: str,
+        version: int | None,
+        *,
+        guard: Guard,
+        author: str,
+    ) -> Apply[list[Done]]:
+        """The record as it was at a version, as a new version of it; a deleted one comes back with its citations."""
+        try:
+            old, standing = self._operations.standing_or_gone(connection, resource, record_id)
+        except Merged:
+            old, standing = None, None
+        guard.check(record_id, standing)
+        if old is not None and version is None:
+            raise Invalid("say which version", faults=[Fault("is wanted: the record is there", pointer="/version")])
+        log = self._log_of(connection, resource, record_id)
+        if old is None and log[-1].operation == "merge":
+            return self._undo_merge(connection, record_id, log[-1].transaction, version, author=author)
+        batch = Batch(problem=Conflict)
+        self._take_back(batch, log, version)
+        if old is None:
+            for citation_log in self._deleted_with(connection, record_id, log[-1].transaction):
+                self._take_back(batch, citation_log, None)
+        return self._operations.settled(connection, batch, [record_id], author=author, created=old is None)
+
+    def _take_back(self, batch: Batch, log: list["Entry"], version: int | None) -> None:
+        """Want the record as it was at a version, or at the last at which it was anything."""
+        states = [entry for entry in log if entry.state is not None and version in (None, entry.version)]
+        if not states:
+            known = ", ".join(str(entry.version) for entry in log if entry.state is not None)
+            fault = Fault(f"there is no such version to restore; there are {known}", pointer="/version")
+            raise Invalid(str(fault), faults=[fault])
+        schema = self._writer.schemas[log[-1].kind]
+        content, faults = schema.check(json.loads(states[-1].state or ""))
+        batch.faults.extend(faults)
+        if not faults:
+            batch.add(Wanted(schema.resource, content, doing="restore"))
+
+    def _log_of(self, connection: Connection, resource: Resource, record_id: str) -> list["Entry"]:
+        found = self._entries(connection, changes.c.record_id == record_id)
+        if not found or found[-1].kind is not resource.kind:
+            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
+        return found
+
+    def _deleted_with(self, connection: Connection, record_id: str, transaction: str) -> list[list["Entry"]]:
+        """The logs of the citations that were deleted together with their record."""
+        together = self._entries(connection, changes.c.transaction == transaction)
+        ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
+        logs = [self._entries(connection, changes.c.record_id == each) for each in ids]
+        return [log for log in logs if _last_content(log)["record"] == record_id]
+
+    def _entries(self, connection: Connection, condition: sa.ColumnElement[bool]) -> list["Entry"]:
+        """Entries of the log, the oldest first."""
+        columns = (changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state"))
+        rows = connection.execute(sa.select(*columns).where(condition).order_by(changes.c.seq))
+        return [Entry(row[0], Kind(row[1]), *row[2:]) for row in rows]
+
+    def _undo_merge(
+        self,
+        connection: Connection,
+        record_id: str,
+        transaction: str,
+        version: int | None,
+        *,
+        author: str,
+    ) -> Apply[list[Done]]:
+        """Put back what a merge moved, as far as it stands where the merge put it; the rest is reported."""
+        batch, left = Batch(problem=Conflict), []
+        for entry in self._entries(connection, changes.c.transaction == transaction):
+            log = self._entries(connection, changes.c.record_id == entry.id)
+            place = next(place for place, each in enumerate(log) if each.transaction == transaction)
+            if entry.state is None and log[-1].state is not None:
+                left.append(Fault(f"the {entry.kind} {entry.id!r} was made again since", pointer=f"/{entry.id}"))
+                continue
+            if entry.state is None:
+                self._take_back(batch, log[: place + 1], version if entry.id == record_id else None)
+                continue
+            was, became = _last_content(log[:place]), json.loads(entry.state)
+            now = self._writer.states(connection, entry.kind, [entry.id]).get(entry.id)
+            if now is None:
+                left.append(Fault(f"the {entry.kind} {entry.id!r} was deleted since", pointer=f"/{entry.id}"))
+                continue
+            content, kept = _put_back(now[0], was, became)
+            left += [
+                Fault(f"the {entry.kind} {entry.id!r} has another {name} since", pointer=f"/{entry.id}/{name}") for name in kept
+            ]
+            content, faults = self._writer.schemas[entry.kind].check(content)
+            batch.faults.extend(faults)
+            if not faults:
+                batch.add(Wanted(self._writer.schemas[entry.kind].resource, content, doing="restore"))
+        return self._operations.settled(connection, batch, [record_id], author=author, created=True, left=left)
