@@ -12,15 +12,18 @@ from app.db.drivers import driver_for
 from app.db.engine import create_engine
 from app.http import about, docs, routes
 from app.http.access import Access
+from app.http.bodies import Room
 from app.http.changes import Log
 from app.http.cors import Preflight
 from app.http.exchange import Exchange
 from app.http.forwarded import Forwarded
+from app.http.imports import Imports
 from app.http.keys import Keys
 from app.http.limits import Limit, Limited
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
 from app.http.protocol import Connections
+from app.http.queued import QueuedWrites
 from app.http.records import Records
 from app.http.search import Search
 from app.http.shutdown import Stopping, about_to_end
@@ -49,7 +52,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     connections = Connections(settings)
     stopping.tell_at_last(lambda: queue.end(about_to_end()))
     stopping.cut_with(connections.cut)
-    writes = Writes(records, writer, queue, access, settings, stopping)
+    queued = QueuedWrites(access, queue, Room(settings.bodies_limit))
+    writes = Writes(records, writer, queued, access, settings)
+    imports = Imports(writer, queued, access, settings, stopping)
     keys = Keys(access, queue, settings)
     exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)
 
@@ -66,7 +71,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             stopping.end()
             exchange.close()
-            writes.close()
+            imports.close()
             await queue.close()
             await driver.close()
 
@@ -84,7 +89,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(about.router(RESOURCES, driver, stopping))
     app.include_router(docs.router())
     app.mount("/docs/assets", docs.assets())
-    app.router.routes[:0] = routes.of_records(records, Search(records, driver), writes, keys, Log(records, driver), exchange)
+    search, log = Search(records, driver), Log(records, driver)
+    app.router.routes[:0] = routes.of_records(records, search, writes, imports, keys, log, exchange)
     app.router.routes += routes.of_nothing(records)
     app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))

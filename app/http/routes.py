@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from app.errors import AddressTooLong, MethodNotAllowed, NotFound
 from app.http.changes import Log
 from app.http.exchange import Exchange
+from app.http.imports import Imports
 from app.http.keys import Keys
 from app.http.records import Records
 from app.http.responses import Asked, asked
@@ -30,7 +31,9 @@ class _Collection(StringConvertor):
 register_url_convertor("collection", _Collection())
 
 
-def of_records(records: Records, search: Search, writes: Writes, keys: Keys, log: Log, exchange: Exchange) -> list[Route]:
+def of_records(
+    records: Records, search: Search, writes: Writes, imports: Imports, keys: Keys, log: Log, exchange: Exchange
+) -> list[Route]:
     """The routes of records, and of what stands across kinds."""
     single = {"GET": records.one, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
@@ -45,7 +48,7 @@ def of_records(records: Records, search: Search, writes: Writes, keys: Keys, log
         route("/v1/suggest", GET=search.suggest),
         route("/v1/changes", GET=log.changes),
         route("/v1/export", GET=exchange.export),
-        route("/v1/import", POST=writes.import_),
+        route("/v1/import", POST=imports.import_),
         route("/v1/keys/{id}", GET=keys.one, DELETE=keys.revoke),
         route("/v1/keys", GET=keys.list, POST=keys.create),
     ]

@@ -23,8 +23,9 @@ from app.models.records import Change, Record
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
 from app.writing.identity import namesakes, slug, uuid7
 from app.writing.queue import Apply
+from app.writing.stored import Past
 from app.writing.write_schema import ContentSchema, id_in
-from app.writing.writer import Past, Writer
+from app.writing.writer import Writer
 
 changes: sa.Table = Change.__table__
 records: sa.Table = Record.__table__

@@ -1,9 +1,9 @@
 """The unit of work: a batch compared with what stands there, checked, written, projected, logged; all or nothing."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from app.db.engine import writing
-from app.db.sql import CHUNK, Encode, Insert, Rows, among, chunks, ids_parameter, instant_text, is_one_of, run, together
+from app.db.sql import CHUNK, Encode, Insert, Rows, among, chunks, run, together
 from app.declaration.resource import Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
-from app.reading.compiler import Compiler, Shape
+from app.reading.compiler import Compiler
 from app.search.index import Said, documents
 from app.workers import Share, alone
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
@@ -27,28 +27,12 @@ from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.projections import Projections
 from app.writing.rows import RowWriter
+from app.writing.stored import StoredRecords
 from app.writing.write_schema import ContentSchema, listed, text_of
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
-
-
-EXPORT_PAGE = 250
-"""Records that an export reads at once, and as many as have `EXPORT_LETTERS`: some are as long as a body."""
-EXPORT_LETTERS = 4_194_304
-
-
-class Past(NamedTuple):
-    """What the log knows of an id."""
-
-    kind: Kind
-    version: int
-    """The last."""
-    into: str | None
-    """The record that it was merged into."""
-    created: str
-    """When it was made."""
 
 
 class Settled(NamedTuple):
@@ -60,79 +44,20 @@ class Settled(NamedTuple):
     """The kinds of all records that it names."""
 
 
-def _past() -> sa.Select[Any]:
-    columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
-    return (
-        sa.select(changes.c.record_id, *columns, instant_text(sa.func.min(changes.c.at)))
-        .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
-        .where(is_one_of(changes.c.record_id, ids_parameter()))
-        .group_by(changes.c.record_id)
-    )
-
-
-class Writer:
+class Writer(StoredRecords):
     """Writes records of all kinds in the transaction of a connection that it is given, while no other writer is in one."""
 
     def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode, share: Share = alone) -> None:
+        super().__init__(resources, compiler, encode)
         self.share = share
-        self.resources = {resource.kind: resource for resource in resources}
-        self.compiler = compiler
-        self.encode = encode
         kinds = {resource.table.name: resource.kind for resource in self.resources.values()}
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
         self.documents = Documents(self.schemas, compiler, encode, share)
-        self._past = compiler.compiled(_past())
-        citation: sa.Table = self.resources[Kind.CITATION].table
-        self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
-        self._exchange = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange")))
-        self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
-
-    # -- reading the exchange format --------------------------------------------------------------------------------
-
-    def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
-        """Every record as a line of the exchange format: kinds in the order of the resources, then by id."""
-        for kind in self.resources:
-            after, limit = "", EXPORT_PAGE // 10
-            while rows := run(connection, self._pages(kind), after=after, limit=limit):
-                yield from ((kind, text) for text, _, _ in rows)
-                after = rows[-1][1]
-                letters = max(sum(len(text) for text, _, _ in rows), 1)
-                limit = max(1, min(EXPORT_PAGE, limit * 2, len(rows) * EXPORT_LETTERS // letters))
-
-    def count(self, connection: Connection) -> int:
-        """How many records there are."""
-        return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
-
-    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
-        """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
-        after, statement = "", self._pages(kind)
-        while True:
-            page = run(connection, statement, after=after, limit=CHUNK)
-            yield from ((text, record_id, version) for text, record_id, version in page)
-            if len(page) < CHUNK:
-                return
-            after = page[-1][1]
-
-    def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
-        """The content and version of those of these records that are there."""
-        statement = self._exchange(kind)
-        found = {}
-        for chunk in chunks(ids):
-            for text, record_id, version in run(connection, statement, ids=self.encode(chunk)):
-                found[record_id] = json.loads(text), version
-        return found
-
-    def citations_of(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
-        """The content and version of the citations of these records, by the citations' ids."""
-        found: list[str] = []
-        for chunk in chunks(ids):
-            found += [citation_id for (citation_id,) in run(connection, self._citations, ids=self.encode(chunk))]
-        return self.states(connection, Kind.CITATION, found)
 
     def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
         """Write all documents anew, a thousand records a transaction, so that nobody waits long meanwhile."""
@@ -235,14 +160,6 @@ class Writer:
             for wanted in cited:
                 if wanted.old is not None and wanted.old["record"] != record_id:
                     batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
-
-    def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
-        """What is known of those of these ids that lead or led to a record."""
-        found: dict[str, Past] = {}
-        for chunk in chunks(ids):
-            rows = run(connection, self._past, ids=self.encode(chunk))
-            found |= {record_id: Past(Kind(kind), *rest) for record_id, kind, *rest in rows}
-        return found
 
     def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
         """Citations of records that came with theirs, and are not among those."""

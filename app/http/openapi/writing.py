@@ -10,6 +10,7 @@ from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.http.bodies import JSON_TYPES, LINES_TYPES, PATCH_TYPES
 from app.http.exchange import ExportQuery
+from app.http.imports import ImportQuery, ImportReport
 from app.http.keys import KeyBody, KeyList, KeyMade, KeyShown
 from app.http.openapi.shared import (
     CONDITIONAL,
@@ -23,7 +24,7 @@ from app.http.openapi.shared import (
     id_parameter,
     parameters,
 )
-from app.http.writes import Changed, ImportQuery, ImportReport, Left, MergeBody, RestoreBody
+from app.http.writes import Changed, Left, MergeBody, RestoreBody
 from app.reading.changes import Change, ChangesQuery, HistoryEntry, HistoryQuery
 from app.reading.request import FORMATS, Reads
 from app.writing.write_schema import MAX_ITEMS, ContentSchema, ReadReference

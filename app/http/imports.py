@@ -1,0 +1,175 @@
+"""`POST /v1/import`: lines of the exchange format, parsed on threads of their own, then written as a whole or not at all."""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from hashlib import blake2b
+from itertools import islice
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
+from sqlalchemy.engine import Connection
+from starlette.types import Receive, Scope, Send
+
+from app.errors import Malformed, PayloadTooLarge
+from app.http.access import Access
+from app.http.bodies import LINES_TYPES, Share, pieces_of
+from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_room
+from app.http.responses import Asked
+from app.http.shutdown import Stopping, about_to_end
+from app.http.writes import Changed
+from app.reading.request import DRY_RUN, query_pairs, validated
+from app.settings import Settings
+from app.writing import keys
+from app.writing.batch import Batch, Line, Report
+from app.writing.halting import Halt, collector_paused
+from app.writing.idempotency import Answer
+from app.writing.queue import Apply
+from app.writing.writer import Writer
+
+FEW_BYTES = 1_048_576
+"""Up to which an import is parsed beside a larger one, for which it would otherwise wait."""
+LINES_AT_ONCE = 100
+"""Lines of an import that are parsed before the work is asked whether it is still wanted."""
+
+
+class ImportQuery(BaseModel):
+    """The parameters of an import."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
+
+
+class ImportedLine(Changed):
+    """What became of a record of an import."""
+
+    line: Annotated[str | None, Field(description="the line it came with", examples=["1"])]
+
+
+class ImportReport(BaseModel):
+    """What an import did."""
+
+    created: int
+    replaced: int
+    unchanged: int
+    deleted: Annotated[int, Field(description="citations that a line left out")]
+    records: list[ImportedLine]
+
+
+class Imports:
+    """Answers to whoever imports."""
+
+    def __init__(self, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings, stopping: Stopping) -> None:
+        self._writer = writer
+        self._queued = queued
+        self._access = access
+        self._settings = settings
+        self._stopping = stopping
+        self._large = ThreadPoolExecutor(1, thread_name_prefix="import")
+        self._small = ThreadPoolExecutor(1, thread_name_prefix="import-few")
+
+    def close(self) -> None:
+        """Let go of the threads that parse imports."""
+        for threads in (self._large, self._small):
+            threads.shutdown(cancel_futures=True)
+
+    @with_room
+    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+        """`POST /v1/import`: its lines are parsed and checked on a thread, and wait for their turn when that is done."""
+        principal = await self._access.require(scope, keys.Scope.WRITE)
+        query = validated(ImportQuery, query_pairs(scope["query_string"]))
+        self._stopping.require_more_time()
+        lines, digest = await self._lines(scope, receive, share)
+        retry = retry_of(scope, digest)
+        halt = Halt(self._settings.import_seconds)
+        gone = asyncio.create_task(_halt_when_gone(receive, halt))
+        try:
+            with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
+                threads = self._small if share.taken <= FEW_BYTES else self._large
+                batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
+
+                def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
+                    halt.check()
+                    ready = self._writer.settle(connection, batch.again(), check=halt.check)
+                    return lambda: [self._writer.apply(connection, ready, author=principal.name, check=halt.check)]
+
+                answered = await self._queued.run(
+                    Write(principal, None if query["dry_run"] else retry, settle, None, _reports),
+                    keep=not query["dry_run"],
+                    seconds=self._settings.import_seconds,
+                    size=share.taken,
+                )
+        finally:
+            gone.cancel()
+        await send_answer(scope, send, request, answered)
+
+    async def _lines(self, scope: Scope, receive: Receive, share: Share) -> tuple[deque[Line], bytes]:
+        """The lines of an import, and a digest of its body; a line that is too long is refused before the next is read."""
+        settings = self._settings
+        hashed = blake2b()
+        lines: deque[Line] = deque()
+        number, rest = 1, b""
+
+        def take(text: bytes) -> None:
+            nonlocal number
+            if len(text) > settings.body_limit:
+                detail = f"line {number} is longer than {settings.body_limit} bytes, which is as long as a line may be"
+                raise PayloadTooLarge(detail, headers={"Connection": "close"})
+            if text.strip():
+                if len(lines) >= settings.import_records:
+                    detail = f"an import may have {settings.import_records} lines; send several"
+                    raise PayloadTooLarge(detail, headers={"Connection": "close"})
+                lines.append(Line(str(number), text))
+            number += 1
+
+        async for piece in pieces_of(scope, receive, types=LINES_TYPES, limit=settings.import_limit, share=share):
+            hashed.update(piece)
+            first, *others = piece.split(b"\n")
+            rest += first
+            for other in others:
+                take(rest)
+                rest = other
+            if len(rest) > settings.body_limit:
+                take(rest)
+        take(rest)
+        return lines, hashed.digest()
+
+    def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
+        """What the lines say; they are let go of as they are read, since both together would take much memory."""
+        batch = Batch.of_many()
+        while lines:
+            _pause(halt)
+            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch)
+        several = iter(batch.wanted.values() if not batch.faults else ())
+        while some := tuple(islice(several, LINES_AT_ONCE)):
+            _pause(halt)
+            self._writer.documents.prepare(some)
+        return batch
+
+
+def _reports(_connection: Connection, _several: Sequence[None], reports: Sequence[Report]) -> list[Answer]:
+    return [Answer(200, _report_of(report)) for report in reports]
+
+
+def _report_of(report: Report) -> str:
+    """An `ImportReport` as JSON, written a record at a time: a hundred thousand models of pydantic's take 60 MB."""
+    records = ",".join(
+        to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
+        for each in report.written
+    )
+    return f'{to_json(report.counts).decode()[:-1]},"records":[{records}]}}'
+
+
+def _pause(halt: Halt) -> None:
+    """Ask whether the work is still wanted, and let the event loop have the GIL if it waits for it."""
+    halt.check()
+    time.sleep(0)
+
+
+async def _halt_when_gone(receive: Receive, halt: Halt) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    halt.now(Malformed("the client went away before the import was done; nothing was written"))

@@ -1,0 +1,106 @@
+"""What all writes over HTTP have in common: their place in the write queue, repeated requests, the answer after the commit."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import wraps
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from sqlalchemy.engine import Connection
+from starlette.types import Receive, Scope, Send
+
+from app.http.access import Access
+from app.http.bodies import Room, Share, idempotency_key
+from app.http.responses import ALWAYS, Asked, Header, language_header, send_tagged
+from app.writing import idempotency
+from app.writing.idempotency import Answer
+from app.writing.keys import Principal
+from app.writing.queue import Apply, WriteQueue
+
+
+class Write(NamedTuple):
+    """A write in the queue: who asks, what is to be done, how it is answered."""
+
+    principal: Principal
+    retry: tuple[str, str] | None
+    settle: Callable[[Connection, Sequence[Any]], Apply[Sequence[Any]]]
+    """Settles what several ask for alike; what it then comes to, for each of them."""
+    wish: Any
+    answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
+    """Makes answers of what was asked and what it came to."""
+    asked: Any = None
+
+
+class QueuedWrites:
+    """Runs writes in the queue."""
+
+    def __init__(self, access: Access, queue: WriteQueue, room: Room) -> None:
+        self._access = access
+        self._queue = queue
+        self.room = room
+
+    async def run(
+        self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int
+    ) -> tuple[Answer, bool]:
+        """The answer, and whether it is that to an earlier request with the same `Idempotency-Key`."""
+        return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
+
+    def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[tuple[Answer, bool]]]:
+        """Settle writes of one operation; then each has its answer, as `run` returns it."""
+        for principal in {write.principal for write in writes}:
+            self._access.used(connection, principal)
+        write = writes[0]
+        if write.retry and (known := idempotency.first(connection, write.principal.id, *write.retry)):
+            return lambda: [(known, True)]
+        apply = write.settle(connection, [each.wish for each in writes])
+
+        def answered() -> list[tuple[Answer, bool]]:
+            answers = write.answer(connection, [each.asked for each in writes], apply())
+            if write.retry:
+                idempotency.remember(connection, write.principal.id, *write.retry, answers[0])
+            return [(answer, False) for answer in answers]
+
+        return answered
+
+
+class HasRoom(Protocol):
+    """What answers requests with bodies."""
+
+    _queued: QueuedWrites
+
+
+Handling = TypeVar("Handling", bound=HasRoom)
+
+
+def with_room(
+    handle: Callable[[Handling, Scope, Asked, Receive, Send, Share], Awaitable[None]],
+) -> Callable[[Handling, Scope, Asked, Receive, Send], Awaitable[None]]:
+    """Have the request's body counted among those that are held, until it is answered."""
+
+    @wraps(handle)
+    async def handler(self: Handling, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+        with self._queued.room.share() as share:
+            await handle(self, scope, request, receive, send, share)
+
+    return handler
+
+
+def retry_of(scope: Scope, body: bytes) -> tuple[str, str] | None:
+    """The `Idempotency-Key` of a POST, and the digest of the request."""
+    key = idempotency_key(scope) if scope["method"] == "POST" else None
+    if key is None:
+        return None
+    return key, idempotency.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
+
+
+async def send_answer(scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
+    """Send an answer as `QueuedWrites.run` returns it."""
+    answer, again = answered
+    headers: list[Header] = language_header(answer.language)
+    if answer.location is not None:
+        headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
+    if again:
+        headers.append((b"idempotent-replayed", b"true"))
+    if answer.status == 204:
+        await send({"type": "http.response.start", "status": 204, "headers": [*ALWAYS, *headers]})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send_tagged(send, answer.body.encode(), request, status=answer.status, version=answer.version, headers=headers)

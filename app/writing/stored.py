@@ -1,0 +1,108 @@
+"""Stored records in the exchange format: what a write is compared with, what an export writes, what is left of the deleted."""
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.db.sql import CHUNK, Encode, chunks, ids_parameter, instant_text, is_one_of, run
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+from app.models.records import Change, Record, Redirect
+from app.reading.compiler import Compiler, Shape
+from app.writing.batch import Content
+
+records: sa.Table = Record.__table__
+changes: sa.Table = Change.__table__
+redirects: sa.Table = Redirect.__table__
+
+EXPORT_PAGE = 250
+"""Records that an export reads at once, and as many as have `EXPORT_LETTERS`: some are as long as a body."""
+EXPORT_LETTERS = 4_194_304
+
+
+class Past(NamedTuple):
+    """What the log knows of an id."""
+
+    kind: Kind
+    version: int
+    """The last."""
+    into: str | None
+    """The record that it was merged into."""
+    created: str
+    """When it was made."""
+
+
+def _past() -> sa.Select[Any]:
+    columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
+    return (
+        sa.select(changes.c.record_id, *columns, instant_text(sa.func.min(changes.c.at)))
+        .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
+        .where(is_one_of(changes.c.record_id, ids_parameter()))
+        .group_by(changes.c.record_id)
+    )
+
+
+class StoredRecords:
+    """Reads the contents of records, of all kinds, on a connection that it is given."""
+
+    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode) -> None:
+        self.resources = {resource.kind: resource for resource in resources}
+        self.compiler = compiler
+        self.encode = encode
+        self._past = compiler.compiled(_past())
+        citation: sa.Table = self.resources[Kind.CITATION].table
+        self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
+        self._exchange = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange")))
+        self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
+
+    def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
+        """Every record as a line of the exchange format: kinds in the order of the resources, then by id."""
+        for kind in self.resources:
+            after, limit = "", EXPORT_PAGE // 10
+            while rows := run(connection, self._pages(kind), after=after, limit=limit):
+                yield from ((kind, text) for text, _, _ in rows)
+                after = rows[-1][1]
+                letters = max(sum(len(text) for text, _, _ in rows), 1)
+                limit = max(1, min(EXPORT_PAGE, limit * 2, len(rows) * EXPORT_LETTERS // letters))
+
+    def count(self, connection: Connection) -> int:
+        """How many records there are."""
+        return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
+
+    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
+        """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
+        after, statement = "", self._pages(kind)
+        while True:
+            page = run(connection, statement, after=after, limit=CHUNK)
+            yield from ((text, record_id, version) for text, record_id, version in page)
+            if len(page) < CHUNK:
+                return
+            after = page[-1][1]
+
+    def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
+        """The content and version of those of these records that are there."""
+        statement = self._exchange(kind)
+        found = {}
+        for chunk in chunks(ids):
+            for text, record_id, version in run(connection, statement, ids=self.encode(chunk)):
+                found[record_id] = json.loads(text), version
+        return found
+
+    def citations_of(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
+        """The content and version of the citations of these records, by the citations' ids."""
+        found: list[str] = []
+        for chunk in chunks(ids):
+            found += [citation_id for (citation_id,) in run(connection, self._citations, ids=self.encode(chunk))]
+        return self.states(connection, Kind.CITATION, found)
+
+    def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
+        """What is known of those of these ids that lead or led to a record."""
+        found: dict[str, Past] = {}
+        for chunk in chunks(ids):
+            rows = run(connection, self._past, ids=self.encode(chunk))
+            found |= {record_id: Past(Kind(kind), *rest) for record_id, kind, *rest in rows}
+        return found
