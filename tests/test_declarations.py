@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from app.declaration.completeness import require_complete
+from app.declaration.filters import Equals, Involves
 from app.declaration.model import Text
-from app.declaration.resource import Actor, Resource, Sides
+from app.declaration.resource import Actor, Include, Resource, Sides, by
 from app.domain.vocabulary import Kind
 from app.errors import IncompleteDeclaration
+from app.models import Meeting
 from app.resources import RESOURCES
 from app.resources.meeting import MEETING
 from app.resources.outcome import OUTCOME
@@ -22,7 +24,7 @@ from app.resources.topic import TOPIC
 class Lacking(Record):
     """Meetings without most of their fields, and with one that has no column."""
 
-    slogan: Text | None = None
+    never_declared: Text | None = None
 
 
 def instead(resource: Resource, **changes: Any) -> Sequence[Resource]:
@@ -35,13 +37,23 @@ def instead(resource: Resource, **changes: Any) -> Sequence[Resource]:
     [
         ([each for each in RESOURCES if each is not TOPIC], "the kind 'topic' has no resource: add it to RESOURCES"),
         (RESOURCES[::-1], "RESOURCES is not in the order of Kind"),
-        (instead(MEETING, model=Lacking), "Lacking: the field 'slogan' has no column in the table 'meetings'"),
-        (instead(MEETING, model=Lacking), "Lacking: the column 'venue' of the table 'meetings' has no field"),
+        (instead(MEETING, model=Lacking), "Lacking: the field 'never_declared' has no column in the table 'meetings'"),
+        (instead(MEETING, model=Lacking), "Lacking: the column 'type' of the table 'meetings' has no field"),
         (instead(OUTCOME, actors=(Actor("winner"),)), "Outcome: actors names the field 'winner', which it does not have"),
         (instead(OUTCOME, actors=(Actor("name"),)), "Outcome: 'name' must be a reference, because it says who is involved"),
         (instead(OUTCOME, sides=Sides("forum", Kind.TOPIC)), "Outcome: sides names the field 'forum'"),
         (instead(PARTY, dated_by="memorandum"), "Party: dated_by is 'memorandum', but the table 'parties' has no date"),
         (instead(PARTY, occasion=""), "Party: its actors need a date: make the table 'parties' Dated, or name an occasion"),
+        (
+            instead(MEETING, sorts={**MEETING.sorts, "place": by(Meeting.ordinal)}),
+            "the sort 'place' needs a column that is never",
+        ),
+        (
+            instead(MEETING, filters={"of": Equals("whose", "BY", column="of_id")}),
+            "the filter 'of' asks for the column 'of_id'",
+        ),
+        (instead(OUTCOME, filters={"by": Involves("who", "BY")}), "Outcome: the filter 'by' is of another kind: meeting"),
+        (instead(TOPIC, includes={"kin": Include(Kind.TOPIC, "kin")}), "Topic: the include 'kin' goes through 'kin', which no"),
         (instead(TOPIC, default_sort="-weight"), "Topic: default_sort is '-weight', which is not among its sorts"),
     ],
 )

@@ -1,6 +1,6 @@
 """Whether the resources are declared completely: what is missing is told in one sentence each, before anything is served."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from app.declaration.model import Computed, OnDay, Part
 from app.declaration.resource import Resource
@@ -17,6 +17,7 @@ def require_complete(resources: Sequence[Resource]) -> None:
     for resource in resources:
         faults += [f"{resource.title}: {fault}" for fault in (*_of_fields(resource), *_of_names(resource))]
         faults += [f"{resource.title}: {fault}" for fault in _of_links(resource)]
+    faults += _of_includes({resource.kind: resource for resource in resources})
     if faults:
         raise IncompleteDeclaration("; ".join(faults))
 
@@ -56,6 +57,24 @@ def _of_names(resource: Resource) -> Iterator[str]:
                 yield f"{what} names the field {name!r}, which it does not have"
     if resource.default_sort.removeprefix("-") not in resource.sorts:
         yield f"default_sort is {resource.default_sort!r}, which is not among its sorts"
+    for name, sort in resource.sorts.items():
+        if sort.ascending.nullable or sort.descending.nullable:
+            yield f"the sort {name!r} needs a column that is never null, such as name_key or date_start"
+    for name, filter_ in resource.filters.items():
+        column = getattr(filter_, "column", "")
+        if column and column not in resource.table.c:
+            yield f"the filter {name!r} asks for the column {column!r}, which the table {resource.table.name!r} does not have"
+        if (kind := getattr(filter_, "kind", resource.kind)) is not resource.kind:
+            yield f"the filter {name!r} is of another kind: {kind}"
+
+
+def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
+    """Includes through fields that do not refer to the record."""
+    for resource in resources.values():
+        for name, include in resource.includes.items():
+            related = resources.get(include.kind)
+            if related is not None and f"{include.through}_id" not in related.table.c:
+                yield f"{resource.title}: the include {name!r} goes through {include.through!r}, which no {include.kind} has"
 
 
 def _of_links(resource: Resource) -> Iterator[str]:

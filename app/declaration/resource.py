@@ -74,7 +74,10 @@ class Sides(NamedTuple):
 
 
 Formerly = Callable[[Any], Mapping[str, Any]]
-"""From the value that a field had in an earlier release to the fields that say the same today; none, if nothing does."""
+"""From the value that a field had in an earlier release to the fields that say the same today; none, if nothing does.
+
+For a value of None it says the fields' names alone, which citations of the field then name.
+"""
 
 
 def renamed(new: str) -> Formerly:

@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.db.drivers import Statement
 from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
+from app.declaration.resource import NamesFieldOf
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record, RecordTopic
@@ -103,12 +104,21 @@ class Integrity:
                         batch.blame(wanted, f"there is no record {target!r}", pointer)
                     else:
                         batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
-            field_of = wanted.resource.names_field_of
-            if field_of and wanted.content.get(field_of.field):
-                kind = kinds.get(wanted.content[field_of.record])
-                fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
-                if fields and wanted.content[field_of.field] not in fields:
-                    batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{field_of.field}")
+            if (named := wanted.resource.names_field_of) and wanted.content.get(named.field):
+                self._check_field(batch, wanted, named, kinds.get(wanted.content[named.record]))
+
+    def _check_field(self, batch: Batch, wanted: Wanted, named: NamesFieldOf, kind: Kind | None) -> None:
+        """A field that is named is one of the record's kind; one of an earlier release is named as it is today, or no more."""
+        if kind is None:
+            return
+        name, fields = wanted.content[named.field], [plan.name for plan in self.schemas[kind].plans]
+        if name not in fields and (formerly := self.resources[kind].formerly.get(name)):
+            if today := next(iter(formerly(None)), None):
+                wanted.content[named.field] = today
+            else:
+                del wanted.content[named.field]
+        elif name not in fields:
+            batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
