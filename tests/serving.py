@@ -14,7 +14,7 @@ from pathlib import Path
 from app.settings import ROOT
 from tests.postgres import free_port
 
-START_SECONDS = 20
+START_SECONDS = 60
 
 
 class Server(str):  # noqa: SLOT000 - there is one of them
