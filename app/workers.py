@@ -1,4 +1,7 @@
-"""Work of many pieces shared with copies of this process, which have in memory all that it has and need be told nothing."""
+"""Runs a list of independent jobs in forked worker processes.
+
+A fork inherits the memory of this process, so arguments are never pickled; only results are.
+"""
 
 import os
 import signal
@@ -11,25 +14,25 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 Job = Callable[[], Any]
-"""A piece of work. What it comes to passes from one process to another, and it changes nothing."""
+"""A job returns a result that can be pickled, and changes nothing."""
 Share = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
-"""Has pieces of work done, and gives what each comes to, in their order."""
+"""Runs jobs, and yields their results in order."""
 WORTH_IT = 8
-"""Pieces from which on copies are worth their start, each being a hundredth of a second's work."""
+"""From so many jobs on, of some 10 ms each, forking is faster."""
 
 
 @contextmanager
 def alone(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Each is done by this process when it is asked for."""
+    """Run each job in this process when its result is asked for."""
     yield (job() for job in jobs)
 
 
 @contextmanager
 def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Copies of this process, one for each further processor, begin at once and go on however soon anybody asks.
+    """Run the jobs in forked workers, one for each further processor, which start at once.
 
-    This process must have no threads. Its connections stay its own: no job may use one. Where the system makes no such
-    copies safely, there are none.
+    This process must have no threads, and no job may use its database connections. Where forking is not safe, the jobs run in
+    this process.
     """
     many = len(os.sched_getaffinity(0)) - 1 if sys.platform == "linux" else 0
     if not many or len(jobs) < WORTH_IT:
@@ -40,7 +43,7 @@ def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
     begun = context.Value("L", 0)
 
     def next_one() -> int:
-        """The number of a job that nobody has begun; if there is none, how many there are."""
+        """The number of the next job that no process has begun; the number of jobs, if there is none."""
         with begun.get_lock():
             number: int = begun.value
             begun.value = min(number + 1, len(jobs))
@@ -63,15 +66,15 @@ def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
 
 
 def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[Any, Any]") -> None:
-    """What a copy does: a thread sends what is done, so that it goes on where nobody has asked yet."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever interrupts this process' original has it stop its copies
+    """The loop of a worker. A thread sends the results, so that the worker goes on before they are read."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops its workers when it is interrupted
     with ThreadPoolExecutor(1) as sending:
         while (number := next_one()) < len(jobs):
             sending.submit(pipe.send, (number, jobs[number]()))
 
 
 def _done(jobs: Sequence[Job], next_one: Callable[[], int], pipes: list["Connection[Any, Any]"]) -> Iterator[Any]:
-    """While the next is not there, this process does one that nobody has begun, or what a copy left that was killed."""
+    """Results in order. While the next one is missing, this process runs a job itself, also one of a worker that was killed."""
     done: dict[int, Any] = {}
     for wanted in range(len(jobs)):
         while wanted not in done:

@@ -1,4 +1,4 @@
-"""Whether tables, references, log and projections agree with one another."""
+"""Checks that tables, references, change log and projections agree with one another."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ redirects: sa.Table = Redirect.__table__
 
 
 def disagreements(connection: Connection, writer: Writer, *, progress: Callable[[int], None]) -> list[str]:
-    """Everything that is not as it should be, a line each."""
+    """Everything that is wrong, a line each."""
     found = [*_broken_references(connection), *writer.projections.disagreements(connection)]
     kinds = {record_id: (Kind(kind), name) for record_id, kind, name in connection.execute(sa.select(records))}
     log = _last_states(connection)
@@ -44,7 +44,7 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
 
 
 def _broken_versions(connection: Connection) -> Iterator[str]:
-    """The log has every version of a record once, from the first on."""
+    """Records of which the log does not have every version exactly once."""
     versions = sa.func.count(), sa.func.count(changes.c.version.distinct()), sa.func.max(changes.c.version)
     query = sa.select(changes.c.record_id, *versions).group_by(changes.c.record_id)
     for record_id, entries, different, last in connection.execute(query):
@@ -53,7 +53,7 @@ def _broken_versions(connection: Connection) -> Iterator[str]:
 
 
 def _broken_redirects(connection: Connection) -> Iterator[str]:
-    """An old id is no record's, and the log says what it was merged into."""
+    """Redirects from ids that are in use, or that the log does not know as merged."""
     said = sa.select(changes.c.record_id, changes.c.into_id).where(changes.c.into_id.is_not(None)).subquery("said")
     query = (
         sa.select(redirects.c.old_id, records.c.id, said.c.into_id)
@@ -95,7 +95,7 @@ def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], v
 
 
 def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: dict[str, Kind]) -> Iterator[str]:
-    """Columns, and rows of parts, that are not what the record's content makes them."""
+    """Derived columns and rows of parts that differ from the record's content."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
     inherits = kind in writer.projections.inheriting
@@ -117,7 +117,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
 
 
 def _broken_references(connection: Connection) -> Iterator[str]:
-    """Every foreign key of every table, checked by hand: a database may have been written without its constraints."""
+    """Broken foreign keys, checked by query, because a database may have been written without its constraints."""
     for table in records.metadata.sorted_tables:
         for constraint in table.foreign_key_constraints:
             target = constraint.referred_table.alias("target")

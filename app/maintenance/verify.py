@@ -1,4 +1,4 @@
-"""Whether every citation stands in its document, word for word, in the paragraph it names."""
+"""Checks that every citation stands, word for word, in its document and in the paragraph it names."""
 
 import re
 import unicodedata
@@ -48,11 +48,11 @@ def _contents(directory: Path) -> list[bytes]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The blocks of text between blank lines, folded."""
+    """The paragraphs of a text, which blank lines separate, each folded."""
     lines = text.replace("\r\n", "\n").strip()
     return [folded(block) for block in _BLANK_LINES.split(lines)]
 
 
 def folded(text: str) -> str:
-    """Text in NFC with every run of white space (no-break spaces too) made one blank; nothing else is forgiven."""
+    """The text in NFC, with each run of white space (no-break spaces, too) as one space; any other difference counts."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -1,8 +1,8 @@
-"""How records are found: tiers of candidates, the newest of each first, the same on both databases.
+"""How records are found: in tiers of candidates, the newest of each first, in the same order on both databases.
 
-A hit in a higher tier stands before all of a lower one, and within a tier what is newer stands first; so the order needs no
-figure that a database computes for itself. Of each tier no more than the newest thousand are taken, which keeps the most common
-word as quick as a rare one.
+A hit in a higher tier comes before all hits of a lower one, and within a tier the newer record comes first. So the order needs
+no relevance score, which each database would compute in its own way. Each tier takes at most the newest 1,000 records, so that
+the most common word is searched as fast as a rare one.
 """
 
 from collections import Counter
@@ -42,18 +42,18 @@ from app.text.terms import (
 )
 
 CANDIDATES = 1_000
-"""Of each tier so many of the newest are looked at."""
+"""Records per tier: the newest."""
 BEST_NAMES = 5
-"""So many of those whose names were typed bring what they are involved in."""
+"""At most so many records whose names were typed add the records in which they are involved (tier RELATED)."""
 KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
-"""Words of which one after the other is left out: what is looked for grows with the square of them."""
+"""Words of which each is left out in turn when no record has all of them; the query grows with the square of this number."""
 _WORDS_OF_A_NAME = 4
 STATEMENT_BYTES = 2_000_000
 
 
 class Tier(IntEnum):
-    """Why a record is found, the best reason first. NAMED is IN_NAME of what is named again and again in others."""
+    """Why a record was found, the best reason first. NAMED is IN_NAME for entities, such as countries and people."""
 
     NAME_IS = 0
     NAME_SOUNDS = 1
@@ -70,54 +70,54 @@ class Tier(IntEnum):
 
     @property
     def score(self) -> int:
-        """The same as a number that grows with how good the reason is."""
+        """The tier as a number: the better the reason, the higher."""
         return 100 - 8 * self
 
 
 @dataclass(frozen=True)
 class Narrowed:
-    """What a hit must be besides."""
+    """Filters that a hit must pass in addition to matching the text."""
 
     kinds: tuple[Kind, ...] = ()
     refers: tuple[tuple[str, ...], ...] = ()
-    """Ids to be referred to or involved: of each group one."""
+    """Groups of ids: the record must refer to, or involve, at least one id of each group."""
     date_from: str | None = None
     date_to: str | None = None
 
     def node(self) -> Node | None:
-        """As terms; None if no term says so."""
+        """The filters as search terms; None if there are none."""
         groups = [any_of(term(KIND + kind) for kind in self.kinds)] if self.kinds else []
         groups += [any_of(term(REFERS + each.lower()) for each in several) for several in self.refers]
         return all_of(groups) if groups else None
 
 
 class Window(Enum):
-    """What bounds the days of a hit."""
+    """Which bounds the dates of a hit have."""
 
     NONE = "none"
     UNTIL = "until"
-    """A last day."""
+    """Only a last day."""
     SINCE = "since"
-    """A first day, and perhaps a last one: what lasts long may have begun before."""
+    """A first day, and perhaps a last one. Events that last long may have begun before the first day."""
 
 
 class KnownName(NamedTuple):
-    """A name of a record that is called what was typed, or a part of it."""
+    """A name of a known record."""
 
     stems: tuple[str, ...]
     terms: frozenset[str]
-    """The terms of the whole name."""
+    """The terms that stand for the whole name."""
 
 
 class Known(NamedTuple):
-    """A record that is called what was typed, or a part of it."""
+    """A record whose whole name is the typed text, or a part of it."""
 
     record_id: str
     names: Sequence[KnownName]
 
 
 def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
-    """A record by its names, as far as these may be analyzed: once, since they are compared with each word that was typed."""
+    """The record with its names analyzed once, because they are compared with every typed word."""
     names = []
     for each, text in letters.of(each for each in own if each.weight is Weight.NAME):
         words = [word.forms for word in analyze(text, each.language)]
@@ -127,29 +127,29 @@ def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
 
 
 class Asked(NamedTuple):
-    """A statement that finds (tier, docid), the newest of each tier first, and what it is given."""
+    """A statement that returns (tier, docid), the newest of each tier first, with its parameters."""
 
     statement: Statement
     given: dict[str, Any]
     windowed: tuple[int, ...]
-    """Tiers that were looked for in the last years alone: if they have fewer than wanted, there may be more."""
+    """Tiers searched in the last years only: if they return fewer rows than wanted, older years must be searched, too."""
 
 
 class Finding:
-    """Statements that find, as a database reads them."""
+    """Builds the search statements of one database."""
 
     def __init__(self, *, sqlite: bool) -> None:
         self._sqlite = sqlite
         self._statement: Callable[..., Statement] = cached(STATEMENT_BYTES)(self._compiled)
 
     def written(self, node: Node) -> str:
-        """As this database reads it."""
+        """The query in the full-text syntax of this database."""
         return for_fts5(node) if self._sqlite else for_tsquery(node)
 
     def candidates(
         self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, *, limit: int = CANDIDATES
     ) -> Asked | None:
-        """What to ask; None if there is nothing to look for."""
+        """The statement that searches these tiers; None if none of them can match."""
         also = narrowed.node()
         nodes = {int(tier): all_of((node, also)) if also else node for tier, node in tiers.items() if node != NOTHING}
         if not nodes:
@@ -173,7 +173,7 @@ class Finding:
 
     @staticmethod
     def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
-        """A window of days and the docids that lie in it; what lasts long may have begun before them."""
+        """Which bounds there are, and the docids between them; events that last long may have begun before."""
         undated = first_docid(NO_START)
         low = first_docid(narrowed.date_to) if narrowed.date_to else 0
         if narrowed.date_from:
@@ -206,19 +206,19 @@ class Finding:
 
     @staticmethod
     def _newest_in_postgres(tier: int, match: str, low: str, high: str, way: Way, limit: int, window: Window) -> str:
-        # Days would be taken for a way to find, since Postgres does not count what it takes to unpack the documents' terms: of
-        # 20,000 documents it read a quarter, which took 200 ms where the index takes 20. Of a sum it knows no order.
+        # Without `+ 0` the planner would scan by docid, that is by date, since it ignores the cost of decompressing the terms:
+        # of 20,000 documents it then read a quarter (200 ms; 20 ms by the GIN index). An expression has no index to scan.
         place = "docid + 0" if way is Way.INDEX else "docid"
         within = f" AND {place} >= %({low})s AND {place} < %({high})s" if window is not Window.NONE else ""
         if window is Window.SINCE:
             within += " AND date_end >= %(date_from)s"
 
         def in_order(within: str) -> str:
-            """Written as a function, it is unknown to the index."""
+            """Reads in the order of docids: the function form of `@@` cannot use the GIN index."""
             return f"SELECT docid FROM documents WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
 
         def by_index(match: str) -> str:
-            """With an OFFSET nobody thinks of reading the documents in their order."""
+            """Reads by the GIN index: OFFSET 0 keeps the planner from reading the subquery in the order of docids."""
             return f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
 
         match way:
@@ -236,7 +236,7 @@ class Finding:
 
 
 def known_names(query: Query) -> dict[Tier, Node]:
-    """Records that are called what was typed, or a part of it; and those in whose names all of it stands."""
+    """Entities whose whole name is the typed text or a part of it, and entities whose names contain all of it."""
     if not query.slots or query.has_phrases:
         return {}
     words = query.words
@@ -247,7 +247,7 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
-    """What to look for in names, a stage after the other: where there is more of one than is looked at, that is enough."""
+    """Searches in names, one stage after another: when a stage fills its candidates, the later ones are skipped."""
     if not query.slots:
         return []
     slots = query.slots
@@ -264,7 +264,7 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """What to look for besides. `called` are records called a part of what was typed, `named` those it names best."""
+    """Searches beyond names. `called`: records whose name is a part of the query; `named`: records that it names best."""
     slots = query.slots
     if not slots:
         return {}
@@ -279,25 +279,25 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
 
 
 def _is_plain(query: Query) -> bool:
-    """Whether words were typed and nothing else."""
+    """Whether the query has plain words only: no phrases, no prefixes."""
     return len(query.slots) == len(query.words) and not any(slot.starred for slot in query.slots)
 
 
 def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
-    """Without what must not be there."""
+    """The tiers without the excluded words."""
     barred = query.barred()
     return {tier: but_not(node, barred) for tier, node in tiers.items()}
 
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
-    """What to look for when nothing was typed: whatever is found itself, unless it was asked for by its kind."""
+    """Searches for all records, when nothing was typed; for link records only if their kind was asked for."""
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 
 
 def relaxed(query: Query) -> dict[Tier, Node]:
-    """What to look for when nothing has all words: all but one, then any."""
-    # Without their stars: each of these would be looked for as often as there are words.
+    """Searches when no record has all words: first all words but one, then any word."""
+    # Prefixes become plain words, because each would be searched once per word.
     slots = [slot._replace(starred=False) for slot in query.slots]
     if len(slots) < 2:
         return {}
@@ -308,7 +308,7 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 
 
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
-    """All words, those that are a known record's name also by its other names, or by a reference to it."""
+    """All words; those that are the name of a known record may be replaced by its other names or by a reference to it."""
     groups: list[Node] = []
     place, changed = 0, False
     while place < len(query.slots):
@@ -321,7 +321,7 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
 
 
 def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
-    """How many words at the beginning are a known name, and its bearers by their other names."""
+    """How many of the first words form a known name, and the search for its bearers by their other names."""
     for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
@@ -339,7 +339,7 @@ def _ways_to_say(known: Known) -> list[Node]:
 
 
 def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
-    """Candidates as (tier, docid), by tier, then the newest first, each where it stands highest."""
+    """Each candidate once, in its best tier: (tier, docid), ordered by tier, then the newest first."""
     best: dict[int, int] = {}
     for tier, docid in rows:
         best.setdefault(docid, tier)
@@ -347,5 +347,5 @@ def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
 
 
 def is_cut(rows: Sequence[Row]) -> bool:
-    """Whether there may be more of some tier than were looked at."""
+    """Whether some tier is full, so that it may have more records than were read."""
     return any(count >= CANDIDATES for count in Counter(tier for tier, _ in rows).values())

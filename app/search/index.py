@@ -1,4 +1,4 @@
-"""The index: documents written, replaced and taken away in the transaction of the records that they are of."""
+"""The search index: a record's entry is written, replaced and removed in the transaction of the record itself."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
@@ -24,17 +24,17 @@ _DAY_BITS, _HASH_BITS = 41, 32
 _LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
 _DAYS = 1 << (63 - _DAY_BITS)
 DAY = 1 << _DAY_BITS
-"""Places of a day."""
+"""Docids per day."""
 _NEAR = 1_000
-"""Places after its own in which a document is looked for, should chance have given several one."""
+"""Two entries may have been given the same docid; the later one then stands within so many places behind it."""
 LETTERS_SHOWN = 20_000
-"""Letters of a record's texts that its document repeats, because hundreds of documents are read for one question."""
+"""Characters of a record's texts that are kept for snippets: one search may read hundreds of entries."""
 LONG_FROM = 400
-"""Days from which on a document is long: what is looked for by dates need not look further back for others."""
+"""An event of more days is long; a search by dates looks only so many days back for the others."""
 
 
 class Said(NamedTuple):
-    """What a record says itself, as the index keeps it: all that can be made before anything is known of other records."""
+    """The part of a search entry that follows from the record alone, so that it can be made before the write begins."""
 
     record_id: str
     kind: Kind
@@ -48,11 +48,11 @@ class Said(NamedTuple):
     many: int
     """How many terms there are."""
     place: int
-    """Among the documents of its first day: the shortest name comes first."""
+    """Its place among the entries of its first day: the shortest name comes first."""
 
 
 class Entry(NamedTuple):
-    """What a record has to be found by."""
+    """Everything that a search entry is made of."""
 
     said: Said
     bounds: Bounds
@@ -62,21 +62,20 @@ class Entry(NamedTuple):
 
 @lru_cache(4_096)
 def first_docid(day: str) -> int:
-    """The least docid of a day; those of earlier days are greater.
+    """The smallest docid of a day; earlier days have greater docids.
 
-    So the newest come first in the order in which FTS5 keeps them; in the other one FTS5 has bugs (SQLite 3.40: what a NOT
-    excludes is found).
+    So the newest come first in FTS5's own order. Its reverse order has bugs: in SQLite 3.40 it finds what a NOT excludes.
     """
     return (_DAYS - date.fromisoformat(day).toordinal()) * DAY
 
 
 def docid_of(entry: Entry) -> int:
-    """A place in the order of first days, the same on every database."""
+    """The docid of an entry: by its first day, the same on every database."""
     return first_docid(entry.bounds.start) + entry.said.place
 
 
 def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-    """The texts that hits show and suggestions compare: the first `LETTERS_SHOWN` letters; the terms are of all letters."""
+    """The texts that are kept for snippets and suggestions, up to `LETTERS_SHOWN` characters; the terms cover all text."""
     left = LETTERS_SHOWN
     for each in own:
         yield each, each.text[:left]
@@ -98,7 +97,7 @@ def _is_long(bounds: Bounds) -> bool:
 
 
 class Index:
-    """Writes the index."""
+    """Writes search entries."""
 
     def __init__(self, dialect: sa.Dialect, encode: Encode, share: Share = alone) -> None:
         self._encode = encode
@@ -127,9 +126,9 @@ class Index:
         country_id: str | None,
         refers: Collection[str],
     ) -> Said:
-        """What a record says itself; the first of its `own` texts is its name."""
+        """The part of an entry that follows from the record alone. The first of its `own` texts is its name."""
         found = own_terms(kind, own)
-        # Of plain values, which are written in a tenth of the time that named tuples and words of a vocabulary take.
+        # Plain values are serialized in a tenth of the time of named tuples and enum members.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
         place = _place_in_day(record_id, own[0].text if own else "")
         return Said(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
@@ -138,7 +137,7 @@ class Index:
         return " ".join(terms) if self._is_sqlite else for_tsvector(terms, first)
 
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
-        """The row of a document."""
+        """The row of an entry."""
         said = entry.said
         others = reference_terms((*said.refers, *entry.involved))
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
@@ -155,7 +154,7 @@ class Index:
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
-        """Take the documents of the `replaced` records away, and write these."""
+        """Remove the entries of the `replaced` records, and write these."""
         self.remove(connection, replaced)
         placed = self._placed(connection, entries)
         with self._share([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
@@ -170,9 +169,9 @@ class Index:
         return found
 
     def _placed(self, connection: Connection, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
-        """The documents' places with them, in the order of these: FTS5 writes what it has whenever one goes back.
+        """The entries with their docids, in ascending order: FTS5 writes a segment whenever a docid is smaller than the last.
 
-        Two of one day that chance gives one place stand side by side.
+        If two entries have the same docid, the second one takes the next.
         """
         several = sorted((docid_of(entry), entry.said.record_id, entry) for entry in entries)
         wanted = [(docid, entry) for docid, _, entry in several]
@@ -189,13 +188,13 @@ class Index:
             wanted = [(docid + (docid in taken), entry) for docid, entry in placed]
 
     def remove(self, connection: Connection, ids: Iterable[str]) -> None:
-        """Take the documents of these records away."""
+        """Remove the entries of these records."""
         for several in chunks(ids):
             for statement in self._removals:
                 execute(connection, statement, ids=self._encode(several))
 
     def disagreements(self, connection: Connection, entries: Iterable[Entry]) -> Iterator[str]:
-        """Documents that are not what they should be."""
+        """Entries that differ from what the records say."""
         for entry in entries:
             row = self.row(docid_of(entry), entry)
             same = [documents.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
@@ -205,7 +204,7 @@ class Index:
                 yield f"documents: {row['record_id']} is not found by what it says"
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Where SQLite's full-text index has not the documents that there are; Postgres keeps its own."""
+        """Differences between SQLite's full-text index and the entries; Postgres maintains its index itself."""
         if self._is_sqlite:
             indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)
             there = sa.select(documents.c.docid)

@@ -1,6 +1,6 @@
-"""How Postgres is made to find the newest of what many documents have: it finds all by its index before it sorts them.
+"""Chooses how Postgres searches for the newest of many matches: by itself it reads all of them by its index and sorts them.
 
-SQLite's FTS5 reads in the order wanted and stops; Postgres is told one of three ways by what its own statistics say.
+SQLite's FTS5 reads in the order that is wanted and stops early. On Postgres one of three ways is chosen by its own statistics.
 """
 
 from collections.abc import Mapping
@@ -17,44 +17,44 @@ KNOWN = (
     " WHERE s.most_common_elems IS NOT NULL AND s.schemaname = ANY (current_schemas(false))"
     " AND s.tablename = 'documents' AND s.attname = 'terms'"
 )
-"""What Postgres knows: how many documents there are, the frequent terms, the parts that have them (then other figures)."""
+"""What Postgres' statistics say: the number of documents, the frequent terms, the share of documents with each term."""
 _IN_ORDER = 0.25
-"""A part of the documents from which on it is sooner to read them in their order."""
+"""From this share of the documents on, reading them in order of date is faster than by the index."""
 _FEW = 3_000
-"""Documents that have it, up to which all of them may be found and sorted."""
+"""Up to so many matches, all of them may be read by the index and sorted."""
 _ENOUGH = 2
-"""How many times as many as wanted a window should hold, since the parts are estimates."""
+"""A window should hold so many times the rows wanted, because the shares are estimates."""
 
 
 _NEVER = int(NO_START[:4])
 
 
 class Frequencies(NamedTuple):
-    """What is known of the frequent terms."""
+    """Statistics of the frequent terms."""
 
     documents: float
     shares: Mapping[str, float]
-    """The parts of the documents that have each."""
+    """By term: the share of the documents that have it."""
 
 
 UNKNOWN = Frequencies(0, {})
 
 
 class Way(Enum):
-    """How the newest are found."""
+    """How the newest matches are read."""
 
     INDEX = "index"
-    """By the index all that have it, whatever their days."""
+    """All matches by the index, whatever their dates."""
     EITHER = "either"
-    """By the index or by their days, as Postgres thinks best: instead of WINDOW, where a window was asked for."""
+    """By the index or by date, as the planner thinks best: instead of WINDOW, where the request has bounds of dates."""
     ORDER = "order"
-    """One document after the other in their order."""
+    """All documents in order of date, each compared with the query."""
     WINDOW = "window"
-    """By the index those of the last years that have it, and in their order those that are newer still."""
+    """The matches of the last years by the index, and still newer documents in order of date."""
 
 
 class Chosen(NamedTuple):
-    """A way, and for a window what is looked for in it and the docid before which everything is newer."""
+    """A way; for WINDOW also the query within the window, and the docid before which all documents are newer."""
 
     way: Way
     node: Node | None = None
@@ -62,7 +62,7 @@ class Chosen(NamedTuple):
 
 
 def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
-    """The way to find so many of the newest."""
+    """The way to read the newest `limit` matches."""
     part = share(node, known.shares)
     if part * known.documents <= _FEW:
         return Chosen(Way.INDEX)
@@ -82,7 +82,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
 
 
 def _is_undated(node: Node) -> bool:
-    """Whether only what is named again and again can have it: that has no years."""
+    """Whether only entities can match: they have no dates."""
     sort, parts = node
     match sort:
         case "term":

@@ -1,4 +1,4 @@
-"""What a hit shows: why it was found, and the record's own words with those marked that were typed, in whatever form."""
+"""What a hit shows: why the record was found, and a snippet of its text in which the matching words are marked."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,13 +12,13 @@ from app.text.query import Query
 from app.text.terms import Letters, Own, Weight
 
 LENGTH = 240
-"""Letters of a snippet, more or less."""
+"""Characters of a snippet, about."""
 _BEFORE = 80
-"""Letters before the first mark, where a text is cut."""
+"""Characters before the first marked word, if the text is cut."""
 
 
 class Form(StrEnum):
-    """How what was typed stands in a record."""
+    """In which form a typed word occurs in a record."""
 
     AS_TYPED = "as_typed"
     INFLECTED = "inflected"
@@ -32,7 +32,7 @@ _BEST_FIRST = tuple(Form)
 
 
 class Matched(NamedTuple):
-    """What was found where."""
+    """The text that matched: its field, its language, how it matched, its snippet."""
 
     field: str | None
     language: str | None
@@ -41,7 +41,7 @@ class Matched(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A word that is looked for in a record's texts."""
+    """A typed word, in the forms that are compared with the words of a text."""
 
     folded: str
     stems: frozenset[str]
@@ -50,15 +50,15 @@ class _Looked(NamedTuple):
 
 
 def own_of(words: str) -> list[Own]:
-    """A record's own texts, as its document keeps them."""
+    """A record's texts, read from the JSON that the search index keeps."""
     return [Own(Weight(weight), *rest) for weight, *rest in json.loads(words)]
 
 
 class Showing:
-    """Looks for the words of one query."""
+    """Finds the words of one query in records' texts."""
 
     def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
-        """`other_names`: the stems of each other name of what was typed."""
+        """`other_names`: the stems of the other names of each record that the query names."""
         self._letters = letters
         self._looked = [
             _Looked(
@@ -78,11 +78,11 @@ class Showing:
         self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
 
     def matched(self, own: Sequence[Own]) -> Matched:
-        """The text that says best why the record was found; RELATED, if none does."""
+        """The text that matches best; RELATED, if no text matches."""
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
         for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
-                break  # names say all of it, and better than texts
+                break  # the names contain all typed words already, and count more than texts
             words = list(analyze(text, each.language))
             stems = {word.forms.stem for word in words}
             others = frozenset[str]().union(*(name for name in self._others if name <= stems))
@@ -100,7 +100,7 @@ class Showing:
         return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]))
 
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
-        """How a word of a text was meant by what was typed."""
+        """How a word of a text matches the query; None if it does not."""
         _, stem, skeletons = word.forms
         if (
             stem not in self._stems
@@ -124,12 +124,12 @@ class Showing:
 
 
 def _telling(own: Sequence[Own]) -> str:
-    """What says most of a record in which nothing is marked."""
+    """The text to show of a record in which no word matches: its summary, or its name."""
     return next((each.text for each in own if each.field == "summary"), own[0].text if own else "")
 
 
 def _cut(text: str, first: int) -> tuple[str, int, str, str]:
-    """A piece of a text around a place: (piece, where it begins, what stands before and behind it instead of the rest)."""
+    """A piece of a text around a position: (piece, its start, `…` or nothing before it, `…` or nothing behind it)."""
     start = 0 if len(text) <= LENGTH or first <= _BEFORE else text.find(" ", first - _BEFORE) + 1
     start = min(start, first)
     end = len(text) if len(text) - start <= LENGTH else text.rfind(" ", start, start + LENGTH)
@@ -138,7 +138,7 @@ def _cut(text: str, first: int) -> tuple[str, int, str, str]:
 
 
 def _marked(text: str, words: Sequence[Word]) -> str:
-    """The piece of a text around the first of these words, HTML but for the marks escaped."""
+    """The piece of a text around the first of these words; all HTML is escaped except the marks."""
     piece, start, before, behind = _cut(text, words[0].start)
     parts, place = [before], 0
     for first, last in _joined((word.start - start, word.end - start) for word in words):
@@ -150,7 +150,7 @@ def _marked(text: str, words: Sequence[Word]) -> str:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Spans that overlap, as pairs of Han do, as one."""
+    """The spans, with those that overlap joined: pairs of Han characters do."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         if joined and first < joined[-1][1]:

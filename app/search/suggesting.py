@@ -1,4 +1,4 @@
-"""Names as they are typed: by the beginnings of their words in any script, with room for a slip of the finger."""
+"""Completes names while they are typed: by the beginnings of their words, in any script, with a typing error or two."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -25,29 +25,29 @@ from app.text.terms import (
 )
 
 LOOKED_AT = 300
-"""Candidates of each sort."""
+"""Candidates per search, at the most."""
 _SHORTEST_SLIP = 4
-"""Letters of a word from which on a slip is thought of."""
+"""From this length on, a word may have a typing error."""
 _LONGEST_SLIP = 20
-"""Letters of a word up to which a slip is thought of: what is looked for grows with the square of them."""
+"""Up to this length, a word may have a typing error: the query grows with the square of the length."""
 _TWO_SLIPS_FROM = 8
 _SPOILT = 3
-"""Runs of three letters that one wrong letter spoils."""
+"""One wrong letter changes so many of a word's trigrams."""
 
 
 _UNFINISHED = {"s": "w", "sc": "w", "c": "q", "k": "h", "t": "c", "tc": "q", "z": "z", "d": "j"}
-"""Letters with which a sound may begin that takes several: whoever has typed `s` may be about to type `sh`."""
+"""First letters of sounds that are written with several letters: after `s` a user may go on to `sh`."""
 
 
 def _forms(word: Typed) -> tuple[str, ...]:
-    """How a name's word may begin, as far as it is typed."""
+    """The beginnings that a name's word may have, if this much of it was typed."""
     forms = word.skeletons or word.stems[:1]
     finished = (form[: -len(end)] + sound for form in forms for end, sound in _UNFINISHED.items() if form.endswith(end))
     return tuple(dict.fromkeys((*forms, *finished)))
 
 
 def begun(query: Query) -> list[Node]:
-    """Names whose words begin so: of what is named again and again, then of events."""
+    """Searches for names whose words begin so: first names of entities, then of events."""
     if not query.words:
         return []
     return [
@@ -57,7 +57,7 @@ def begun(query: Query) -> list[Node]:
 
 
 def slips(query: Query) -> Node:
-    """Names that have most of the letters of each word in a row."""
+    """Search for names that contain most trigrams of each typed word."""
     return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
 
 
@@ -72,16 +72,16 @@ def _nearly(word: Typed) -> Node:
 
 
 class Named(NamedTuple):
-    """How near a record's name comes to what was typed."""
+    """A name, and how many typing errors the query would have in it."""
 
     distance: int
-    """Slips between them."""
+    """Typing errors."""
     text: str
     language: str | None
 
 
 def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
-    """The name that comes nearest to what was typed, all of whose words it begins; None if none comes near enough."""
+    """The name with the fewest typing errors, in which each typed word begins a word; None if there are too many."""
     best: Named | None = None
     several = list(dict.fromkeys(_forms(word) for word in query.words))
     for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
@@ -101,7 +101,7 @@ def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
 
 
 def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) -> int | None:
-    """Slips in all words together; None as soon as one comes near to no word of the name."""
+    """Typing errors in all words together; None if one word is not near any word of the name."""
     total = 0
     for typed in several:
         distance = _distance(typed, forms)
@@ -112,7 +112,7 @@ def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) ->
 
 
 def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
-    """Slips between a typed word and the beginning of the nearest of a name's words, if they are few enough."""
+    """Typing errors between a typed word and the beginning of the nearest word of a name; None if there are too many."""
     if any(form.startswith(several) for form in forms):
         return 0
     best: int | None = None

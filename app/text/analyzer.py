@@ -1,12 +1,14 @@
-"""What a word is, in any script: its stem, by which inflected forms meet, and its skeleton, by which romanisations meet.
+"""Splits texts in any script into words, and reduces each word to the forms by which it is found.
 
-Pure and the same for both databases. A text is a sequence of words; each has
+The functions are pure, and the same for both databases. Each word has
 
-- a *stem*: folded, and without its inflection by the rules of its language (Snowball where that has the language);
-- *skeletons*: Latin letters of which only what all usual romanisations agree upon is left, so that `Залесский`, `Zalessky`
-  (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) are one; of the whole word, and of its stem.
+- a *stem*: the word without case, marks and inflection, so that inflected forms match. The inflection is removed by the rules
+  of its language (Snowball, where it has the language);
+- *skeletons*: Latin letters, of which only what all usual romanisations agree on is kept, so that romanisations match:
+  `Залесский`, `Zalessky` (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) have the same one.
+  There is one for the whole word and one for its stem.
 
-Han is split into pairs of characters, since no blank says where its words end.
+Han text is split into pairs of characters, because no space says where its words end.
 """
 
 import re
@@ -33,7 +35,7 @@ _DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
-"""Letters of a word that count: of what is written, and of each form that is made of it."""
+"""Characters of a word that are read, and characters of each form that is made of it."""
 _SNOWBALL = {
     "ar": "arabic",
     "ca": "catalan",
@@ -62,7 +64,7 @@ _SNOWBALL = {
 }
 _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in _SNOWBALL.items()}
 _LATIN_ASKED = ("en", "tr", "de", "fr", "es")
-"""Languages whose stems of a Latin word are looked for, since nobody says in which language they type."""
+"""A typed Latin word is stemmed in each of these languages, because a query does not say its language."""
 _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
 """Belarusian and Ukrainian letters as the Russian ones they sound like, so that one stemmer serves the endings of all three."""
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
@@ -76,7 +78,7 @@ _SHORTEST_STEM = 3
 
 
 class Word(NamedTuple):
-    """A word where it stands in a text."""
+    """A word and its position in a text."""
 
     start: int
     end: int
@@ -84,13 +86,13 @@ class Word(NamedTuple):
 
 
 class Forms(NamedTuple):
-    """What a word is found by."""
+    """The forms by which a word is found."""
 
     folded: str
     """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
-    """Of the whole word first, then of its stem and of what else it may be read as, where these differ. Han has none."""
+    """First that of the whole word, then those of its stem and of other readings, where they differ. Han has none."""
 
 
 def analyze(text: str, language: str | None = None) -> Iterator[Word]:
@@ -122,7 +124,7 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
 
 
 def forms(word: str, language: str = "") -> Forms:
-    """The forms of one word of a language (its primary tag), which by default its script tells."""
+    """The search forms of a word. `language` is a primary tag such as `ru`; if empty, it is guessed from the script."""
     return _forms(word[:MAX_WORD], language)
 
 
@@ -132,13 +134,13 @@ def _forms(word: str, language: str) -> Forms:
         return Forms(word, word, (word,))
     bare = folded(word)
     stem = _stem(bare, language)
-    # A stem of Latin letters is English at the best of times; of a name it is none.
+    # Latin words are stemmed by English rules, which do not fit names: their stems have no skeleton.
     of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) else ()
     return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
 
 
 def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a word that somebody types may be found by: stems by the languages that it may be in, and skeletons."""
+    """The stems of a typed word in all languages that it may be in, and its skeletons."""
     return _asked(word[:MAX_WORD])
 
 
@@ -151,7 +153,7 @@ def _asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
-    # What another language's rules leave of a word may be so short that it is another word.
+    # The rules of another language may shorten a word so much that the rest is a different word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
 
@@ -161,12 +163,12 @@ _UZBEK_O = re.compile("o[ʻ‘'’`]")
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
-    """Skeletons by other ways to read letters that languages read differently."""
+    """More skeletons, for letters that languages romanise differently."""
     lowered = word.casefold()
     if "ў" in lowered:
-        yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian has names of Belarus
+        yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names
     if "ə" in lowered:
-        yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English have names of Azerbaijan
+        yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
     if _HARD_C.search(lowered):
         yield skeleton(_latin(_HARD_C.sub("k", lowered)))  # telecom, телеком; but ISO 9 writes ц as c
     if _UZBEK_O.search(lowered):

@@ -1,4 +1,4 @@
-"""What somebody types: words, "phrases", -words that must not be there, beginn* of words. Nothing is an error."""
+"""Parses what a user types: words, "phrases", -excluded words, beginn* (prefixes). Any text is a valid query."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -25,15 +25,15 @@ from app.text.terms import (
 )
 
 MOST_TYPED = 1_000
-"""Letters that are looked at."""
+"""Characters of the query that are read; the rest is ignored."""
 MOST_SLOTS = 12
-"""Words and phrases that are looked for."""
+"""Words and phrases that are searched for, at the most."""
 MOST_STARRED = 2
-"""Words that may go on: each is all words that begin so, of which there may be tens of thousands."""
+"""Prefixes, at the most: each stands for all words that begin so, which may be tens of thousands."""
 MOST_IN_A_ROW = 16
-"""Words of one phrase, or pairs of Han in a row."""
+"""Words of one phrase, or pairs of Han characters in a row, at the most."""
 MOST_WORDS = 24
-"""Words in these slots, pairs of Han among them: what is looked for grows with them, and with what each costs the database."""
+"""Words in all slots together, pairs of Han characters included, at the most: each adds to the cost of the search."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
@@ -41,30 +41,30 @@ _FORMS_IN_A_NAME = 4
 
 
 class Typed(NamedTuple):
-    """A word as it was typed, with all that it may be found by."""
+    """A typed word, with the forms by which it is searched."""
 
     text: str
     stems: tuple[str, ...]
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """Its stems, in texts of a weight."""
+        """Matches its stems in texts of this weight."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """Its stems or skeletons."""
+        """Matches its stems or skeletons in texts of this weight."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 
 class Slot(NamedTuple):
-    """A word or a phrase that is looked for."""
+    """A word or a phrase that is searched for."""
 
     words: tuple[Typed, ...]
     starred: bool = False
-    """Whether its last word may go on."""
+    """Whether its last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """It, or an inflection of it, in texts of a weight."""
+        """Matches it, or an inflected form of it, in texts of this weight."""
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
@@ -75,7 +75,7 @@ class Slot(NamedTuple):
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
-        """It in any spelling."""
+        """Matches it in any spelling, in texts of this weight."""
         if len(self.words) > 1:
             sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
             return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
@@ -86,35 +86,35 @@ class Slot(NamedTuple):
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """It in any spelling in any text."""
+        """Matches it in any spelling, in any text."""
         return any_of(self.sound(weight) for weight in Weight)
 
 
 class Query(NamedTuple):
-    """What was typed, as it is understood."""
+    """The typed text, parsed."""
 
     slots: tuple[Slot, ...]
     without: tuple[Slot, ...]
     ignored: tuple[str, ...]
-    """Words past the last that is looked for."""
+    """Words beyond the limits, which are not searched for."""
 
     @property
     def words(self) -> list[Typed]:
-        """All words looked for."""
+        """All words that are searched for."""
         return [word for slot in self.slots for word in slot.words]
 
     @property
     def has_phrases(self) -> bool:
-        """Whether there are phrases but for runs of Han."""
+        """Whether the query has phrases, not counting runs of Han characters."""
         return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
 
     def barred(self) -> Node:
-        """What must not be there."""
+        """Matches the excluded words."""
         return any_of(slot.anywhere() for slot in self.without)
 
 
 def parsed(text: str) -> Query:
-    """A query, whatever was typed."""
+    """Parse the typed text. It never fails: any text gives a query."""
     slots: list[Slot] = []
     without: list[Slot] = []
     ignored: list[str] = []
@@ -135,7 +135,7 @@ def parsed(text: str) -> Query:
             found = [Slot(group, starred and place == len(several) - 1) for place, group in enumerate(several)]
         for slot in found:
             if not slot.words or slot in into:
-                continue  # it is looked for already
+                continue  # the same is searched for already
             room = min(MOST_WORDS - words, MOST_IN_A_ROW) if len(into) < MOST_SLOTS else 0
             if kept := slot.words[:room]:
                 into.append(slot if len(kept) == len(slot.words) else Slot(kept))
@@ -146,7 +146,7 @@ def parsed(text: str) -> Query:
 
 
 def _first_words(text: str) -> tuple[list[Typed], str]:
-    """As many words as can be looked for, and the rest of the text, which is not analyzed."""
+    """As many words as can be searched for, and the rest of the text, which is not analyzed."""
     words = list(islice(analyze(text), MOST_WORDS))
     rest = text[words[-1].end :] if len(words) == MOST_WORDS else ""
     return [_as_typed(text, word) for word in words], rest
@@ -160,7 +160,7 @@ def _as_typed(text: str, word: Word) -> Typed:
 
 
 def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
-    """Words apart, pairs of Han that follow one another as one phrase."""
+    """Each word by itself; pairs of Han characters that follow one another form one phrase."""
     groups: list[tuple[Typed, ...]] = []
     in_han = False
     for word in words:
@@ -174,7 +174,7 @@ def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
 
 
 def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
-    """Names that are these words and nothing else: by their stems, and by how they sound."""
+    """Matches names that consist of exactly these words: by their stems, and by their skeletons."""
     if not words:
         return NOTHING, NOTHING
     stems, sounds = [], []
@@ -188,13 +188,13 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
 
 
 def in_names(query: Query) -> Node:
-    """All that is typed in a record's names, words also as beginnings of words."""
+    """Matches records whose names contain all typed words, or words that begin so."""
     begins = (any_of((slot.sound(Weight.NAME), *_beginnings(slot))) for slot in query.slots)
     return but_not(all_of(begins), query.barred())
 
 
 def _beginnings(slot: Slot) -> list[Node]:
-    """Words of names that begin so, where the slot is one word: as it is typed, or as it sounds."""
+    """Matches words of names that begin so, as typed or as they sound; nothing for a phrase."""
     if len(slot.words) > 1:
         return []
     (word,) = slot.words
@@ -203,5 +203,5 @@ def _beginnings(slot: Slot) -> list[Node]:
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
-    """Every slot in texts of one weight."""
+    """Matches all slots in texts of this weight."""
     return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

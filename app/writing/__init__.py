@@ -1,1 +1,1 @@
-"""How the registry is written: units of work, the change log, projections. It knows no noun but what all records have."""
+"""How records are written: operations, the write queue, the change log, projections. The code names no kind of record."""

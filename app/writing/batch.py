@@ -1,4 +1,4 @@
-"""Records to be written together, and lines of the exchange format read into them."""
+"""A batch: records to be written together. `Intake` reads them from lines of the exchange format or from request bodies."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -16,7 +16,7 @@ Identify = Callable[[ContentSchema, Content], str | None]
 
 
 class Line(NamedTuple):
-    """A record as it came: where from, and its JSON."""
+    """A line of an import: its place (for messages) and its JSON."""
 
     where: str
     text: str | bytes
@@ -31,45 +31,45 @@ class Wanted:
     content: Content
     line: str | None = None
     pointer: str = ""
-    """Where in its line or body it stands."""
+    """JSON Pointer to the record within its line or body."""
     doing: str = "replace"
-    """What is done to a record that is there already, as the log calls it."""
+    """The operation that the change log names if the record exists already."""
     deleted: bool = False
     into: str | None = None
-    """Of what is deleted: the record that takes its place."""
+    """For a record deleted by a merge: the record that replaces it."""
     moved: bool = False
-    """Its version moves although its own fields do not: its citations changed."""
+    """Whether its version rises although its own fields stay the same, because its citations changed."""
     named: bool = True
-    """Whether it came with its id."""
+    """Whether the input gave its id."""
     fresh: bool = False
-    """Whether its id was made for it, so that nothing can be there."""
+    """Whether its id is new, so that nothing can be stored under it."""
     old: Content | None = None
     version: int = 1
-    """The version that it will have."""
+    """The version that it gets."""
     created: str | None = None
-    """When it was made, if it is not new."""
+    """When the record was created, if it existed before."""
     said: Any = None
-    """What search keeps of its own words, where that was made before its turn came (`Documents.prepare`)."""
+    """The part of its search entry that follows from the record alone, if it is made already (`Documents.prepare`)."""
     origin: tuple[str, str] | None = None
-    """Whose it is and with what transaction the log has it, where the batch is of several requests."""
+    """(author, transaction) for the change log, if the batch holds records of several requests."""
 
     def __post_init__(self) -> None:
         self.id = self.content["id"]
 
     @property
     def occasion(self) -> str | None:
-        """The id of the record from which it has its dates if it states none."""
+        """The id of the event whose dates it takes if it has none."""
         field = self.resource.dated_by
         return self.content.get(field) if field else None
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be written."""
+        """Whether writing it changes anything."""
         return self.deleted or self.moved or self.old != self.content
 
     @property
     def operation(self) -> str:
-        """What is done to it, as the log calls it."""
+        """The operation that the change log names."""
         if self.deleted:
             return "delete" if self.into is None else "merge"
         if self.doing in ("merge", "restore"):
@@ -79,12 +79,12 @@ class Wanted:
         return "replace" if self.doing == "create" else self.doing
 
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
-        """Its values of these fields."""
+        """Its values in these fields."""
         return tuple(self.content.get(name) or None for name in fields)
 
 
 class Written(NamedTuple):
-    """What a batch did to a record."""
+    """What the batch did to one record."""
 
     id: str
     kind: Kind
@@ -94,13 +94,13 @@ class Written(NamedTuple):
 
 @dataclass
 class Report:
-    """What a batch did, in the order in which it came."""
+    """What the batch did to its records, in the order of the input."""
 
     written: list[Written]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many records were created, replaced (in whatever way), left as they were, deleted."""
+        """How many records were created, replaced (also patched, merged or restored), unchanged, deleted."""
         said = {"create": "created", "unchanged": "unchanged", "delete": "deleted"}
         found = dict.fromkeys(("created", "replaced", "unchanged", "deleted"), 0)
         for each in self.written:
@@ -113,32 +113,32 @@ class Report:
 
 @dataclass
 class Batch:
-    """Records to be written together, by id, and what is wrong with them."""
+    """Records to be written together, by id, and the faults found in them."""
 
     wanted: dict[str, Wanted] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     faulty: dict[str, Kind] = field(default_factory=dict)
-    """Records that are at fault by themselves: what refers to them is not."""
+    """Records with faults of their own: a reference to one of them is no fault."""
     conflicts: Faults = field(default_factory=Faults)
-    """Faults of what is there rather than of what came."""
+    """Faults because of what is stored, not of what was sent."""
     problem: type[Problem] | None = None
-    """What its faults are told as; without it Invalid, or Conflict where what came has none of its own."""
+    """The Problem that reports its faults; by default Invalid, or Conflict if only stored records are in the way."""
     suspects: list[Wanted] = field(default_factory=list)
-    """As much of the records at fault as refers to others, so that faults of references are told with the rest."""
+    """The references of records with faults, so that wrong references are reported together with the other faults."""
     cut: set[str] = field(default_factory=set)
-    """Records that came with the first of their citations, as a reader is shown them where they are very many."""
+    """Records sent with only the first of their citations, as a read shows a record that has very many."""
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
-    """For records that came with their citations: these. Others that they have are deleted."""
+    """The citations that were sent with a record, by its id. Its other citations are deleted."""
     _read: "_Read | None" = None
-    """What it was when it was written for the first time."""
+    """Its state when it was read, for a second try after a transaction was rolled back."""
 
     @classmethod
     def of_many(cls) -> Self:
-        """A batch of so many records that of faults of one sort the first few are told."""
+        """A batch of many records, which reports only the first few faults of each sort."""
         return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE))
 
     def again(self) -> Self:
-        """The batch as it was read, whatever an earlier transaction made of it that was rolled back."""
+        """The batch as it was read, without what an earlier transaction, which was rolled back, changed in it."""
         if self._read is None:
             self._read = _Read(
                 list(self.wanted.values()),
@@ -157,7 +157,7 @@ class Batch:
         return self
 
     def add(self, wanted: Wanted) -> Wanted:
-        """Take a record in, and return the one that stands for it; two of one id must say the same."""
+        """Add a record, or return the one that has its id already; both must have the same content."""
         first = self.wanted.setdefault(wanted.id, wanted)
         if first is not wanted and first.content != wanted.content:
             where = first.line or first.pointer
@@ -165,20 +165,20 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """Give a record that came without an id the one that it has already."""
+        """The record was sent without an id but is stored already: use the stored id."""
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
-        """Remember a fault; a `conflict` is one with what is there already."""
+        """Add a fault; a `conflict` is one with a stored record."""
         faults = self.conflicts if conflict else self.faults
         faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
         if faults.is_full:
             self.reject()
 
     def reject(self) -> None:
-        """Raise what was found, if anything."""
+        """Raise a Problem with all faults, if there are any."""
         if self.faults or self.conflicts:
             faults = [*self.faults.told(), *self.conflicts.told()]
             problem = self.problem or (Invalid if self.faults else Conflict)
@@ -186,23 +186,23 @@ class Batch:
 
 
 class _Read(NamedTuple):
-    """What a batch was read as."""
+    """The state of a batch when it was read."""
 
     wanted: list[Wanted]
     ids: dict[Wanted, str]
-    """The derived ids of those that came without one."""
+    """The derived ids of the records that were sent without one."""
     faults: Faults
     conflicts: Faults
 
 
 class Intake:
-    """Reads records as they come, and finds whatever is wrong with each by itself."""
+    """Reads records into a batch, and checks each record by itself."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
 
     def lines(self, lines: Iterable[Line], batch: Batch | None = None) -> Batch:
-        """A batch of all lines, or one that has more already; what is wrong with them is in the batch."""
+        """A batch of all lines, or the given batch with these lines added; it holds their faults, too."""
         batch = Batch.of_many() if batch is None else batch
         for line in lines:
             self._line(batch, line)
@@ -236,9 +236,9 @@ class Intake:
         line: str | None = None,
         doing: str = "replace",
     ) -> Wanted | None:
-        """Take in what `data` says: the record, and the citations that came with it. None if it is at fault by itself.
+        """Add the record that `data` describes, with its citations, to the batch. None if it has faults of its own.
 
-        `identify` gives an id to what came without one.
+        `identify` makes ids for records and citations without one.
         """
         resource = schema.resource
         content, faults = schema.check(data)
@@ -257,7 +257,7 @@ class Intake:
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
-        """Look on for faults in what came with a record that is at fault itself."""
+        """Look for more faults in the references and citations of a record that has a fault itself."""
         record_id = id_in(data.get("id")) or uuid7()
         batch.faulty[record_id] = schema.resource.kind
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)
@@ -267,7 +267,7 @@ class Intake:
         batch.suspects += [suspect, *alone.wanted.values()]
 
     def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
-        """Take in the citations that came with a record, if any did."""
+        """Add the citations that were sent with a record, if any."""
         if "citations" not in data or of.resource.kind is Kind.CITATION:
             return None
         citations = data["citations"]

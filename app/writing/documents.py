@@ -1,4 +1,4 @@
-"""The projection that search reads: what each record has to be found by, from its content and who is involved in it."""
+"""Keeps the search entries of records: the terms that find each record, from its content and the actors involved in it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -22,7 +22,7 @@ Contents = Mapping[str, tuple[Kind, Content]]
 
 
 class Documents:
-    """Keeps the documents of records in the transaction in which these are written."""
+    """Writes search entries in the transaction that writes the records."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode, share: Share) -> None:
         self._schemas = schemas
@@ -42,7 +42,7 @@ class Documents:
         }
 
     def said(self, changed: Iterable[Wanted]) -> dict[str, Said]:
-        """The own words of what changed, by the records' ids."""
+        """For each changed record, by id: the part of its search entry that follows from the record alone."""
         return {
             each.id: self._prepared(each) or self._said(each.resource.kind, each.content)
             for each in changed
@@ -50,30 +50,30 @@ class Documents:
         }
 
     def prepare(self, several: Iterable[Wanted]) -> None:
-        """Make the own words of records before their turn to be written comes: that takes more than half of an import."""
+        """Make that part before the write enters the queue, because it takes more than half of the time of an import."""
         for each in several:
             if each.resource.kind in self.kinds:
                 each.said = self._said(each.resource.kind, each.content)
 
     @staticmethod
     def _prepared(wanted: Wanted) -> Said | None:
-        """What was made ready; nothing, if the record got another id since."""
+        """What `prepare` made; None if the record got another id since."""
         said: Said | None = wanted.said
-        wanted.said = None  # as large as the record itself
+        wanted.said = None  # it is as large as the record itself
         return said if said is not None and said.record_id == wanted.id else None
 
     def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], said: Mapping[str, Said]) -> None:
-        """Take the documents of the `replaced` records away, and write those of these records; what some say is known."""
+        """Remove the entries of the `replaced` records, and write those of these; `said` has parts that are made already."""
         self._index.put(connection, self.entries(connection, contents, said), replaced=replaced)
 
     def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, said: Mapping[str, Said]) -> None:
-        """Write the documents of what changed, and says this, and of others that take part of theirs from it."""
+        """Write the entries of the changed records, and of the other records whose entries depend on them."""
         contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
         old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
         self.put(connection, {**contents, **others}, replaced=[*old, *others], said=said)
 
     def entries(self, connection: Connection, contents: Contents, said: Mapping[str, Said]) -> Iterator[Entry]:
-        """What these records have to be found by."""
+        """The search entries of these records."""
         several = {each: found for each, found in contents.items() if found[0] in self.kinds}
         for ids in chunks(several):
             involved: dict[str, list[str]] = {}
@@ -119,15 +119,15 @@ class Documents:
         )
 
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
-        """Documents of these records that are not what they should be."""
+        """Entries of these records that differ from what their contents say."""
         return self._index.disagreements(connection, self.entries(connection, contents, {}))
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Where the database's index has not the documents that there are."""
+        """Differences between the entries and the database's full-text index."""
         return self._index.unindexed(connection)
 
 
 @cache
 def _called(kind: Kind, type_of: str) -> Sequence[Own]:
-    """What a type of records is called, in each language."""
+    """The names of a type of record, in each language."""
     return [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, type_of), ())]

@@ -1,4 +1,4 @@
-"""Long work that may have to stop: its time is over, its client went away, or the server ends."""
+"""Long work that may have to stop early: its time is over, its client has gone, or the server is shutting down."""
 
 import gc
 import threading
@@ -11,7 +11,7 @@ from app.errors import Problem
 
 
 class Halt:
-    """Asked by the work itself, between its steps; told by any thread."""
+    """The work asks it between two steps whether to go on; any thread may tell it to stop."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: how long the work may take."""
@@ -24,7 +24,7 @@ class Halt:
         self._why = self._why or why
 
     def check(self) -> None:
-        """The Problem for which the work stops, if it has to."""
+        """Raise the Problem for which the work has to stop, if there is one."""
         if self._why is not None:
             raise self._why
         if time.monotonic() > self._until:
@@ -37,9 +37,9 @@ _pausing = threading.Lock()
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Let Python look for no cycles meanwhile: it stops all threads for a second to look through a hundred thousand records.
+    """Pause the garbage collector: with 100,000 records in memory one collection stops all threads for a second.
 
-    None of these is part of a cycle. Several that overlap are counted.
+    None of these records is part of a reference cycle. Pauses that overlap are counted.
     """
     global _paused  # noqa: PLW0603 - the collector is the process's
     with _pausing:
@@ -55,4 +55,4 @@ def collector_paused() -> Iterator[None]:
 
 
 def never() -> None:
-    """Of work that nothing stops."""
+    """For work that nothing stops."""

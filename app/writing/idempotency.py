@@ -1,4 +1,4 @@
-"""First answers: who asks the same again, with the same `Idempotency-Key`, is told the same."""
+"""Stores the response to each request with an `Idempotency-Key`: a repeated request gets the same response."""
 
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -15,7 +15,7 @@ KEPT = timedelta(days=1)
 
 
 class Answer(NamedTuple):
-    """What a write is answered."""
+    """The response to a write."""
 
     status: int
     body: str
@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 
 def digest(*parts: bytes) -> str:
-    """What tells one request from another."""
+    """A digest that is different for different requests."""
     hashed = blake2b(digest_size=24)
     for part in parts:
         hashed.update(len(part).to_bytes(8, "big") + part)
@@ -34,7 +34,7 @@ def digest(*parts: bytes) -> str:
 
 
 def first(connection: Connection, key_id: str, idempotency_key: str, request: str) -> Answer | None:
-    """What this request was answered before; IdempotencyMismatch if the key was used for another."""
+    """The stored response to this request; IdempotencyMismatch if the key was used for a different request."""
     query = sa.select(answers).where(
         answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key, answers.c.at > datetime.now(UTC) - KEPT
     )
@@ -48,7 +48,7 @@ def first(connection: Connection, key_id: str, idempotency_key: str, request: st
 
 
 def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
-    """Keep an answer for a day, and forget those that are older."""
+    """Store the response for a day, and delete older ones."""
     now = datetime.now(UTC)
     connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
     row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}

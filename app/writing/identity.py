@@ -1,4 +1,4 @@
-"""Ids that the registry gives: slugs from names in any script, UUIDs of natural keys, UUIDs that follow one another in time."""
+"""Makes ids: slugs from names in any script, UUIDs from natural keys, UUIDs in order of time."""
 
 import re
 import secrets
@@ -12,16 +12,16 @@ from anyascii import anyascii
 from app.caching import cached
 
 MAX_SLUG = 60
-"""Letters of a slug, short of the number that tells namesakes apart."""
+"""Characters of a slug, without the number that is added if the slug is taken."""
 MIN_SLUG = 4
-"""Shorter ones are left to acronyms that somebody chose."""
+"""Shorter slugs are never made: they are left for acronyms that a user chooses."""
 _APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
 @cached(500_000, size_of=lambda name, kind: 5 * len(name))
 def slug(name: str, kind: str) -> str:
-    """A name in Latin letters and hyphens: `Залесский` is `zalesskiy`, what has no letters at all goes by its kind."""
+    """The name in Latin letters and hyphens: `Залесский` becomes `zalesskiy`; a name without letters becomes the kind."""
     chosen: list[str] = []
     for word in _WORD.findall(_APOSTROPHE.sub("", anyascii(name).lower())):
         if chosen and len("-".join([*chosen, word])) > MAX_SLUG:
@@ -32,7 +32,7 @@ def slug(name: str, kind: str) -> str:
 
 
 def namesakes(made: str) -> Iterator[list[str]]:
-    """A slug, then those that may stand for it where it is taken: ten, and then more and more."""
+    """Lists of candidates: the slug, then the slug with numbers, in case it is taken; each list is longer than the last."""
     yield [made]
     first, several = 2, 10
     while True:
@@ -41,7 +41,7 @@ def namesakes(made: str) -> Iterator[list[str]]:
 
 
 def uuid5(namespace: UUID, name: str) -> str:
-    """The UUID of a name in a namespace (RFC 9562), in half of the time that the standard library takes."""
+    """The UUID of a name in a namespace (RFC 9562), in half of the time of the standard library."""
     return _uuid(5, sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -51,6 +51,6 @@ def uuid7() -> str:
 
 
 def _uuid(version: int, digits: str) -> str:
-    """The UUID of these hexadecimal digits, but for those that say of which version it is."""
+    """The UUID made of these hexadecimal digits, with the digits that state its version replaced."""
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

@@ -1,4 +1,4 @@
-"""Whether a batch may stand beside what is there: ids, references, keys, dates that must agree, chains without cycles."""
+"""Checks a batch against the stored records: ids, references, unique keys, dates that must agree, chains without cycles."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ from app.writing.write_schema import ContentSchema, listed
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50
-"""How long a chain of parents may be."""
+"""The longest allowed chain of parents."""
 ALL = 2**31 - 1
 
 
 class Integrity:
-    """The rules over several records. They hold under the writers' lock, so that what was checked still holds at the commit."""
+    """Rules that involve several records. They are checked under the write lock, so they are still true at the commit."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
         self.schemas = schemas
@@ -39,10 +39,10 @@ class Integrity:
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
         }
-        """The references from a kind to itself: no record may be above itself in one."""
+        """References from a kind to itself, such as `parent`, in which no record may be above itself."""
 
     def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
-        """The kinds of those of these records that are there."""
+        """The kinds of those of these records that exist."""
         found: dict[str, Kind] = {}
         for chunk in chunks(set(ids)):
             rows = run(connection, self._kinds, ids=self.encode(chunk))
@@ -54,9 +54,9 @@ class Integrity:
         return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], check: Callable[[], None] = never) -> None:
-        """Blame whatever breaks a rule; `kinds` are those of all records named, there or in the batch.
+        """Add a fault to the batch for each rule that is broken. `kinds`: the kind of each record, stored or in the batch.
 
-        `check` is called again and again; what it raises stops it.
+        `check` is called between steps; an exception that it raises stops the work.
         """
         changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
@@ -67,7 +67,7 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """A slug is never a country's code in any case, nor a country's id anything but its alpha-2 code."""
+        """An id is never a country's code, in any case, except for the country, whose id is its alpha-2 code."""
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.COUNTRY:
@@ -81,7 +81,7 @@ class Integrity:
                 batch.blame(wanted, f"{wanted.id!r} is a country's code", "/id")
 
     def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """Those of these ids, in capitals, that are a code of a country."""
+        """The country codes among these ids, in capitals."""
         found: set[str] = set()
         for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= 3):
             found.update(code for (code,) in run(connection, self._codes, ids=self.encode(chunk)))
@@ -108,7 +108,7 @@ class Integrity:
                 self._check_field(batch, wanted, named, kinds.get(wanted.content[named.record]))
 
     def _check_field(self, batch: Batch, wanted: Wanted, named: NamesFieldOf, kind: Kind | None) -> None:
-        """A field that is named is one of the record's kind; one of an earlier release is named as it is today, or no more."""
+        """The named field must be one of the record's kind. A name of an earlier release is replaced, or removed."""
         if kind is None:
             return
         name, fields = wanted.content[named.field], [plan.name for plan in self.schemas[kind].plans]
@@ -123,9 +123,9 @@ class Integrity:
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
-        """What is unique beside the id: a link is said once, a country has its codes to itself.
+        """Unique keys besides the id: the natural key of a link record, the codes of a country.
 
-        A record that came without an id, and is there under another, is that one. `there` are the records that exist.
+        A record sent without an id, whose key is stored already, is the stored record. `there`: the records that exist.
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
@@ -134,7 +134,7 @@ class Integrity:
         for kind, several in by_kind.items():
             for fields in self.resources[kind].keys:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
-                if fields == self.resources[kind].natural_key:  # which begins with a reference
+                if fields == self.resources[kind].natural_key:  # a natural key begins with a reference
                     firsts &= there.keys()
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:
@@ -159,14 +159,14 @@ class Integrity:
             there[other] = wanted.resource.kind
             batch.rename(wanted, other)
         elif standing is None and wanted.content.get("record") in batch.cited:
-            taken[key] = wanted.id  # the other is left out, and goes
+            taken[key] = wanted.id  # the other one was not sent, so it is deleted
         else:
             batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
 
     def standing_keys(
         self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
     ) -> dict[tuple[Any, ...], str]:
-        """The ids of the records whose keys begin with one of these, by key."""
+        """The ids of stored records whose keys begin with one of these values, by key."""
         if (kind, fields) not in self._keys:
             table = self.resources[kind].table
             columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
@@ -181,7 +181,7 @@ class Integrity:
     # -- dates -------------------------------------------------------------------------------------------------------
 
     def _check_agreement(self, connection: Connection, batch: Batch, changed: Sequence[Wanted]) -> None:
-        """A record's own date lies within that of the occasion it names, as far as both are known."""
+        """A record's date must agree with the date of the event it refers to, as far as both are known."""
         dated = [wanted for wanted in changed if wanted.occasion and wanted.content.get("date")]
         bounds = self.bounds_of_occasions(connection, batch, dated)
         for wanted in dated:
@@ -197,7 +197,7 @@ class Integrity:
     def bounds_of_occasions(
         self, connection: Connection, batch: Batch, dated: Iterable[Wanted]
     ) -> dict[str | None, edtf.Bounds]:
-        """When the occasions were that these records name, by the occasions' ids."""
+        """The bounds of the dates of the events that these records refer to, by the events' ids."""
         found: dict[str | None, edtf.Bounds] = {}
         by_kind: dict[Kind, set[str]] = {}
         for wanted in dated:
@@ -222,7 +222,7 @@ class Integrity:
         return next(allowed[0] for name, _, allowed in self.schemas[kind].references if name == field)
 
     def _check_those_dated_by(self, connection: Connection, batch: Batch, occasion: Wanted) -> None:
-        """A date that is moved stays in agreement with those of the records that name its own."""
+        """An event's new date must agree with the dates of the records that refer to it."""
         now = edtf.bounds(occasion.content["date"])
         for kind, resource in self.resources.items():
             if not resource.dated_by or self._kind_of_occasion(kind) is not occasion.resource.kind:
@@ -239,7 +239,7 @@ class Integrity:
     # -- chains ------------------------------------------------------------------------------------------------------
 
     def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted], check: Callable[[], None]) -> None:
-        """No record is above itself: among parents, broader topics, meetings of which others are part."""
+        """No record may be above itself, through `parent`, `broader` or `part_of`."""
         above: dict[tuple[str, str], str | None] = {}
         for wanted in changed:
             check()
@@ -255,7 +255,7 @@ class Integrity:
         field: str,
         known: dict[tuple[str, str], str | None],
     ) -> None:
-        """`known`: what stands above records that others were found to be below: each is looked up once."""
+        """`known` caches the record above each record, so that each is looked up once."""
         table = wanted.resource.table
         above: str | None = wanted.content[field]
         chain = [wanted.id]
@@ -264,7 +264,7 @@ class Integrity:
                 way = " → ".join([*chain, above])
                 return batch.blame(wanted, f"would put {wanted.id!r} above itself: {way}", f"/{field}")
             if above in chain:
-                return None  # a cycle further up, of which another record of the batch is told
+                return None  # a cycle further up, which is reported for another record of the batch
             chain.append(above)
             if len(chain) > MAX_DEPTH:
                 return batch.blame(wanted, f"is the end of a chain of more than {MAX_DEPTH}", f"/{field}")
@@ -283,7 +283,7 @@ class Integrity:
     def referrers(
         self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
     ) -> list[tuple[Kind, str, str, str]]:
-        """Records that refer to records of this kind: (kind, id, field, id referred to), in the order of their ids."""
+        """Records that refer to these records: (kind, id, field, id referred to), ordered by id."""
         if kind not in self._referrers:
             self._referrers[kind] = self._compiler.compiled(self._all_that_refer_to(kind))
         rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)

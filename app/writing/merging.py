@@ -1,4 +1,4 @@
-"""Merging one record into another: what pointed to the one points to the other, and what thereby became the same collapses."""
+"""Merges one record into another: references move to the record that stays, and link records that become equal are joined."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,9 +13,9 @@ from app.writing.operations import Done, Guard, Operations
 from app.writing.queue import Apply
 
 UNDETERMINED = "und"
-"""The language of a name that is said in none (BCP 47)."""
+"""The tag for a name whose language is not known (BCP 47)."""
 STAY_AS_THEY_ARE = (NameType.ACRONYM, NameType.FORMER, NameType.AS_PRINTED, NameType.ALIAS)
-"""Types that are as true of the record that a name came to; the others become aliases."""
+"""Names of these types keep their type when they move to the other record; all others become aliases."""
 
 
 class Merger:
@@ -28,11 +28,11 @@ class Merger:
         self.prefer = prefer
         self._wanted: dict[str, Wanted] = {}
         self._states: dict[str, tuple[Content, int]] = {}
-        """What stands under ids that are about to be loaded, read together."""
+        """Stored contents that were read together and are needed soon, by id."""
         self._standing: dict[tuple[Kind, Any], dict[tuple[Any, ...], str]] = {}
-        """The ids of links that are there, by their keys, for each first part of a key."""
+        """Ids of stored link records by their keys, for each first value of a key."""
         self._by_key: dict[tuple[Kind, tuple[Any, ...]], dict[str, Wanted]] = {}
-        """Links that have, or had, a key."""
+        """Link records that have, or had, this key during the merge."""
         self._faults: list[Fault] = []
 
     def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str) -> Apply[list[Done]]:
@@ -61,7 +61,7 @@ class Merger:
         return self._operations.settled(self.connection, batch, [into], author=author)
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:
-        """A record as it is to become, so far."""
+        """The record with the changes made so far."""
         if record_id not in self._wanted:
             if record_id not in self._states:
                 self._states |= self.writer.states(self.connection, kind, [record_id])
@@ -73,7 +73,7 @@ class Merger:
         return self._wanted[record_id]
 
     def _note_key(self, wanted: Wanted) -> None:
-        """A link has another key now, by which others find it."""
+        """Remember the key that a link record has now."""
         if fields := wanted.resource.natural_key:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
@@ -109,7 +109,7 @@ class Merger:
                 self._collapse(referring)
 
     def _collapse(self, moved: Wanted) -> None:
-        """Make a link that was moved one with another that says the same; of a record with itself there is none."""
+        """Join a moved link record with another that has the same key; delete it if it links a record with itself."""
         fields = moved.resource.natural_key
         if not fields:
             return
@@ -128,14 +128,14 @@ class Merger:
             return
 
     def _links_itself(self, moved: Wanted) -> bool:
-        """Whether a link joins a record with itself that joined two before."""
+        """Whether the link joins a record with itself, and joined two records before."""
         schema = self.writer.schemas[moved.resource.kind]
         ends = [name for name, several, _ in schema.references if not several and name in moved.resource.natural_key]
         before, now = ([content[name] for name in ends if name in content] for content in (moved.old or {}, moved.content))
         return len(set(now)) < len(now) and len(set(before)) == len(before)
 
     def _same_key(self, moved: Wanted) -> Iterator[Wanted]:
-        """Other records with the key that a record now has: those that are there, and those moved before it."""
+        """Other records with the same key: stored ones, and those moved earlier in this merge."""
         kind, fields = moved.resource.kind, moved.resource.natural_key
         key = moved.key(fields)
         first = moved.content[fields[0]]
@@ -166,7 +166,7 @@ def _extend(content: Content, part: str, items: list[Any]) -> None:
 
 
 def _repoint(content: Content, field: str, gone: str, to: str) -> None:
-    """Refer to a record in the place of another; but no record refers to itself."""
+    """Replace one id by another in a field; a record never refers to itself."""
     value = content.get(field)
     if isinstance(value, list):
         kept = dict.fromkeys(to if item == gone else item for item in value)
@@ -178,5 +178,5 @@ def _repoint(content: Content, field: str, gone: str, to: str) -> None:
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:
-    """What a record says, whatever its id."""
+    """The content without the id."""
     return {name: value for name, value in content.items() if name != "id"}

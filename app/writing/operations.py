@@ -32,19 +32,19 @@ records: sa.Table = Record.__table__
 
 
 class Guard(NamedTuple):
-    """What a client says the record is, so that nobody's update is lost."""
+    """The preconditions of a request, by which no update of another client is lost."""
 
     versions: frozenset[int] | None = None
     """The versions of `If-Match`; None if it was not sent."""
     any: bool = False
-    """`If-Match: *`: whatever is there, as long as something is."""
+    """`If-Match: *`: any version, but the record must exist."""
     new: bool = False
-    """`If-None-Match: *`: nothing is there."""
+    """`If-None-Match: *`: the record must not exist."""
     upsert: bool = False
-    """Replace whatever is there, on purpose."""
+    """`upsert=true`: replace any version, on purpose."""
 
     def check(self, record_id: str, version: int | None) -> None:
-        """PreconditionFailed if the record (None: there is none) is not what the client takes it for."""
+        """Raise PreconditionFailed if the stored version (None: there is no record) does not meet the preconditions."""
         if version is None:
             if self.versions is not None or self.any:
                 raise PreconditionFailed(f"there is no record {record_id!r}")
@@ -55,31 +55,31 @@ class Guard(NamedTuple):
 
     @property
     def says_something(self) -> bool:
-        """Whether the client says what it takes the record for."""
+        """Whether the client sent a precondition."""
         return self.versions is not None or self.any or self.upsert
 
     def require(self, record_id: str) -> None:
-        """PreconditionRequired if the client says nothing of what it takes the record for."""
+        """Raise PreconditionRequired if the client sent no precondition."""
         if not self.says_something:
             raise PreconditionRequired(f"say with If-Match which version of {record_id!r} is meant", record_id=record_id)
 
 
 class Done(NamedTuple):
-    """What an operation came to."""
+    """The result of an operation."""
 
     id: str
     created: bool
     report: Report
     left: tuple[Fault, ...] = ()
-    """What could not be put back, and why."""
+    """What an undo could not put back, and why."""
 
 
 MAX_NAMED = 200
-"""Letters of a name that an id may be made of."""
+"""Characters of a name that are used to make an id."""
 
 
 class Creation(NamedTuple):
-    """A record to be made."""
+    """A record to be created."""
 
     resource: Resource
     data: Mapping[str, Any]
@@ -87,7 +87,7 @@ class Creation(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """A record to be changed."""
+    """A record to be patched."""
 
     resource: Resource
     id: str
@@ -97,7 +97,7 @@ class Patch(NamedTuple):
 
 
 class Operations:
-    """Carries out operations on single records, each as one batch of the writer's; several may share one."""
+    """The operations on single records. Each makes one batch; several creations or patches may share one."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
@@ -106,7 +106,7 @@ class Operations:
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
     def create(self, connection: Connection, several: Sequence[Creation]) -> Apply[list[Done]]:
-        """New records, each under the id that it says or one made for it; Conflict if that is taken."""
+        """Create records, each with the id it was sent with or a new one. Conflict if an id is taken."""
         ids = _Ids(self.writer, connection, several)
         batch, created = Batch(), []
         for resource, data, author in several:
@@ -118,7 +118,7 @@ class Operations:
                 ids.refuse_taken(batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
-                each.named = True  # what is there already is not made again
+                each.named = True  # with an id given, a stored record of the same key is a conflict, not the same record
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
 
@@ -133,9 +133,9 @@ class Operations:
         author: str,
         shown: Callable[[], str | None] | None = None,
     ) -> Apply[list[Done]]:
-        """The record becomes what `data` says, parts that it leaves out excepted; made if there is none of this id.
+        """Replace the record by `data`, or create it; parts that `data` leaves out, such as names, stay as they are.
 
-        `shown` gives the name that a reader is shown in the language asked for: who sends that back renames nothing.
+        `shown` returns the name as a read shows it in the requested language: if that is sent back, the name stays as it is.
         """
         schema = self.schemas[resource.kind]
         old, version = self.standing_or_gone(connection, resource, record_id)
@@ -155,7 +155,7 @@ class Operations:
         return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
 
     def patch(self, connection: Connection, several: Sequence[Patch]) -> Apply[list[Done]]:
-        """Different records with merge patches (RFC 7396) applied: what a patch leaves out stays, null clears."""
+        """Apply merge patches (RFC 7396) to different records: absent fields stay, null clears."""
         if len({patch.id for patch in several}) < len(several):
             raise Conflict("one of these is to be changed twice, which takes one after the other")
         batch, standing = Batch(), self._all_standing(connection, several)
@@ -175,7 +175,7 @@ class Operations:
         return self.settled(connection, batch, [each.id for each in several])
 
     def _all_standing(self, connection: Connection, several: Sequence[Patch]) -> dict[str, tuple[Content, int]]:
-        """The contents and versions of all these records; NotFound, Gone or Merged if one is not there."""
+        """The contents and versions of these records. Raises NotFound, Gone or Merged if one does not exist."""
         by_kind: dict[Kind, list[str]] = {}
         for each in several:
             if is_storable(each.id):
@@ -186,7 +186,7 @@ class Operations:
         return found | {each.id: self.standing(connection, each.resource, each.id) for each in several if each.id not in found}
 
     def _check_key(self, batch: Batch, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
-        """What a body says of its own id and kind is what the address says."""
+        """An id or kind in the body must be the one in the address."""
         batch.faults.extend(
             Fault(f"must be {said!r}, as in the address, or be left out", pointer=f"/{name}")
             for name, said in (("id", record_id), ("kind", resource.kind.value))
@@ -194,7 +194,7 @@ class Operations:
         )
 
     def _as_it_was(self, connection: Connection, record_id: str) -> Identify:
-        """Citations that come without an id are those of the same natural key that the record has."""
+        """A function that gives a citation without an id the id of the stored citation with the same natural key."""
         fields = self.schemas[Kind.CITATION].resource.natural_key
         standing = {
             tuple(content.get(name) for name in fields): citation_id
@@ -207,7 +207,7 @@ class Operations:
     def delete(
         self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str
     ) -> Apply[list[Done]]:
-        """The record is no more, nor are its citations; StillReferenced names what else refers to it."""
+        """Delete the record and its citations. StillReferenced names other records that refer to it."""
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
         guard.check(record_id, version)
@@ -232,9 +232,9 @@ class Operations:
         left: Sequence[Fault] = (),
         require: Callable[[str], None] | None = None,
     ) -> Apply[list[Done]]:
-        """The batch checked, ready to be applied: what then becomes of the records of these ids.
+        """Check the batch, and return the function that writes it and returns the results for these ids.
 
-        `require` is asked about each of them if something is going to change.
+        `require` is called for each id if something is going to change; it may raise a Problem.
         """
         ready = self.writer.settle(connection, batch)
         if require is not None and ready.changed:
@@ -250,7 +250,7 @@ class Operations:
     # -- what stands there -------------------------------------------------------------------------------------------
 
     def standing(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int]:
-        """The record's content and version; NotFound, Gone or Merged if there is none."""
+        """The record's content and version. Raises NotFound, Gone or Merged if it does not exist."""
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
             if found.kind is resource.kind and found.into is not None:
@@ -263,7 +263,7 @@ class Operations:
         return found
 
     def standing_or_gone(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content | None, int | None]:
-        """The record's content and version, or two Nones; Merged if the id leads elsewhere, Conflict if to another kind."""
+        """The content and version, or two Nones if there is no record. Raises Merged, or Conflict for an id of another kind."""
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
             if found.kind is not resource.kind:
@@ -273,7 +273,7 @@ class Operations:
         return found if isinstance(found, tuple) and not isinstance(found, Past) else (None, None)
 
     def _found(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int] | Past | None:
-        """What stands under the id, else what did, else None."""
+        """The stored record of this id, else what the log knows of the id, else None."""
         if not is_storable(record_id):
             return None
         standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
@@ -281,7 +281,7 @@ class Operations:
 
 
 class _Ids:
-    """Ids of records to be made: which are taken, and which are given to those that come without one."""
+    """Chooses ids for new records, and knows which ids are taken."""
 
     def __init__(self, writer: Writer, connection: Connection, several: Sequence[Creation]) -> None:
         self._writer = writer
@@ -299,14 +299,14 @@ class _Ids:
         self._look_up(wished)
 
     def _look_up(self, ids: Sequence[str]) -> None:
-        """Which of these are or were a record's, and which are a country's code."""
+        """Look up which of these ids are or were used, and which are country codes."""
         new = [each for each in dict.fromkeys(ids) if each not in self._looked_up]
         self._looked_up.update(new)
         self._taken.update(self._writer.past(self._connection, new))
         self._codes.update(code.lower() for code in self._writer.integrity.country_codes(self._connection, new))
 
     def identify(self, schema: ContentSchema, content: Content) -> str | None:
-        """An id for a record without one: a slug of its name, with a number behind it where that is taken."""
+        """The id for a record without one: a slug of its name, with a number if the slug is taken."""
         if schema.resource.natural_key:
             return uuid7()
         if schema.resource.alternative_keys:
@@ -321,7 +321,7 @@ class _Ids:
         raise AssertionError("there is always another number")
 
     def refuse_taken(self, batch: Batch, wanted: Wanted) -> None:
-        """Blame a record that says an id which another has or had."""
+        """Add a fault if the record's id is or was used by another."""
         self._look_up([wanted.id])
         if wanted.id not in self._taken:
             self._taken.add(wanted.id)
@@ -332,7 +332,7 @@ class _Ids:
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
-    """A record with the citations that came with it, all of which the log has from one author in one transaction."""
+    """The record and its citations, marked with one author and one transaction for the log."""
     several = [wanted, *batch.cited.get(wanted.id, ())]
     origin = author, uuid7()
     for each in several:
@@ -345,7 +345,7 @@ def _new_link(schema: ContentSchema, _content: Content) -> str | None:
 
 
 def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
-    """RFC 7396."""
+    """The result of a merge patch (RFC 7396)."""
     result = dict(target)
     for name, value in patch.items():
         if value is None:

@@ -1,4 +1,4 @@
-"""Very many lines read before anybody waits for the database."""
+"""Reads the lines of a large import in several worker processes, before the transaction begins."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -10,21 +10,21 @@ from app.writing.batch import Batch, Content, Line, Wanted
 from app.writing.writer import Writer
 
 AT_ONCE = 500
-"""Lines that a process reads at once."""
+"""Lines per job."""
 
 
 class Read(NamedTuple):
-    """What lines without a fault say, as it passes from one process to another."""
+    """The records of lines without faults, in a form that is passed between processes."""
 
     records: list[tuple[Kind, Content, str | None, str, bool]]
-    """Kind, content, the line and where in it, whether it came with its id."""
+    """(kind, content, line, pointer within the line, whether the id was given)."""
     cited: dict[str, list[str]]
-    """For records that came with citations: the ids of these."""
+    """The ids of the citations that were sent with a record, by its id."""
     cut: set[str]
 
 
 def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], None]) -> Batch:
-    """A batch of all lines, the same as one process makes; what is wrong with them is in the batch."""
+    """Read all lines into a batch: the same batch, with the same faults, as if one process had read them."""
     batch = Batch.of_many()
     pieces = [lines[start : start + AT_ONCE] for start in range(0, len(lines), AT_ONCE)]
     with writer.share([partial(_read, writer, piece) for piece in pieces]) as found:
@@ -38,7 +38,7 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
 
 
 def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
-    """None where a line is at fault: that is read again where faults are told."""
+    """None if a line has a fault: the main process then reads these lines again, and collects their faults."""
     try:
         batch = writer.intake.lines(piece)
     except Problem:

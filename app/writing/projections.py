@@ -203,7 +203,7 @@ class Projections:
     # -- keeping it so -----------------------------------------------------------------------------------------------------
 
     def refresh(self, connection: Connection, changed: Iterable[Changed]) -> set[str]:
-        """Make the projections right again after these records changed, and no others; returns whose may differ by now."""
+        """Update the projections that these changes affect. Returns the ids of records whose projections may differ."""
         touched: dict[Kind, set[str]] = {}
         occasions: set[str] = set()
         for kind, *states in changed:
@@ -224,7 +224,7 @@ class Projections:
         return occasions.union(*touched.values(), self._following(connection, occasions, touched))
 
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
-        """Whether projections follow from what changed; what refers to a new record is new too."""
+        """Whether the change affects projections. A new record that is only referred to affects none."""
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):
             return False
@@ -260,7 +260,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """The records that take their sides from these occasions, and those that take their dates from events that moved."""
+        """The records that involve the actors of these events, or take their dates from events whose dates changed."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -284,14 +284,14 @@ class Projections:
         connection.execute(sa.insert(involvements).from_select(list(_ACTOR), insert))
 
     def _affected(self, connection: Connection, touched: Collection[str]) -> list[str]:
-        """The touched records with all records that say who is involved in them."""
+        """The touched records, and all records that say who is involved in them."""
         ids = values_parameter(touched, self._encode)
         links = (*self._occasions.values(), *self._sides)
         selects = (sa.select(link.table.c.id).where(is_one_of(link.key, ids)) for link in links)
         return [*touched, *connection.execute(sa.union_all(*selects)).scalars()]
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Where the projections differ from what the records say."""
+        """Differences between the projections and what the records say, a line each."""
         stands = sa.select(*(involvements.c[name] for name in _ACTOR))
         wanted = self._rows().subquery("wanted")
         should = sa.select(*(wanted.c[name] for name in _ACTOR))
@@ -309,7 +309,7 @@ def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
 
 
 def _bounds(link: _Reference) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """The bounds that an undated row should have: those of the event that it refers to, or none."""
+    """The dates that an undated row should have: those of the event it refers to, or none."""
     event = link.target.table.alias("its_event")
 
     def of(column: str, none: str) -> sa.ColumnElement[str]:
@@ -325,6 +325,6 @@ def _misdated(link: _Reference) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _dating(link: _Reference) -> sa.Update:
-    """Undated rows take the bounds of their events, where these are not theirs already."""
+    """Give undated rows the dates of their events, if they differ."""
     start, end = _bounds(link)
     return sa.update(link.table).values(date_start=start, date_end=end).where(*_misdated(link))

@@ -1,4 +1,4 @@
-"""Bringing records back: to a version that they had, from a deletion, out of a merge."""
+"""Brings records back: to an earlier version, after a deletion, or out of a merge."""
 
 import json
 from typing import NamedTuple
@@ -29,13 +29,13 @@ class Entry(NamedTuple):
 
 
 def _last_content(log: list[Entry]) -> Content:
-    """What a record was when it last was anything."""
+    """The last content that the log has of a record."""
     content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
     return content
 
 
 def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
-    """What a record is, with the fields that a merge changed as they were; and those that were changed again since."""
+    """The content with the fields that a merge changed set back, and the names of the fields that were changed again since."""
     content, kept = dict(now), []
     for name in {*was, *became}:
         if was.get(name) == became.get(name):
@@ -52,7 +52,7 @@ def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, lis
 
 
 class Restorer:
-    """Reads the change log, and makes batches of what records were."""
+    """Restores records from the change log."""
 
     def __init__(self, operations: Operations) -> None:
         self._operations = operations
@@ -68,7 +68,7 @@ class Restorer:
         guard: Guard,
         author: str,
     ) -> Apply[list[Done]]:
-        """The record as it was at a version, as a new version of it; a deleted one comes back with its citations."""
+        """Restore the record as it was at a version, as a new version. A deleted record comes back with its citations."""
         try:
             old, standing = self._operations.standing_or_gone(connection, resource, record_id)
         except Merged:
@@ -87,7 +87,7 @@ class Restorer:
         return self._operations.settled(connection, batch, [record_id], author=author, created=old is None)
 
     def _take_back(self, batch: Batch, log: list["Entry"], version: int | None) -> None:
-        """Want the record as it was at a version, or at the last at which it was anything."""
+        """Add the record to the batch as it was at a version, or as it last was."""
         states = [entry for entry in log if entry.state is not None and version in (None, entry.version)]
         if not states:
             known = ", ".join(str(entry.version) for entry in log if entry.state is not None)
@@ -127,7 +127,7 @@ class Restorer:
         *,
         author: str,
     ) -> Apply[list[Done]]:
-        """Put back what a merge moved, as far as it stands where the merge put it; the rest is reported."""
+        """Undo a merge. What was changed again since the merge stays, and is reported in `left`."""
         batch, left = Batch(problem=Conflict), []
         for entry in self._entries(connection, changes.c.transaction == transaction):
             log = self._entries(connection, changes.c.record_id == entry.id)

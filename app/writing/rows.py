@@ -1,4 +1,4 @@
-"""Content to rows: the record's own table and the parts that it owns."""
+"""Turns a record's content into rows: one of its own table, and those of its parts."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _SHOWN_BEST_FIRST = (
     NameType.TRANSLITERATION,
     NameType.DESCRIPTIVE,
 )
-"""Types of names that are shown to who asks for their language; the others only help to find the record."""
+"""Name types that may be shown to a reader of their language, best first; other types only serve search."""
 
 names: sa.Table = Name.__table__
 Fill = Callable[[Content], Any]
@@ -37,9 +37,9 @@ class RowWriter:
             (plan.name, plan.source, get_args(plan.annotation)[0] is Ref, _derived(plan.source.table)) for plan in self.parts
         ]
         self._column_of: dict[str, str] = {}
-        """Columns that hold a field as it stands in the content, by the field."""
+        """By field: the column that holds its value unchanged."""
         self._nothing: dict[str, Any] = {}
-        """What these columns hold where the content says nothing."""
+        """The values of these columns if the content has none."""
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
         for column in self.resource.table.c:
@@ -76,7 +76,7 @@ class RowWriter:
         return row
 
     def part_rows(self, content: Content) -> dict[sa.Table, list[dict[str, Any]]]:
-        """The rows of the arrays that the record owns, as far as there are any."""
+        """The rows of the record's parts, by table."""
         found = {}
         for name, part, are_references, derived in self._parts:
             items = content.get(name)
@@ -99,7 +99,7 @@ def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
 
 
 def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:
-    """The places of the names that are shown, one a language: the record's own name, else the best type, else the first."""
+    """The places of the names to show, one per language: the record's main name, else the best type, else the first."""
     best: dict[str, tuple[int, int]] = {}
     for place, item in enumerate(items):
         if item["text"] == own_name:

@@ -1,4 +1,4 @@
-"""Stored records in the exchange format: what a write is compared with, what an export writes, what is left of the deleted."""
+"""Reads stored records in the exchange format, to compare and to export them, and what is known of deleted ones."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -20,20 +20,20 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 EXPORT_PAGE = 250
-"""Records that an export reads at once, and as many as have `EXPORT_LETTERS`: some are as long as a body."""
+"""An export reads at most so many records at once, of some `EXPORT_LETTERS` characters: some records are very long."""
 EXPORT_LETTERS = 4_194_304
 
 
 class Past(NamedTuple):
-    """What the log knows of an id."""
+    """What the change log knows of an id."""
 
     kind: Kind
     version: int
-    """The last."""
+    """The last version."""
     into: str | None
     """The record that it was merged into."""
     created: str
-    """When it was made."""
+    """When the record was created."""
 
 
 def _past() -> sa.Select[Any]:
@@ -47,7 +47,7 @@ def _past() -> sa.Select[Any]:
 
 
 class StoredRecords:
-    """Reads the contents of records, of all kinds, on a connection that it is given."""
+    """Reads records of all kinds on a given connection."""
 
     def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode) -> None:
         self.resources = {resource.kind: resource for resource in resources}
@@ -84,7 +84,7 @@ class StoredRecords:
             after = page[-1][1]
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
-        """The content and version of those of these records that are there."""
+        """The content and version of those of these records that exist, by id."""
         statement = self._exchange(kind)
         found = {}
         for chunk in chunks(ids):
@@ -100,7 +100,7 @@ class StoredRecords:
         return self.states(connection, Kind.CITATION, found)
 
     def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
-        """What is known of those of these ids that lead or led to a record."""
+        """What the log knows of those of these ids that are or were used."""
         found: dict[str, Past] = {}
         for chunk in chunks(ids):
             rows = run(connection, self._past, ids=self.encode(chunk))

@@ -1,4 +1,4 @@
-"""A record's content: what is written of it, checked at the border, in the one form that log and exchange share."""
+"""The schema of what may be written, and a strict JSON parser. Content: a record's own fields, as the log has them."""
 
 import json
 import re
@@ -19,21 +19,21 @@ from app.reading.compiler import FieldPlan, column_name
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
-"""Of the ids that an import derives from natural keys. It must never change."""
+"""The UUID namespace of ids that are derived from natural keys. It must never change."""
 _SPACED = json.JSONEncoder(ensure_ascii=False)
-"""Of natural keys: what it writes must never change either."""
+"""Writes natural keys as text for these ids. Its output must never change either."""
 MAX_ITEMS = 500
 MAX_CITATIONS = 500
-"""Citations that come with a record; others are records of their own."""
+"""Citations that may be sent with a record; more must be sent as records of their own."""
 MAX_PARTS = 20_000
-"""How many fields a body, or a line of an import, may have in all its objects; how many objects and arrays."""
+"""Fields, and objects and arrays, that a body or a line may have in all."""
 MAX_DEPTH = 32
-"""How deeply arrays and objects of a body may be nested; a record needs four levels."""
+"""Levels to which a body may be nested; a record needs four."""
 SHOWN_OF_A_VALUE = 60
 
 
 class ReadReference(BaseModel):
-    """A reference as it was read; of it the id counts."""
+    """A reference as a read returns it; only its id is used."""
 
     model_config = ConfigDict(extra="forbid")
     id: Id
@@ -42,7 +42,7 @@ class ReadReference(BaseModel):
 
 
 def _id_of(value: Any) -> Any:
-    """A reference is written as its id, or as it was read: the object with the id."""
+    """A reference may be written as an id, or as the object that a read returns."""
     if not isinstance(value, dict):
         return value
     try:
@@ -52,7 +52,7 @@ def _id_of(value: Any) -> Any:
 
 
 def id_in(value: Any) -> str | None:
-    """The id that a reference names, if it is one."""
+    """The id in a reference; None if it is no reference."""
     try:
         return _REFERENCE.validate_python(value)
     except ValidationError:
@@ -69,7 +69,7 @@ _REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
 
 
 class ContentSchema:
-    """What may be written of a resource's records, derived from its read model."""
+    """The schema of the records of a resource that may be written, derived from its read model."""
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan], kinds: Mapping[str, Kind]) -> None:
         self.resource = resource
@@ -121,7 +121,7 @@ class ContentSchema:
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-        """The content in the model's order, what is empty left out (the id is None if none is given); or its faults."""
+        """The content in the order of the model, without empty fields (its id is None if none was given), and its faults."""
         if not self.resource.formerly.keys().isdisjoint(data):
             data = self._of_today(data)
         if not self.ignored.isdisjoint(data):
@@ -146,7 +146,7 @@ class ContentSchema:
         return content, faults
 
     def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """What data that has fields of an earlier release says in those of today; what has both stays, which is a fault."""
+        """The data with fields of an earlier release replaced by those of today. If both were sent, the old one is a fault."""
         found = dict(data)
         for name, lift in self.resource.formerly.items():
             if name in data and not (lifted := lift(data[name])).keys() & data.keys():
@@ -155,11 +155,11 @@ class ContentSchema:
         return found
 
     def targets(self, content: Mapping[str, Any]) -> list[str]:
-        """The ids to which a content refers."""
+        """The ids that the content refers to."""
         return [target for name, _, _ in self.references if name in content for target in listed(content[name])]
 
     def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """What of data that is at fault refers to records all the same."""
+        """The valid references in data that has faults elsewhere."""
         found: dict[str, Any] = {}
         for name, several, _ in self.references:
             given = data.get(name)
@@ -169,7 +169,7 @@ class ContentSchema:
         return found
 
     def derived_id(self, content: Mapping[str, Any]) -> str | None:
-        """The id of a link record that an import brought without one: the same for the same natural key, everywhere."""
+        """The id of a link record that was imported without one: the same natural key gives the same id in every registry."""
         if not self.resource.natural_key:
             return None
         key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
@@ -186,7 +186,7 @@ def _is_empty(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """A checked value as JSON has it: words of a vocabulary as text, items as objects."""
+    """A checked value as plain JSON: enum members become text, models become objects."""
     if isinstance(value, str):
         return str(value)
     if isinstance(value, list):
@@ -202,7 +202,7 @@ def _pointer(location: Iterable[int | str]) -> str:
 
 
 def _explained(entry: Mapping[str, Any]) -> str:
-    """What is wrong with a value, in words of this registry where the library's say nothing to a client."""
+    """The fault in our words, where the library's message would not help a client."""
     match entry["type"]:
         case "missing":
             return "is wanted"
@@ -223,12 +223,12 @@ def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ..
 
 
 def text_of(content: Mapping[str, Any]) -> str:
-    """A content as one line of the exchange format, equal to the byte to what the databases write."""
+    """The content as one line of the exchange format, byte for byte as the databases write it."""
     return to_json(content).decode()
 
 
 def read_json(text: str | bytes) -> Any:
-    """What a JSON text says; ValueError says why it is none, or none that is read here."""
+    """Parse JSON strictly. ValueError says why it is not valid, or exceeds a limit."""
     try:
         if isinstance(text, bytes):
             text = text.decode()

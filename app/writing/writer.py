@@ -1,4 +1,4 @@
-"""The unit of work: a batch compared with what stands there, checked, written, projected, logged; all or nothing."""
+"""Writes a batch: compares it with the stored records, checks it, writes rows, log entries and projections; all or nothing."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ redirects: sa.Table = Redirect.__table__
 
 
 class Settled(NamedTuple):
-    """A batch that was checked, and is to be applied in the same transaction."""
+    """A checked batch, to be applied in the same transaction."""
 
     batch: Batch
     changed: Sequence[Wanted]
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
 
 
 class Writer(StoredRecords):
-    """Writes records of all kinds in the transaction of a connection that it is given, while no other writer is in one."""
+    """Writes records of all kinds in the transaction of a given connection. The caller holds the write lock."""
 
     def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode, share: Share = alone) -> None:
         super().__init__(resources, compiler, encode)
@@ -60,7 +60,7 @@ class Writer(StoredRecords):
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
 
     def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
-        """Write all documents anew, a thousand records a transaction, so that nobody waits long meanwhile."""
+        """Write all search entries anew, 1,000 records per transaction, so that other writes do not wait long."""
         for kind in self.documents.kinds:
             after, statement = "", self._pages(kind)
             while True:
@@ -74,7 +74,7 @@ class Writer(StoredRecords):
                 after = page[-1][1]
 
     def is_indexed(self, connection: Connection) -> bool:
-        """Whether every record that search finds has its document: an indexing that was broken off left some without."""
+        """Whether every record has its search entry; after an interrupted reindexing some are missing."""
         kinds = [str(kind) for kind in self.documents.kinds]
         found = sa.select(sa.func.count()).select_from(records).where(records.c.kind.in_(kinds)).scalar_subquery()
         there = sa.select(sa.func.count()).select_from(documents).scalar_subquery()
@@ -107,7 +107,7 @@ class Writer(StoredRecords):
         )
 
     def _compared(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
-        """The kinds of all records that the batch names, once it was compared with what is stored."""
+        """Compare the batch with the stored records and check all rules; returns the kinds of all records it names."""
         named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         check()
@@ -130,7 +130,7 @@ class Writer(StoredRecords):
         return kinds
 
     def _compare(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
-        """Find what stands there under the ids of the batch, and the versions of what stood there once."""
+        """Load the stored records with ids of the batch, and the last versions of deleted ones."""
         by_kind: dict[Kind, list[str]] = {}
         new = {}
         for wanted in batch.wanted.values():
@@ -155,14 +155,14 @@ class Writer(StoredRecords):
 
     @staticmethod
     def _check_cited(batch: Batch) -> None:
-        """A citation that comes with a record is not taken away from another."""
+        """A citation sent with a record must not belong to another record."""
         for record_id, cited in batch.cited.items():
             for wanted in cited:
                 if wanted.old is not None and wanted.old["record"] != record_id:
                     batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
 
     def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
-        """Citations of records that came with theirs, and are not among those."""
+        """Delete citations that are not among those sent with their record."""
         kept = {wanted.id for several in batch.cited.values() for wanted in several}
         standing = [record_id for record_id in batch.cited if record_id in there and record_id not in batch.cut]
         for citation_id, (content, version) in self.citations_of(connection, standing).items():
@@ -183,7 +183,7 @@ class Writer(StoredRecords):
                 )
 
     def _move_cited(self, connection: Connection, batch: Batch) -> None:
-        """A record's version moves with its citations, or whoever writes them with the record could lose another's."""
+        """Raise a record's version when its citations change: writing both together could lose an update otherwise."""
         cited: dict[str, Wanted] = {}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.CITATION and wanted.changes:
@@ -213,7 +213,7 @@ class Writer(StoredRecords):
                 )
 
     def _check_deleted(self, connection: Connection, batch: Batch) -> None:
-        """Nothing that stays refers to what is deleted."""
+        """No record that stays may refer to a deleted one."""
         by_kind: dict[Kind, list[str]] = {}
         for wanted in batch.wanted.values():
             if wanted.deleted:
@@ -234,7 +234,7 @@ class Writer(StoredRecords):
         deleted = [wanted for wanted in changed if wanted.deleted]
         stays = [wanted for wanted in changed if not wanted.deleted]
         replaced = [wanted for wanted in stays if wanted.old is not None]
-        # Two records may exchange their keys: their rows go first, or the one would stand in the other's way.
+        # Two records may exchange their keys: their rows are deleted first, because each key is unique.
         rekeyed = [wanted for wanted in replaced if len(replaced) > 1 and _is_rekeyed(wanted)]
         self._remember_creation(connection, rekeyed)
         self._delete(connection, [*deleted, *rekeyed])
@@ -243,14 +243,14 @@ class Writer(StoredRecords):
         new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
         undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
-        new.sort(key=attrgetter("id"))  # the order in which an index takes them soonest
+        new.sort(key=attrgetter("id"))  # in the order of the index, inserts are fastest
         origin = author, uuid7()
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
         words = [partial(self.documents.said, some) for some in chunks(changed)]
         said: dict[str, Said] = {}
         with self.share([*rows, *log, *words]) as made, together(connection):
-            # First what others refer to, or SQLite would look for those with each.
+            # First the rows that others refer to; otherwise SQLite would search for them with every insert.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
             for inserts in islice(made, len(rows) + len(log)):
                 check()
@@ -267,7 +267,7 @@ class Writer(StoredRecords):
         self.documents.refresh(connection, changed, self._others(connection, touched, changed), said)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
-        """The contents of records that were touched and did not change themselves."""
+        """The contents of records whose projections changed though they did not change themselves."""
         by_kind: dict[Kind, list[str]] = {}
         for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
             if kind in self.documents.kinds:
@@ -297,7 +297,7 @@ class Writer(StoredRecords):
     def _rows_of(
         self, new: Iterable[Wanted], kinds: Mapping[str, Kind], bounds: Mapping[str | None, edtf.Bounds], now: Any
     ) -> list[Insert]:
-        """New rows, but for those of `records`; `bounds` are those of the occasions that undated records take theirs from."""
+        """The new rows, except those of `records`. `bounds`: dates of the events from which undated records take theirs."""
         tables: dict[sa.Table, list[dict[str, Any]]] = {}
         for wanted in new:
             writer = self.rows[wanted.resource.kind]
@@ -322,7 +322,7 @@ class Writer(StoredRecords):
                 row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
                 del row["created_at"]
             if wanted.resource.dated_by and "date" not in wanted.content:
-                # Its dates are a projection, which is refreshed where it changes.
+                # Its dates are a projection, which is updated separately.
                 row = {name: value for name, value in row.items() if name not in ("date_start", "date_end")}
             rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
             before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
@@ -339,21 +339,21 @@ class Writer(StoredRecords):
             self._rows.insert(connection, table, part_rows)
 
     def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
-        """Keep the copies of the names that references show."""
+        """Update the copies of names in `records`, which references show."""
         labels = [
             (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
         ]
         self._rows.update(connection, records, [{"id": record_id, "name": new} for record_id, old, new in labels if old != new])
 
     def _redirect(self, connection: Connection, changed: Sequence[Wanted]) -> None:
-        """Lead from the ids of merged records to those that took their places, and no more from those of restored ones."""
+        """Add redirects from merged ids to the records that replaced them; remove the redirects of restored records."""
         back = [wanted.id for wanted in changed if wanted.doing == "restore" and wanted.old is None]
         _remove(connection, redirects, "old_id", back, self.encode)
         merged = [{"old_id": wanted.id, "new_id": wanted.into} for wanted in changed if wanted.into is not None]
         self._rows.insert(connection, redirects, merged)
 
     def _log_of(self, written: Iterable[Wanted], now: Any, origin: tuple[str, str]) -> list[Insert]:
-        """What is appended of what was written; under the writers' lock, so that the log's order is that of the commits."""
+        """The log entries. They are written under the write lock, so the order of the log is the order of the commits."""
         log = [
             {
                 "record_id": wanted.id,
