@@ -27,7 +27,7 @@ from app.maintenance.verify import failures
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.settings import SEED, Settings
-from app.workers import Share, alone, with_copies
+from app.workers import JobRunner, run_here, run_in_workers
 from app.writing import keys, parallel_import
 from app.writing.batch import Line
 from app.writing.halting import collector_paused
@@ -145,7 +145,7 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
     """Read records from files or folders of NDJSON (`-`: standard input): all, or if one is at fault none, and why."""
     if not paths and not demo:
         raise click.UsageError("say which files or folders to read, or --demo for the first data set")
-    engine, writer = _writer(settings, with_copies)
+    engine, writer = _writer(settings, run_in_workers)
     lines = list(_lines((*paths, SEED) if demo else paths))
     with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
@@ -304,10 +304,10 @@ def _engine(settings: Settings) -> Engine:
     return engine
 
 
-def _writer(settings: Settings, share: Share = alone) -> tuple[Engine, Writer]:
+def _writer(settings: Settings, run_jobs: JobRunner = run_here) -> tuple[Engine, Writer]:
     engine = _engine(settings)
     driver: Driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=1)
-    return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode, share)
+    return engine, Writer(RESOURCES, Compiler(RESOURCES, driver.dialect), driver.encode, run_jobs)
 
 
 def _lines(paths: tuple[Path, ...]) -> Iterator[Line]:

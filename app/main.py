@@ -12,7 +12,7 @@ from app.db.drivers import driver_for
 from app.db.engine import create_engine
 from app.http import about, docs, routes
 from app.http.access import Access
-from app.http.bodies import Room
+from app.http.bodies import BodyBudget
 from app.http.changes import Log
 from app.http.cors import Preflight
 from app.http.exchange import Exchange
@@ -52,7 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     connections = Connections(settings)
     stopping.tell_at_last(lambda: queue.end(about_to_end()))
     stopping.cut_with(connections.cut)
-    queued = QueuedWrites(access, queue, Room(settings.bodies_limit))
+    queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit))
     writes = Writes(records, writer, queued, access, settings)
     imports = Imports(writer, queued, access, settings, stopping)
     keys = Keys(access, queue, settings)

@@ -15,20 +15,20 @@ from typing import Any
 
 Job = Callable[[], Any]
 """A job returns a result that can be pickled, and changes nothing."""
-Share = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
+JobRunner = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
 """Runs jobs, and yields their results in order."""
 WORTH_IT = 8
 """From so many jobs on, of some 10 ms each, forking is faster."""
 
 
 @contextmanager
-def alone(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
+def run_here(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
     """Run each job in this process when its result is asked for."""
     yield (job() for job in jobs)
 
 
 @contextmanager
-def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
+def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
     """Run the jobs in forked workers, one for each further processor, which start at once.
 
     This process must have no threads, and no job may use its database connections. Where forking is not safe, the jobs run in
@@ -36,7 +36,7 @@ def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
     """
     many = len(os.sched_getaffinity(0)) - 1 if sys.platform == "linux" else 0
     if not many or len(jobs) < WORTH_IT:
-        with alone(jobs) as done:
+        with run_here(jobs) as done:
             yield done
         return
     context = get_context("fork")
@@ -49,20 +49,20 @@ def with_copies(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
             begun.value = min(number + 1, len(jobs))
         return number
 
-    copies, pipes = [], []
+    workers, pipes = [], []
     try:
         for _ in range(many):
             here, there = context.Pipe(duplex=False)
-            copy = context.Process(target=_work, args=(jobs, next_one, there), daemon=True)
-            copy.start()
+            worker = context.Process(target=_work, args=(jobs, next_one, there), daemon=True)
+            worker.start()
             there.close()
-            copies.append(copy)
+            workers.append(worker)
             pipes.append(here)
         yield _done(jobs, next_one, pipes)
     finally:
-        for copy in copies:
-            copy.kill()
-            copy.join()
+        for worker in workers:
+            worker.kill()
+            worker.join()
 
 
 def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[Any, Any]") -> None:

@@ -17,7 +17,7 @@ from app.errors import Conflict, Invalid
 from app.maintenance.check import disagreements
 from app.models import Base
 from app.resources import RESOURCES
-from app.workers import with_copies
+from app.workers import run_in_workers
 from app.writing import parallel_import
 from app.writing.batch import Line
 from tests.conftest import SEED, Database, Fresh
@@ -412,7 +412,7 @@ def test_every_fault_of_every_line_is_told_and_nothing_is_written(small: Databas
 @pytest.mark.parametrize("faulty", [False, True])
 def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pytest.MonkeyPatch, *, faulty: bool) -> None:
     monkeypatch.setattr(parallel_import, "AT_ONCE", 7)
-    monkeypatch.setattr(small.writer, "share", with_copies)
+    monkeypatch.setattr(small.writer, "share", run_in_workers)
     with_citations = {
         "kind": "topic",
         "id": "cited",
@@ -440,7 +440,7 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
 
 
 def test_several_processes_write_what_one_writes(loaded: Database, another: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, writer = _writer(another.settings, with_copies)
+    _, writer = _writer(another.settings, run_in_workers)
     monkeypatch.setattr("app.db.sql.CHUNK", 50)
     with writing(another.engine) as connection:
         lines = [Line(f"line {number}", text) for number, text in enumerate(SEED_LINES)]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from app.workers import WORTH_IT, Share, alone, with_copies
+from app.workers import WORTH_IT, JobRunner, run_here, run_in_workers
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there are copies on Linux alone")
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there are copies on Linux run_here")
 MANY = 3 * WORTH_IT
 
 
@@ -28,19 +28,19 @@ def done_by(number: int) -> tuple[int, int]:
     return number, os.getpid()
 
 
-@pytest.mark.parametrize("share", [alone, with_copies])
-def test_results_come_in_the_order_of_the_jobs(share: Share) -> None:
-    with share([partial(done_by, number) for number in range(MANY)]) as done:
+@pytest.mark.parametrize("run_jobs", [run_here, run_in_workers])
+def test_results_come_in_the_order_of_the_jobs(run_jobs: JobRunner) -> None:
+    with run_jobs([partial(done_by, number) for number in range(MANY)]) as done:
         found = list(done)
     assert [number for number, _ in found] == list(range(MANY))
     processes = {process for _, process in found}
     assert os.getpid() in processes
-    assert (len(processes) == 1) is (share is alone)
+    assert (len(processes) == 1) is (run_jobs is run_here)
     assert active_children() == []
 
 
 def test_copies_go_on_before_anybody_asks(tmp_path: Path) -> None:
-    with with_copies([partial(_leave_a_mark, tmp_path, number) for number in range(MANY)]) as done:
+    with run_in_workers([partial(_leave_a_mark, tmp_path, number) for number in range(MANY)]) as done:
         until = time.monotonic() + 30
         while len(list(tmp_path.iterdir())) < MANY:
             assert time.monotonic() < until
@@ -58,7 +58,7 @@ def test_a_few_jobs_and_those_of_one_processor_are_done_without_copies(
     monkeypatch: pytest.MonkeyPatch, jobs: int, processors: set[int]
 ) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: processors)
-    with with_copies([os.getpid] * jobs) as done:
+    with run_in_workers([os.getpid] * jobs) as done:
         assert list(done) == [os.getpid()] * jobs
 
 
@@ -69,22 +69,22 @@ def test_what_a_killed_copy_had_begun_is_done_again() -> None:
         return number
 
     this = os.getpid()
-    with with_copies([partial(fatal, number, to=lambda: os.getpid() != this) for number in range(MANY)]) as done:
+    with run_in_workers([partial(fatal, number, to=lambda: os.getpid() != this) for number in range(MANY)]) as done:
         time.sleep(0.1)
         assert list(done) == list(range(MANY))
 
 
-@pytest.mark.parametrize("share", [alone, with_copies])
-def test_a_fault_in_a_job_is_raised(share: Share, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("run_jobs", [run_here, run_in_workers])
+def test_a_fault_in_a_job_is_raised(run_jobs: JobRunner, capfd: pytest.CaptureFixture[str]) -> None:
     jobs = [partial(int, str(number)) for number in range(MANY)]
     jobs[5] = partial(int, "five")
-    with share(jobs) as done, pytest.raises(ValueError, match="five"):
+    with run_jobs(jobs) as done, pytest.raises(ValueError, match="five"):
         list(done)
     assert active_children() == []
     capfd.readouterr()
 
 
 def test_no_copy_stays_when_nobody_wants_the_rest() -> None:
-    with with_copies([partial(time.sleep, 30)] * MANY):
+    with run_in_workers([partial(time.sleep, 30)] * MANY):
         assert len(active_children()) == 2
     assert active_children() == []

@@ -1,1 +1,1 @@
-"""All that the two databases disagree on: engines, types, JSON, collation, integrity errors."""
+"""What differs between the two databases: engines, drivers, types, JSON, errors, changes of the schema."""

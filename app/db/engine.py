@@ -1,4 +1,4 @@
-"""The engine that writes, and what it must set on each connection."""
+"""The SQLAlchemy engine for writing, and the settings of its connections."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from app.db.sqlite import SqliteConnection, connect
 
 _READS = "rapporteur_reads"
 PATIENCE = 5.0
-"""Seconds that a writer waits for its turn, unless it is told otherwise."""
+"""Seconds that a writer waits for the write lock, by default."""
 WRITERS_LOCK = 7_270_001
 """The Postgres advisory lock under which writers take turns, as SQLite's own lock makes them.
 
@@ -22,10 +22,10 @@ Rules over several records (references, keys, cycles, projections) then need no 
 change log's sequence is the order of commits.
 """
 SQLITE_PRAGMAS = (
-    "PRAGMA page_size = 8192",  # of a new file: rows with their words and terms are long
+    "PRAGMA page_size = 8192",  # for new files only; large pages, because rows with search terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",  # pages that many writes change are then copied into the file once
+    "PRAGMA wal_autocheckpoint = 4000",  # a page that several writes changed is then copied to the file only once
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -145,7 +145,7 @@ def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """One view of the whole database as it was at one moment, beside writers and without holding them up."""
+    """A read transaction: one snapshot of the whole database, which does not block writers."""
     options: dict[str, Any] = {_READS: True}
     if engine.dialect.name == "postgresql":
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -154,9 +154,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def analyze(connection: Connection) -> None:
-    """After much was written: tell Postgres which words are frequent, which it would notice only after a while.
+    """After a large write: update Postgres' statistics of search terms, which it would otherwise do only after a while.
 
-    Not of other tables: of an empty one it would remember that, and check each later reference to it by reading it through.
+    Only of this table: ANALYZE on an empty table would record 0 rows, and checks of foreign keys would then scan that table.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE documents")

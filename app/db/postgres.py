@@ -1,4 +1,4 @@
-"""How reads are executed on Postgres: on psycopg's own pool, by itself."""
+"""Runs reads on Postgres through psycopg's own connection pool, without SQLAlchemy."""
 
 import asyncio
 import os
@@ -32,11 +32,11 @@ DAMAGE_TOLD_SECONDS = 60
 """Seconds for which `/readyz` reports damage after a read met it, because no query can prove that all pages are readable."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
-"""How many records one statement is asked for at the most, so that there is something left for the other connections."""
+"""Records per statement, at the most, so that other connections get some of the work."""
 
 
 class _Gathered(NamedTuple):
-    """Ids that are asked for at the same moment, and their rows to come."""
+    """Ids requested at the same time, and the future that will hold their rows."""
 
     ids: list[str]
     rows: asyncio.Task[dict[str, Row]]
@@ -71,7 +71,7 @@ def _is_of_connection(error: psycopg.Error) -> bool:
 
 
 class PostgresDriver:
-    """A pool of connections that only read."""
+    """The driver for Postgres: a pool of read-only connections."""
 
     dialect: Dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
 
@@ -248,12 +248,12 @@ class PostgresDriver:
             gathered = _Gathered(ids, asyncio.create_task(self._by_ids(key, ids, statement, parameters)))
             self._gathered[key] = gathered
         gathered.ids.append(record_id)
-        # Whoever gives up must not take the others' rows along.
+        # If one request is cancelled, the others still need their rows.
         return (await asyncio.shield(gathered.rows)).get(record_id)
 
     async def _by_ids(
         self, key: tuple[str, str], ids: list[str], statement: Statement, parameters: Mapping[str, Any]
     ) -> dict[str, Row]:
-        if self._gathered[key].ids is ids:  # else it was full, and another follows
+        if self._gathered[key].ids is ids:  # otherwise this batch was full and a new one has replaced it
             del self._gathered[key]
         return {row[-1]: row for row in await self.fetch(statement, {"ids": ids, **parameters})}

@@ -1,4 +1,4 @@
-"""Whether the database's schema is the one that this version needs, and how it gets there."""
+"""Checks the revision of the database's schema, and migrates it."""
 
 from typing import TYPE_CHECKING
 
@@ -52,7 +52,7 @@ def revisions() -> set[str]:
 
 
 def require_current(engine: Engine) -> None:
-    """StaleSchema says what to type when the schema is not the newest this version knows."""
+    """Raise StaleSchema, with the command to run, if the schema is not the newest revision that this version knows."""
     wanted = newest_revision()
     if engine.dialect.name == "sqlite" and not sqlite_path(engine.url).exists():
         raise StaleSchema(f"there is no registry at {sqlite_path(engine.url)} yet. {FIRST_STEPS}")
@@ -70,7 +70,7 @@ def require_current(engine: Engine) -> None:
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:
-    """OperatorError, if a pooler hands one session to several clients and nobody has said so."""
+    """Raise OperatorError if a pooler shares sessions between clients and no setting says so."""
     if engine.dialect.name != "postgresql" or pooler:
         return
     session = sa.text(BACKEND)

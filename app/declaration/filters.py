@@ -26,7 +26,7 @@ from app.text.query import in_names, parsed
 from app.text.terms import for_fts5, for_tsquery
 
 MAX_VALUES = 100
-"""How many values one filter may be given."""
+"""Values of one filter, at the most."""
 MAX_WORDS = 8
 BETWEEN = range(2, 6)
 
@@ -120,7 +120,7 @@ class Narrowing:
 
 @dataclass(frozen=True)
 class Filter(ABC):
-    """Narrows a list."""
+    """A filter of a list."""
 
     description: str
     example: str | None = None
@@ -132,7 +132,7 @@ class Filter(ABC):
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
-        """What of the values shapes the statement: one or several."""
+        """What of the values changes the statement: whether there is one or several."""
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -171,7 +171,7 @@ class Equals(Filter):
 
 @dataclass(frozen=True)
 class From(Filter):
-    """What can still have been going on on that day or later."""
+    """Records that may still have been going on on the given day or later."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -199,7 +199,7 @@ class From(Filter):
 
 @dataclass(frozen=True)
 class To(Filter):
-    """What can have begun on that day or before."""
+    """Records that began on or before the given day, or may have (uncertain dates)."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -217,7 +217,7 @@ class To(Filter):
 
 @dataclass(frozen=True)
 class ValidAt(Filter):
-    """What held on that day, certainly or possibly."""
+    """Records that held on the given day, certainly or possibly."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -230,7 +230,7 @@ class ValidAt(Filter):
 
 @dataclass(frozen=True)
 class UpdatedSince(Filter):
-    """What changed at that instant or later."""
+    """Records that changed at the given instant or later."""
 
     parse: ClassVar[Any] = InstantValue
     multiple: ClassVar[bool] = False
@@ -242,7 +242,7 @@ class UpdatedSince(Filter):
 
 @dataclass(frozen=True)
 class HasTopic(Filter):
-    """What is about one of the topics."""
+    """Records with one of the topics."""
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """By the record's own topics."""
@@ -252,7 +252,7 @@ class HasTopic(Filter):
 
 @dataclass(frozen=True)
 class Uncited(Filter):
-    """What has no citation, or what has some."""
+    """Records without citations, or records with some."""
 
     citations: sa.Table | None = None
     parse: ClassVar[Any] = bool
@@ -267,7 +267,7 @@ class Uncited(Filter):
         return {}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By an anti-join."""
+        """By a subquery on citations."""
         assert self.citations is not None
         cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
         narrowing.conditions.append(~cited if shape == 1 else cited)
@@ -282,7 +282,7 @@ class Among(Filter):
     match: str = ""
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By the rows that lead to the record."""
+        """Keep records that have a matching row in the linked table."""
         assert self.table is not None
         among = sa.select(self.table.c[self.select]).where(self.matches(self.table.c[self.match], name, shape))
         narrowing.conditions.append(narrowing.table.c.id.in_(among))
@@ -351,6 +351,6 @@ class Words(Filter):
         return {f"{name}_{FTS5}": for_fts5(node), f"{name}_{TSQUERY}": for_tsquery(node)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By the terms of the record's document."""
+        """Keep records whose search entry contains the given terms."""
         query = (sa.bindparam(f"{name}_{syntax}", type_=Exact) for syntax in (FTS5, TSQUERY))
         narrowing.conditions.append(has_terms(narrowing.table.c.id, *query))

@@ -1,4 +1,4 @@
-"""Who asks to write, and whether they may."""
+"""Authenticates and authorizes requests that write."""
 
 from sqlalchemy.engine import Connection
 from starlette.types import Scope as Asgi
@@ -14,7 +14,7 @@ KEYS_MET = 1_000
 
 
 class Access:
-    """Recognizes whoever sends a key."""
+    """Authenticates requests by their API key."""
 
     def __init__(self, driver: Driver, compiler: Compiler, keyring: Keyring, limit: Limit) -> None:
         self.keyring = keyring
@@ -22,10 +22,10 @@ class Access:
         self._limit = limit
         self._lookup = compiler.compiled(looked_up())
         self._met: dict[str, list[Row]] = {}
-        """Keys that came before, so that not every write looks its key up twice: `used` finds those revoked meanwhile."""
+        """Cache of keys that were looked up, so that a write does not look its key up twice; `used` notices revoked ones."""
 
     async def require(self, asked: Asgi, scope: Scope) -> Principal:
-        """Whose key came with the request; Unauthorized without a good one, Forbidden without the scope."""
+        """The owner of the request's key. Raises Unauthorized if no valid key was sent, Forbidden if it lacks the scope."""
         given = [value.decode("latin-1") for name, value in asked["headers"] if name == b"authorization"]
         if not given:
             raise _unauthorized("writing needs a key: Authorization: Bearer …")
@@ -49,7 +49,7 @@ class Access:
         return principal
 
     def used(self, connection: Connection, principal: Principal) -> None:
-        """Said in the transaction of whatever is done with a key; Unauthorized if it was revoked meanwhile."""
+        """Record the use of the key, in the transaction of the write. Raises Unauthorized if the key was revoked meanwhile."""
         try:
             used(connection, principal, self._lookup)
         except Unauthorized:

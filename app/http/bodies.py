@@ -1,4 +1,4 @@
-"""The bodies and headers of writes, checked before anything is done with them."""
+"""Reads and checks the bodies and headers of writes."""
 
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
@@ -22,51 +22,57 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def header(scope: Scope, wanted: bytes) -> str:
-    """A header's value, several joined by commas; '' if it was not sent."""
+    """The value of a header; several values are joined by commas; '' if it was not sent."""
     found = [value for name, value in scope["headers"] if name == wanted]
     return b",".join(found).decode("latin-1")
 
 
-class Room:
-    """How many bytes of bodies may be held at once: of all that are read, wait for their turn, or are written."""
+class BodyBudget:
+    """Limits the bytes of all request bodies in memory: those being read, queued, or written."""
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """What one request takes of it, given back when the request is answered."""
-        share = Share(self)
+    def reserve(self) -> Iterator["Reservation"]:
+        """Reserves memory for one request until it is answered."""
+        reservation = Reservation(self)
         try:
-            yield share
+            yield reservation
         finally:
-            self._left += share.taken
+            self._left += reservation.taken
 
     def take(self, size: int) -> None:
-        """Unavailable, if so many more bytes would be too many."""
+        """Raise Unavailable if these bytes would exceed the limit."""
         if size > self._left:
             raise Unavailable("too many bodies are being read; try again", headers={"Retry-After": str(RETRY_SECONDS)})
         self._left -= size
 
 
-class Share:
-    """The part of the room that a request has."""
+class Reservation:
+    """The bytes that one request has reserved."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, budget: BodyBudget) -> None:
+        self._budget = budget
         self.taken = 0
 
     def take(self, size: int) -> None:
-        """Take so many bytes more."""
-        self._room.take(size)
+        """Reserve so many more bytes."""
+        self._budget.take(size)
         self.taken += size
 
 
 async def body_of(
-    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None, needed: bool = True
+    scope: Scope,
+    receive: Receive,
+    *,
+    types: Iterable[str],
+    limit: int,
+    reservation: Reservation | None = None,
+    needed: bool = True,
 ) -> bytes:
     """The whole body; UnsupportedMediaType if it is of another type, PayloadTooLarge as soon as it is too long."""
-    body = _Body(scope, tuple(types), limit, share)
+    body = _Body(scope, tuple(types), limit, reservation)
     pieces = []
     while body.goes_on:
         pieces.append(body.piece(await receive()))
@@ -75,19 +81,19 @@ async def body_of(
 
 
 async def pieces_of(
-    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, share: Share | None = None
+    scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, reservation: Reservation | None = None
 ) -> AsyncGenerator[bytes]:
-    """A body as it comes; the errors of `body_of`, and Unavailable if its `share` of the room cannot hold it."""
-    body = _Body(scope, tuple(types), limit, share)
+    """The body in pieces as they arrive. Raises the errors of `body_of`, and Unavailable if the `reservation` cannot grow."""
+    body = _Body(scope, tuple(types), limit, reservation)
     while body.goes_on:
         yield body.piece(await receive())
     body.check_end(needed=True)
 
 
 class _Body:
-    """A body on its way: each piece is checked when it comes."""
+    """A body that is being received: each piece is checked when it arrives."""
 
-    def __init__(self, scope: Scope, types: tuple[str, ...], limit: int, share: Share | None) -> None:
+    def __init__(self, scope: Scope, types: tuple[str, ...], limit: int, reservation: Reservation | None) -> None:
         if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
             raise UnsupportedMediaType(
                 f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
@@ -95,12 +101,12 @@ class _Body:
         length = header(scope, b"content-length")
         if length.isdecimal() and int(length) > limit:
             raise _too_large(limit)
-        self._scope, self._types, self._limit, self._share = scope, types, limit, share
+        self._scope, self._types, self._limit, self._reservation = scope, types, limit, reservation
         self._size = 0
         self.goes_on = True
 
     def piece(self, message: Message) -> bytes:
-        """What has come."""
+        """The next piece."""
         if message["type"] == "http.disconnect":
             raise Malformed("the client went away before the body was whole")
         piece: bytes = message.get("body", b"")
@@ -110,18 +116,18 @@ class _Body:
         self._size += len(piece)
         if self._size > self._limit:
             raise _too_large(self._limit)
-        if self._share is not None:
-            self._share.take(len(piece))
+        if self._reservation is not None:
+            self._reservation.take(len(piece))
         return piece
 
     def check_end(self, *, needed: bool) -> None:
-        """Of a body without a byte, whether it is said what it would be."""
+        """Check the content type of an empty body, too."""
         if needed and not self._size:
             _check_type(header(self._scope, b"content-type"), self._types)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:
-    # What is still on its way is not read: the connection cannot be used again.
+    # The rest of the body is not read, so the connection cannot be used again.
     return PayloadTooLarge(f"a body here may have {limit} bytes", headers={"Connection": "close"})
 
 
@@ -159,14 +165,14 @@ def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
 
 
 def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
-    """What `If-Match` and `If-None-Match` say the record is."""
+    """The preconditions in `If-Match` and `If-None-Match`."""
     match, none_match = header(scope, b"if-match").strip(), header(scope, b"if-none-match").strip()
     if none_match and none_match != "*":
         fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
         raise Invalid(str(fault), faults=[fault])
     versions = None
     if match and match != "*":
-        # A weak tag never matches here (RFC 9110), nor one of another making.
+        # A weak tag never matches here (RFC 9110), nor does a tag that is not one of ours.
         tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)

@@ -17,7 +17,7 @@ from app.reading.request import negotiated_format, query_pairs, validated
 
 
 class Log:
-    """Answers what changed."""
+    """Endpoints of the change log."""
 
     def __init__(self, records: Records, driver: Driver) -> None:
         self._records = records
@@ -29,7 +29,7 @@ class Log:
         return self._records.compiler.compiled(changes.since(*narrowed))
 
     async def changes(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/changes`: whoever asks again behind the last `seq` they saw misses nothing and sees nothing twice."""
+        """`GET /v1/changes`: a client that asks again with `after` set to the last `seq` sees every change exactly once."""
         asked = validated(changes.ChangesQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
         given = {name: value for name, value in asked.items() if value is not None and name != "limit"}
@@ -42,7 +42,7 @@ class Log:
         await self._send(scope, request, send, [row[0] for row in rows], page, following)
 
     async def history(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/{plural}/{id}/history`: every version of a record, the newest first, also of one that is gone."""
+        """`GET /v1/{plural}/{id}/history`: all versions of a record, the newest first; also of a deleted record."""
         resource, record_id = self._records.resource(scope), scope["path_params"]["id"]
         asked = validated(changes.HistoryQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))

@@ -1,4 +1,4 @@
-"""Scripts of any origin may read; none may write."""
+"""CORS: scripts of any origin may read; none may write."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,11 +9,11 @@ from app.errors import Forbidden
 from app.http.problems import answer
 
 KEPT = 86_400
-"""Seconds for which a browser remembers what it may do."""
+"""Seconds for which a browser may cache the answer to a preflight request."""
 
 
 class Preflight:
-    """Answers what browsers ask before a script of another origin may send; that it may read, every answer says itself."""
+    """Answers preflight requests (OPTIONS). The header that allows reading is on every other response already."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,7 +22,7 @@ class Preflight:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer it, or let any other request pass."""
+        """Answer a preflight request; pass on any other."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             headers = Headers(scope=scope)
             if "origin" in headers and "access-control-request-method" in headers:

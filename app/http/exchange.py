@@ -1,4 +1,4 @@
-"""The whole registry in one answer."""
+"""`GET /v1/export`: the whole registry in one response."""
 
 import asyncio
 from collections import Counter
@@ -22,10 +22,10 @@ from app.reading.request import FORMATS, negotiated_format, query_pairs, validat
 from app.writing.writer import Writer
 
 AT_ONCE = 4
-"""How many exports run beside one another: each holds a snapshot of the database until its client has all of it."""
+"""Exports that may run at the same time: each holds a snapshot of the database until its client has received it."""
 LINES_AT_ONCE, LETTERS_AT_ONCE = 250, 262_144
 OF_ONE_CLIENT = 2
-"""How many of these one client may have, so that nobody alone keeps all others from theirs."""
+"""Exports that one client may run at the same time, so that one client cannot block all others."""
 RETRY_SECONDS = 30
 
 
@@ -36,12 +36,12 @@ class ExportQuery(BaseModel):
 
 
 class Exchange:
-    """Writes the exchange format."""
+    """Sends exports."""
 
     def __init__(
         self, writer: Writer, engine: Engine, availability: Availability, stopping: Stopping, *, seconds: float
     ) -> None:
-        """`seconds`: after which an export is broken off, since it holds a snapshot."""
+        """`seconds`: after this time an export is aborted, because it holds a snapshot."""
         self._writer = writer
         self._engine = engine
         self._availability = availability
@@ -52,7 +52,7 @@ class Exchange:
         self._running: Counter[str] = Counter()
 
     def close(self) -> None:
-        """Let go of the threads and the connections."""
+        """Release the threads and the connections."""
         self._threads.shutdown(cancel_futures=True)
         self._engine.dispose()
 
@@ -82,7 +82,7 @@ class Exchange:
             )
         finally:
             self._running[client] -= 1
-            self._running += Counter()  # forgets whom it counts no more
+            self._running += Counter()  # removes clients whose count is 0
 
     async def _chunks(self) -> AsyncGenerator[str]:
         loop = asyncio.get_running_loop()
@@ -107,7 +107,7 @@ class Exchange:
 
 
 def _some(lines: Iterator[str]) -> Iterator[str]:
-    """The next lines, as many as are sent at once."""
+    """The next lines that are sent together."""
     letters = 0
     for line in islice(lines, LINES_AT_ONCE):
         yield line

@@ -1,4 +1,4 @@
-"""The address as the client used it: its host is checked for form, and trusted proxies may say what it was before them."""
+"""The URL as the client used it: the Host header is checked, and trusted proxies may report the original host and prefix."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ HOSTS_KEPT = 256
 
 
 class Forwarded(ProxyHeadersMiddleware):
-    """Believes `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies (uvicorn itself knows the first two)."""
+    """Applies `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies (uvicorn handles the first two)."""
 
     def __init__(self, app: ASGIApp, *, trusted: str, hosts: Iterable[str] = (ANY,)) -> None:
         """`hosts`: names under which the registry is reached, `*` for all."""
@@ -26,7 +26,7 @@ class Forwarded(ProxyHeadersMiddleware):
         allowed = {name.strip().lower().encode() for name in hosts}
         self._allowed = frozenset[bytes]() if ANY.encode() in allowed else frozenset(allowed)
         self._fine: set[bytes] = set()
-        """Hosts without fault that were seen; to check one takes as long as to choose the endpoint."""
+        """Cache of valid hosts: checking one takes as long as routing a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Rewrite the host and the prefix, then let uvicorn rewrite the rest."""

@@ -16,8 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import Malformed, PayloadTooLarge
 from app.http.access import Access
-from app.http.bodies import LINES_TYPES, Share, pieces_of
-from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_room
+from app.http.bodies import LINES_TYPES, Reservation, pieces_of
+from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_budget
 from app.http.responses import Asked
 from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Changed
@@ -31,9 +31,9 @@ from app.writing.queue import Apply
 from app.writing.writer import Writer
 
 FEW_BYTES = 1_048_576
-"""Up to which an import is parsed beside a larger one, for which it would otherwise wait."""
+"""Imports up to this size have a thread of their own, so that they do not wait for a large one."""
 LINES_AT_ONCE = 100
-"""Lines of an import that are parsed before the work is asked whether it is still wanted."""
+"""Lines that are parsed between two checks whether the import should go on."""
 
 
 class ImportQuery(BaseModel):
@@ -60,7 +60,7 @@ class ImportReport(BaseModel):
 
 
 class Imports:
-    """Answers to whoever imports."""
+    """The endpoint of imports."""
 
     def __init__(self, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings, stopping: Stopping) -> None:
         self._writer = writer
@@ -72,23 +72,23 @@ class Imports:
         self._small = ThreadPoolExecutor(1, thread_name_prefix="import-few")
 
     def close(self) -> None:
-        """Let go of the threads that parse imports."""
+        """Release the threads that parse imports."""
         for threads in (self._large, self._small):
             threads.shutdown(cancel_futures=True)
 
-    @with_room
-    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
-        """`POST /v1/import`: its lines are parsed and checked on a thread, and wait for their turn when that is done."""
+    @with_budget
+    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+        """`POST /v1/import`: the lines are parsed and checked on a thread, then the import enters the write queue."""
         principal = await self._access.require(scope, keys.Scope.WRITE)
         query = validated(ImportQuery, query_pairs(scope["query_string"]))
         self._stopping.require_more_time()
-        lines, digest = await self._lines(scope, receive, share)
+        lines, digest = await self._lines(scope, receive, reservation)
         retry = retry_of(scope, digest)
         halt = Halt(self._settings.import_seconds)
         gone = asyncio.create_task(_halt_when_gone(receive, halt))
         try:
             with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
-                threads = self._small if share.taken <= FEW_BYTES else self._large
+                threads = self._small if reservation.taken <= FEW_BYTES else self._large
                 batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
 
                 def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
@@ -100,14 +100,14 @@ class Imports:
                     Write(principal, None if query["dry_run"] else retry, settle, None, _reports),
                     keep=not query["dry_run"],
                     seconds=self._settings.import_seconds,
-                    size=share.taken,
+                    size=reservation.taken,
                 )
         finally:
             gone.cancel()
         await send_answer(scope, send, request, answered)
 
-    async def _lines(self, scope: Scope, receive: Receive, share: Share) -> tuple[deque[Line], bytes]:
-        """The lines of an import, and a digest of its body; a line that is too long is refused before the next is read."""
+    async def _lines(self, scope: Scope, receive: Receive, reservation: Reservation) -> tuple[deque[Line], bytes]:
+        """The lines, and a digest of the body. A line that is too long is refused before the next one is read."""
         settings = self._settings
         hashed = blake2b()
         lines: deque[Line] = deque()
@@ -125,7 +125,7 @@ class Imports:
                 lines.append(Line(str(number), text))
             number += 1
 
-        async for piece in pieces_of(scope, receive, types=LINES_TYPES, limit=settings.import_limit, share=share):
+        async for piece in pieces_of(scope, receive, types=LINES_TYPES, limit=settings.import_limit, reservation=reservation):
             hashed.update(piece)
             first, *others = piece.split(b"\n")
             rest += first
@@ -138,7 +138,7 @@ class Imports:
         return lines, hashed.digest()
 
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
-        """What the lines say; they are let go of as they are read, since both together would take much memory."""
+        """The batch of all lines. Lines are removed from the queue as they are read, because both together need much memory."""
         batch = Batch.of_many()
         while lines:
             _pause(halt)
@@ -155,7 +155,7 @@ def _reports(_connection: Connection, _several: Sequence[None], reports: Sequenc
 
 
 def _report_of(report: Report) -> str:
-    """An `ImportReport` as JSON, written a record at a time: a hundred thousand models of pydantic's take 60 MB."""
+    """An `ImportReport` as JSON, written record by record: 100,000 pydantic models would take 60 MB."""
     records = ",".join(
         to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
         for each in report.written
@@ -164,7 +164,7 @@ def _report_of(report: Report) -> str:
 
 
 def _pause(halt: Halt) -> None:
-    """Ask whether the work is still wanted, and let the event loop have the GIL if it waits for it."""
+    """Check whether the import should go on, and release the GIL in case the event loop waits for it."""
     halt.check()
     time.sleep(0)
 

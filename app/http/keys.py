@@ -1,4 +1,4 @@
-"""Keys over HTTP, for admins."""
+"""API keys over HTTP, for admins."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -83,7 +83,7 @@ class _NoQuery(BaseModel):
 
 
 class Keys:
-    """Answers admins about keys."""
+    """Endpoints of API keys."""
 
     def __init__(self, access: Access, queue: WriteQueue, settings: Settings) -> None:
         self._access = access
@@ -123,7 +123,7 @@ class Keys:
         await send_tagged(send, KeyShown(**_shown(row)).model_dump_json().encode(), request)
 
     async def revoke(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`DELETE /v1/keys/{id}`: from its commit on the key opens nothing."""
+        """`DELETE /v1/keys/{id}`: from the commit on the key is not valid."""
         principal = await self._admitted(scope, request)
         await self._queued(principal, lambda connection: keys.revoke(connection, scope["path_params"]["id"]))
         await send({"type": "http.response.start", "status": 204, "headers": list(ALWAYS)})
@@ -136,7 +136,7 @@ class Keys:
         return principal
 
     async def _queued(self, principal: Principal, do: Callable[[Connection], Result]) -> Result:
-        """What `do` returns; it refuses before it writes."""
+        """The result of `do`, run in the write queue. If `do` refuses, it must not have written anything."""
 
         def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
             self._access.used(connection, principal)

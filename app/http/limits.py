@@ -1,4 +1,4 @@
-"""How many requests one client may make, and what every answer says of it."""
+"""Rate limits, and the headers that report them."""
 
 import time
 from collections.abc import MutableMapping
@@ -12,16 +12,16 @@ from app.errors import TooManyRequests
 from app.http.problems import answer
 
 WINDOW = 60
-"""Seconds in which requests are counted."""
+"""Seconds of a counting window."""
 MOST_CLIENTS = 100_000
-"""Clients that are counted at once; more than these make all counts begin anew, or their addresses would fill the memory."""
+"""Clients that are counted at the same time; with more, all counts start anew, so that addresses cannot fill the memory."""
 LONGEST_ADDRESS = 45
 UNCOUNTED = frozenset(("/healthz", "/readyz"))
 _SEEN = "rapporteur.limits"
 
 
 class Limit:
-    """So many of something a minute, for each client of this process.
+    """A limit per minute and client, within this process.
 
     A dictionary that is emptied every minute: the storage of the library `limits` took 9 % of a write and a thread each 10 ms.
     """
@@ -34,7 +34,7 @@ class Limit:
         self._until = 0.0
 
     def count(self, scope: MutableMapping[str, Any], client: str) -> None:
-        """Count one; TooManyRequests past the limit. The answer's headers will say how many are left."""
+        """Count a request. Raises TooManyRequests above the limit; response headers say how many requests are left."""
         now = time.monotonic()
         if now >= self._until:
             self._counts.clear()
@@ -51,14 +51,14 @@ class Limit:
 
 
 class Limited:
-    """Counts the requests of each address, and says in every answer what is left."""
+    """Limits the requests of each client address, and reports in each response how many are left."""
 
     def __init__(self, app: ASGIApp, *, limit: Limit) -> None:
         self._app = app
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 429 past the limit."""
+        """Answer 429 above the limit."""
         if scope["type"] != "http" or scope["path"] in UNCOUNTED:
             await self._app(scope, receive, send)
             return
@@ -79,10 +79,10 @@ class Limited:
 
 
 def client_of(scope: Scope) -> str:
-    """Who asks: an IPv4 address, or the network of an IPv6 address that one subscriber has to themselves."""
+    """The client to count: an IPv4 address, or the /64 network of an IPv6 address, which one subscriber has."""
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
-        return "unknown"  # no address: a proxy passed on what its client wrote into the header
+        return "unknown"  # not an address: a proxy passed on what a client wrote into the header
     if ":" not in host:
         return host
     try:

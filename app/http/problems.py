@@ -1,4 +1,4 @@
-"""Every failure in one shape: application/problem+json, RFC 9457."""
+"""All errors have one shape: application/problem+json, RFC 9457."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ _log = logging.getLogger("rapporteur")
 
 
 def all_problems() -> list[type[errors.Problem]]:
-    """Every problem a client can be told, by status."""
+    """All problems that a client can get, by status."""
     found: list[type[errors.Problem]] = []
     waiting = list(errors.Problem.__subclasses__())
     while waiting:
@@ -34,7 +34,7 @@ def all_problems() -> list[type[errors.Problem]]:
 
 
 def text_of(problem: errors.Problem, scope: Scope) -> str:
-    """A problem as the client reads it."""
+    """The body of a problem response."""
     told: dict[str, Any] = {
         "type": f"{base_url(scope)}{PAGE}#{problem.code}",
         "title": problem.title,
@@ -56,14 +56,14 @@ def answer(problem: errors.Problem, request: Request) -> Response:
 
 
 class _Failures:
-    """Logs failures that are not the clients', one line of a sort a minute: of a database that is away, thousands come."""
+    """Logs server errors, one line per sort and minute: when the database is away, there are thousands of them."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._until = 0.0
 
     def note(self, request: Request, problem: errors.Problem) -> None:
-        """Count a failure, and log the first of its sort."""
+        """Count an error, and log the first of its sort."""
         now = time.monotonic()
         if now >= self._until:
             for detail, count in self._counts.items():
@@ -83,7 +83,7 @@ _failures = _Failures()
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
-    """A problem of ours."""
+    """Answer a Problem."""
     assert isinstance(error, errors.Problem)
     if error.status >= 500:
         _failures.note(request, error)
@@ -91,7 +91,7 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """A failure of the router's."""
+    """Answer an error of the router."""
     assert isinstance(error, HTTPException)
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 405:
@@ -106,13 +106,13 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_mistake(request: Request, error: Exception) -> Response:
-    """A mistake of ours: the log has it, the client is told nothing of our insides."""
+    """Answer an unexpected exception: details go to the log, never to the client."""
     _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return answer(errors.Unexpected("something went wrong that is not your fault"), request)
 
 
 class Mistakes:
-    """Answers for mistakes of ours from within the other middleware, so that such an answer has what every answer has."""
+    """Catches unexpected exceptions inside the other middleware, so that their responses have the usual headers, too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What all writes over HTTP have in common: their place in the write queue, repeated requests, the answer after the commit."""
+"""What all writes over HTTP share: the write queue, stored answers to repeated requests, answers after the commit."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
 from app.http.access import Access
-from app.http.bodies import Room, Share, idempotency_key
+from app.http.bodies import BodyBudget, Reservation, idempotency_key
 from app.http.responses import ALWAYS, Asked, Header, language_header, send_tagged
 from app.writing import idempotency
 from app.writing.idempotency import Answer
@@ -22,20 +22,20 @@ class Write(NamedTuple):
     principal: Principal
     retry: tuple[str, str] | None
     settle: Callable[[Connection, Sequence[Any]], Apply[Sequence[Any]]]
-    """Settles what several ask for alike; what it then comes to, for each of them."""
+    """Settles the wishes of several such writes together."""
     wish: Any
     answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
-    """Makes answers of what was asked and what it came to."""
+    """Makes the answers from what was asked and the results."""
     asked: Any = None
 
 
 class QueuedWrites:
     """Runs writes in the queue."""
 
-    def __init__(self, access: Access, queue: WriteQueue, room: Room) -> None:
+    def __init__(self, access: Access, queue: WriteQueue, budget: BodyBudget) -> None:
         self._access = access
         self._queue = queue
-        self.room = room
+        self.budget = budget
 
     async def run(
         self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int
@@ -61,24 +61,24 @@ class QueuedWrites:
         return answered
 
 
-class HasRoom(Protocol):
-    """What answers requests with bodies."""
+class HasBudget(Protocol):
+    """A group of endpoints that read bodies."""
 
     _queued: QueuedWrites
 
 
-Handling = TypeVar("Handling", bound=HasRoom)
+Handling = TypeVar("Handling", bound=HasBudget)
 
 
-def with_room(
-    handle: Callable[[Handling, Scope, Asked, Receive, Send, Share], Awaitable[None]],
+def with_budget(
+    handle: Callable[[Handling, Scope, Asked, Receive, Send, Reservation], Awaitable[None]],
 ) -> Callable[[Handling, Scope, Asked, Receive, Send], Awaitable[None]]:
-    """Have the request's body counted among those that are held, until it is answered."""
+    """Count the request's body in the budget until the request is answered."""
 
     @wraps(handle)
     async def handler(self: Handling, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        with self._queued.room.share() as share:
-            await handle(self, scope, request, receive, send, share)
+        with self._queued.budget.reserve() as reservation:
+            await handle(self, scope, request, receive, send, reservation)
 
     return handler
 

@@ -56,17 +56,17 @@ from app.reading.request import (
 )
 
 PARSED_BYTES = 3_000_000
-"""Of requests for each of one, many, and writes: what they were read as is remembered."""
+"""Bytes of each cache of parsed requests: for single records, for lists, for writes."""
 STATEMENT_BYTES = 8_000_000
 STREAM_LETTERS = 4_194_304
-"""Letters of a page of a stream, more or less: records that are as long as a body come one by one."""
+"""Characters of a page of a stream, about: very long records are sent one by one."""
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
 """Records a page of a stream, and at most while nobody else reads: no transaction stays open between two. Others wait while one
 is written, on SQLite also read."""
 
 
 class Records:
-    """Answers for the records of all resources."""
+    """Read endpoints of the records of all resources."""
 
     def __init__(self, resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> None:
         self._stopping = stopping
@@ -107,7 +107,7 @@ class Records:
         await send_tagged(send, text.encode(), request, version=version, headers=language_header(wanted.language))
 
     async def any_one(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        """`GET /v1/records/{id}`: a record of whatever kind."""
+        """`GET /v1/records/{id}`: a record of any kind."""
         asked_for = validated(AnyOneQuery, query_pairs(scope["query_string"]))
         negotiated_format(request.accept, offered=("json",))
         languages, language = asked_languages(asked_for["lang"], request.accept_language)
@@ -128,7 +128,7 @@ class Records:
     async def _explain_miss(
         self, scope: Scope, receive: Receive, send: Send, record_id: str, resource: Resource | None
     ) -> None:
-        """Redirect from an id that led here once or in another spelling; else say what is wrong with it."""
+        """Redirect from a former id or another spelling of the id; otherwise raise the Problem that explains the miss."""
         rows: list[Row] = []
         if is_storable(record_id):
             same = {"id": record_id, "lower": record_id.lower(), "upper": record_id.upper()}
@@ -198,10 +198,10 @@ class Records:
         await send_stream(scope, receive, send, chunks, request, self._stopping, content_type=content_type, headers=headers)
 
     async def _chunks(self, resource: Resource, wanted: Many) -> AsyncGenerator[str]:
-        """The whole result, a page of the keyset at a time."""
+        """The whole result, page by page, each after the last key of the one before."""
         is_table = wanted.format == "csv"
         shape = replace(wanted.shape, purpose="table") if is_table else wanted.shape
-        # With the first page, so that a page that fails is still told as a problem.
+        # The response starts with the first page, so that an error in that page is still a problem response.
         columns = self.compiler.table(shape) if is_table else []
         head = formats.header(columns)
         limit, reads = STREAM_PAGE, self.driver.reads
@@ -212,11 +212,11 @@ class Records:
             while True:
                 if len(rows) == limit:
                     alone = self.driver.reads == reads + 1
-                    # By small steps: somebody who waits for a row may begin nothing from one page to the next.
+                    # In small steps: a task that waits for a row cannot start anything between two pages.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
                     limit = min(limit, _as_many_as_fit(rows))
                     reads = self.driver.reads
-                    # Postgres makes the next page while this one is written.
+                    # Postgres computes the next page while this one is sent.
                     parameters |= {"limit": limit, **{f"key_{place}": part for place, part in enumerate(rows[-1][-key:])}}
                     following = asyncio.create_task(self.driver.fetch(self.statement(shape), parameters))
                     await asyncio.sleep(0)
@@ -232,7 +232,7 @@ class Records:
                 await asyncio.gather(following, return_exceptions=True)
 
     async def any_many(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        """`GET /v1/records?ids=a,b`: records of whatever kinds, in the order asked for."""
+        """`GET /v1/records?ids=a,b`: records of any kinds, in the order asked for."""
         asked_for = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated_format(request.accept, offered=("json",))
         ids = list(dict.fromkeys(asked_for["ids"]))
@@ -252,7 +252,7 @@ class Records:
 
 
 def _as_many_as_fit(rows: Sequence[Row]) -> int:
-    """How many records like these a page of a stream may have, so that it is no longer than `STREAM_LETTERS`."""
+    """How many records of this length fit into a page of `STREAM_LETTERS`."""
     return max(len(rows) * STREAM_LETTERS // max(sum(len(row[0]) for row in rows), 1), 1)
 
 
@@ -261,7 +261,7 @@ def _lines(rows: Iterable[Row]) -> str:
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """Why an id leads to no record: rows of (leads | gone, id, kind)."""
+    """Looks up why there is no record of an id: rows of (leads | gone, id, kind)."""
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
     leads, gone = literal("leads"), literal("gone")

@@ -1,4 +1,4 @@
-"""What every answer has in common: its tag, its headers, its encoding, how it is sent."""
+"""Helpers for responses: entity tags, headers, compression, streams."""
 
 import asyncio
 import logging
@@ -20,9 +20,9 @@ Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
 PAGE_LETTERS = 8_388_608
-"""Letters of an answer with many records: a page ends before the record that would make it longer."""
+"""Characters of a response with many records: a page ends before the record that would exceed them."""
 COMPRESSED_FROM = 1_000
-"""Bytes from which compressing an answer pays."""
+"""Responses of at least so many bytes are compressed."""
 _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9
@@ -33,7 +33,7 @@ SAFELY: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-"""What keeps browsers from doing more with an answer than reading it."""
+"""Security headers: a browser only reads the response."""
 EXPOSED = b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
@@ -47,7 +47,7 @@ JSON = (b"content-type", b"application/json")
 
 
 class Asked(NamedTuple):
-    """What of a request's headers an answer depends on."""
+    """The request headers on which a response depends."""
 
     accept: str
     accept_language: str
@@ -58,7 +58,7 @@ class Asked(NamedTuple):
 
 
 def asked(scope: Scope) -> Asked:
-    """The headers of a request that matter here."""
+    """Read these headers from a request."""
     accept = language = none_match = encoding = b""
     for name, value in scope["headers"]:
         if name == b"accept":
@@ -89,13 +89,13 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether the client has this very answer already."""
+    """Whether `If-None-Match` has the response's entity tag, so that 304 is enough."""
     return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
 def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
-    """An answer's entity tag: the record's version, by which it may be written, and a digest of what is shown of it."""
-    # Processors hash by SHA-256 themselves: a page takes half of the time that it takes by BLAKE2.
+    """The entity tag: the record's version, which `If-Match` compares, and a digest of the body."""
+    # Processors have instructions for SHA-256: for a page it takes half of the time of BLAKE2.
     digest = sha256(body, usedforsecurity=False).hexdigest()[: 2 * _DIGEST_BYTES]
     return f'"{digest}{encoding}"' if version is None else f'"{version}.{digest}{encoding}"'
 
@@ -109,7 +109,7 @@ async def send_tagged(
     version: int | None = None,
     headers: Iterable[Header] = (),
 ) -> None:
-    """Send JSON with its entity tag, or 304 to a reader that has it."""
+    """Send JSON with its entity tag; 304 if the client has it already."""
     compressed = request.gzip and len(body) >= COMPRESSED_FROM
     tag = tag_of(body, version, encoding="-gzip" if compressed else "")
     common = [*ALWAYS, (b"etag", tag.encode()), *headers]
@@ -165,7 +165,7 @@ async def send_stream(
                     if gone.done():
                         return
                     await _send_chunk(send, packer, chunk)
-                    await asyncio.sleep(0)  # nothing else waits where a reader is fast, and others want their turn
+                    await asyncio.sleep(0)  # lets other tasks run: with a fast reader nothing else here waits
             last = packer.flush() if packer and not request.head else b""
             await send({"type": "http.response.body", "body": last})
     except Unavailable as problem:
@@ -179,7 +179,7 @@ async def send_stream(
 
 
 def _cannot_be_broken_off() -> None:
-    """Of a server that is not ours, whose answer ends when its application returns."""
+    """For other servers than ours, whose response ends when the application returns."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -196,7 +196,7 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
 
 
 def within_a_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], bool]:
-    """The rows that one answer shows, texts first: at most `limit` and at most `PAGE_LETTERS`; and whether there are more."""
+    """The rows of one page, at most `limit` and at most `PAGE_LETTERS`; and whether there are more."""
     kept = list(rows[:limit])
     letters = sum(len(row[0]) for row in kept)
     while letters > PAGE_LETTERS and len(kept) > 1:
@@ -205,19 +205,19 @@ def within_a_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], bool]:
 
 
 def language_header(language: str | None) -> list[Header]:
-    """The language asked for."""
+    """The header that names the language asked for."""
     return [(b"content-language", language.encode())] if language else []
 
 
 def moved(scope: Scope, path: str, record_id: str) -> Response:
-    """To the same question at another address; a path alone, so that nobody's Host is believed."""
+    """A redirect to the same request at another path; without a host, so that no Host header is trusted."""
     query = scope["query_string"].decode("latin-1")
     where = f"{scope.get('shown_prefix', '')}{path}/{quote(record_id)}" + (f"?{query}" if query else "")
     return RedirectResponse(where, 308, {name.decode(): value.decode() for name, value in ALWAYS})
 
 
 def base_url(scope: Scope) -> str:
-    """Scheme, host and prefix as the client used them; what proxies said is in the scope already."""
+    """Scheme, host and prefix as the client used them; the scope has those that proxies reported."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
     if host is None:  # of HTTP/1.0
         host, port = scope.get("server") or ("localhost", None)

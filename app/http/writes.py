@@ -21,14 +21,14 @@ from app.http.access import Access
 from app.http.bodies import (
     JSON_TYPES,
     PATCH_TYPES,
-    Share,
+    Reservation,
     body_of,
     checked,
     guard_of,
     header,
     object_in,
 )
-from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_room
+from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_budget
 from app.http.records import Records
 from app.http.responses import Asked, moved, tag_of
 from app.reading.compiler import Shape
@@ -107,10 +107,10 @@ class Writes:
 
     # -- the operations ----------------------------------------------------------------------------------------------
 
-    @with_room
-    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`POST /v1/{plural}`."""
-        asked = await self._asked(scope, request, receive, share, JSON_TYPES)
+        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
         data = object_in(asked.body)
         faults = [
             Fault("a POST makes a record with an id of its own; PUT takes preconditions", header=name)
@@ -124,10 +124,10 @@ class Writes:
         joins = asked.retry is None and _may_join(asked)
         await self._write(scope, send, request, asked, self._operations.create, creation, joins=joins)
 
-    @with_room
-    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`PUT /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, share, JSON_TYPES)
+        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
         data, record_id = object_in(asked.body), scope["path_params"]["id"]
         guard = guard_of(scope, upsert=asked.view.upsert)
 
@@ -147,20 +147,20 @@ class Writes:
         except Merged as merged:
             await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
 
-    @with_room
-    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`PATCH /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, share, PATCH_TYPES)
+        asked = await self._asked(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(asked.body), guard_of(scope)
         patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
         # What is unique beside the id could else pass from one to another at once.
         joins = guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked)
         await self._write(scope, send, request, asked, self._operations.patch, patch, joins=joins)
 
-    @with_room
-    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`DELETE /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, share, JSON_TYPES, needed=False)
+        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def deleted(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
@@ -168,10 +168,10 @@ class Writes:
 
         await self._write(scope, send, request, asked, deleted, answer=_nothing)
 
-    @with_room
-    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`POST /v1/{plural}/{id}/restore`."""
-        asked = await self._asked(scope, request, receive, share, JSON_TYPES, needed=False)
+        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
         body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
@@ -181,10 +181,10 @@ class Writes:
 
         await self._write(scope, send, request, asked, restored, answer=self._report)
 
-    @with_room
-    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send, share: Share) -> None:
+    @with_budget
+    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
         """`POST /v1/{plural}/{id}/merge`."""
-        asked = await self._asked(scope, request, receive, share, JSON_TYPES, need=keys.Scope.ADMIN)
+        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, need=keys.Scope.ADMIN)
         body: MergeBody = checked(MergeBody, object_in(asked.body))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
@@ -201,7 +201,7 @@ class Writes:
         scope: Scope,
         request: Asked,
         receive: Receive,
-        share: Share,
+        reservation: Reservation,
         types: Iterable[str],
         *,
         need: keys.Scope = keys.Scope.WRITE,
@@ -214,7 +214,9 @@ class Writes:
             raise NotFound(f"no {resource.kind} has such an id")
         read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
         view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
-        body = await body_of(scope, receive, types=types, limit=self._settings.body_limit, share=share, needed=needed)
+        body = await body_of(
+            scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
+        )
         return _Asked(resource, principal, view, body, None if view.dry_run else retry_of(scope, body))
 
     async def _write(

@@ -58,7 +58,7 @@ class TableColumn(NamedTuple):
 
 @dataclass(frozen=True)
 class Shape:
-    """All of a request that its statement depends on."""
+    """Everything in a request on which its SQL statement depends."""
 
     kind: Kind
     fields: frozenset[str] | None = None
@@ -126,7 +126,7 @@ def column_name(plan: FieldPlan) -> str:
 
 
 class Compiler:
-    """Compiles the shapes of all resources for one database."""
+    """Compiles shapes to SQL statements for one database."""
 
     def __init__(self, resources: Iterable[Resource], dialect: Dialect) -> None:
         self.resources: Mapping[Kind, Resource] = {resource.kind: resource for resource in resources}
@@ -406,7 +406,7 @@ class Compiler:
         return [f'{comma}"{name}":[', sa.select(whole).correlate(rows).scalar_subquery()]
 
     def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:
-        """A record in the exchange format: what is written of it, references as ids, what is empty left out."""
+        """A record in the exchange format: writable fields only, references as ids, empty fields left out."""
         segments: list[Segment] = [f'{{"kind":"{resource.kind}","id":"', rows.c.id, '"']
         for plan in self.plans[resource.kind]:
             if not plan.written or plan.name in ("kind", "id"):
@@ -439,7 +439,7 @@ def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause)
 
 
 def _of(target: sa.FromClause, key: sa.ColumnElement[Any], text: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
-    """What is shown of a target that is joined; or asked for, if it is not."""
+    """A column of the target: of the joined table, or by a subquery if it is not joined."""
     if target is not _ASKED_FOR:
         return text
     return sa.select(text).where(target.c.id == key).correlate_except(target).scalar_subquery()
@@ -478,7 +478,7 @@ def _text(value: sa.ColumnElement[Any], *, plain: bool, nullable: bool) -> list[
 
 
 def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
-    """A record's name in the first language asked for that it has one in, else its own."""
+    """The record's name in the first requested language that it has a name in; otherwise its main name."""
     if not languages:
         return own
     shown = names.alias("shown")
@@ -493,7 +493,7 @@ def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages:
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:
-    """What comes after the cursor's key, in a form that both databases answer from an index."""
+    """The rows after the cursor's key, as a condition that both databases answer from an index."""
     keys = [_key_parameter(place, column) for place, (column, _) in enumerate(order)]
     if len({descending for _, descending in order}) == 1:
         left, right = sa.tuple_(*(column for column, _ in order)), sa.tuple_(*keys)

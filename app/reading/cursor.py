@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, bound to what was asked."""
+"""Cursors: the key of the last row of a page, bound to the request by a digest."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""What a client asks for: a query string, read once against a resource's declaration."""
+"""Parses and validates query strings, by the declaration of the resource."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ from app.domain.edtf import NONE, Bounds
 from app.domain.vocabulary import Kind
 from app.models.search import INDEX, Document
 from app.text.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
-from app.workers import Share, alone
+from app.workers import JobRunner, run_here
 
 documents: sa.Table = Document.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
@@ -99,9 +99,9 @@ def _is_long(bounds: Bounds) -> bool:
 class Index:
     """Writes search entries."""
 
-    def __init__(self, dialect: sa.Dialect, encode: Encode, share: Share = alone) -> None:
+    def __init__(self, dialect: sa.Dialect, encode: Encode, run_jobs: JobRunner = run_here) -> None:
         self._encode = encode
-        self._share = share
+        self._run_jobs = run_jobs
         self._rows = Rows(dialect)
         self._is_sqlite = dialect.name == "sqlite"
         taken = sa.select(documents.c.docid).where(is_one_of(documents.c.docid, ids_parameter(sa.BigInteger)))
@@ -157,7 +157,7 @@ class Index:
         """Remove the entries of the `replaced` records, and write these."""
         self.remove(connection, replaced)
         placed = self._placed(connection, entries)
-        with self._share([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
+        with self._run_jobs([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
             for inserts in made:
                 self._rows.send(connection, inserts)
 

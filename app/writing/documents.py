@@ -13,7 +13,7 @@ from app.models.records import Involvement
 from app.reading.compiler import Compiler
 from app.search.index import Entry, Index, Said
 from app.text.terms import Own, Weight
-from app.workers import Share
+from app.workers import JobRunner
 from app.writing.batch import Content, Wanted
 from app.writing.write_schema import ContentSchema
 
@@ -24,10 +24,10 @@ Contents = Mapping[str, tuple[Kind, Content]]
 class Documents:
     """Writes search entries in the transaction that writes the records."""
 
-    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode, share: Share) -> None:
+    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode, run_jobs: JobRunner) -> None:
         self._schemas = schemas
         self._encode = encode
-        self._index = Index(compiler.dialect, encode, share)
+        self._index = Index(compiler.dialect, encode, run_jobs)
         self.kinds = frozenset(kind for kind, schema in schemas.items() if schema.resource.searched)
         involved = sa.select(involvements.c.record_id, involvements.c.actor_id)
         self._involved = compiler.compiled(involved.where(is_one_of(involvements.c.record_id, ids_parameter())))

@@ -27,7 +27,7 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
     """Read all lines into a batch: the same batch, with the same faults, as if one process had read them."""
     batch = Batch.of_many()
     pieces = [lines[start : start + AT_ONCE] for start in range(0, len(lines), AT_ONCE)]
-    with writer.share([partial(_read, writer, piece) for piece in pieces]) as found:
+    with writer.run_jobs([partial(_read, writer, piece) for piece in pieces]) as found:
         for piece, ready in zip(pieces, found, strict=True):
             if ready is None:
                 writer.intake.lines(piece, batch)

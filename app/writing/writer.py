@@ -19,7 +19,7 @@ from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
 from app.reading.compiler import Compiler
 from app.search.index import Said, documents
-from app.workers import Share, alone
+from app.workers import JobRunner, run_here
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.documents import Documents
 from app.writing.halting import never
@@ -47,15 +47,17 @@ class Settled(NamedTuple):
 class Writer(StoredRecords):
     """Writes records of all kinds in the transaction of a given connection. The caller holds the write lock."""
 
-    def __init__(self, resources: Iterable[Resource], compiler: Compiler, encode: Encode, share: Share = alone) -> None:
+    def __init__(
+        self, resources: Iterable[Resource], compiler: Compiler, encode: Encode, run_jobs: JobRunner = run_here
+    ) -> None:
         super().__init__(resources, compiler, encode)
-        self.share = share
+        self.run_jobs = run_jobs
         kinds = {resource.table.name: resource.kind for resource in self.resources.values()}
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
-        self.documents = Documents(self.schemas, compiler, encode, share)
+        self.documents = Documents(self.schemas, compiler, encode, run_jobs)
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
 
@@ -249,7 +251,7 @@ class Writer(StoredRecords):
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
         words = [partial(self.documents.said, some) for some in chunks(changed)]
         said: dict[str, Said] = {}
-        with self.share([*rows, *log, *words]) as made, together(connection):
+        with self.run_jobs([*rows, *log, *words]) as made, together(connection):
             # First the rows that others refer to; otherwise SQLite would search for them with every insert.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
             for inserts in islice(made, len(rows) + len(log)):
