@@ -40,11 +40,11 @@ from typing import ClassVar, NamedTuple
 
 
 class RapporteurError(Exception):
-    """Anything the registry refuses to do, in words for whoever asked."""
+    """The base of our errors; the message is for the reader, not for a developer."""
 
 
 class OperatorError(RapporteurError):
-    """For whoever runs the registry."""
+    """An error that the operator must fix, not the API client; the message says how."""
 
 
 class IncompleteDeclaration(OperatorError):
@@ -60,17 +60,17 @@ class StaleSchema(OperatorError):
 
 
 class Fault(NamedTuple):
-    """One thing wrong with a request: the parameter, header or place in the body, and what is wrong with it."""
+    """One fault of a request: where it is (parameter, header, or JSON Pointer into the body), and what is wrong."""
 
     detail: str
     parameter: str | None = None
     pointer: str | None = None
     header: str | None = None
     line: str | None = None
-    """In a body of many lines, or a file: which of them."""
+    """The line, in an import or a file."""
 
     def told(self) -> dict[str, str]:
-        """The fault as a client reads it."""
+        """The fault as JSON."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
     def __str__(self) -> str:
@@ -78,27 +78,27 @@ class Fault(NamedTuple):
 
 
 MAX_FAULTS = 100
-"""How many faults one answer lists."""
+"""Faults listed in one response, at the most."""
 FAULTS_ALIKE = 10
-"""How many of an import's faults of one sort are told by themselves; of the others, how many there are."""
+"""An import lists so many faults of each sort, and counts the others."""
 MOST_FAULTS = 10_000
-"""After so many faults nothing more is looked for."""
+"""After so many faults the check stops."""
 _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
-"""What of a fault's words is the value's: without it, faults of one sort read alike."""
+"""The parts of a message that come from the value: without them, faults of one sort have the same message."""
 
 
 class Faults:
-    """The faults of a request or an import: all that are told by themselves, and how many more there are of each sort."""
+    """The faults of a request or an import: those that are listed, and the number of further ones of each sort."""
 
     def __init__(self, *, alike: int = MAX_FAULTS) -> None:
-        """`alike`: how many of one sort (of the same place in a record, and with the same words) are told by themselves."""
+        """`alike`: how many faults of one sort (same field, same message) are listed."""
         self.total = 0
         self._alike = alike
         self._told: list[Fault] = []
         self._counts: dict[tuple[str, str], int] = {}
 
     def add(self, fault: Fault) -> None:
-        """Remember a fault, or that there is one more of its sort."""
+        """Add a fault, or count it if enough of its sort are listed."""
         self.total += 1
         sort = _sort_of(fault)
         count = self._counts[sort] = self._counts.get(sort, 0) + 1
@@ -106,17 +106,17 @@ class Faults:
             self._told.append(fault)
 
     def extend(self, faults: Iterable[Fault]) -> None:
-        """Remember several."""
+        """Add several faults."""
         for fault in faults:
             self.add(fault)
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many that nothing more is looked for."""
+        """Whether there are so many faults that the check stops."""
         return self.total >= MOST_FAULTS
 
     def told(self) -> list[Fault]:
-        """The faults in their order; behind the last of a sort that is told by itself, how many more there are."""
+        """The faults in order; behind the last listed one of a sort stands how many more there are."""
         found: list[Fault] = []
         seen: Counter[tuple[str, str]] = Counter()
         for fault in self._told:

@@ -1,4 +1,4 @@
-"""Where the parts are wired together."""
+"""Builds the application from its parts."""
 
 import gc
 from collections.abc import AsyncIterator
@@ -63,7 +63,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await driver.open()
         queue.open()
         stopping.listen()
-        # What is there by now stays: the collector need not look at it again.
+        # Objects that exist by now stay: the garbage collector need not scan them again.
         gc.freeze()
         gc.enable()
         try:

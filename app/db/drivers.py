@@ -36,17 +36,17 @@ SQLite counts a prepared statement's steps over all its executions, so that one 
 only several within one execution mean that it is dear.
 """
 DEAR_FOR = 100
-"""Executions on a thread after which a statement is tried on the loop again: one dear value does not damn a shape."""
+"""A statement that was slow runs on a thread so many times, then it is tried on the event loop again."""
 DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
 STATEMENTS_KEPT = 128
-"""Prepared statements a connection keeps: clients choose fields and includes, and each such statement takes up to 150 KB."""
+"""Prepared statements per connection: clients choose fields and includes, and each statement takes up to 150 KB."""
 CACHE_KIB = 32_768
-"""Of pages, a connection that reads. Not a map of the file: where that is cut short, the system ends the process."""
+"""Page cache per reading connection. Not mmap: if the file is truncated, the system would kill the process."""
 ROWS_AT_ONCE = 60
-"""Of an answer that is bounded in letters: a list of ordinary length comes at once."""
+"""Rows fetched at once, if the response is limited in characters: a usual page is one fetch."""
 WATCH_SECONDS = 0.5
-"""After which the file is looked at again: a connection would go on reading one that was removed."""
+"""Interval of checks whether the file is still there: a connection would go on reading a removed file."""
 _SOME_ROW = "SELECT version_num FROM alembic_version"
 
 Row = tuple[Any, ...]
@@ -59,35 +59,35 @@ class Statement:
     sql: str
     constants: Mapping[str, Any]
     dear: int = 0
-    """How many more times it goes to a thread, since it ran longer than the event loop may wait."""
+    """How many more times it runs on a thread, because it was too slow for the event loop."""
     planned_anew: bool = False
-    """Whether Postgres must look at the values before it chooses a way: what is rare wants another than what is common."""
+    """Whether Postgres must plan it for each set of values, because rare values need another plan than common ones."""
 
     @cached_property
     def looks_for_terms(self) -> bool:
-        """Whether SQLite's full-text index is asked, which may take long within one step of its machine."""
+        """Whether it uses SQLite's full-text index, which may take long within one step of the virtual machine."""
         return " MATCH " in self.sql
 
 
 def compiled(statement: ClauseElement, dialect: Dialect) -> Statement:
-    """A statement of SQLAlchemy's as the driver takes it."""
+    """Compile a SQLAlchemy statement for the driver."""
     made = statement.compile(dialect=dialect)
     return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})
 
 
 class Driver(Protocol):
-    """A database to read from."""
+    """Runs reads on one database."""
 
     dialect: Dialect
     reads: int
-    """How many statements it was given."""
+    """The number of statements it has run."""
     availability: Availability
 
     async def open(self) -> None:
         """Connect."""
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """All rows; Unavailable when the database does not answer in time.
@@ -97,7 +97,7 @@ class Driver(Protocol):
         """
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """The row of a record, its id last; the same errors."""
+        """The row of one record, with the id last. Raises the same errors."""
 
     def encode(self, values: Sequence[Any]) -> Any:
         """Several values as one parameter."""
@@ -115,7 +115,7 @@ class SqliteDriver:
         self._deadline = deadline
         self._own = threading.local()
         self._opened = 0
-        """How often the connections were opened anew."""
+        """How many times the connections were reopened."""
         self._threads = ThreadPoolExecutor(SQLITE_THREADS, thread_name_prefix="read")
         self._probing = ThreadPoolExecutor(2, thread_name_prefix="probe")
         self._seen: object = None
@@ -141,7 +141,7 @@ class SqliteDriver:
         return self._checks > LOOP_CHECKS
 
     async def close(self) -> None:
-        """Wait for what is running, then close all."""
+        """Wait for running statements, then close all connections."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
@@ -180,7 +180,7 @@ class SqliteDriver:
             self._reopen()
 
     def _changed(self, trouble: Trouble) -> None:
-        """Read the file that is there now, where it is another than the one that was opened, or was repaired."""
+        """Reopen the connections if the file was replaced or repaired."""
         was_damaged, self._was_damaged = self._was_damaged, trouble.damage is not None
         if self._loop is None:
             return
@@ -206,7 +206,7 @@ class SqliteDriver:
         return self.availability.trouble if found == FINE and self._is_damaged() else found
 
     def _trouble(self) -> Trouble:
-        """Read a row and begin a write."""
+        """Probe the database: read a row and begin a write."""
         if self._is_being_replaced():
             return GONE
         try:
@@ -216,21 +216,21 @@ class SqliteDriver:
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         except OSError:
-            return GONE  # because the database's log is renamed or removed at this moment
+            return GONE  # the database's log is being renamed or removed at this moment
         except sqlite3.Error as error:
             found = failure(error)
             return found.trouble if found is not None else FINE
         return FINE
 
     def _is_being_replaced(self) -> bool:
-        """Whether there is no file, or one that is still being written: it must look the same twice before it is opened."""
+        """Whether there is no file, or one that is still being copied: it must look the same twice before it is opened."""
         if self._loop is None or self._loop.is_in_place:
             return False
         before, self._seen = self._seen, look_of(self._path)
         return self._seen is None or self._seen != before
 
     def _is_damaged(self) -> bool:
-        """Whether the file that was found damaged still is, as far as is known: to see it through may take minutes."""
+        """Whether the file that was found damaged still counts as damaged; checking all of it may take minutes."""
         if self.availability.trouble.damage is None:
             return False
         if self._check is None:
@@ -254,7 +254,7 @@ class SqliteDriver:
         return to_json(values).decode()
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
-        """On the event loop within the budget, else on a thread within the deadline."""
+        """Run it on the event loop within the budget; if that is not enough, on a thread within the deadline."""
         self.reads += 1
         self.availability.require_reads()
         given = {**statement.constants, **parameters}
@@ -272,12 +272,12 @@ class SqliteDriver:
         return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until, letters)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """By itself: on the event loop a statement costs little more than what it reads."""
+        """One statement per record: on the event loop a statement costs little more than what it reads."""
         rows = await self.fetch(statement, {"id": record_id, **parameters})
         return rows[0] if rows else None
 
     def _fetch_slowly(self, sql: str, parameters: Mapping[str, Any], until: float, letters: int | None = None) -> list[Row]:
-        """`until` is on the monotonic clock, and counts from the request: what waited too long is not begun."""
+        """`until`: a time of the monotonic clock. A statement that waited until then is not started."""
         if time.monotonic() > until:
             raise unavailable(TOO_LONG)
         try:
@@ -290,7 +290,7 @@ class SqliteDriver:
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
         if connection is not None and (self._own.opened != self._opened or not connection.is_current):
-            self._own.connection = None  # also where no other can be made
+            self._own.connection = None  # even if a new one cannot be opened
             self._forget(connection)
             connection = None
         if connection is None:
@@ -324,7 +324,7 @@ def driver_for(url: str, *, deadline: float, connections: int, pooler: str = "")
     """The driver that reads the database of this URL; `pooler` says how a pooler before Postgres hands out its sessions."""
     if make_url(url).get_backend_name() == "sqlite":
         return SqliteDriver(url, deadline=deadline)
-    # Whoever has SQLite does without psycopg, which takes a tenth of the time to start.
+    # With SQLite psycopg is not imported, which takes a tenth of the start-up time.
     from app.db.postgres import PostgresDriver  # noqa: PLC0415
 
     return PostgresDriver(url, deadline=deadline, connections=connections, pooler=pooler)

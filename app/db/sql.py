@@ -24,9 +24,9 @@ from app.db.types import Exact
 
 Item = TypeVar("Item")
 Encode = Callable[[Sequence[Any]], Any]
-"""How a driver is given several values as one parameter."""
+"""Encodes several values as one parameter of the driver."""
 SQLITE_ARGUMENTS = 100
-"""How many arguments a function of SQLite surely takes."""
+"""The number of arguments that every build of SQLite allows for a function."""
 
 
 class json_string(FunctionElement[str]):  # noqa: N801 - read as a function of SQL
@@ -65,7 +65,7 @@ def _to_char(element: instant_text, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class concatenated(FunctionElement[str]):  # noqa: N801
-    """Its arguments, joined end to end; null if one of them is."""
+    """Concatenation of its arguments; null if one of them is null."""
 
     type = sa.String()
     inherit_cache = True
@@ -162,7 +162,7 @@ def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
-    """The place of a column's value among the values of one parameter, to sort by; made like `is_one_of`'s."""
+    """The position of a column's value among the values of one parameter, to sort by it."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -184,7 +184,7 @@ FTS5, TSQUERY = "fts5", "tsquery"
 
 
 class has_terms(FunctionElement[Any]):  # noqa: N801
-    """Whether the document of the record with this id has terms: by a query in FTS5's syntax, or the same in tsquery's."""
+    """Whether the search entry of the record matches a query, given in FTS5's and in tsquery's syntax."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -212,7 +212,7 @@ def as_instant(parameter: str) -> sa.ColumnElement[Any]:
 
 
 CHUNK = 1_000
-"""How many values one statement is given at a time."""
+"""Values per statement."""
 
 
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
@@ -227,7 +227,7 @@ def values_parameter(values: Collection[Any], encode: Encode) -> sa.BindParamete
 
 
 def among(column: sa.ColumnElement[Any], values: Collection[Any], encode: Encode) -> sa.ColumnElement[Any]:
-    """The column is one of these values."""
+    """Condition: the column is one of these values."""
     return is_one_of(column, values_parameter(values, encode))
 
 
@@ -244,7 +244,7 @@ def ids_parameter(of: Any = Exact) -> sa.BindParameter[Any]:
 
 
 def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple[Any, ...]]:
-    """All rows of a compiled statement, executed by the driver itself: a tenth of what building and executing one costs."""
+    """Run a compiled statement directly on the driver and return all rows: a tenth of the cost of building and executing it."""
     driver: Any = connection.connection
     with _errors(connection, driver):
         return _executed(driver, statement, given).fetchall()  # type: ignore[no-any-return]
@@ -265,7 +265,7 @@ def _executed(driver: Any, statement: Compiled, given: Mapping[str, Any]) -> Any
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """Send what is written within at once and wait for the answers at the end, where the driver knows how (Postgres)."""
+    """Send the statements of the block without waiting, and wait for all results at its end, if the driver can (Postgres)."""
     driver: Any = connection.connection
     with _errors(connection, driver), driver.pipeline() if hasattr(driver, "pipeline") else nullcontext():
         yield
@@ -273,7 +273,7 @@ def together(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _errors(connection: Connection, driver: Any) -> Iterator[None]:
-    """Errors of the driver as SQLAlchemy's, to which a connection that is lost is told."""
+    """Turn the driver's errors into SQLAlchemy's, and tell SQLAlchemy about lost connections."""
     base = connection.dialect.loaded_dbapi.Error
     try:
         yield
@@ -285,11 +285,11 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
 
 
 INSERTS_KEPT = 1_000
-"""Statements that insert; on SQLite there is one for each set of columns that hold something."""
+"""INSERT statements that are cached; on SQLite there is one for each set of columns with values."""
 
 
 class Insert(NamedTuple):
-    """Rows as the driver takes them, and the statement that inserts each."""
+    """An INSERT statement with the parameters of each row."""
 
     sql: str
     rows: Sequence[Any]
@@ -311,14 +311,14 @@ class Rows:
         return types.instant_text(value)
 
     def insert(self, connection: Connection, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows that have every column of the table that is not computed or numbered."""
+        """Insert rows. Each must have all columns except computed and autoincrement ones."""
         self.send(connection, self.inserts(table, rows))
 
     def inserts(self, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> list[Insert]:
-        """What inserts these rows, to be sent later, or by another process."""
+        """The INSERTs of these rows, to be sent later; they may be made in another process."""
         if self._dialect.name != "sqlite":
             return [Insert(self._insert(table, tuple(some[0])), [{"rows": to_json(some).decode()}]) for some in chunks(rows)]
-        # sqlite3 asks everybody for an adapter of None, which takes longer than to bind a text: what is null is left out.
+        # Columns with NULL are left out: for None sqlite3 looks for an adapter, which takes longer than binding a text.
         shapes: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for row in rows:
             given = {name: value for name, value in row.items() if value is not None}
@@ -326,23 +326,23 @@ class Rows:
         return [Insert(self._insert(table, shape), several) for shape, several in shapes.items()]
 
     def send(self, connection: Connection, inserts: Iterable[Insert]) -> None:
-        """Insert what was made ready."""
+        """Send prepared INSERTs."""
         for sql, rows in inserts:
             self._send(connection, sql, rows)
 
     def _sqlite_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
-        """A row an execution, its values by place, which SQLite finds sooner than by name."""
+        """An INSERT of one row with positional parameters, which SQLite binds faster than named ones."""
         columns = ", ".join(self._dialect.identifier_preparer.quote(name) for name in names)
         return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names of ours
 
     def _postgres_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
-        """All rows at once, as one JSON text: 16 take a third, 1 000 a quarter of the time that they take one by one."""
+        """An INSERT of all rows, as one JSON parameter: 16 rows take a third, 1,000 a quarter of the time of single INSERTs."""
         given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text()), sa.JSON()))
         read = given.table_valued(*(sa.column(name, table.c[name].type) for name in names)).render_derived(with_types=True)
         return str(table.insert().from_select(names, sa.select(read)).compile(dialect=self._dialect))
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Set the columns that the rows have, the same in all of them, by `id`."""
+        """Update rows by `id`. All must have the same columns."""
         if not rows:
             return
         shape = table, tuple(rows[0])
@@ -350,7 +350,7 @@ class Rows:
             values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "id"}
             if "updated_at" in values:
                 now = sa.bindparam("updated_at", type_=table.c.created_at.type)
-                # A clock may be set back: no record was changed before it was made.
+                # A clock may be set back; a record must not be changed before it was created.
                 values["updated_at"] = sa.case((table.c.created_at > now, table.c.created_at), else_=now)
             update = table.update().where(table.c.id == sa.bindparam("its_id")).values(values)
             self._updates[shape] = str(update.compile(dialect=self._dialect))
@@ -359,7 +359,7 @@ class Rows:
 
     @staticmethod
     def _send(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
-        """Execute for each row; the answer is not looked at, so that within `together` nobody waits for it."""
+        """Execute for each row without reading the result, so that `together` can wait for all at the end."""
         driver: Any = connection.connection
         with _errors(connection, driver):
             cursor = driver.cursor()
@@ -370,6 +370,6 @@ class Rows:
 
 
 def literal(text: str) -> sa.ColumnElement[str]:
-    """A constant of ours written into the statement (a parameter would be sent each time)."""
+    """A constant of ours as a literal in the statement; a parameter would be sent every time."""
     quoted = text.replace("'", "''")
     return sa.literal_column(f"'{quoted}'", Exact)

@@ -1,4 +1,4 @@
-"""SQLite's file: opened, recognized, and never confused with another that was put into its place."""
+"""Opens SQLite's file, and notices when another file was put in its place."""
 
 import ctypes
 import logging
@@ -14,7 +14,7 @@ REPLACED_SUFFIX = ".replaced"
 
 
 class FileIdentity(NamedTuple):
-    """What tells a file from another under the same name."""
+    """Tells a file from another one of the same name."""
 
     device: int
     inode: int
@@ -30,7 +30,7 @@ def identity_of(path: Path | str) -> FileIdentity | None:
 
 
 def look_of(path: Path) -> object:
-    """What changes while a file is written; None if there is none."""
+    """Size and time of the last change, which differ while a file is being written; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -47,26 +47,26 @@ class SqliteConnection(sqlite3.Connection):
 
     path: Path
     file: FileIdentity | None
-    """What it opened; None if it was gone at once."""
+    """The file it opened; None if that was gone at once."""
 
     generation: int
     log_path: str
     log: FileIdentity | None = None
-    """Its log (`-wal`), as it was first seen."""
+    """The log (`-wal`) of the file, as first seen."""
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its file is still where it was opened."""
+        """Whether its file is still in the place where it was opened."""
         return self.file is not None and self.file == identity_of(self.path)
 
     @property
     def is_current(self) -> bool:
-        """Whether it may be used: its file was not found replaced or repaired since, which would be unknown to its cache."""
+        """Whether it may be used: its file was not replaced or repaired since, which its cache would not notice."""
         return self.generation == _generations.get(self.path, 0)
 
     @property
     def has_its_log(self) -> bool:
-        """Whether its log is still where it was: what is committed may be in this alone."""
+        """Whether its log is still in its place: committed data may be in the log only."""
         found = identity_of(self.log_path)
         if self.log is None:
             self.log = found
@@ -82,14 +82,14 @@ class SqliteConnection(sqlite3.Connection):
             self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
             (busy, _, _) = self.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error:
-            return False  # no room for it, or no way to write
+            return False  # the disk is full or read-only
         if not busy:
             renew(self.path)
             _log.warning("the log beside the database was removed; what was committed is written into the database's file")
         return not busy
 
     def close(self) -> None:
-        """Close, or give back what memory it can and stay open until the process ends, and longer than anything else in it."""
+        """Close the connection if that is safe; otherwise release its memory and keep it open until the process ends."""
         if self.is_in_place and self.has_its_log:
             super().close()
             return
@@ -102,18 +102,18 @@ class SqliteConnection(sqlite3.Connection):
 
 _opening = threading.Lock()
 _opened: dict[Path, FileIdentity | None] = {}
-"""Which file was last opened under a path."""
+"""By path: the file that was last opened."""
 _generations: dict[Path, int] = {}
-"""How often the file under a path was found replaced or repaired."""
+"""By path: how often the file was found replaced or repaired."""
 
 
 def renew(path: Path) -> None:
-    """Have all connections to a file opened anew before they are used again."""
+    """Make all connections to a file be reopened before they are used again."""
     _generations[path] = _generations.get(path, 0) + 1
 
 
 def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConnection:
-    """Open a file; a new one, where it may be made, is for this account alone, since it will hold the digests of keys."""
+    """Open a file. A new one is readable by this account only, because it will hold digests of keys."""
     generation = _generations.get(path, 0)
     with _opening:
         if creates and not path.exists():
@@ -130,7 +130,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         factory=SqliteConnection,
         **options,
     )
-    # Before and after it was opened: between the two another file may have come in its place.
+    # Checked before and after opening: the file may be replaced in between.
     connection.path, connection.file = path, current if current == identity_of(path) else None
     connection.generation = generation
     connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
@@ -147,7 +147,7 @@ def _set_stale_logs_aside(path: Path) -> None:
         try:
             found = os.fstat(int(name))
         except OSError:
-            continue  # the descriptor with which the folder was read
+            continue  # the descriptor of the listing of the folder itself
         open_here.add(FileIdentity(found.st_dev, found.st_ino))
     for suffix in LOG_SUFFIXES:
         log = path.with_name(path.name + suffix)

@@ -52,23 +52,23 @@ meetings: sa.Table = Meeting.__table__
 MAX_FACET = 50
 """Values of a facet, the most frequent first."""
 USES = (1, 3, 10, 30)
-"""How often a record is named, in steps: who is named more often than the last is as well known as any."""
+"""Steps in which it counts how often a record is named; above the last step all count the same."""
 FREQUENCIES_KNOWN_FOR = 60
-"""Seconds after which Postgres is asked again which terms are frequent."""
+"""Seconds for which the statistics of Postgres are cached."""
 _THESE = is_one_of(documents.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
-"""The document is one of those of the parameter `docids`."""
+"""Condition: the search entry is one of the parameter `docids`."""
 PROPOSED = 3
-"""Names that `did_you_mean` has at the most."""
+"""Names in `did_you_mean`, at the most."""
 MEANT_WORDS = 3
-"""Words that are each looked for by themselves, where nothing comes near to all of them."""
+"""If no name is near to all words, so many words are tried one by one."""
 
 
 _OFFSET = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-"""What a cursor of search holds: how many hits came before."""
+"""A cursor of a search holds the number of hits before the page."""
 
 
 class Search:
-    """Answers who looks for something."""
+    """Endpoints of search and suggestions."""
 
     def __init__(self, records_: Records, driver: Driver) -> None:
         self._driver = driver
@@ -122,7 +122,7 @@ class Search:
     async def _found(
         self, query: Query, narrowed: Narrowed, letters: Letters, *, everything: bool
     ) -> tuple["_Hits", list[Known], bool]:
-        """The candidates in their order, the records that the query names, and whether it had to be relaxed."""
+        """The candidates in order, the records that the query names, and whether the query was relaxed."""
         known = await self._frequencies()
         if everything:
             return _hits_of(await self._looked_for(finding.everything(narrowed), narrowed, known)), [], False
@@ -139,7 +139,7 @@ class Search:
         return _hits_of(rows), called, bool(rows)
 
     async def _names(self, query: Query, letters: Letters) -> tuple[list[Known], list[Known]]:
-        """Records that are called a part of what was typed, and those that have all of it in their names."""
+        """Records whose name is a part of the query, and records whose names contain all of it."""
         wanted = finding.known_names(query)
         rows = await self._looked_for(wanted, Narrowed(), await self._frequencies(), limit=finding.KNOWN_AT_MOST)
         if not rows:
@@ -170,7 +170,7 @@ class Search:
         return rows
 
     async def _frequencies(self) -> Frequencies:
-        """What Postgres knows of the frequent terms; SQLite need not."""
+        """Postgres' statistics of frequent terms; not needed for SQLite."""
         if not self._sqlite and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
             for documents_, terms, shares in await self._driver.fetch(self._asks_known, {}):
@@ -299,7 +299,7 @@ class Search:
         *,
         enough: int = suggesting.LOOKED_AT,
     ) -> list[Suggestion]:
-        """Records whose names begin so, or nearly: the fewest slips first, what is named most, then as documents stand."""
+        """Records whose names match: those with the fewest typing errors first, then those named most often, then by docid."""
         rows = await self._looked_for({0: wanted}, narrowed, await self._frequencies(), limit=suggesting.LOOKED_AT)
         if not rows:
             return []
@@ -314,7 +314,7 @@ class Search:
         return sorted(found, key=attrgetter("slips"))
 
     def _used_with(self, languages: int) -> Statement:
-        """Candidates with their names, and how often they are named, as far as that is counted."""
+        """The candidates with their names, and how often they are named, up to the last step."""
 
         def used(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
             one: sa.ColumnElement[int] = sa.literal_column("1")
@@ -333,7 +333,7 @@ class Search:
         )
 
     async def _meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
-        """Known names that come near to what was typed: of all words, else of single ones."""
+        """Names near to the query: to all its words, otherwise to single words."""
         for several in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._suggested(several, suggesting.slips(several), Narrowed(), languages, letters)
             if found:
@@ -342,7 +342,7 @@ class Search:
 
 
 class _Hits(NamedTuple):
-    """Candidates in their order, and whether there are more than were looked at."""
+    """The candidates in order, and whether there are more than were read."""
 
     found: list[tuple[int, int]]
     truncated: bool

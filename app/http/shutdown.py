@@ -1,4 +1,4 @@
-"""How the server ends: it says that it is not ready, answers what it has begun, and breaks off what cannot end in time."""
+"""Graceful shutdown: the server reports that it is not ready, finishes running requests, and aborts the longest."""
 
 import asyncio
 import logging
@@ -14,32 +14,32 @@ from typing import Any
 from app.errors import Unavailable
 
 DRAIN_SHARE = 0.1
-"""Of the seconds to stop in: for so long new requests are still answered, so that a balancer reads `/readyz` and turns away."""
+"""Share of the stop time in which new requests are still answered, so that a load balancer can read `/readyz`."""
 END_SHARE = 0.6
-"""Of the seconds to stop in: after these, imports are rolled back and streams broken off."""
+"""Share of the stop time after which imports are rolled back and streams aborted."""
 CUT_SHARE = 0.8
-"""Of the seconds to stop in: after these, connections are cut whose clients still send or take nothing."""
+"""Share of the stop time after which the remaining connections are closed."""
 RETRY_SECONDS = 5
 _log = logging.getLogger("rapporteur")
 
 
 class Stopping:
-    """Whether the server is about to end; what must end with it is told in time."""
+    """Knows whether the server is shutting down, and notifies long work in time."""
 
     def __init__(self, seconds: float) -> None:
-        """`seconds`: after which the process is gone, whatever still hangs."""
+        """`seconds`: the process ends after this time at the latest."""
         self._seconds = seconds
         self._callbacks: set[Callable[[], None]] = set()
         self._cut: Callable[[], None] = _nothing
         self.asked = False
-        """Whether somebody asked the server to end."""
+        """Whether a shutdown was requested."""
         self.ended = False
-        """Whether what goes on must end now."""
+        """Whether long work must end now."""
 
     def listen(self) -> None:
-        """Begin to stop at SIGTERM and SIGINT, then hand these to uvicorn; to be called by the running event loop's thread."""
+        """Start the shutdown at SIGTERM and SIGINT, then pass the signal to uvicorn. Call it on the event loop's thread."""
         if threading.current_thread() is not threading.main_thread():
-            return  # an application inside another program, or a test: who runs it ends it
+            return  # an application inside another program, or a test, which handles signals itself
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             uvicorns = signal.getsignal(number)
@@ -47,7 +47,7 @@ class Stopping:
                 signal.signal(number, self._handler(loop, uvicorns))
         parent = multiprocessing.parent_process()
         if parent is not None:
-            # A worker whose parent was killed would hold the port, and nobody would replace it.
+            # A worker whose parent was killed would keep the port, and nothing would restart it.
             loop.add_reader(parent.sentinel, self._parent_is_gone, loop, parent.sentinel)
 
     @staticmethod
@@ -74,19 +74,19 @@ class Stopping:
         return handle
 
     def _give_up(self) -> None:
-        """End the process although something hangs: nothing is lost by it, since what is acknowledged is committed."""
+        """End the process although something hangs. Nothing is lost, because acknowledged writes are committed."""
         _log.warning("something did not end in %g s; the process ends without it", self._seconds)
         os._exit(1)
 
     def end(self) -> None:
-        """Tell all that goes on to end."""
+        """Tell all long work to end."""
         self.asked = self.ended = True
         for callback in tuple(self._callbacks):
             callback()
 
     @contextmanager
     def telling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Within the block, `callback` is called when what goes on must end."""
+        """Within the block, `callback` is called when long work must end."""
         self._callbacks.add(callback)
         try:
             yield
@@ -94,25 +94,25 @@ class Stopping:
             self._callbacks.discard(callback)
 
     def cut_with(self, callback: Callable[[], None]) -> None:
-        """How to end the connections that are left."""
+        """Set the function that closes the remaining connections."""
         self._cut = callback
 
     def tell_at_last(self, callback: Callable[[], None]) -> None:
-        """Call this when what goes on must end, as long as the server lives."""
+        """Call this function when long work must end."""
         self._callbacks.add(callback)
 
     def require_more_time(self) -> None:
-        """Unavailable once the server is about to end: nothing long is begun any more."""
+        """Raise Unavailable during a shutdown, because long work is not started any more."""
         if self.asked:
             raise about_to_end()
 
 
 def _nothing() -> None:
-    """Of an application that another server runs."""
+    """For an application that another server runs."""
 
 
 def about_to_end() -> Unavailable:
-    """What a client is told whose request the server has no time for any more."""
+    """The Problem for requests that the shutdown leaves no time for."""
     return Unavailable(
         "the server is about to end; what was asked for was not done", headers={"Retry-After": str(RETRY_SECONDS)}
     )

@@ -34,14 +34,14 @@ class Base(DeclarativeBase):
     __table__: ClassVar[sa.Table]
 
     def __init_subclass__(cls, **kw: Any) -> None:
-        """Add what the declared columns imply."""
+        """Add the constraints and options that follow from the declared columns."""
         super().__init_subclass__(**kw)
         table = cls.__table__
         table.dialect_options["sqlite"]["with_rowid"] = not {"seq", "docid"}.isdisjoint(table.c.keys())
         for index in table.indexes:
             first = next(iter(index.expressions))
             if not index.unique and isinstance(first, sa.Column) and first.nullable:
-                # Whoever looks something up says what it is: what is absent needs no entry.
+                # Partial index: every filter compares with a value, so rows with NULL need no entry.
                 index.kwargs.update({f"{database}_where": first.is_not(None) for database in ("sqlite", "postgresql")})
         for column in list(table.c):
             words = column.info.get("words")
@@ -152,7 +152,9 @@ class Versioned:
     def id(self) -> Mapped[str]:
         """The record's id."""
         comment = "the record's id: it never changes and is unique over all kinds"
-        return reference("records", comment, primary_key=True, sort_order=-1)  # first, as SQLite's own checks expect
+        return reference(
+            "records", comment, primary_key=True, sort_order=-1
+        )  # as the first column, because SQLite 3.40's integrity_check expects the primary key there
 
     version: Mapped[int] = mapped_column(sa.Integer, comment="counts the record's versions from 1")
     created_at: Mapped[Any] = mapped_column(Instant, comment="when the record was made (RFC 3339, UTC)")

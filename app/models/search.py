@@ -1,4 +1,4 @@
-"""What records are found by."""
+"""The table of search entries, and SQLite's full-text index on it."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from app.models.columns import Base, code, reference, text
 INDEX = "documents_index"
 """SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
 HELD = 1 << 24
-"""Bytes of terms that FTS5 holds before it writes a segment: a large import then has few of them to merge."""
+"""Bytes of terms that FTS5 keeps in memory before it writes a segment: a large import then makes few segments to merge."""
 TERMS_INDEX = "ix_documents_terms"
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
@@ -24,7 +24,7 @@ _CREATE_INDEX = (
 
 
 class Document(Base):
-    """Projection: a record's own words, as search finds them."""
+    """Projection: the search entry of a record."""
 
     __tablename__ = "documents"
     __table_args__ = (
@@ -51,14 +51,14 @@ class Document(Base):
 
 
 def create_index(connection: Connection) -> None:
-    """Make SQLite's full-text index, which is no table of SQLAlchemy's."""
+    """Create SQLite's full-text index, which SQLAlchemy does not know."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_CREATE_INDEX)
         hold(connection, HELD)
 
 
 def hold(connection: Connection, size: int) -> None:
-    """Have SQLite's full-text index hold so many bytes before it writes them."""
+    """Set how many bytes SQLite's full-text index keeps in memory before it writes."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('hashsize', ?)", (size,))  # noqa: S608 - our names
 
