@@ -193,7 +193,7 @@ class Unauthorized(Problem):
 
     status = 401
     code = "unauthorized"
-    title = "A key is wanted"
+    title = "A key is required"
     explanation = (
         "Writing needs `Authorization: Bearer …` with a key that is known, not revoked and not past its last day."
         " `rapporteur keys create` makes one."

@@ -352,7 +352,7 @@ FAULTY_LINES: tuple[tuple[str, str, str], ...] = (
     ('{"id":"mars"}', "/kind", "must be one of country, topic"),
     ('{"kind":["topic"],"id":"mars"}', "/kind", "must be one of country, topic"),
     ('{"kind":"topic","id":"a","name":"A","colour":"red"}', "/colour", ""),
-    ('{"kind":"topic","id":"a"}', "/name", "is wanted"),
+    ('{"kind":"topic","id":"a"}', "/name", "required"),
     ('{"kind":"topic","name":"A"}', "/id", "needs an id"),
     ('{"kind":"topic","id":"Not a slug","name":"A"}', "/id", ""),
     ('{"kind":"topic","id":"a","name":5}', "/name", ""),

@@ -554,7 +554,7 @@ def test_a_patch_that_changes_nothing_makes_no_version(clerk: Clerk) -> None:
 
 
 def test_what_must_be_stated_is_not_cleared(clerk: Clerk) -> None:
-    assert refused(clerk.patch("people/somebody", {"name": None}), 422, "invalid") == [("/name", "is wanted")]
+    assert refused(clerk.patch("people/somebody", {"name": None}), 422, "invalid") == [("/name", "required")]
     assert pointers(clerk.patch("participants/who", {"meeting": None, "role": None})) == {"/meeting", "/role"}
     assert pointers(clerk.patch("participants/who", {"person": None, "organization": None})) == {""}
 

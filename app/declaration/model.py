@@ -34,7 +34,7 @@ def _moment(value: str) -> str:
     """An EDTF date that is no interval."""
     _edtf(value)  # first, because it has better advice about slashes, and a valid date is short enough to be quoted
     if "/" in value:
-        raise ValueError(f"{value!r} is an interval; one date is wanted here")
+        raise ValueError(f"{value!r} is an interval; this field takes one date")
     return value
 
 

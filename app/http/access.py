@@ -31,7 +31,7 @@ class Access:
             raise _unauthorized("writing needs a key: Authorization: Bearer …")
         text = given[0].strip()
         if len(given) > 1 or not text.lower().startswith(_SCHEME):
-            raise _unauthorized("one Authorization header is wanted, of the form: Bearer …", error="invalid_request")
+            raise _unauthorized("send one Authorization header, of the form: Bearer …", error="invalid_request")
         text = text[len(_SCHEME) :].strip()
         identifier = key_id(text)
         met = self._met.get(identifier) if identifier else None

@@ -249,7 +249,7 @@ class Writes:
         """The problem with the tag that would do, as a reader of the same view has it."""
         body, version = self._read(connection, asked, problem.record_id)
         tag = tag_of(body.encode(), version)
-        fault = Fault(f"is wanted; the current tag is {tag}", header="If-Match")
+        fault = Fault(f"required; the current tag is {tag}", header="If-Match")
         return PreconditionRequired(problem.detail, record_id=problem.record_id, faults=[fault], headers={"ETag": tag})
 
     # -- answers ---------------------------------------------------------------------------------------------------------

@@ -351,7 +351,7 @@ def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
     if entry["type"] == "value_error":
         return str(entry["msg"].removeprefix("Value error, "))
     if entry["type"] == "missing":
-        return "is wanted"
+        return "required"
     given = repr(str(entry["input"])[:SHOWN_OF_A_VALUE])
     if entry["type"] == "string_pattern_mismatch" and entry["loc"][0] not in ("lang", "q"):
         return f"{given} is no id: ids look like CN, sco or by-mci; for several repeat the parameter"

@@ -75,7 +75,7 @@ class Restorer:
             old, standing = None, None
         guard.check(record_id, standing)
         if old is not None and version is None:
-            raise Invalid("say which version", faults=[Fault("is wanted: the record is there", pointer="/version")])
+            raise Invalid("say which version", faults=[Fault("required, because the record exists", pointer="/version")])
         log = self._log_of(connection, resource, record_id)
         if old is None and log[-1].operation == "merge":
             return self._undo_merge(connection, record_id, log[-1].transaction, version, author=author)

@@ -205,7 +205,7 @@ def _explained(entry: Mapping[str, Any]) -> str:
     """The fault in our words, where the library's message would not help a client."""
     match entry["type"]:
         case "missing":
-            return "is wanted"
+            return "required"
         case "extra_forbidden":
             return "there is no such field here"
         case "string_pattern_mismatch" if "a-z0-9" in entry["msg"]:
