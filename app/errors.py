@@ -170,7 +170,7 @@ class Malformed(Problem):
 
 
 class CursorInvalid(Malformed):
-    """The cursor is none of ours."""
+    """The cursor was not issued by this registry."""
 
     code = "cursor_invalid"
     title = "The cursor is not one of this registry's"
@@ -178,7 +178,7 @@ class CursorInvalid(Malformed):
 
 
 class CursorMismatch(Malformed):
-    """The cursor belongs to another request."""
+    """The cursor was issued for a request with other parameters."""
 
     code = "cursor_mismatch"
     title = "The cursor belongs to another request"
@@ -355,7 +355,7 @@ class IdempotencyMismatch(Invalid):
 
 
 class PreconditionRequired(Problem):
-    """Nobody overwrites what they have not seen."""
+    """A change needs `If-Match`, so that no client overwrites a version that it has not seen."""
 
     status = 428
     code = "precondition_required"

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def _beside_the_code(name: str) -> Path:
-    """A folder that stands beside `app` in a checkout; a wheel has it within, where no other package's can be taken for it."""
+    """A data folder: beside `app` in a checkout, within `app` in a wheel, where no other package has a folder of that name."""
     within = ROOT / "app" / f"_{name}"
     return within if within.is_dir() else ROOT / name
 

@@ -412,7 +412,7 @@ def test_every_fault_of_every_line_is_told_and_nothing_is_written(small: Databas
 @pytest.mark.parametrize("faulty", [False, True])
 def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pytest.MonkeyPatch, *, faulty: bool) -> None:
     monkeypatch.setattr(parallel_import, "AT_ONCE", 7)
-    monkeypatch.setattr(small.writer, "share", run_in_workers)
+    monkeypatch.setattr(small.writer, "run_jobs", run_in_workers)
     with_citations = {
         "kind": "topic",
         "id": "cited",

@@ -22,29 +22,29 @@ _BIND = "op.get_bind()"
 
 
 class SetConstraint(ops.MigrateOperation):
-    """`set_constraint`: of the constraint of this name, what it is to be and what it was; None means that there is none."""
+    """The `set_constraint` operation: a constraint's name, its new and its old definition. None: it does not exist."""
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
         self.table, self.name, self.definition, self.before = table, name, definition, before
 
     def reverse(self) -> "SetConstraint":
-        """What undoes it."""
+        """The operation that undoes it."""
         return SetConstraint(self.table, self.name, self.before, self.definition)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """As `alembic check` tells it."""
+        """The change as a tuple, as `alembic check` prints it."""
         return "set_constraint", self.table, self.name, self.before, self.definition
 
 
 class DropColumn(ops.MigrateOperation):
-    """`drop_column`, instead of Alembic's."""
+    """The `drop_column` operation of ours, in place of Alembic's."""
 
     def __init__(self, table: str, column: str) -> None:
         self.table, self.column = table, column
 
 
 class SetComment(ops.MigrateOperation):
-    """`set_comment`, instead of a change of the column, for which SQLite would copy the table."""
+    """The `set_comment` operation. It replaces `alter_column`, for which SQLite would copy the table."""
 
     def __init__(self, table: str, column: str, comment: str) -> None:
         self.table, self.column, self.comment = table, column, comment
@@ -72,7 +72,7 @@ def _check(column: str, words: list[str]) -> str | None:
 
 
 def flattened(changes: ops.ModifyTableOps) -> list[ops.MigrateOperation]:
-    """The changes of a table in their order, one operation a line: in `batch_alter_table` SQLite would copy the table."""
+    """A table's changes as separate operations, in order: with `batch_alter_table` SQLite would copy the table."""
     return [_ours(each) for each in changes.ops]
 
 

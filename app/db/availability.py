@@ -1,4 +1,4 @@
-"""Whether the database answers and takes writes, as those find who use it; asked again twice a second while it does not.
+"""Tracks whether the database can be read and written, as reads and writes report; otherwise probes it twice a second.
 
 While it is known to be away, requests are refused at once instead of each waiting for its deadline, and the log has one line
 for each change of state instead of one for each request.
@@ -26,7 +26,7 @@ class Availability:
     def __init__(
         self, probe: Callable[[], Awaitable[Trouble]], changed: Callable[[Trouble], None], *, seconds: float = PROBE_SECONDS
     ) -> None:
-        """`probe` asks the database within `seconds`; `changed` is called on the event loop when the trouble is another."""
+        """`probe` checks the database within `seconds`; `changed` is called on the event loop when the state changes."""
         self._seconds = seconds
         self.trouble = FINE
         self._probe = probe
@@ -42,7 +42,7 @@ class Availability:
         self._loop = asyncio.get_running_loop()
 
     def listen(self, changed: Callable[[Trouble], None]) -> None:
-        """Call this, too, when the trouble is another."""
+        """Call this function, too, when the state changes."""
         self._listeners.append(changed)
 
     async def close(self) -> None:
@@ -54,13 +54,13 @@ class Availability:
         self._loop = None
 
     def require_reads(self) -> None:
-        """Unavailable, if the database is known not to answer."""
+        """Raise Unavailable if the database is known not to answer."""
         if self.trouble.reads is not None:
             self._refused += 1
             raise unavailable(self.trouble.reads)
 
     def require_writes(self) -> None:
-        """Unavailable, if the database is known to take no writes."""
+        """Raise Unavailable if the database is known to refuse writes."""
         if self.trouble.writes is not None:
             self._refused += 1
             raise unavailable(self.trouble.writes)
@@ -78,7 +78,7 @@ class Availability:
                 self._loop.call_soon_threadsafe(self._set, trouble)
 
     async def ready(self) -> None:
-        """Unavailable, if the database cannot be read and written; it is asked, unless that was done a moment ago."""
+        """Raise Unavailable if the database cannot be read and written. Probes it, unless the last probe was a moment ago."""
         if self.trouble == FINE and time.monotonic() >= self._fresh_until:
             await asyncio.shield(self._begin_to_ask())
         if self.trouble != FINE:

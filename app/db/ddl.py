@@ -63,7 +63,7 @@ def set_constraint(connection: sa.Connection, table: str, name: str, definition:
 
 
 def drop_column(connection: sa.Connection, table: str, column: str) -> None:
-    """Take a column away; its constraints and indexes are to be dropped before."""
+    """Drop a column. The caller must drop its constraints and indexes first."""
     if connection.dialect.name == "sqlite":
         rebuild(connection, table, lambda definitions: [each for each in definitions if _named(each) != column])
     else:
@@ -96,13 +96,13 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
 
 
 def _renamed(definition: str, renamed: Callable[[str], str]) -> str:
-    """A definition of a constraint under its new name; columns are no constraints."""
+    """The definition with the constraint's new name; definitions of columns stay as they are."""
     name = _named(definition)
     return definition.replace(name, renamed(name), 1) if definition.startswith("CONSTRAINT") else definition
 
 
 def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:
-    """Say what a column is; SQLite keeps no comments."""
+    """Set a column's comment; nothing on SQLite, which has no comments."""
     if connection.dialect.name != "sqlite":
         literal = comment.replace("'", "''")
         _on_postgres(connection, f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
@@ -147,12 +147,12 @@ def _schema(connection: sa.Connection, which: str, name: str) -> list[str]:
 
 
 def _stored_columns(connection: sa.Connection, table: str) -> list[str]:
-    """The columns that can be written: `hidden` is 0 for them."""
+    """The columns that can be written, for which `hidden` is 0."""
     return [row.name for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({table})") if row.hidden == 0]
 
 
 def _named(definition: str) -> str:
-    """The column or the constraint that it defines."""
+    """The name of the column or constraint that a definition defines."""
     found = _NAME.match(definition)
     return (found[1] or found[2]) if found is not None else ""
 
@@ -168,7 +168,7 @@ def _parts(written: str) -> tuple[str, Definitions, str]:
 
 
 def _top_level(written: str, start: int) -> Iterator[int]:
-    """Where the commas between definitions stand, and then the parenthesis that ends them."""
+    """The positions of the commas between definitions, and of the closing parenthesis."""
     depth = 0
     for token in _TOKEN.finditer(written, start):
         if token[0] == "(":

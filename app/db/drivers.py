@@ -54,7 +54,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Statement:
-    """A statement ready for the driver."""
+    """A compiled statement: its SQL and its constants."""
 
     sql: str
     constants: Mapping[str, Any]
@@ -100,7 +100,7 @@ class Driver(Protocol):
         """The row of one record, with the id last. Raises the same errors."""
 
     def encode(self, values: Sequence[Any]) -> Any:
-        """Several values as one parameter."""
+        """Encode several values as one parameter: JSON on SQLite, an array on Postgres."""
 
 
 class SqliteDriver:

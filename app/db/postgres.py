@@ -66,7 +66,7 @@ def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") ->
 
 
 def _is_of_connection(error: psycopg.Error) -> bool:
-    """Whether the connection ended, or did not come about, rather than that the statement failed."""
+    """Whether the error means that the connection was lost or never made, and not that the statement failed."""
     return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P"))
 
 
@@ -237,9 +237,9 @@ class PostgresDriver:
             self.availability.report(found.trouble)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """By one statement with all that are asked for in this turn of the event loop.
+        """Read all records that are requested in the same iteration of the event loop with one statement.
 
-        A statement costs more than the record that it reads: 16 clients are given twice as many.
+        A statement costs more than the record it reads: with 16 clients this doubles the throughput.
         """
         key = statement.sql, repr(parameters)
         gathered = self._gathered.get(key)

@@ -25,7 +25,7 @@ _applied = sa.table("alembic_version", sa.column("version_num"))
 
 
 def alembic_config(url: str) -> "Config":
-    """Alembic's configuration for a database; `alembic.ini` is for Alembic's own command, with which migrations are written."""
+    """Alembic's configuration for migrating a database; `alembic.ini` is only for the `alembic` command."""
     from alembic.config import Config  # noqa: PLC0415 - as below
 
     config = Config()

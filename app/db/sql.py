@@ -222,7 +222,7 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def values_parameter(values: Collection[Any], encode: Encode) -> sa.BindParameter[Any]:
-    """Several values as one parameter of their own."""
+    """One parameter that holds all the values, with a name of its own."""
     return sa.bindparam(None, encode(list(values)), type_=sa.ARRAY(Exact), unique=True)
 
 

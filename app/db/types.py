@@ -49,11 +49,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        """Text where the database has no such type."""
+        """Text on SQLite, which has no type for instants."""
         return dialect.type_descriptor(sa.String() if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse a naive time; write the text that SQLite compares."""
+        """Refuse a time without a zone; on SQLite, write the text that is compared."""
         if value is None:
             return None
         if value.tzinfo is None:

@@ -94,9 +94,9 @@ Parameters = dict[str, Any]
 
 @dataclass
 class Narrowing:
-    """A SELECT from rows of `its_table`, as filters narrow it.
+    """A SELECT on `its_table`, to which filters add conditions.
 
-    `order` maps columns of the table to the columns to sort by instead, where a filter walks another index.
+    If a filter reads another index, `order` maps sort columns of the table to columns of that index.
     """
 
     table: NamedFromClause
@@ -171,7 +171,7 @@ class Equals(Filter):
 
 @dataclass(frozen=True)
 class From(Filter):
-    """Records that may still have been going on on the given day or later."""
+    """Records whose latest possible last day is the given day or later."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -199,13 +199,13 @@ class From(Filter):
 
 @dataclass(frozen=True)
 class To(Filter):
-    """Records that began on or before the given day, or may have (uncertain dates)."""
+    """Records whose earliest possible first day is the given day or earlier."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Left out where the cursor already bounds the first day: SQLite would scan from the start beside both."""
+        """Add the bound on the first day, unless the cursor has one: with both, SQLite would scan the index from its start."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         first_day = narrowing.order.get("date_start", columns.date_start)
         if not narrowing.from_cursor or narrowing.walked != "date_start":
@@ -223,7 +223,7 @@ class ValidAt(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Within the widest reading of its dates."""
+        """Keep records whose dates, read as widely as possible, contain the given day."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
 

@@ -31,7 +31,7 @@ def _edtf(value: str) -> str:
 
 
 def _moment(value: str) -> str:
-    """An EDTF date that is no interval."""
+    """Validate an EDTF date that is not an interval."""
     _edtf(value)  # first, because it has better advice about slashes, and a valid date is short enough to be quoted
     if "/" in value:
         raise ValueError(f"{value!r} is an interval; this field takes one date")
@@ -39,7 +39,7 @@ def _moment(value: str) -> str:
 
 
 def _closed(value: str) -> str:
-    """An EDTF date or interval with both ends: an event has no open one."""
+    """Validate an EDTF date, or an interval with both ends: an event must not have an open end."""
     _edtf(value)
     if edtf.OPEN in value:
         raise ValueError(f"{value!r} is open; an event has both ends")
@@ -47,7 +47,7 @@ def _closed(value: str) -> str:
 
 
 def is_storable(value: str) -> bool:
-    """Whether both databases can hold the text: a NUL character or half a surrogate pair is none."""
+    """Whether both databases can store the text: they cannot store a NUL character or an unpaired surrogate."""
     return _UNSTORABLE.search(value) is None
 
 

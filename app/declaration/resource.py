@@ -81,7 +81,7 @@ For a value of None it says the fields' names alone, which citations of the fiel
 
 
 def renamed(new: str) -> Formerly:
-    """The field has another name today."""
+    """For a renamed field: the function that gives the old value to the field of the new name."""
     return lambda value: {new: value}
 
 

@@ -107,7 +107,7 @@ class Exchange:
 
 
 def _some(lines: Iterator[str]) -> Iterator[str]:
-    """The next lines that are sent together."""
+    """The next lines, up to the size of one chunk."""
     letters = 0
     for line in islice(lines, LINES_AT_ONCE):
         yield line

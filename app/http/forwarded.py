@@ -73,7 +73,7 @@ class Forwarded(ProxyHeadersMiddleware):
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
-        """What a trusted proxy says; a fault in it is the proxy's, and the request's who comes past one that checks nothing."""
+        """Apply the headers of a trusted proxy. An invalid one is a fault: the proxy's, or that of a client."""
         host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
         if host:
             if (fault := self._fault_in(host, "X-Forwarded-Host")) is not None:

@@ -138,7 +138,7 @@ class Imports:
         return lines, hashed.digest()
 
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
-        """The batch of all lines. Lines are removed from the queue as they are read, because both together need much memory."""
+        """The batch of all lines. Lines are dropped as they are read, because lines and batch together need much memory."""
         batch = Batch.of_many()
         while lines:
             _pause(halt)

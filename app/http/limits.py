@@ -23,7 +23,8 @@ _SEEN = "rapporteur.limits"
 class Limit:
     """A limit per minute and client, within this process.
 
-    A dictionary that is emptied every minute: the storage of the library `limits` took 9 % of a write and a thread each 10 ms.
+    The counts stand in a dictionary that is cleared every minute. The storage of the package `limits` was too costly: it took
+    9 % of the time of a write, and a thread that woke every 10 ms.
     """
 
     def __init__(self, name: str, most: int) -> None:

@@ -118,7 +118,7 @@ class Mistakes:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 500, unless an answer has begun."""
+        """Run the application; if it raises before the response has started, answer 500."""
         begun = False
 
         async def note(message: Message) -> None:

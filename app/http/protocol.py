@@ -77,13 +77,13 @@ class Connections:
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
-        """End all connections, whatever they wait for: the server ends."""
+        """Close all connections, whatever they wait for, because the server ends."""
         for each in list(self._open):
             each.transport.abort()
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """The protocol of one connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a request for no longer than between two."""
@@ -108,7 +108,7 @@ class Protocol(HttpToolsProtocol):
         self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget all of it."""
+        """The connection has ended: release what it held."""
         for timer in (self._idle_timer, self._head_timer, self._body_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
@@ -124,7 +124,7 @@ class Protocol(HttpToolsProtocol):
     # -- what comes in -------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Parse it, unless an earlier request waits for its turn: then it stays unread, and no more is read."""
+        """Parse received data. While an earlier pipelined request waits, the data is kept unparsed and reading is paused."""
         if self._refusal is not None or self.transport.is_closing():
             cast("_Transport", self.transport).discarded(len(data))
             return
@@ -137,7 +137,9 @@ class Protocol(HttpToolsProtocol):
     def _parse(self, data: bytes) -> None:
         place, end = 0, len(data)
         while place < end and not self.pipeline:
-            piece = data[place : place + max(SLICE, self._body_left)]  # a slice of all of it is no copy
+            piece = data[
+                place : place + max(SLICE, self._body_left)
+            ]  # if the slice is all of the data, Python does not copy it
             place += len(piece)
             if not self._parse_piece(piece):
                 return
@@ -196,7 +198,7 @@ class Protocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(self._limits.stall_seconds, self._check_body, self._received)
 
     def on_message_begin(self) -> None:
-        """A head begins."""
+        """The head of a request begins."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
@@ -220,16 +222,16 @@ class Protocol(HttpToolsProtocol):
             self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
 
     def on_chunk_header(self) -> None:
-        """Of a body in chunks, what stands between two and behind the last is bounded as a head is."""
+        """Start a new count: chunk headers and trailers are limited in size like the head of a request."""
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """A piece of a body."""
+        """A piece of the body has arrived."""
         self._body_fed += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is complete."""
         if self._upgrades:
             return
         self._in_body, self._completed, self._head_bytes, self._body_left = False, True, 0, 0
@@ -269,7 +271,7 @@ class Protocol(HttpToolsProtocol):
         return bool(self._in_body or self._in_head or self._unread or self.pipeline or self._refusal)
 
     def break_off(self) -> None:
-        """End an answer that cannot be completed so that nobody takes it for whole."""
+        """Abort the connection when a response cannot be completed, so that the client notices that it is truncated."""
         if self._answering is not None:
             self._answering.disconnected = True
         cast("_Transport", self.transport).abort()
@@ -315,7 +317,7 @@ class Protocol(HttpToolsProtocol):
         self._limits.waits(self)
 
     def resume_writing(self) -> None:
-        """The client has taken most of it."""
+        """The client has received most of the data."""
         super().resume_writing()
         self._limits.waits_no_more(self)
 
@@ -344,7 +346,7 @@ class Protocol(HttpToolsProtocol):
         under_way = self.cycle is not None and not self.cycle.response_complete
         if self.pipeline or (under_way and not self._in_body):
             if self.pipeline and self._in_body:
-                self.pipeline.popleft()  # the request itself, whose body is at fault
+                self.pipeline.popleft()  # the newest request is the one whose body is invalid
                 self.cycle = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self._answering)
             self._refusal, self._in_body = problem, False
             self._unread.clear()
@@ -384,17 +386,17 @@ class _Flow(FlowControl):
     held = False
 
     def hold(self) -> None:
-        """Read nothing until `release`."""
+        """Pause reading until `release`."""
         self.held = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Read on."""
+        """Resume reading."""
         self.held = False
         self.resume_reading()
 
     def resume_reading(self) -> None:
-        """Read on, unless a request waits."""
+        """Resume reading, unless a pipelined request waits."""
         if not self.held:
             super().resume_reading()
 
@@ -447,7 +449,7 @@ class _Transport:
             self.write = self._write_and_count
 
     def count_no_more(self) -> None:
-        """All that was sent is taken."""
+        """Stop counting: all data was received."""
         if not self.is_closing():
             self.write = self._transport.write
 
@@ -470,14 +472,14 @@ class _Transport:
             self._transport.close()
 
     def discarded(self, size: int) -> None:
-        """So much came that nobody wants."""
+        """Discard so many received bytes."""
         self._left -= size
         if self._left < 0:
             self._transport.close()
 
 
 def _sent_to_nobody(_data: bytes) -> None:
-    """What is written after the last answer."""
+    """Discard what the application writes after the last response."""
 
 
 def _is_closing() -> bool:

@@ -62,7 +62,7 @@ class QueuedWrites:
 
 
 class HasBudget(Protocol):
-    """A group of endpoints that read bodies."""
+    """Endpoints that read bodies, and share one budget of memory."""
 
     _queued: QueuedWrites
 

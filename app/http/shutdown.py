@@ -39,7 +39,7 @@ class Stopping:
     def listen(self) -> None:
         """Start the shutdown at SIGTERM and SIGINT, then pass the signal to uvicorn. Call it on the event loop's thread."""
         if threading.current_thread() is not threading.main_thread():
-            return  # an application inside another program, or a test, which handles signals itself
+            return  # signal handlers can only be set on the main thread; elsewhere the host program handles signals
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             uvicorns = signal.getsignal(number)
@@ -94,11 +94,11 @@ class Stopping:
             self._callbacks.discard(callback)
 
     def cut_with(self, callback: Callable[[], None]) -> None:
-        """Set the function that closes the remaining connections."""
+        """Register the function that closes the remaining connections."""
         self._cut = callback
 
     def tell_at_last(self, callback: Callable[[], None]) -> None:
-        """Call this function when long work must end."""
+        """Register a function to be called when long work must end."""
         self._callbacks.add(callback)
 
     def require_more_time(self) -> None:

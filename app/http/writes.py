@@ -94,7 +94,7 @@ class _Asked(NamedTuple):
 
 
 class Writes:
-    """Answers to whoever writes."""
+    """Endpoints that write records: POST, PUT, PATCH, DELETE, restore, merge."""
 
     def __init__(self, records: Records, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings) -> None:
         self._records = records

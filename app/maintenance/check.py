@@ -90,7 +90,7 @@ def _faults(
 
 
 def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], version: int, content: Content) -> bool:
-    """Whether a state that an earlier release wrote to the log is the record's content in the fields of today."""
+    """Whether a log entry of an earlier release, in the fields of today, equals the record's content."""
     return logged[0] == version and logged[1] is not None and writer.schemas[kind].check(json.loads(logged[1])) == (content, [])
 
 
@@ -102,7 +102,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
     for text, record_id, _ in writer.all_of(connection, kind):
         row, content = rows[record_id], json.loads(text)
         if writer.schemas[kind].check(content)[1]:
-            continue  # said already, and nothing can be derived from it
+            continue  # the content is invalid, which is reported above; nothing can be derived from it
         wanted = writer.rows[kind].row(content, kinds, version=row["version"], created=row["created_at"], now=row["updated_at"])
         if inherits and "date" not in content:
             del wanted["date_start"], wanted["date_end"]

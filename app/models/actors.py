@@ -108,7 +108,7 @@ def _last_shown(content: Content) -> str:
 
 
 class _Tenure(Lasting, Holding):
-    """An office or a membership, which holds over a span of which sources show only parts."""
+    """An office or a membership. It holds for a period, of which sources may show only parts."""
 
     attested: Mapped[str | None] = mapped_column(
         sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}

@@ -97,7 +97,7 @@ def any_of(*kinds: Kind, comment: str) -> MappedColumn[Any]:
 
 
 def kind_of(reference_: Any) -> MappedColumn[Any]:
-    """The kind of the record that the reference beside it leads to."""
+    """A column that holds the kind of the record to which `reference_` refers."""
     kinds = reference_.column.info["kinds"]
     return mapped_column(Exact, comment="the kind of the record referred to", info={"plain": True, "words": kinds})
 

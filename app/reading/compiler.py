@@ -161,7 +161,7 @@ class Compiler:
         return self.compiled(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
 
     def compiled(self, statement: sa.SelectBase) -> Statement:
-        """A statement of any kind, ready for the driver."""
+        """Compile any SELECT for this database."""
         return compiled(statement, self.dialect)
 
     def _by_id(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
@@ -223,7 +223,7 @@ class Compiler:
     # -- the columns of a table --------------------------------------------------------------------------------------
 
     def table(self, shape: Shape) -> list[TableColumn]:
-        """The columns of a table in their order."""
+        """The columns of the CSV form of this shape, in order."""
         found: list[TableColumn] = []
         table = self.resources[shape.kind].table
         for plan in self._in_table(shape):
@@ -313,7 +313,7 @@ class Compiler:
         return _scalar(column, plan, self.resources[shape.kind].table.c[column.name])
 
     def _member(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> sa.ColumnElement[Any]:
-        """A value that is no array, as SQLite's own `json_object` takes it."""
+        """The SQL of a field that is not an array, as an argument of SQLite's `json_object`."""
         declared = self.resources[shape.kind].table.c.get(plan.name) if plan.source is None else None
         if plan.annotation in (Ref, AnyRef):
             column = rows.c[column_name(plan)]
@@ -383,7 +383,7 @@ class Compiler:
         return sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
 
     def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource, *, comma: str) -> list[Segment]:
-        """Related records, at most 200, and past that where the rest is."""
+        """Up to 200 related records, and, if there are more, a link to the rest."""
         include = resource.includes[name]
         related = self.resources[include.kind]
         own = related.table.alias(f"r_{name}")
@@ -511,7 +511,7 @@ def _beyond(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[
 
 
 def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A part of the cursor's key, which is text, as what its column holds."""
+    """A part of the cursor's key, which is text, cast to the type of its column."""
     name = f"key_{place}"
     return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)
 

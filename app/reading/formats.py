@@ -19,10 +19,10 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def rows(records: Sequence[Sequence[Any]], columns: Sequence[TableColumn], *, safe: bool = False) -> str:
-    """Lines for rows of texts and numbers.
+    """Rows as CSV lines.
 
-    Names stay as they are, because a registry must not alter what it holds; `safe` puts an apostrophe before those that a
-    spreadsheet would run as formulas.
+    Values stay as they are, because a registry must not alter its data; with `safe`, values that a spreadsheet would run as
+    formulas get an apostrophe in front.
     """
     lists = [place for place, column in enumerate(columns) if column.holds_list]
     readable = [_readable(record, lists) for record in records] if lists else records

@@ -247,7 +247,7 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
-    """Searches in names, one stage after another: when a stage fills its candidates, the later ones are skipped."""
+    """Searches in names, in stages: if a stage finds enough candidates, the later stages are skipped."""
     if not query.slots:
         return []
     slots = query.slots
@@ -290,7 +290,7 @@ def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
 
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
-    """Searches for all records, when nothing was typed; for link records only if their kind was asked for."""
+    """The search without typed words: it matches all records, but link records only if their kind was asked for."""
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 

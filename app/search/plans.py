@@ -54,7 +54,7 @@ class Way(Enum):
 
 
 class Chosen(NamedTuple):
-    """A way; for WINDOW also the query within the window, and the docid before which all documents are newer."""
+    """The chosen way. For WINDOW also the query limited to the window, and its docid: entries with a lower docid are newer."""
 
     way: Way
     node: Node | None = None

@@ -163,7 +163,7 @@ _UZBEK_O = re.compile("o[ʻ‘'’`]")
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
-    """More skeletons, for letters that languages romanise differently."""
+    """Additional skeletons of a word with letters that languages romanise differently."""
     lowered = word.casefold()
     if "ў" in lowered:
         yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names

@@ -48,11 +48,11 @@ class Typed(NamedTuple):
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """Matches its stems in texts of this weight."""
+        """A query node that matches its stems in texts of this weight."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """Matches its stems or skeletons in texts of this weight."""
+        """A query node that matches its stems or skeletons in texts of this weight."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 

@@ -129,7 +129,7 @@ def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[st
 
 
 def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:
-    """The terms of a whole name."""
+    """The terms that match only the complete name: one of its stems, one of its skeletons."""
     if not stems:
         return []
     sounds = [several[0] if several else stem for stem, several in zip(stems, skeletons, strict=True)]

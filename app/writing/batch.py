@@ -79,7 +79,7 @@ class Wanted:
         return "replace" if self.doing == "create" else self.doing
 
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
-        """Its values in these fields."""
+        """The record's key: its values in `fields`, None where one is empty."""
         return tuple(self.content.get(name) or None for name in fields)
 
 
@@ -186,7 +186,7 @@ class Batch:
 
 
 class _Read(NamedTuple):
-    """The state of a batch when it was read."""
+    """The records and faults of a batch as they were read from the request, before any transaction changed them."""
 
     wanted: list[Wanted]
     ids: dict[Wanted, str]

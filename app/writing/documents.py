@@ -67,7 +67,7 @@ class Documents:
         self._index.put(connection, self.entries(connection, contents, said), replaced=replaced)
 
     def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, said: Mapping[str, Said]) -> None:
-        """Write the entries of the changed records, and of the other records whose entries depend on them."""
+        """Write the search entries of the changed records, and of the other records whose entries depend on them."""
         contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
         old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
         self.put(connection, {**contents, **others}, replaced=[*old, *others], said=said)

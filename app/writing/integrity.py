@@ -197,7 +197,7 @@ class Integrity:
     def bounds_of_occasions(
         self, connection: Connection, batch: Batch, dated: Iterable[Wanted]
     ) -> dict[str | None, edtf.Bounds]:
-        """The bounds of the dates of the events that these records refer to, by the events' ids."""
+        """By id of each event that these records refer to: its earliest and latest day."""
         found: dict[str | None, edtf.Bounds] = {}
         by_kind: dict[Kind, set[str]] = {}
         for wanted in dated:

@@ -273,7 +273,7 @@ class Operations:
         return found if isinstance(found, tuple) and not isinstance(found, Past) else (None, None)
 
     def _found(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int] | Past | None:
-        """The stored record of this id, else what the log knows of the id, else None."""
+        """The stored record and its version; if it was deleted or merged, its past from the change log; otherwise None."""
         if not is_storable(record_id):
             return None
         standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)

@@ -97,7 +97,7 @@ class Projections:
         self._depended_on = self._derived_from.keys() - depending
 
     def _fields(self) -> dict[Kind, set[str]]:
-        """The fields from which projections follow, by kind: a change of others leaves these as they are."""
+        """By kind, the fields from which projections are computed. A change of other fields does not affect projections."""
         fields: dict[Kind, set[str]] = {Kind.ORGANIZATION: {"parent", "country"}}
         fields |= {kind: {"date"} for kind in self._events}
         for each in (*self._actors, *self._occasions.values(), *self._sides, *self._dates.values()):
@@ -116,9 +116,9 @@ class Projections:
     # -- what should stand there -------------------------------------------------------------------------------------------
 
     def _reach(self, said_by: SaidBy) -> sa.CTE:
-        """What an organization's part in something reaches: itself, its parents, and the countries whose they are.
+        """For each organization: itself, its ancestors, and their countries: all of these take part where it takes part.
 
-        Of all organizations, or of those that the records in `said_by` name.
+        Of all organizations, or only of those that the records in `said_by` name.
         """
         start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
         if said_by is not None:
@@ -239,7 +239,7 @@ class Projections:
     def _add_parts_played(
         self, connection: Connection, moved: Collection[str], touched: dict[Kind, set[str]], occasions: set[str]
     ) -> None:
-        """Add the records in which these organizations or their parts take part, and the occasions of these."""
+        """Add to `touched` the records that name these organizations or parts of them, and to `occasions` their events."""
         down = sa.select(organizations.c.id).where(is_one_of(organizations.c.id, values_parameter(moved, self._encode)))
         parts = down.cte("down", recursive=True)
         parts = parts.union(sa.select(organizations.c.id).join(parts, organizations.c.parent_id == parts.c.id))
@@ -260,7 +260,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """The records that involve the actors of these events, or take their dates from events whose dates changed."""
+        """Ids of records whose derived data may differ: they take actors or dates from these events."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -284,7 +284,7 @@ class Projections:
         connection.execute(sa.insert(involvements).from_select(list(_ACTOR), insert))
 
     def _affected(self, connection: Connection, touched: Collection[str]) -> list[str]:
-        """The touched records, and all records that say who is involved in them."""
+        """The ids of the touched records, and of the records that name their participants."""
         ids = values_parameter(touched, self._encode)
         links = (*self._occasions.values(), *self._sides)
         selects = (sa.select(link.table.c.id).where(is_one_of(link.key, ids)) for link in links)

@@ -140,7 +140,7 @@ class WriteQueue:
             waiting.timer.cancel()
 
     def _is_late(self, waiting: _Waiting[Any, Any]) -> None:
-        """It has waited too long; or it has begun, and the database gets its time for it."""
+        """Called when the waiting time is over: refuse the write, or, if it has begun, start the deadline of the database."""
         if waiting.claim():
             waiting.result.set_exception(busy())
         else:
@@ -171,7 +171,7 @@ class WriteQueue:
     def _those_behind(
         self, first: _Waiting[Any, Any], expected: int
     ) -> tuple[list[_Waiting[Any, Any]], _Waiting[Any, Any] | None, bool]:
-        """The first with those that may share its commit, the one behind that may not, and whether to stop after them.
+        """Collect the writes to commit together: (the group that begins with `first`, a write that waits, whether to stop).
 
         Clients that were answered by one commit send their next requests almost at the same moment. If the thread began with
         the first one at once, it would compete for the GIL with the event loop, which is still parsing the others: measured, a

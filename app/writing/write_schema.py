@@ -121,7 +121,7 @@ class ContentSchema:
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-        """The content in the order of the model, without empty fields (its id is None if none was given), and its faults."""
+        """Check data: (content, faults). Content has the order of the model, and no empty fields; its id may be None."""
         if not self.resource.formerly.keys().isdisjoint(data):
             data = self._of_today(data)
         if not self.ignored.isdisjoint(data):

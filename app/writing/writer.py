@@ -85,7 +85,7 @@ class Writer(StoredRecords):
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, connection: Connection, batch: Batch, *, author: str) -> Report:
-        """Settle a batch and apply it."""
+        """Check a batch and write it, in the caller's transaction."""
         return self.apply(connection, self.settle(connection, batch), author=author)
 
     def settle(self, connection: Connection, batch: Batch, *, check: Callable[[], None] = never) -> Settled:
@@ -185,7 +185,7 @@ class Writer(StoredRecords):
                 )
 
     def _move_cited(self, connection: Connection, batch: Batch) -> None:
-        """Raise a record's version when its citations change: writing both together could lose an update otherwise."""
+        """Raise a record's version when its citations change: a client that sends both must not overwrite those of another."""
         cited: dict[str, Wanted] = {}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.CITATION and wanted.changes:
@@ -252,7 +252,7 @@ class Writer(StoredRecords):
         words = [partial(self.documents.said, some) for some in chunks(changed)]
         said: dict[str, Said] = {}
         with self.run_jobs([*rows, *log, *words]) as made, together(connection):
-            # First the rows that others refer to; otherwise SQLite would search for them with every insert.
+            # Rows that others refer to are inserted first: otherwise SQLite would look for waiting references with each.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
             for inserts in islice(made, len(rows) + len(log)):
                 check()
@@ -299,7 +299,7 @@ class Writer(StoredRecords):
     def _rows_of(
         self, new: Iterable[Wanted], kinds: Mapping[str, Kind], bounds: Mapping[str | None, edtf.Bounds], now: Any
     ) -> list[Insert]:
-        """The new rows, except those of `records`. `bounds`: dates of the events from which undated records take theirs."""
+        """INSERTs of new rows, except those of `records`. `bounds`: the dates of events, for records without their own."""
         tables: dict[sa.Table, list[dict[str, Any]]] = {}
         for wanted in new:
             writer = self.rows[wanted.resource.kind]

@@ -30,7 +30,7 @@ EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 
 
 def read_schemas(records: Records) -> Json:
-    """The read models, with their fields described as their columns are, and the lists of them."""
+    """Schemas of the read models and of their lists. The descriptions of fields are those of the columns."""
     resources = list(records.resources.values())
     _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=REF)
     schemas: Json = found["$defs"]
@@ -104,7 +104,7 @@ def list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
 
 
 def one_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
-    """How a single record is asked for and answered."""
+    """The OpenAPI operation that reads one record."""
     article = "an" if resource.kind[0] in "aeiou" else "a"
     examples = (
         [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []
