@@ -249,7 +249,7 @@ class RequestTimeout(Problem):
 
 
 class Conflict(Problem):
-    """What is there stands against it."""
+    """The request contradicts a stored record."""
 
     status = 409
     code = "conflict"
@@ -261,7 +261,7 @@ class Conflict(Problem):
 
 
 class StillReferenced(Conflict):
-    """What others refer to is not deleted."""
+    """The record cannot be deleted, because others refer to it."""
 
     code = "still_referenced"
     title = "Other records refer to it"

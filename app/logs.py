@@ -1,4 +1,4 @@
-"""How the log is written: one line a record, in which nothing that came with a request can look like another line."""
+"""The format of the log: one line per record. Text from requests is escaped, so that it cannot forge a line."""
 
 import logging
 import re

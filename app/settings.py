@@ -37,7 +37,7 @@ def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """What an operator may choose; the README's table is made from these descriptions."""
+    """The settings of an operator; the table in the README has the same descriptions."""
 
     database_url: str = _setting(
         "sqlite:///var/rapporteur.db",

@@ -1,4 +1,4 @@
-"""What Alembic compares and writes when it makes a migration of a change of the models.
+"""Extends Alembic's autogenerate: what `make migration` compares, and what it writes.
 
 Alembic itself does not compare CHECKs. It changes a table of SQLite by copying all its columns, which fails because generated
 columns cannot be written. So constraints are set and columns dropped by `app.db.ddl`, on both databases by the same line.

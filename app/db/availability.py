@@ -12,11 +12,11 @@ from collections.abc import Awaitable, Callable
 from app.db.failures import AWAY, FINE, Trouble, unavailable
 
 AGAIN_SECONDS = 0.5
-"""After which a database in trouble is asked again."""
+"""Interval of probes while the database is in trouble."""
 FRESH_SECONDS = 1.0
 """How long the result of a probe is reused, so that many requests to `/readyz` do not each query the database."""
 PROBE_SECONDS = 3.0
-"""In which a probe must be answered."""
+"""Seconds that a probe may take."""
 _log = logging.getLogger("rapporteur.database")
 
 

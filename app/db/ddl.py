@@ -1,4 +1,4 @@
-"""How migrations change tables, on either database: SQLite's ALTER TABLE cannot change constraints or types.
+"""Functions by which migrations change tables on both databases. SQLite's ALTER TABLE cannot change constraints or types.
 
 A table of SQLite is described by its definitions: what stands between the parentheses of its CREATE TABLE, first the columns,
 then the constraints, each as it is written there. What is not changed stays to the letter: checks, references, derived columns.

@@ -121,7 +121,7 @@ def cut_connections(engine: Engine) -> None:
 
 
 class FileIsGone(Exception):
-    """What was committed lies in a file that was moved or removed: it must not be acknowledged."""
+    """Raised after a commit into a file that was moved or removed: the write must not be acknowledged."""
 
 
 @contextmanager

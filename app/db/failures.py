@@ -1,4 +1,4 @@
-"""What an error of the database's means: for who asked (a problem), and for everybody else (trouble that lasts)."""
+"""Maps errors of the database to a Problem for the client and to a state of the database (trouble) for all others."""
 
 import logging
 import sqlite3
@@ -12,7 +12,7 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
-    """What the database cannot do for the time being, in words for a client; nothing, if it can do all."""
+    """What the database cannot do at present, as messages for clients; None for what it can do."""
 
     reads: str | None = None
     writes: str | None = None
@@ -65,7 +65,7 @@ def busy() -> Busy:
 
 
 def failure(error: BaseException) -> Failure | None:
-    """What a driver's error means; None where the fault is ours."""
+    """The Failure for an error of the driver; None if the error is our mistake."""
     found = _of_constraint(error) or (_of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error))
     if found is not None:
         found.problem.__cause__ = error
@@ -129,7 +129,7 @@ _WITHOUT_STATE = ("OperationalError", "ConnectionTimeout", "PoolTimeout", "PoolC
 
 
 class _Refusal(NamedTuple):
-    """What a constraint that refuses a write means to who asked for it."""
+    """The Problem for a write that a constraint refuses."""
 
     problem: type[Problem]
     detail: str

@@ -21,13 +21,13 @@ from app.db.failures import AWAY, DAMAGED, FINE, NO_ANSWER, READ_ONLY, Trouble, 
 from app.errors import Malformed
 
 SETTINGS = {"jit": "off", "random_page_cost": "1.1"}
-"""Of connections that read.
+"""Settings of connections that read.
 
-What is read has an index and is mostly in memory. With the default cost, meant for discs that turn, Postgres read 20,000
-documents through to find one, and their terms take ten times as long to unpack as it thinks.
+Reads use indexes, and the data is mostly in memory. With the default cost of random access, which is meant for rotating discs,
+Postgres scanned 20,000 search entries to find one; decompressing their terms takes ten times as long as it assumes.
 """
 SERVERS_SHARE = 0.9
-"""Of the deadline of a read: after it the server ends the statement. At the deadline the connection is cut from this side."""
+"""Share of a read's deadline after which the server cancels the statement; at the deadline the connection is closed."""
 DAMAGE_TOLD_SECONDS = 60
 """Seconds for which `/readyz` reports damage after a read met it, because no query can prove that all pages are readable."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
@@ -43,11 +43,11 @@ class _Gathered(NamedTuple):
 
 
 TRANSACTION_POOLING = "transaction"
-"""How a pooler hands out its sessions: a transaction at a time. What is set or prepared in a session is then lost."""
+"""A pooler mode in which a session is shared per transaction, so that session settings and prepared statements are lost."""
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """What psycopg connects with, the same for reading and for writing.
+    """The arguments with which psycopg connects, the same for reading and for writing.
 
     A URL may name several hosts, as SQLAlchemy (`?host=a:1&host=b:2`) or libpq (`?host=a,b&port=1,2`) has them, and which of
     them is meant (`target_session_attrs`). libpq gives up a silent network after the seconds set here, unless the URL says

@@ -132,7 +132,7 @@ class Filter(ABC):
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
-        """What of the values changes the statement: whether there is one or several."""
+        """The part of the values on which the SQL depends: one value or several."""
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -236,7 +236,7 @@ class UpdatedSince(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By the record's own time."""
+        """Compare with the time of the record's last change."""
         narrowing.conditions.append(narrowing.table.c.updated_at >= as_instant(name))
 
 
@@ -245,7 +245,7 @@ class HasTopic(Filter):
     """Records with one of the topics."""
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By the record's own topics."""
+        """Keep records that have one of the topics."""
         about = sa.select(record_topics.c.record_id).where(self.matches(record_topics.c.topic_id, name, shape))
         narrowing.conditions.append(narrowing.table.c.id.in_(about))
 
@@ -263,7 +263,7 @@ class Uncited(Filter):
         return 1 if values[0] == "true" else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """It has none: the shape says it all."""
+        """No parameters: the shape holds the choice."""
         return {}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
@@ -321,7 +321,7 @@ class Between(Filter):
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """How many actors."""
+        """The number of actors."""
         return values[0].count(",") + 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -346,7 +346,7 @@ class Words(Filter):
         return 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """What is typed, as either database reads it: the statement takes its own."""
+        """The query in the syntax of both databases; the statement uses one of them."""
         node = in_names(parsed(values[0]))
         return {f"{name}_{FTS5}": for_fts5(node), f"{name}_{TSQUERY}": for_tsquery(node)}
 

@@ -1,4 +1,4 @@
-"""What a resource declares: its table, its read model, its filters, sorts, includes and rules."""
+"""The classes with which a resource is declared: table, read model, filters, sorts, includes, rules, actors."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -90,7 +90,7 @@ Rule = Callable[[Content], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Searched:
-    """What of a record's own words it is found by, besides its names in all languages."""
+    """The fields that search reads, besides the names in all languages."""
 
     names: tuple[str, ...] = ("name",)
     titles: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ class Resource:
     default_sort: str
     includes: Mapping[str, Include]
     label: Callable[[Content], str]
-    """What `records.name` holds: the name, or what a link record says of itself."""
+    """Makes `records.name` from the content: the name, or a label for a link record."""
     natural_key: tuple[str, ...] = ()
     """The fields that tell a link record from every other, of which an import derives an id left out."""
     alternative_keys: tuple[str, ...] = ()
@@ -131,7 +131,7 @@ class Resource:
     names_field_of: NamesFieldOf | None = None
     """A field that holds the name of a field of another record."""
     searched: Searched | None = None
-    """What search finds it by; None if it does not."""
+    """The fields that search reads; None if the kind is not searched."""
     example: str = ""
     """The id of a record of the seed, for the examples in the documentation."""
 
@@ -148,7 +148,7 @@ class Resource:
 
     @property
     def path(self) -> str:
-        """Where the collection stands."""
+        """The path of the collection."""
         return f"{VERSION_PREFIX}/{self.plural}"
 
     @property

@@ -165,7 +165,7 @@ def _wrong_day(year: str, month: str, day: str, length: int) -> str:
 
 
 def _advice(text: str) -> str:
-    """What to write instead of a text that is not in the form of a date."""
+    """Advice for a text that is not an EDTF date: what to write instead."""
     if with_time := _WITH_TIME.fullmatch(text):
         return f"has a time of day: write the day only, {with_time[1]}"
     if _YEAR_IS_LAST.fullmatch(text):

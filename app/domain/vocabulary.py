@@ -24,14 +24,14 @@ class Vocabulary(StrEnum):
 
 
 class Role(StrEnum):
-    """What part a kind plays in the registry: search and lists across kinds treat all kinds of one role alike."""
+    """The role of a kind: search and lists across kinds treat all kinds of one role alike."""
 
     ENTITY = "entity"
-    """Named again and again in other records: what somebody types is mostly the name of one."""
+    """An entity is named again and again in other records, such as a country; users mostly type its name."""
     EVENT = "event"
-    """Happened or was published once, under a name of its own."""
+    """An event happened, or was published, once, and has a name of its own."""
     LINK = "link"
-    """Says how two other records stand to one another; a search for one of them does not find it."""
+    """A link record connects two other records; a search for one of them does not list it."""
 
 
 class Kind(Vocabulary):
@@ -317,4 +317,4 @@ CALLED: Mapping[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     (Kind.OUTCOME, OutcomeType.PROPOSAL): (("en", "proposal"), ("ru", "предложение")),
     (Kind.OUTCOME, OutcomeType.AWARD): (("en", "award"), ("ru", "награда"), ("ru", "премия")),
 }
-"""What people call records of a type when they look for them."""
+"""The words with which people search for records of a type, by language."""

@@ -53,7 +53,7 @@ _PAGE = """<!doctype html>
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 _STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
 _BELOW: Any = {"styles": _STYLES[1:], "base": "../"}
-"""How pages below the docs page are drawn."""
+"""Style and base of pages below `/docs`."""
 _SWAGGER = """<main id="docs"></main>
 <noscript><p class="plain">This page is drawn by a script. The same is told by <a href="openapi.json">openapi.json</a>.</p>
 </noscript>

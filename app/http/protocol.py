@@ -29,9 +29,9 @@ SLICE = 1_024
 LEAST_RATE = 1_024
 """Bytes a second that a client has to take of an answer, or to send of a body."""
 LINGER_SECONDS = 2
-"""For how long what a client still sends is read and thrown away, so that it gets the answer that refuses it.
+"""After a refusal, received data is read and discarded for so many seconds, so that the client gets the response.
 
-A connection that is closed while bytes lie unread is reset, and the answer is lost with it.
+If a connection is closed while received bytes are unread, TCP resets it, and the response may be lost.
 """
 LINGER_BYTES = 4_194_304
 RETRY_SECONDS = 1
@@ -44,7 +44,7 @@ _SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 class Connections:
-    """What connections may use, each and all together; `app_state` brings it to each."""
+    """The limits of connections, for each one and for all together; `app_state` passes it to each protocol."""
 
     def __init__(self, settings: Settings) -> None:
         self.head_bytes: int = settings.head_limit

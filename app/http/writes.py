@@ -207,7 +207,7 @@ class Writes:
         need: keys.Scope = keys.Scope.WRITE,
         needed: bool = True,
     ) -> _Asked:
-        """Whoever may not write is told so before anything else is read."""
+        """Read and validate the request. Permission is checked first, before the body is read."""
         resource = self._records.resource(scope)
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):

@@ -16,9 +16,9 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
-    """How many citations were checked against the documents of a folder, and what is wrong, a line each.
+    """Check all citations against the documents in a folder: (number checked, faults, a line each).
 
-    A document belongs to the source that has its SHA-256, whatever the file is called.
+    A document belongs to the source that has its SHA-256; the name of the file does not matter.
     """
     documents = {sha256(content).hexdigest(): content for content in _contents(directory)}
     found, paragraphs = [], {}

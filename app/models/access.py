@@ -1,4 +1,4 @@
-"""Who may write, and what was answered to whoever might ask the same again."""
+"""Tables of API keys, and of stored answers to requests with an `Idempotency-Key`."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ class Key(Base):
 
 
 class FirstAnswer(Base):
-    """What was answered to a request with an `Idempotency-Key`, for whoever sends it again."""
+    """The stored answer to a request with an `Idempotency-Key`."""
 
     __tablename__ = "first_answers"
     __table_args__ = (

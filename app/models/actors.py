@@ -1,4 +1,4 @@
-"""Who cooperates: countries, organizations, people, the offices they hold and what they belong to."""
+"""Tables of actors: countries, organizations, people, positions, memberships."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column

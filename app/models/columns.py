@@ -1,7 +1,7 @@
-"""How columns are declared: each with its description, its vocabulary, what it may refer to and how it is derived.
+"""Functions that declare columns: description, vocabulary, reference, derivation.
 
-A column that is derived carries the function that computes it from the record's content (`info["derive"]`), so that
-the writing half fills it without knowing what it means.
+A derived column has the function that computes it from the record's content in `info["derive"]`, so that the writing half can
+fill it without knowing its meaning.
 """
 
 from collections.abc import Callable, Mapping
@@ -146,7 +146,7 @@ def bounds_of(content: Content, field: str) -> edtf.Bounds:
 
 
 class Versioned:
-    """What every record carries: its id in `records`, its version and its times."""
+    """Columns that every kind has: the id, which is in `records`, the version, the times."""
 
     @declared_attr
     def id(self) -> Mapped[str]:
@@ -190,7 +190,7 @@ class Lasting(Versioned):
 
 
 class Holding(Versioned):
-    """What held on a day: possibly from the first of these days to the last, certainly between the two within."""
+    """Bounds of when something held: possibly from the first to the last of these days, certainly between the inner two."""
 
     possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")
     certain_from: Mapped[str] = derived(lambda content: edtf.NO_END, "the first day on which it surely held")

@@ -1,4 +1,4 @@
-"""What it is about, and how we know: topics, sources, citations."""
+"""Tables of topics, sources and citations."""
 
 from urllib.parse import quote
 

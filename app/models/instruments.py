@@ -1,4 +1,4 @@
-"""What came of it: instruments, between whom they are, what was done to them, and outcomes short of an instrument."""
+"""Tables of memoranda, parties, relations, outcomes and actions."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped

@@ -1,4 +1,4 @@
-"""Where they meet: series, meetings, who took part."""
+"""Tables of series, meetings and participants."""
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped

@@ -1,4 +1,4 @@
-"""What may be said of any record, and what the registry keeps about its records: log, redirects, who was involved."""
+"""Tables for records of all kinds: ids, names, identifiers, topics; the change log, redirects, involvements."""
 
 from typing import Any
 

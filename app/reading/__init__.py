@@ -1,1 +1,1 @@
-"""How the registry is read: read model, to SELECT, to JSON. It knows no noun."""
+"""How records are read: declaration → SELECT → JSON. The code names no kind of record."""

@@ -18,7 +18,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def request_digest(*parts: Any) -> str:
-    """What a cursor is bound to, in a few characters."""
+    """A short digest of the request to which a cursor belongs."""
     return base64.urlsafe_b64encode(blake2b(_ENCODER.encode(parts).encode(), digest_size=_DIGEST_BYTES).digest()).decode()
 
 

@@ -15,7 +15,7 @@ def header(columns: Sequence[TableColumn]) -> str:
 
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""With what a cell begins that spreadsheets run as a formula."""
+"""First characters with which spreadsheets take a cell for a formula."""
 
 
 def rows(records: Sequence[Sequence[Any]], columns: Sequence[TableColumn], *, safe: bool = False) -> str:

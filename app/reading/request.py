@@ -157,7 +157,7 @@ class Reads:
 
     @cached_property
     def _view(self) -> dict[str, Any]:
-        """What of a record is shown."""
+        """Parse which fields and includes of a record are shown."""
         parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
         includes = [*self.resource.includes, *parts]
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
@@ -345,7 +345,7 @@ def validated(model: type[BaseModel], pairs: Iterable[tuple[str, str]], *, comma
 
 
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """What is wrong with a value, with the value itself where the message does not have it."""
+    """The message for an invalid value, with the value if the message lacks it."""
     if entry["type"] == "extra_forbidden":
         return f"there is no such parameter here; there are {', '.join(model.model_fields)}"
     if entry["type"] == "value_error":
@@ -428,7 +428,7 @@ def negotiated_format(accept: str, *, offered: tuple[str, ...]) -> str:
         wanted[media] = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
 
     def quality(name: str) -> float:
-        """That of the closest range, as RFC 9110 has it."""
+        """The quality of the most specific range that matches (RFC 9110)."""
         media = FORMATS[name]
         ranges = (media, f"{media.split('/')[0]}/*", "*/*")
         return next((wanted[each] for each in ranges if each in wanted), 0.0)

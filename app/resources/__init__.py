@@ -1,4 +1,4 @@
-"""What the registry offers: one file a resource, each a declaration of its schema, filters, sorts, includes and rules."""
+"""The kinds of record, one file each: schema, filters, sorts, includes, rules, actors."""
 
 from app.declaration.resource import Resource
 from app.resources.action import ACTION

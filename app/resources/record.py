@@ -1,4 +1,4 @@
-"""What every resource shares: the fields of any record, what may be said of it, the filters and includes that all have."""
+"""The fields, filters and includes that all resources share."""
 
 from typing import Annotated, Any
 
@@ -126,7 +126,7 @@ def window_filters(what: str) -> dict[str, Filter]:
 
 
 def label_of(*fields: str) -> Any:
-    """What a link record says of itself: the first of these fields that is stated."""
+    """Makes the label of a link record: the first of these fields that has a value."""
 
     def label(content: Content) -> str:
         return str(next(filter(None, map(content.get, fields))))

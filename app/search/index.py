@@ -46,7 +46,7 @@ class Said(NamedTuple):
     """Its words as JSON."""
     terms: str
     many: int
-    """How many terms there are."""
+    """The number of terms."""
     place: int
     """Its place among the entries of its first day: the shortest name comes first."""
 

@@ -30,7 +30,7 @@ _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")
 """An article or the like before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар; not the o' and g' of Uzbek."""
 _TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[ae]r?)$")
-"""What follows a name and an apostrophe in Turkish."""
+"""Turkish case endings, which follow a name and an apostrophe."""
 _DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
@@ -237,7 +237,7 @@ _SOUNDS = str.maketrans(
 _ENDING = re.compile(
     r"(?<=[szc]k)(?:iy|ij|ii|yi|yj|yy|y|i|j|aya|aia|aja|oy|oi|oj|ogo|omu|im|ym|om|uyu|uiu|uju|oe|oye|ie|ye|ikh|ih|ix|ej|ei|ey)$"
 )
-"""Of Slavic adjectives and surnames in Latin letters: -sky, -skiy, -skij, -skaya …"""
+"""Endings of Slavic adjectives and surnames in Latin letters: -sky, -skiy, -skij, -skaya …"""
 _SIGN = re.compile("[^a-z0-9]")
 _SPELLINGS = [
     (spelling, letter)
@@ -257,7 +257,7 @@ _SPELLINGS = [
     )
     for spelling in spellings.split()
 ]
-"""What is written for a sound, one after the other."""
+"""(spelling, letter): spellings of one sound that are replaced by one letter, in this order."""
 _GLIDE = re.compile("[yji]")
 _GLIDES = [
     (re.compile(pattern), replacement)
@@ -273,9 +273,9 @@ _MIN_SKELETON = 3
 
 
 def skeleton(latin: str) -> str:
-    """What is left of a word in Latin letters when all that romanisations differ in is taken away.
+    """The word without everything in which romanisations differ.
 
-    Letters that are left over stand for sounds written with several: w for sh and its kin, q for ch.
+    Letters that are not needed otherwise stand for sounds that are written with several: w for sh and the like, q for ch.
     """
     if len(latin) < _MIN_SKELETON:
         return latin

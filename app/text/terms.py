@@ -23,7 +23,7 @@ from app.text.analyzer import Forms, all_forms
 
 
 class Weight(StrEnum):
-    """How much a text says of what a record is."""
+    """Where a text stands in a record: the higher the weight, the more it says about the record."""
 
     NAME = "n"
     TITLE = "t"
@@ -35,18 +35,18 @@ NAMED_WORD = Weight.NAME + WORD
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
-"""Of words of names: of what is named again and again, and of events."""
+"""The marks of beginnings of words in names: of entities, and of events."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
 NAMED, LINK = "#named", "#link"
-"""Of a kind that is named again and again in others; of one that says how two others stand to one another."""
+"""Terms of all entities, and of all link records."""
 LONG = "#long"
 """Lasts so long that no window of dates tells how far to look back."""
 _LONGEST_NAME = 60
 LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
 MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
-"""Of a document; Postgres keeps no more places than these and a few."""
+"""Limits of one search entry; Postgres stores hardly more positions than these."""
 
 
 class Own(NamedTuple):
@@ -63,7 +63,7 @@ LETTERS = 20_000
 
 
 class Letters:
-    """How many letters of stored texts a request may still analyze, whatever the records that it found hold."""
+    """A request's budget of characters of stored texts to analyze, however long the texts are."""
 
     def __init__(self, left: int = LETTERS) -> None:
         self.left = left
@@ -157,38 +157,38 @@ def grams(form: str) -> list[str]:
 
 
 class Node(NamedTuple):
-    """What is looked for: (term, terms in a row, beginning, and, or, but not), of terms or of other nodes."""
+    """A node of a query: a term, terms in a row, a prefix, or `and`, `or`, `not` of other nodes."""
 
     sort: str
     parts: tuple[Any, ...]
 
 
 NOTHING = Node("term", (f"{KIND}nothing",))
-"""What no document has."""
+"""A term that no record has."""
 
 
 def term(text: str) -> Node:
-    """A term."""
+    """A query for a term."""
     return Node("term", (text,))
 
 
 def beginning(text: str) -> Node:
-    """Any term that begins so."""
+    """A query for a prefix: all terms that begin so."""
     return Node("beginning", (text,))
 
 
 def in_a_row(texts: Sequence[str]) -> Node:
-    """Terms that follow one another."""
+    """A query for terms that follow one another."""
     return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
-    """At least one."""
+    """At least one of the nodes."""
     return _joined("or", nodes)
 
 
 def all_of(nodes: Iterable[Node]) -> Node:
-    """Every one; nothing, if one of them is nothing."""
+    """All of the nodes; NOTHING, if one of them is NOTHING."""
     parts = list(nodes)
     return NOTHING if NOTHING in parts else _joined("and", parts)
 
@@ -201,7 +201,7 @@ def _joined(sort: str, nodes: Iterable[Node]) -> Node:
 
 
 def but_not(node: Node, without: Node) -> Node:
-    """The first, where the second is not."""
+    """The first node, except where the second matches."""
     return node if NOTHING in (node, without) else Node("not", (node, without))
 
 

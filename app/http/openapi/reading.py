@@ -1,4 +1,4 @@
-"""How reading is described."""
+"""The OpenAPI descriptions of the read operations."""
 
 import json
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ _SHARED_FILTERS = ("topic", "uncited", "updated_since")
 
 
 def list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
-    """How a list is asked for and answered."""
+    """The OpenAPI operation that reads a list."""
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")

@@ -1,4 +1,4 @@
-"""How search and suggestions are described."""
+"""The OpenAPI descriptions of search and suggestions."""
 
 from pydantic.json_schema import models_json_schema
 

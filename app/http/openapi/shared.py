@@ -1,4 +1,4 @@
-"""What the descriptions of operations have in common: problems, headers, parameters."""
+"""Parts of the OpenAPI document that operations share: problems, headers, parameters."""
 
 from typing import Any
 

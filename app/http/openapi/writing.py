@@ -1,4 +1,4 @@
-"""How writing is described."""
+"""The OpenAPI descriptions of the write operations."""
 
 from typing import Any
 
@@ -283,7 +283,7 @@ _IGNORED = "accepted, so that what was read can be sent back, and ignored"
 
 
 def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """What may be written of a resource, described as it is where it is read."""
+    """The writable fields of a resource, with the descriptions of the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
     schemas |= content.get("$defs", {})
     found: Json = {}
