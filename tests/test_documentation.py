@@ -72,5 +72,17 @@ def test_files_and_targets_named_in_the_readme_are_there() -> None:
         assert (ROOT / path).exists(), path
 
 
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        (page.name, link)
+        for page in pages
+        for link in re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert len(pages) > 10
+    assert broken == []
+
+
 def test_the_diagram_is_drawn_from_the_models() -> None:
     assert diagram.TARGET.read_text(encoding="utf-8") == diagram.text()
