@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,13 +14,17 @@ from starlette.testclient import TestClient
 
 from app.cli import _writer, main
 from app.db.engine import writing
+from app.declaration.resource import renamed
 from app.errors import Conflict, Invalid
 from app.maintenance.check import disagreements
 from app.models import Base
+from app.reading.compiler import Compiler
 from app.resources import RESOURCES
+from app.resources.meeting import MEETING
 from app.workers import run_in_workers
 from app.writing import parallel_import
 from app.writing.batch import Line
+from app.writing.writer import Writer
 from tests.conftest import SEED, Database, Fresh
 
 Content = dict[str, Any]
@@ -739,3 +744,23 @@ def test_every_table_of_a_resource_is_written(loaded: Database) -> None:
     counted = counts(loaded)
     assert [resource.plural for resource in RESOURCES if not counted[resource.table.name]] == []
     assert counted["records"] == sum(counted[resource.table.name] for resource in RESOURCES) == len(SEED_LINES)
+
+
+def test_a_citation_that_names_a_field_as_an_earlier_release_did_is_that_of_today(database: Database) -> None:
+    resources = [replace(each, formerly={"place": renamed("city")}) if each is MEETING else each for each in RESOURCES]
+    database.writer = Writer(resources, Compiler(resources, database.writer.compiler.dialect), database.writer.encode)
+    database.load('{"kind":"source","id":"news","title":"News"}')
+    proof = {"source": "news", "paragraph": 1, "quote": "in Minsk", "confidence": "stated"}
+    old, new = (
+        json.dumps(
+            {"kind": "meeting", "id": "talks", "name": "Talks", "city": "Minsk", "citations": [{**proof, "field": field}]}
+        )
+        for field in ("place", "city")
+    )
+    assert database.load(old).counts["created"] == 2
+    for line in (old, new, old):
+        assert database.load(line).counts == {"created": 0, "replaced": 0, "unchanged": 2, "deleted": 0}
+    (stored,) = (json.loads(line) for line in database.export() if '"kind":"citation"' in line)
+    assert stored["field"] == "city"
+    assert database.execute("SELECT version FROM meetings WHERE id = 'talks'") == [(1,)]
+    assert database.disagreements() == []

@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.cli import main
-from app.db.ddl import changing, set_constraint
+from app.db.ddl import changing, rename_column, set_constraint
 from app.db.engine import create_engine, sqlite_path
 from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant, one_of
@@ -367,6 +367,27 @@ def test_a_constraint_is_set_changed_and_dropped_without_touching_the_rest(loade
     assert _rows(loaded) == rows
     if kind_of_database == "sqlite":
         assert _found_by_sqlite(loaded.url) == [("ok",)]
+
+
+@pytest.mark.parametrize(("table", "old"), [("organizations", "country_id"), ("memoranda", "date"), ("meetings", "type")])
+def test_a_column_renamed_takes_along_what_is_named_after_it_alone(loaded: Database, table: str, old: str) -> None:
+    def names() -> set[str]:
+        with loaded.engine.connect() as connection:
+            there = sa.inspect(connection)
+            found = (*there.get_indexes(table), *there.get_foreign_keys(table), *there.get_check_constraints(table))
+            return {str(each["name"]) for each in found}
+
+    before, rows = names(), _rows(loaded)
+    with changing(loaded.engine) as connection:
+        rename_column(connection, table, old, "renamed")
+    with_it = [each["column_names"] for each in sa.inspect(loaded.engine).get_indexes(table) if not each["unique"]]
+    expected = {"_".join(["ix", table, *map(str, columns)]) for columns in with_it if "renamed" in columns}
+    expected |= {f"{sort}_{table}_renamed" for sort in ("fk", "ck") if f"{sort}_{table}_{old}" in before}
+    assert names() - before == expected
+    with changing(loaded.engine) as connection:
+        rename_column(connection, table, "renamed", old)
+    assert names() == before
+    assert _rows(loaded) == rows
 
 
 def test_a_constraint_that_our_rules_do_not_know_refuses_with_a_problem(database: Database) -> None:

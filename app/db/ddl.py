@@ -5,7 +5,8 @@ then the constraints, each as it is written there. What is not changed stays to 
 """
 
 import re
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,34 +72,52 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
 
 
 def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:
-    """Give a column another name, and with it the indexes and constraints that are named after it; values stay."""
-    named_after = re.compile(rf"(?<=_{re.escape(table)}_)(\w+_)?{re.escape(old)}(?=_|$)")
+    """Give a column another name, and with it its CHECK, its indexes and references; values stay.
 
-    def renamed(name: str) -> str:
-        return named_after.sub(lambda found: f"{found[1] or ''}{new}", name)
-
+    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change.
+    """
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
-    indexes = {str(each["name"]) for each in inspector.get_indexes(table)}
-    constraints = {str(each["name"]) for each in (*inspector.get_check_constraints(table), *inspector.get_foreign_keys(table))}
-    for index in sorted(name for name in indexes if renamed(name) != name):
-        if connection.dialect.name == "sqlite":
-            (written,) = _schema(connection, "type = 'index' AND name", index)
-            connection.exec_driver_sql(f'DROP INDEX "{index}"')
-            connection.exec_driver_sql(written.replace(index, renamed(index), 1))
-        else:
-            _on_postgres(connection, f'ALTER INDEX "{index}" RENAME TO "{renamed(index)}"')
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Skipped unsupported reflection of expression-based index"
+        )  # it has a name of its own
+        indexes = {each["name"]: each["column_names"] for each in inspector.get_indexes(table)}
+    references = {each["name"]: each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
+
+    def renamed(sort: str, columns: list[str | None]) -> dict[str, str]:
+        """From the name that these columns had given to the one that they give now."""
+        now = [column or "" for column in columns]
+        before = [old if column == new else column for column in now]
+        return {"_".join([sort, table, *before]): "_".join([sort, table, *now])} if before != now else {}
+
+    for name, columns in indexes.items():
+        for before, after in renamed("ix", columns).items():
+            if name != before:
+                continue
+            if connection.dialect.name == "sqlite":
+                (written,) = _schema(connection, "type = 'index' AND name", before)
+                connection.exec_driver_sql(f'DROP INDEX "{before}"')
+                connection.exec_driver_sql(written.replace(before, after, 1))
+            else:
+                _on_postgres(connection, f'ALTER INDEX "{before}" RENAME TO "{after}"')
+    constraints = renamed("ck", [new])
+    for columns_ in references.values():
+        constraints |= renamed("fk", list(columns_))
+    standing = {*references, *(each["name"] for each in inspector.get_check_constraints(table))}
+    constraints = {before: after for before, after in constraints.items() if before in standing}
     if connection.dialect.name == "sqlite":
-        rebuild(connection, table, lambda definitions: [_renamed(each, renamed) for each in definitions])
+        if constraints:
+            rebuild(connection, table, lambda definitions: [_renamed(each, constraints) for each in definitions])
         return
-    for constraint in sorted(name for name in constraints if renamed(name) != name):
-        _on_postgres(connection, f'ALTER TABLE "{table}" RENAME CONSTRAINT "{constraint}" TO "{renamed(constraint)}"')
+    for before, after in constraints.items():
+        _on_postgres(connection, f'ALTER TABLE "{table}" RENAME CONSTRAINT "{before}" TO "{after}"')
 
 
-def _renamed(definition: str, renamed: Callable[[str], str]) -> str:
-    """The definition with the constraint's new name; definitions of columns stay as they are."""
+def _renamed(definition: str, names: Mapping[str, str]) -> str:
+    """The definition with the constraint's new name; other definitions stay as they are."""
     name = _named(definition)
-    return definition.replace(name, renamed(name), 1) if definition.startswith("CONSTRAINT") else definition
+    return definition.replace(name, names[name], 1) if definition.startswith("CONSTRAINT") and name in names else definition
 
 
 def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:

@@ -59,6 +59,8 @@ _THESE = is_one_of(documents.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.B
 """Condition: the search entry is one of the parameter `docids`."""
 PROPOSED = 3
 """Names in `did_you_mean`, at the most."""
+NAMES_LETTERS = 3_000
+"""Characters of names that a search may analyze to find out what the query names; as many for `did_you_mean`."""
 MEANT_WORDS = 3
 """If no name is near to all words, so many words are tried one by one."""
 
@@ -99,8 +101,7 @@ class Search:
         languages, language = asked_languages(asked["lang"], request.accept_language)
         narrowed = _narrowed(asked)
         query = parsed(asked["q"] or "")
-        letters = Letters()
-        hits, others, is_relaxed = await self._found(query, narrowed, letters, everything=asked["q"] is None)
+        hits, others, is_relaxed = await self._found(query, narrowed, Letters(NAMES_LETTERS), everything=asked["q"] is None)
         digest = cursors.request_digest({name: asked[name] for name in asked if name not in ("cursor", "limit")})
         offset = _offset(asked["cursor"], digest)
         page = hits.found[offset : (end := offset + asked["limit"])]
@@ -108,12 +109,12 @@ class Search:
         total = None if hits.truncated else len(hits.found)
         headers = language_header(language)
         answer = SearchAnswer(
-            data=await self._hits(query, others, page, languages, letters),
+            data=await self._hits(query, others, page, languages, Letters()),
             page=SearchPage(limit=asked["limit"], next_cursor=next_cursor, total=total, truncated=hits.truncated),
             links=_links(scope, pairs, next_cursor, headers),
             relaxed=is_relaxed,
             ignored=list(query.ignored),
-            did_you_mean=await self._meant(query, languages, letters) if is_relaxed or not hits.found else [],
+            did_you_mean=await self._meant(query, languages, Letters(NAMES_LETTERS)) if is_relaxed or not hits.found else [],
             facets=await self._facets(asked["facets"] or (), hits, languages),
             approximate=bool(asked["facets"]) and hits.truncated,
         )

@@ -217,7 +217,8 @@ class Writes:
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
-        return _Asked(resource, principal, view, body, None if view.dry_run else retry_of(scope, body))
+        retry = retry_of(scope, body)  # checked also for a dry run, which stores no answer
+        return _Asked(resource, principal, view, body, None if view.dry_run else retry)
 
     async def _write(
         self,

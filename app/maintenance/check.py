@@ -91,6 +91,8 @@ def _faults(
 
 def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], version: int, content: Content) -> bool:
     """Whether a log entry of an earlier release, in the fields of today, equals the record's content."""
+    if not writer.resources[kind].formerly:
+        return False
     return logged[0] == version and logged[1] is not None and writer.schemas[kind].check(json.loads(logged[1])) == (content, [])
 
 

@@ -8,7 +8,6 @@ from sqlalchemy.engine import Connection
 
 from app.db.drivers import Statement
 from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
-from app.declaration.resource import NamesFieldOf
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record, RecordTopic
@@ -104,21 +103,23 @@ class Integrity:
                         batch.blame(wanted, f"there is no record {target!r}", pointer)
                     else:
                         batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
-            if (named := wanted.resource.names_field_of) and wanted.content.get(named.field):
-                self._check_field(batch, wanted, named, kinds.get(wanted.content[named.record]))
+            if (named := wanted.resource.names_field_of) and (field := wanted.content.get(named.field)):
+                kind = kinds.get(wanted.content[named.record])
+                fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
+                if fields and field not in fields:
+                    batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
 
-    def _check_field(self, batch: Batch, wanted: Wanted, named: NamesFieldOf, kind: Kind | None) -> None:
-        """The named field must be one of the record's kind. A name of an earlier release is replaced, or removed."""
-        if kind is None:
-            return
-        name, fields = wanted.content[named.field], [plan.name for plan in self.schemas[kind].plans]
-        if name not in fields and (formerly := self.resources[kind].formerly.get(name)):
-            if today := next(iter(formerly(None)), None):
-                wanted.content[named.field] = today
-            else:
-                del wanted.content[named.field]
-        elif name not in fields:
-            batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
+    def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
+        """Replace names of fields of earlier releases, before keys are compared, of which they are a part."""
+        for wanted in batch.wanted.values():
+            if (named := wanted.resource.names_field_of) and not wanted.deleted and (field := wanted.content.get(named.field)):
+                kind = kinds.get(wanted.content[named.record])
+                if kind is None or (today := self.schemas[kind].name_today(field)) == field:
+                    continue
+                if today is None:
+                    del wanted.content[named.field]
+                else:
+                    wanted.content[named.field] = today  # in its place: the log keeps the order of fields
 
     # -- keys --------------------------------------------------------------------------------------------------------
 

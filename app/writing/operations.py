@@ -149,7 +149,9 @@ class Operations:
         if old is not None and named_otherwise and shown is not None and data.get("name") == shown():
             wanted_data["name"] = old["name"]
 
-        identify = self._as_it_was(connection, record_id) if old is not None and wanted_data.get("citations") else _new_link
+        identify = (
+            self._as_it_was(connection, resource, record_id) if old is not None and wanted_data.get("citations") else _new_link
+        )
         self.writer.intake.record(batch, schema, wanted_data, identify=identify, doing="replace")
         require = guard.require if old is not None else None
         return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
@@ -167,7 +169,7 @@ class Operations:
             data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "kind", "citations")})
             if resource.kind is not Kind.CITATION and "citations" in patch:
                 data["citations"] = [] if patch["citations"] is None else patch["citations"]
-            identify = self._as_it_was(connection, record_id) if data.get("citations") else _new_link
+            identify = self._as_it_was(connection, resource, record_id) if data.get("citations") else _new_link
             wanted = self.writer.intake.record(batch, self.schemas[resource.kind], data, identify=identify, doing="patch")
             if wanted is not None:
                 wanted.old, wanted.version = old, version + 1
@@ -193,14 +195,19 @@ class Operations:
             if name in data and data[name] != said
         )
 
-    def _as_it_was(self, connection: Connection, record_id: str) -> Identify:
+    def _as_it_was(self, connection: Connection, resource: Resource, record_id: str) -> Identify:
         """A function that gives a citation without an id the id of the stored citation with the same natural key."""
         fields = self.schemas[Kind.CITATION].resource.natural_key
+        schema = self.schemas[resource.kind]
+
+        def key(content: Content) -> tuple[Any, ...]:
+            named = content.get("field")
+            return tuple(content.get(name) for name in fields if name != "field"), named and schema.name_today(named)
+
         standing = {
-            tuple(content.get(name) for name in fields): citation_id
-            for citation_id, (content, _) in self.writer.citations_of(connection, [record_id]).items()
+            key(content): citation_id for citation_id, (content, _) in self.writer.citations_of(connection, [record_id]).items()
         }
-        return lambda _schema, content: standing.get(tuple(content.get(name) for name in fields)) or uuid7()
+        return lambda _schema, content: standing.get(key(content)) or uuid7()
 
     # -- delete ------------------------------------------------------------------------------------------------------
 

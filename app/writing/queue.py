@@ -4,7 +4,8 @@ SQLite has one writer at a time, and on Postgres an advisory lock makes it so (`
 is fair, wakes the next write at once, and lets all queued writes share one commit, which is what a write mostly waits for.
 No request is answered before the commit.
 
-A write has two steps. *Settle* reads and checks, and may refuse by raising a Problem; then it must have written nothing.
+A write has two steps. *Settle* reads and checks, and may refuse by raising a Problem; then it must have written nothing that
+must not stay (that a key was used is recorded all the same).
 *Apply* writes what was settled and refuses nothing. So a refused write leaves nothing to undo in the shared transaction.
 """
 
@@ -88,6 +89,8 @@ class WriteQueue:
         self._beginning: Sequence[_Waiting[Any, Any]] = ()
         """Writes whose transaction waits for the database's lock: nothing of them is done yet."""
         self._beginning_lock = threading.Lock()
+        self._is_settling = False
+        """Whether the transaction of the present group has begun, so that an error may be that of one write alone."""
         self._queue: queue.SimpleQueue[_Waiting[Any, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
@@ -197,6 +200,7 @@ class WriteQueue:
         try:
             if self._availability is not None:
                 self._availability.require_writes()
+            self._is_settling = False
             self._beginning = group
             outcomes = self._within_one_transaction(group)
         except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
@@ -204,7 +208,8 @@ class WriteQueue:
             if self._availability is not None and known is not None:
                 self._availability.report(known.trouble)
             told = known.problem if known is not None else error
-            if len(group) > 1 and not (known is not None and isinstance(told, Unavailable)):
+            for_all = isinstance(told, Unavailable) and (known is not None or not self._is_settling)
+            if len(group) > 1 and not for_all:
                 for each in group:
                     self._do([each])
                 return
@@ -218,6 +223,7 @@ class WriteQueue:
             try:
                 with writing(self._engine, keep=group[0].keep) as connection:
                     self._require_going_on()
+                    self._is_settling = True
                     outcomes: list[Any] = []
                     for _, alike in groupby(group, key=lambda waiting: waiting.alike or waiting):
                         outcomes += _outcomes(connection, list(alike))

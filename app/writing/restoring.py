@@ -138,7 +138,8 @@ class Restorer:
             if entry.state is None:
                 self._take_back(batch, log[: place + 1], version if entry.id == record_id else None)
                 continue
-            was, became = _last_content(log[:place]), json.loads(entry.state)
+            schema = self._writer.schemas[entry.kind]
+            was, became = (schema.check(each)[0] for each in (_last_content(log[:place]), json.loads(entry.state)))
             now = self._writer.states(connection, entry.kind, [entry.id]).get(entry.id)
             if now is None:
                 left.append(Fault(f"the {entry.kind} {entry.id!r} was deleted since", pointer=f"/{entry.id}"))

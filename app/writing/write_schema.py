@@ -154,6 +154,11 @@ class ContentSchema:
                 found |= lifted
         return found
 
+    def name_today(self, field: str) -> str | None:
+        """Today's name of a field that an earlier release had, None if it has none; other names stay as they are."""
+        formerly = self.resource.formerly.get(field)
+        return next(iter(formerly(None)), None) if formerly else field
+
     def targets(self, content: Mapping[str, Any]) -> list[str]:
         """The ids that the content refers to."""
         return [target for name, _, _ in self.references if name in content for target in listed(content[name])]

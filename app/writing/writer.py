@@ -113,6 +113,7 @@ class Writer(StoredRecords):
         named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         check()
+        self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
         self.integrity.check_keys(connection, batch, there)
         check()
         kinds = {**batch.faulty, **there}
