@@ -79,9 +79,7 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Skipped unsupported reflection of expression-based index"
-        )  # it has a name of its own
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")  # has its own name
         indexes = {each["name"]: each["column_names"] for each in inspector.get_indexes(table)}
     references = {each["name"]: each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
 
