@@ -42,7 +42,7 @@ from app.search.finding import CANDIDATES, Finding, Known, Narrowed, Tier
 from app.search.plans import KNOWN, UNKNOWN, Frequencies
 from app.search.showing import Showing, own_of
 from app.text.query import Query, parsed
-from app.text.terms import Letters, Node
+from app.text.terms import LETTERS, Letters, Node
 
 documents: sa.Table = Document.__table__
 records: sa.Table = Record.__table__
@@ -109,7 +109,7 @@ class Search:
         total = None if hits.truncated else len(hits.found)
         headers = language_header(language)
         answer = SearchAnswer(
-            data=await self._hits(query, others, page, languages, Letters()),
+            data=await self._hits(query, others, page, languages, Letters(LETTERS - 2 * NAMES_LETTERS)),
             page=SearchPage(limit=asked["limit"], next_cursor=next_cursor, total=total, truncated=hits.truncated),
             links=_links(scope, pairs, next_cursor, headers),
             relaxed=is_relaxed,

@@ -58,7 +58,7 @@ class Own(NamedTuple):
     text: str
 
 
-LETTERS = 14_000
+LETTERS = 20_000
 """Letters of stored texts that one request may analyze: words that nobody used before take some 1.5 µs a letter."""
 
 
