@@ -9,7 +9,7 @@ import pytest
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Equals, Involves
 from app.declaration.model import Text
-from app.declaration.resource import Actor, Include, Resource, Sides, by
+from app.declaration.resource import Actor, Include, Resource, Sides, by, renamed
 from app.domain.vocabulary import Kind
 from app.errors import IncompleteDeclaration
 from app.models import Meeting
@@ -54,6 +54,7 @@ def instead(resource: Resource, **changes: Any) -> Sequence[Resource]:
         ),
         (instead(OUTCOME, filters={"by": Involves("who", "BY")}), "Outcome: the filter 'by' is of another kind: meeting"),
         (instead(TOPIC, includes={"kin": Include(Kind.TOPIC, "kin")}), "Topic: the include 'kin' goes through 'kin', which no"),
+        (instead(TOPIC, formerly={"above": renamed("over")}), "Topic: formerly turns 'above' into the field 'over', which it"),
         (instead(TOPIC, default_sort="-weight"), "Topic: default_sort is '-weight', which is not among its sorts"),
     ],
 )

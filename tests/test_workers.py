@@ -12,7 +12,7 @@ import pytest
 
 from app.workers import WORTH_IT, JobRunner, run_here, run_in_workers
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="there are copies on Linux run_here")
+pytestmark = pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="workers are forked on Linux only")
 MANY = 3 * WORTH_IT
 
 

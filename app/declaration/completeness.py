@@ -1,4 +1,4 @@
-"""Whether the resources are declared completely: what is missing is told in one sentence each, before anything is served."""
+"""Checks at the start that the resources are declared completely; each message names what is missing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -9,14 +9,14 @@ from app.errors import IncompleteDeclaration
 
 
 def require_complete(resources: Sequence[Resource]) -> None:
-    """IncompleteDeclaration, unless every kind has a resource whose parts fit together."""
+    """Raise IncompleteDeclaration, unless every kind has a resource whose parts fit together."""
     declared = {resource.kind for resource in resources}
     faults = [f"the kind {kind.value!r} has no resource: add it to RESOURCES" for kind in Kind if kind not in declared]
     if [resource.kind for resource in resources] != sorted(declared, key=list(Kind).index):
         faults.append("RESOURCES is not in the order of Kind")
     for resource in resources:
-        faults += [f"{resource.title}: {fault}" for fault in (*_of_fields(resource), *_of_names(resource))]
-        faults += [f"{resource.title}: {fault}" for fault in _of_links(resource)]
+        for found in (_of_fields, _of_names, _of_parameters, _of_links):
+            faults += [f"{resource.title}: {fault}" for fault in found(resource)]
     faults += _of_includes({resource.kind: resource for resource in resources})
     if faults:
         raise IncompleteDeclaration("; ".join(faults))
@@ -55,6 +55,14 @@ def _of_names(resource: Resource) -> Iterator[str]:
         for name in filter(None, names):
             if name not in resource.model.model_fields:
                 yield f"{what} names the field {name!r}, which it does not have"
+
+
+def _of_parameters(resource: Resource) -> Iterator[str]:
+    """Sorts, filters and former fields that the table or the model cannot serve."""
+    for name, formerly in resource.formerly.items():
+        for today in formerly(None):
+            if today not in resource.model.model_fields:
+                yield f"formerly turns {name!r} into the field {today!r}, which it does not have"
     if resource.default_sort.removeprefix("-") not in resource.sorts:
         yield f"default_sort is {resource.default_sort!r}, which is not among its sorts"
     for name, sort in resource.sorts.items():

@@ -59,7 +59,7 @@ class NamesFieldOf(NamedTuple):
 
 
 class Actor(NamedTuple):
-    """A reference to somebody who is involved in what the record says."""
+    """A field of the record that refers to an actor: a country, an organization or a person that is involved."""
 
     field: str
     reaches: bool = True

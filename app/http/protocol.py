@@ -77,7 +77,7 @@ class Connections:
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
-        """Close all connections, whatever they wait for, because the server ends."""
+        """Close all connections at once, also those with unfinished requests, because the shutdown has run out of time."""
         for each in list(self._open):
             each.transport.abort()
 

@@ -44,7 +44,7 @@ class Way(Enum):
     """How the newest matches are read."""
 
     INDEX = "index"
-    """All matches by the index, whatever their dates."""
+    """Read all matches by the GIN index, then sort them: no bound on dates is used."""
     EITHER = "either"
     """By the index or by date, as the planner thinks best: instead of WINDOW, where the request has bounds of dates."""
     ORDER = "order"

@@ -170,20 +170,9 @@ class Writer(StoredRecords):
         standing = [record_id for record_id in batch.cited if record_id in there and record_id not in batch.cut]
         for citation_id, (content, version) in self.citations_of(connection, standing).items():
             if citation_id not in kept and citation_id not in batch.wanted:
-                of = batch.wanted[content["record"]]
-                batch.add(
-                    Wanted(
-                        self.resources[Kind.CITATION],
-                        content,
-                        line=of.line,
-                        pointer="/citations",
-                        doing=of.doing,
-                        deleted=True,
-                        old=content,
-                        version=version + 1,
-                        origin=of.origin,
-                    )
-                )
+                superfluous = self._changed_by(batch.wanted[content["record"]], Kind.CITATION, content, version)
+                superfluous.deleted, superfluous.pointer = True, "/citations"
+                batch.add(superfluous)
 
     def _move_cited(self, connection: Connection, batch: Batch) -> None:
         """Raise a record's version when its citations change: a client that sends both must not overwrite those of another."""
@@ -201,19 +190,21 @@ class Writer(StoredRecords):
             by_kind.setdefault(kind, []).append(record_id)
         for kind, ids in by_kind.items():
             for record_id, (content, version) in self.states(connection, kind, ids).items():
-                because = cited[record_id]
-                batch.add(
-                    Wanted(
-                        self.resources[kind],
-                        content,
-                        line=because.line,
-                        doing=because.doing,
-                        moved=True,
-                        old=content,
-                        version=version + 1,
-                        origin=because.origin,
-                    )
-                )
+                moved = self._changed_by(cited[record_id], kind, content, version)
+                moved.moved = True
+                batch.add(moved)
+
+    def _changed_by(self, cause: Wanted, kind: Kind, content: Content, version: int) -> Wanted:
+        """A stored record that changes because another one is written: in the log both are one operation."""
+        return Wanted(
+            self.resources[kind],
+            content,
+            line=cause.line,
+            doing=cause.doing,
+            old=content,
+            version=version + 1,
+            origin=cause.origin,
+        )
 
     def _check_deleted(self, connection: Connection, batch: Batch) -> None:
         """No record that stays may refer to a deleted one."""
