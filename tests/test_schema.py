@@ -369,7 +369,9 @@ def test_a_constraint_is_set_changed_and_dropped_without_touching_the_rest(loade
         assert _found_by_sqlite(loaded.url) == [("ok",)]
 
 
-@pytest.mark.parametrize(("table", "old"), [("organizations", "country_id"), ("memoranda", "date"), ("meetings", "type")])
+@pytest.mark.parametrize(
+    ("table", "old"), [("organizations", "country_id"), ("memoranda", "date"), ("meetings", "type"), ("outcomes", "made_by_id")]
+)
 def test_a_column_renamed_takes_along_what_is_named_after_it_alone(loaded: Database, table: str, old: str) -> None:
     def names() -> set[str]:
         with loaded.engine.connect() as connection:
@@ -380,9 +382,11 @@ def test_a_column_renamed_takes_along_what_is_named_after_it_alone(loaded: Datab
     before, rows = names(), _rows(loaded)
     with changing(loaded.engine) as connection:
         rename_column(connection, table, old, "renamed")
-    with_it = [each["column_names"] for each in sa.inspect(loaded.engine).get_indexes(table) if not each["unique"]]
-    expected = {"_".join(["ix", table, *map(str, columns)]) for columns in with_it if "renamed" in columns}
-    expected |= {f"{sort}_{table}_renamed" for sort in ("fk", "ck") if f"{sort}_{table}_{old}" in before}
+    there = sa.inspect(loaded.engine)
+    indexed = [("ix", each["column_names"]) for each in there.get_indexes(table) if not each["unique"]]
+    referring = [("fk", each["constrained_columns"]) for each in there.get_foreign_keys(table)]
+    expected = {"_".join([sort, table, *map(str, columns)]) for sort, columns in (*indexed, *referring) if "renamed" in columns}
+    expected |= {f"ck_{table}_renamed"} if f"ck_{table}_{old}" in before else set()
     assert names() - before == expected
     with changing(loaded.engine) as connection:
         rename_column(connection, table, "renamed", old)
