@@ -383,9 +383,9 @@ def test_a_column_renamed_takes_along_what_is_named_after_it_alone(loaded: Datab
     with changing(loaded.engine) as connection:
         rename_column(connection, table, old, "renamed")
     there = sa.inspect(loaded.engine)
-    named_after: list[tuple[str, list[str | None]]] = [
+    named_after: list[tuple[str, Sequence[str | None]]] = [
         *(("ix", each["column_names"]) for each in there.get_indexes(table) if not each["unique"]),
-        *(("fk", [*each["constrained_columns"]]) for each in there.get_foreign_keys(table)),
+        *(("fk", each["constrained_columns"]) for each in there.get_foreign_keys(table)),
     ]
     expected = {"_".join([sort, table, *map(str, columns)]) for sort, columns in named_after if "renamed" in columns}
     expected |= {f"ck_{table}_renamed"} if f"ck_{table}_{old}" in before else set()
