@@ -44,11 +44,6 @@ class Kind(Vocabulary):
             raise TypeError(f"the kind {word!r} has no role: add Role.ENTITY, Role.EVENT or Role.LINK to its line")
         self.role = role
 
-    @classmethod
-    def of(cls, role: Role) -> "tuple[Kind, ...]":
-        """The kinds of a role."""
-        return tuple(kind for kind in cls if kind.role is role)
-
     COUNTRY = "country", "a state", Role.ENTITY
     TOPIC = "topic", "a subject", Role.ENTITY
     SOURCE = "source", "a document", Role.EVENT

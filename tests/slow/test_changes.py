@@ -15,7 +15,7 @@ from app.db.schema import newest_revision
 from app.models.search import INDEX
 from app.settings import ROOT
 from tests import depth
-from tests.conftest import Database, Fresh
+from tests.conftest import Bare, Database, Fresh
 
 pytestmark = depth.slow
 
@@ -313,6 +313,19 @@ def _forget_changed(full: Database) -> None:
             full.execute(f"DELETE FROM {table} WHERE {key} = :proof", proof=proof)
     for table, key in (*KEYS, ("changes", "record_id")):
         full.execute(f"DELETE FROM {table} WHERE {key} = 'changed'")
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_goes_up_and_down_on_an_empty_database(name: str, project: Callable[[str], Project], bare: Bare) -> None:
+    changed, url = project(name), bare()
+    changed.run(".venv/bin/python", "-m", "app", "migrate", url=url)
+    assert "No new upgrade operations" in changed.run(".venv/bin/alembic", "check", url=url)
+    changed.run(".venv/bin/alembic", "downgrade", newest_revision(), url=url)
+    database = Database(url)
+    assert database.export() == []
+    assert database.disagreements() == []
+    database.engine.dispose()
+    changed.run(".venv/bin/alembic", "downgrade", "base", url=url)
 
 
 @pytest.mark.parametrize("name", CHANGES)
