@@ -6,7 +6,7 @@ then the constraints, each as it is written there. What is not changed stays to 
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,6 +20,8 @@ _HEAD = re.compile(r'\s*CREATE TABLE\s+("(?:[^"]|"")+"|\w+)\s*\(', re.IGNORECASE
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]""")
 _NAME = re.compile(r'(?:CONSTRAINT )?(?:"((?:[^"]|"")+)"|(\w+))')
 _NEW = "rapporteur_new_table"
+LONGEST_NAME = 63
+"""Characters of a name on Postgres, which would cut a longer one without a word."""
 
 Definitions = list[str]
 
@@ -74,42 +76,46 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
 def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:
     """Give a column another name, and with it its CHECK, its indexes and references; values stay.
 
-    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change.
+    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change. ValueError, if one
+    would be too long.
     """
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")  # has its own name
-        indexes = {each["name"]: each["column_names"] for each in inspector.get_indexes(table)}
-    references = {each["name"]: each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
+        indexes = {str(each["name"]): each["column_names"] for each in inspector.get_indexes(table)}
+    constraints: dict[str, Sequence[str | None]] = {str(each["name"]): [] for each in inspector.get_check_constraints(table)}
+    constraints |= {str(each["name"]): each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
 
-    def renamed(sort: str, columns: list[str | None]) -> dict[str, str]:
-        """From the name that these columns had given to the one that they give now."""
-        now = [column or "" for column in columns]
-        before = [old if column == new else column for column in now]
-        return {"_".join([sort, table, *before]): "_".join([sort, table, *now])} if before != now else {}
+    def renamed(sort: str, standing: Mapping[str, Sequence[str | None]]) -> dict[str, str]:
+        """New names by old ones, of those that are named after their columns."""
+        now = {name: [column or "" for column in columns] for name, columns in standing.items() if new in columns}
+        before = {name: [old if column == new else column for column in columns] for name, columns in now.items()}
+        names = {name: f"{sort}_{table}_{'_'.join(now[name])}" for name in now}
+        return {name: _checked(names[name]) for name in now if name == f"{sort}_{table}_{'_'.join(before[name])}"}
 
-    for name, columns in indexes.items():
-        for before, after in renamed("ix", columns).items():
-            if name != before:
-                continue
-            if connection.dialect.name == "sqlite":
-                (written,) = _schema(connection, "type = 'index' AND name", before)
-                connection.exec_driver_sql(f'DROP INDEX "{before}"')
-                connection.exec_driver_sql(written.replace(before, after, 1))
-            else:
-                _on_postgres(connection, f'ALTER INDEX "{before}" RENAME TO "{after}"')
-    constraints = renamed("ck", [new])
-    for columns_ in references.values():
-        constraints |= renamed("fk", list(columns_))
-    standing = {*references, *(each["name"] for each in inspector.get_check_constraints(table))}
-    constraints = {before: after for before, after in constraints.items() if before in standing}
+    check = f"ck_{table}_{old}"
+    named = renamed("fk", constraints) | ({check: _checked(f"ck_{table}_{new}")} if check in constraints else {})
     if connection.dialect.name == "sqlite":
-        if constraints:
-            rebuild(connection, table, lambda definitions: [_renamed(each, constraints) for each in definitions])
+        for before, after in renamed("ix", indexes).items():
+            (written,) = _schema(connection, "type = 'index' AND name", before)
+            connection.exec_driver_sql(f'DROP INDEX "{before}"')
+            connection.exec_driver_sql(written.replace(before, after, 1))
+        if named:
+            rebuild(connection, table, lambda definitions: [_renamed(each, named) for each in definitions])
         return
-    for before, after in constraints.items():
+    for before, after in renamed("ix", indexes).items():
+        _on_postgres(connection, f'ALTER INDEX "{before}" RENAME TO "{after}"')
+    for before, after in named.items():
         _on_postgres(connection, f'ALTER TABLE "{table}" RENAME CONSTRAINT "{before}" TO "{after}"')
+
+
+def _checked(name: str) -> str:
+    if len(name) > LONGEST_NAME:
+        raise ValueError(
+            f"{name} would be longer than the {LONGEST_NAME} characters that Postgres keeps: choose a shorter name"
+        )
+    return name
 
 
 def _renamed(definition: str, names: Mapping[str, str]) -> str:
