@@ -43,7 +43,7 @@ def _copy(source: sqlite3.Connection, connection: "psycopg.Connection[tuple[obje
     columns = [column for column in table.c if column.computed is None]
     names = ", ".join(f'"{column.name}"' for column in columns)
     truths = [place for place, column in enumerate(columns) if isinstance(column.type, sa.Boolean)]
-    terms = [place for place, column in enumerate(columns) if (table.name, column.name) == ("documents", "terms")]
+    terms = [place for place, column in enumerate(columns) if (table.name, column.name) == ("search_entries", "terms")]
     with connection.cursor().copy(f"COPY {table.name} ({names}) FROM STDIN".encode()) as copy:
         for row in source.execute(f"SELECT {names} FROM {table.name}"):
             values = list(row)

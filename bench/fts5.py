@@ -18,9 +18,9 @@ URL = os.environ["BENCH_URL"]
 FTS5 = """SELECT texts.id, texts.name, texts.date, snippet(texts_index, -1, '<mark>', '</mark>', '…', 30)
     FROM texts_index JOIN texts ON texts.docid = texts_index.rowid
     WHERE texts_index MATCH ? ORDER BY bm25(texts_index) LIMIT 20"""
-TS_RANK = """SELECT records.id, records.name, documents.date, documents.words
-    FROM documents JOIN records ON records.id = documents.record_id, CAST(%s AS tsquery) AS query
-    WHERE documents.terms @@ query ORDER BY ts_rank(documents.terms, query) DESC LIMIT 20"""
+TS_RANK = """SELECT records.id, records.name, search_entries.date, search_entries.words
+    FROM search_entries JOIN records ON records.id = search_entries.record_id, CAST(%s AS tsquery) AS query
+    WHERE search_entries.terms @@ query ORDER BY ts_rank(search_entries.terms, query) DESC LIMIT 20"""
 NAMES = ("id", "name", "date", "snippet")
 own = threading.local()
 pool = psycopg_pool.AsyncConnectionPool(

@@ -63,7 +63,7 @@ ENDINGS = data._pairs("ov:ов sky:ский enko:енко in:ин ich:ич uk:у
 """Of surnames."""
 TABLES = {
     "records": ("id", "kind", "name"),
-    "documents": ("docid", "record_id", "kind", "date", "date_start", "date_end", "country_id", "words", "terms"),
+    "search_entries": ("docid", "record_id", "kind", "date", "date_start", "date_end", "country_id", "words", "terms"),
     "involvements": ("actor_id", "record_kind", "date_start", "record_id", "actor_kind"),
     "texts": ("docid", "id", "name", "date", "body"),
 }
@@ -157,12 +157,12 @@ def rows_of(entries: Sequence[Made]) -> Rows:
     index = Index(sqlite_dialect.dialect(), json.dumps)
     found: Rows = {table: [] for table in TABLES}
     for entry in entries:
-        said = index.said(
+        said = index.draft(
             entry.record_id, entry.kind, entry.own, date=entry.date, country_id=entry.country_id, refers=entry.refers
         )
         entered = Entry(said, entry.bounds, ())
         row = index.row(docid_of(entered), entered)
-        found["documents"].append(tuple(row[name] for name in TABLES["documents"]))
+        found["search_entries"].append(tuple(row[name] for name in TABLES["search_entries"]))
         found["records"].append((entry.record_id, entry.kind.value, entry.own[0].text))
         body = "\n".join(each.text for each in entry.own[1:])
         found["texts"].append((row["docid"], entry.record_id, entry.own[0].text, entry.date, body))
@@ -171,7 +171,7 @@ def rows_of(entries: Sequence[Made]) -> Rows:
             for actor in sorted(entry.refers):
                 kind = kinds.get(actor.partition("-")[0], "country")
                 found["involvements"].append((actor, "meeting", entry.bounds.start, entry.record_id, kind))
-    found["documents"].sort()
+    found["search_entries"].sort()
     return found
 
 
@@ -193,12 +193,12 @@ def pieces(documents: int) -> Iterator[Rows]:
     ]
     first = rows_of(list(countries()))
     yield first
-    taken = {row[0] for row in first["documents"]}
+    taken = {row[0] for row in first["search_entries"]}
     with get_context("fork").Pool(os.cpu_count()) as pool:
         for rows in pool.imap(piece, asked):
-            for table in ("documents", "texts"):
+            for table in ("search_entries", "texts"):
                 rows[table] = [row for row in rows[table] if row[0] not in taken]
-            taken.update(row[0] for row in rows["documents"])
+            taken.update(row[0] for row in rows["search_entries"])
             yield rows
 
 

@@ -141,7 +141,7 @@ def test_records_of_very_long_texts_are_shown_and_suggested(office: tuple[Databa
     assert len(found) == 60
     assert all("<mark>" in hit["snippet"] for hit in found[:5])
     assert len(client.get("/v1/suggest?q=wordy&limit=50").json()["data"]) > 5
-    ((longest,),) = database.execute("SELECT max(length(words)) FROM documents WHERE record_id = 'wordiest'")
+    ((longest,),) = database.execute("SELECT max(length(words)) FROM search_entries WHERE record_id = 'wordiest'")
     assert isinstance(longest, int)
     assert 10_000 < longest < 25_000
     assert database.disagreements() == []

@@ -114,7 +114,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "words of a document that are not the record's": (
         "UPDATE documents SET words = words || ' ' WHERE record_id = 'pavel-tkach'",
         "UPDATE documents SET words = rtrim(words) WHERE record_id = 'pavel-tkach'",
-        "documents: pavel-tkach is not found by what it says",
+        "search_entries: pavel-tkach is not found by what it says",
     ),
     "a record that stands nowhere": (
         "INSERT INTO records (id, kind, name) VALUES ('nobody', 'person', 'Nobody')",
@@ -171,7 +171,7 @@ def test_check_finds_each_fault_and_names_the_record(spoilt: Database) -> None:
 def test_check_names_each_record_that_is_wrong_and_fails(spoilt: Database) -> None:
     (spoil, mend, message), (another, mend_too, too) = (FAULTS[what] for what in ("a wrong copy of a name", BY_REBUILD[0]))
     with _changed(spoilt, spoil, mend), _changed(spoilt, another, mend_too):
-        assert sorted(check(spoilt)) == sorted([message, too, "documents: ots-ict-2022 is not found by what it says"])
+        assert sorted(check(spoilt)) == sorted([message, too, "search_entries: ots-ict-2022 is not found by what it says"])
     assert check(spoilt) == []
 
 

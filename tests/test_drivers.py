@@ -121,7 +121,7 @@ def test_the_full_text_index_is_never_asked_on_the_event_loop(seeded: Database) 
         assert isinstance(driver, SqliteDriver)
         assert driver._loop is not None
         driver._loop.set_trace_callback(asked.append)
-        found = "SELECT count(*) FROM documents_index WHERE documents_index MATCH 'nsforum'"
+        found = "SELECT count(*) FROM search_entries_index WHERE search_entries_index MATCH 'nsforum'"
         assert await driver.fetch(Statement(found, {}), {})
         assert not asked
         assert await driver.fetch(Statement(CHEAP, {}), {})

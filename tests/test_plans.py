@@ -178,7 +178,7 @@ def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Data
 
 
 @pytest.mark.parametrize("window", ["", "&date_from=2003-01-01", "&date_to=2008-12-31"])
-def test_postgres_finds_what_few_documents_have_by_their_terms(
+def test_postgres_finds_what_few_entries_have_by_their_terms(
     database: Database, monkeypatch: pytest.MonkeyPatch, window: str
 ) -> None:
     """Read one after the other, their terms would take long to unpack, which its planner does not count."""
@@ -192,7 +192,7 @@ def test_postgres_finds_what_few_documents_have_by_their_terms(
     )
     database.load(*map(json.dumps, meetings))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE documents")
+        connection.exec_driver_sql("VACUUM ANALYZE search_entries")
     with database.client() as client, recorded(monkeypatch) as asked:
         assert client.get(f"/v1/search?q=word131{window}").json()["data"]
     finding = [(sql, given) for sql, given in asked if "@@" in sql]
@@ -203,7 +203,7 @@ def test_postgres_finds_what_few_documents_have_by_their_terms(
         for sql, given in finding:
             told = "\n".join(str(row[0]) for row in connection.execute(f"EXPLAIN {sql}", given))
             assert "Seq Scan" not in told, told
-            assert "pk_documents" not in told, told
+            assert "pk_search_entries" not in told, told
 
 
 def occasions() -> Iterator[Content]:

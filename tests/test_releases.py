@@ -56,6 +56,13 @@ def test_a_database_of_an_earlier_release_has_all_that_its_export_has(release: R
     assert release.database.disagreements() == []
 
 
+def test_sqlite_finds_the_database_of_an_earlier_release_whole(release: Release, kind_of_database: str) -> None:
+    if kind_of_database != "sqlite":
+        pytest.skip("a check of SQLite's own")
+    assert release.database.execute("PRAGMA integrity_check") == [("ok",)]
+    assert release.database.execute("PRAGMA foreign_key_check") == []
+
+
 def test_an_export_of_an_earlier_release_changes_nothing_in_its_database(release: Release) -> None:
     report = release.database.load(*release.export)
     assert report.counts == {"created": 0, "replaced": 0, "unchanged": len(release.export), "deleted": 0}

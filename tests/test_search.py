@@ -112,7 +112,7 @@ def test_documents_that_chance_gives_one_place_are_all_found(database: Database,
     database.load(*people[:1])
     database.load(*people[1:3])
     database.load(*people[3:])
-    assert database.execute("SELECT docid FROM documents ORDER BY docid") == [(7,), (8,), (9,), (10,)]
+    assert database.execute("SELECT docid FROM search_entries ORDER BY docid") == [(7,), (8,), (9,), (10,)]
     with database.client() as client:
         assert [ids(search(client, name)) for name in names] == [[f"{name.lower()}-x"] for name in names]
     assert database.disagreements() == []
@@ -122,11 +122,11 @@ def test_check_finds_what_the_full_text_index_lacks(database: Database) -> None:
     database.load(json.dumps({"kind": "person", "id": "ada-x", "name": "Ada"}))
     if database.engine.dialect.name != "sqlite":
         pytest.skip("Postgres keeps its index itself")
-    ((docid, terms),) = database.execute("SELECT docid, terms FROM documents")
-    command = "INSERT INTO documents_index (documents_index, rowid, terms) VALUES ('delete', :docid, :terms)"
+    ((docid, terms),) = database.execute("SELECT docid, terms FROM search_entries")
+    command = "INSERT INTO search_entries_index (search_entries_index, rowid, terms) VALUES ('delete', :docid, :terms)"
     database.execute(command, docid=docid, terms=terms)
-    assert database.disagreements() == [f"documents_index: lacks: {docid}"]
-    database.execute("INSERT INTO documents_index (rowid, terms) VALUES (:docid, :terms)", docid=docid, terms=terms)
+    assert database.disagreements() == [f"search_entries_index: lacks: {docid}"]
+    database.execute("INSERT INTO search_entries_index (rowid, terms) VALUES (:docid, :terms)", docid=docid, terms=terms)
     assert database.disagreements() == []
 
 
@@ -467,29 +467,29 @@ def test_what_is_written_is_found_at_once_and_what_is_gone_is_not(clerk: Clerk) 
 
 def test_documents_are_rebuilt_while_others_write(database: Database) -> None:
     database.seed()
-    before = database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id")
+    before = database.execute("SELECT record_id, docid, words, terms FROM search_entries ORDER BY record_id")
     told: list[int] = []
     database.writer.reindex(database.engine, progress=told.append)
     assert sum(told) > len(before) / 2
-    assert database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id") == before
+    assert database.execute("SELECT record_id, docid, words, terms FROM search_entries ORDER BY record_id") == before
     assert database.disagreements() == []
 
 
 def test_an_indexing_that_was_broken_off_is_done_again_by_migrate(database: Database) -> None:
     database.seed()
-    before = database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id")
-    database.execute("DELETE FROM documents")
+    before = database.execute("SELECT record_id, docid, words, terms FROM search_entries ORDER BY record_id")
+    database.execute("DELETE FROM search_entries")
     if database.engine.dialect.name == "sqlite":
-        database.execute("INSERT INTO documents_index (documents_index) VALUES ('delete-all')")
+        database.execute("INSERT INTO search_entries_index (search_entries_index) VALUES ('delete-all')")
 
     def stop(_written: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         database.writer.reindex(database.engine, progress=stop)
-    assert 0 < database.execute("SELECT count(*) FROM documents")[0][0] < len(before)  # type: ignore[operator]
+    assert 0 < database.execute("SELECT count(*) FROM search_entries")[0][0] < len(before)  # type: ignore[operator]
     assert run_command("migrate", url=database.url).returncode == 0
-    assert database.execute("SELECT record_id, docid, words, terms FROM documents ORDER BY record_id") == before
+    assert database.execute("SELECT record_id, docid, words, terms FROM search_entries ORDER BY record_id") == before
     assert database.disagreements() == []
 
 
@@ -568,7 +568,7 @@ def test_hits_are_the_same_in_the_same_order_on_both_databases_whatever_way_they
         for start in range(0, len(lines), 5_000):
             database.load(*lines[start : start + 5_000])
         if database.engine.dialect.name == "postgresql":
-            database.execute("ANALYZE documents")
+            database.execute("ANALYZE search_entries")
     sqlite, other = two_databases
     with sqlite.client() as client:
         wanted = [search(client, **parameters) for parameters in queries]

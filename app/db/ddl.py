@@ -6,7 +6,7 @@ then the constraints, each as it is written there. What is not changed stays to 
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -81,9 +81,7 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
     """
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")  # has its own name
-        indexes = {str(each["name"]): each["column_names"] for each in inspector.get_indexes(table)}
+    indexes = _indexes(connection, table)
     constraints: dict[str, Sequence[str | None]] = {str(each["name"]): [] for each in inspector.get_check_constraints(table)}
     constraints |= {str(each["name"]): each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
 
@@ -96,17 +94,54 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
 
     check = f"ck_{table}_{old}"
     named = renamed("fk", constraints) | ({check: _checked(f"ck_{table}_{new}")} if check in constraints else {})
+    _rename(connection, table, renamed("ix", indexes), named)
+
+
+def rename_table(connection: sa.Connection, old: str, new: str) -> None:
+    """Give a table another name, and with it its constraints and indexes that are named after it; rows stay.
+
+    ValueError, if a name would be too long.
+    """
+    connection.exec_driver_sql(f'ALTER TABLE "{old}" RENAME TO "{new}"')
+
+    def renamed(names: Iterable[str]) -> dict[str, str]:
+        """New names by old ones, of those that are named after the table."""
+        named_after = [name for name in names if re.match(f"((ix|uq|ck|fk|pk)_)?{old}(_|$)", name)]
+        return {name: _checked(name.replace(old, new, 1)) for name in named_after}
+
+    _rename(connection, new, renamed(_indexes(connection, new)), renamed(_constraints(connection, new)))
+
+
+def _constraints(connection: sa.Connection, table: str) -> list[str]:
+    """The names of a table's constraints; since version 18 Postgres gives names to NOT NULL, too."""
     if connection.dialect.name == "sqlite":
-        for before, after in renamed("ix", indexes).items():
+        (written,) = _schema(connection, "type = 'table' AND name", table)
+        return [_named(each) for each in _parts(written)[1] if each.startswith("CONSTRAINT")]
+    names = "SELECT conname FROM pg_constraint WHERE conrelid = CAST(%s AS regclass)"
+    return [str(name) for name in connection.exec_driver_sql(names, (table,)).scalars()]
+
+
+def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
+    """The table's indexes by name, each with its columns; without those that a constraint makes itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")  # has its own name
+        found = sa.inspect(connection).get_indexes(table)
+    return {str(each["name"]): each["column_names"] for each in found if "duplicates_constraint" not in each}
+
+
+def _rename(connection: sa.Connection, table: str, indexes: Mapping[str, str], constraints: Mapping[str, str]) -> None:
+    """Rename a table's indexes and constraints: new names by old ones."""
+    if connection.dialect.name == "sqlite":
+        for before, after in indexes.items():
             (written,) = _schema(connection, "type = 'index' AND name", before)
             connection.exec_driver_sql(f'DROP INDEX "{before}"')
             connection.exec_driver_sql(written.replace(before, after, 1))
-        if named:
-            rebuild(connection, table, lambda definitions: [_renamed(each, named) for each in definitions])
+        if constraints:
+            rebuild(connection, table, lambda definitions: [_renamed(each, constraints) for each in definitions])
         return
-    for before, after in renamed("ix", indexes).items():
+    for before, after in indexes.items():
         _on_postgres(connection, f'ALTER INDEX "{before}" RENAME TO "{after}"')
-    for before, after in named.items():
+    for before, after in constraints.items():
         _on_postgres(connection, f'ALTER TABLE "{table}" RENAME CONSTRAINT "{before}" TO "{after}"')
 
 

@@ -159,4 +159,4 @@ def analyze(connection: Connection) -> None:
     Only of this table: ANALYZE on an empty table would record 0 rows, and checks of foreign keys would then scan that table.
     """
     if connection.dialect.name == "postgresql":
-        connection.exec_driver_sql("ANALYZE documents")
+        connection.exec_driver_sql("ANALYZE search_entries")

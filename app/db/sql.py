@@ -193,16 +193,16 @@ class has_terms(FunctionElement[Any]):  # noqa: N801
 @compiles(has_terms, "sqlite")
 def _match(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
     record_id, query, _ = element.clauses
-    found = f"SELECT rowid FROM documents_index WHERE documents_index MATCH {compiler.process(query, **kw)}"  # noqa: S608
-    documents = f"SELECT record_id FROM documents WHERE docid IN ({found})"  # noqa: S608 - compiled parts, no values
-    return f"{compiler.process(record_id, **kw)} IN ({documents})"
+    found = f"SELECT rowid FROM search_entries_index WHERE search_entries_index MATCH {compiler.process(query, **kw)}"  # noqa: S608
+    entries = f"SELECT record_id FROM search_entries WHERE docid IN ({found})"  # noqa: S608 - compiled parts, no values
+    return f"{compiler.process(record_id, **kw)} IN ({entries})"
 
 
 @compiles(has_terms, "postgresql")
 def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
     record_id, _, query = element.clauses
-    documents = f"SELECT record_id FROM documents WHERE terms @@ CAST({compiler.process(query, **kw)} AS tsquery)"  # noqa: S608
-    return f"{compiler.process(record_id, **kw)} IN ({documents})"
+    entries = f"SELECT record_id FROM search_entries WHERE terms @@ CAST({compiler.process(query, **kw)} AS tsquery)"  # noqa: S608
+    return f"{compiler.process(record_id, **kw)} IN ({entries})"
 
 
 def as_instant(parameter: str) -> sa.ColumnElement[Any]:

@@ -146,7 +146,7 @@ class Imports:
         several = iter(batch.wanted.values() if not batch.faults else ())
         while some := tuple(islice(several, LINES_AT_ONCE)):
             _pause(halt)
-            self._writer.documents.prepare(some)
+            self._writer.search_entries.prepare(some)
         return batch
 
 

@@ -33,7 +33,7 @@ from app.http.search_models import (
 )
 from app.models.meetings import Meeting
 from app.models.records import Involvement, Record, RecordTopic
-from app.models.search import Document
+from app.models.search import SearchEntry
 from app.reading import cursor as cursors
 from app.reading.compiler import name_in
 from app.reading.request import asked_languages, language_parameters, negotiated_format, query_pairs, validated
@@ -44,7 +44,7 @@ from app.search.showing import Showing, own_of
 from app.text.query import Query, parsed
 from app.text.terms import LETTERS, Letters, Node
 
-documents: sa.Table = Document.__table__
+search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
@@ -55,7 +55,7 @@ USES = (1, 3, 10, 30)
 """Steps in which it counts how often a record is named; above the last step all count the same."""
 FREQUENCIES_KNOWN_FOR = 60
 """Seconds for which the statistics of Postgres are cached."""
-_THESE = is_one_of(documents.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
+_THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
 """Condition: the search entry is one of the parameter `docids`."""
 PROPOSED = 3
 """Names in `did_you_mean`, at the most."""
@@ -79,7 +79,7 @@ class Search:
         self._finding = Finding(sqlite=self._sqlite)
         self._shown = lru_cache(3)(self._shown_with)
         self._known = self._compiler.compiled(
-            sa.select(*(documents.c[name] for name in ("docid", "record_id", "words"))).where(_THESE)
+            sa.select(*(search_entries.c[name] for name in ("docid", "record_id", "words"))).where(_THESE)
         )
         self._used = lru_cache(3)(self._used_with)
         self._named = lru_cache(3)(self._named_with)
@@ -174,18 +174,18 @@ class Search:
         """Postgres' statistics of frequent terms; not needed for SQLite."""
         if not self._sqlite and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
-            for documents_, terms, shares in await self._driver.fetch(self._asks_known, {}):
-                self._frequent = Frequencies(documents_, dict(zip(terms, shares, strict=False)))
+            for entries, terms, shares in await self._driver.fetch(self._asks_known, {}):
+                self._frequent = Frequencies(entries, dict(zip(terms, shares, strict=False)))
         return self._frequent
 
     # -- hits --------------------------------------------------------------------------------------------------------------
 
     def _shown_with(self, languages: int) -> Statement:
         country = records.alias("country")
-        columns = [documents.c[name] for name in ("docid", "record_id", "kind", "date", "words", "country_id")]
+        columns = [search_entries.c[name] for name in ("docid", "record_id", "kind", "date", "words", "country_id")]
         names = (name_in(records.c.id, records.c.name, languages), name_in(country.c.id, country.c.name, languages))
-        source = documents.join(records, records.c.id == documents.c.record_id).outerjoin(
-            country, country.c.id == documents.c.country_id
+        source = search_entries.join(records, records.c.id == search_entries.c.record_id).outerjoin(
+            country, country.c.id == search_entries.c.country_id
         )
         return self._compiler.compiled(sa.select(*columns, *names).select_from(source).where(_THESE))
 
@@ -217,17 +217,17 @@ class Search:
             chosen = sa.select(sa.literal_column(f"'{facet}'"), value, count).where(_THESE, *joined)
             return chosen.group_by(value)
 
-        year = sa.func.substr(documents.c.date_start, sa.literal_column("1"), sa.literal_column("4"))
+        year = sa.func.substr(search_entries.c.date_start, sa.literal_column("1"), sa.literal_column("4"))
         takes_part = (
-            involvements.c.record_id == documents.c.record_id,
+            involvements.c.record_id == search_entries.c.record_id,
             involvements.c.actor_kind == sa.literal_column("'country'"),
         )
-        held = sa.select(documents.c.record_id.label("record_id"), documents.c.country_id.label("actor_id")).where(
-            documents.c.country_id.is_not(None), _THESE
+        held = sa.select(search_entries.c.record_id.label("record_id"), search_entries.c.country_id.label("actor_id")).where(
+            search_entries.c.country_id.is_not(None), _THESE
         )
         part = (
             sa.select(involvements.c.record_id, involvements.c.actor_id)
-            .join(documents, takes_part[0])
+            .join(search_entries, takes_part[0])
             .where(takes_part[1], _THESE)
         )
         countries = sa.union(held, part).subquery()
@@ -235,10 +235,10 @@ class Search:
             countries.c.actor_id
         )
         return sa.union_all(
-            counted("kind", documents.c.kind),
-            counted("year", year, documents.c.date_start > sa.literal_column("'0001-01-01'")),
+            counted("kind", search_entries.c.kind),
+            counted("year", year, search_entries.c.date_start > sa.literal_column("'0001-01-01'")),
             country,
-            counted("topic", record_topics.c.topic_id, record_topics.c.record_id == documents.c.record_id),
+            counted("topic", record_topics.c.topic_id, record_topics.c.record_id == search_entries.c.record_id),
         )
 
     async def _facets(
@@ -320,17 +320,17 @@ class Search:
         def used(column: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
             one: sa.ColumnElement[int] = sa.literal_column("1")
             most: sa.ColumnElement[int] = sa.literal_column(str(USES[-1]))
-            found = sa.select(one).where(column == documents.c.record_id).limit(most).correlate(documents)
+            found = sa.select(one).where(column == search_entries.c.record_id).limit(most).correlate(search_entries)
             return sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
 
         counted = used(involvements.c.actor_id) + used(record_topics.c.topic_id) + used(meetings.c.series_id)
         columns = (
-            *(documents.c[name] for name in ("docid", "record_id", "kind", "words")),
+            *(search_entries.c[name] for name in ("docid", "record_id", "kind", "words")),
             name_in(records.c.id, records.c.name, languages),
             counted,
         )
         return self._compiler.compiled(
-            sa.select(*columns).join_from(documents, records, records.c.id == documents.c.record_id).where(_THESE)
+            sa.select(*columns).join_from(search_entries, records, records.c.id == search_entries.c.record_id).where(_THESE)
         )
 
     async def _meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:

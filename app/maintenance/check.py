@@ -32,11 +32,11 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
             found += faults
             if not faults:
                 contents[record_id] = kind, json.loads(text)
-        found += writer.documents.disagreements(connection, contents)
+        found += writer.search_entries.disagreements(connection, contents)
         found += [
             f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})
         ]
-    found += writer.documents.unindexed(connection)
+    found += writer.search_entries.unindexed(connection)
     found += [f"{kind} {record_id}: has no row in its table" for record_id, (kind, _) in kinds.items() if record_id not in seen]
     gone = (record_id for record_id, (_, state) in log.items() if state is not None and record_id not in kinds)
     found += [f"{record_id}: stands in the log and nowhere else" for record_id in gone]

@@ -7,7 +7,7 @@ from app.models.evidence import Citation, Source, Topic
 from app.models.instruments import Action, Memorandum, Outcome, Party, Relation
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
-from app.models.search import Document
+from app.models.search import SearchEntry
 
 __all__ = [
     "Action",
@@ -15,7 +15,6 @@ __all__ = [
     "Change",
     "Citation",
     "Country",
-    "Document",
     "FirstAnswer",
     "Identifier",
     "Involvement",
@@ -34,6 +33,7 @@ __all__ = [
     "RecordTopic",
     "Redirect",
     "Relation",
+    "SearchEntry",
     "Series",
     "Source",
     "Topic",

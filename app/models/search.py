@@ -12,21 +12,21 @@ from app.db.types import Exact
 from app.domain.vocabulary import Kind
 from app.models.columns import Base, code, reference, text
 
-INDEX = "documents_index"
+INDEX = "search_entries_index"
 """SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
 HELD = 1 << 24
 """Bytes of terms that FTS5 keeps in memory before it writes a segment: a large import then makes few segments to merge."""
-TERMS_INDEX = "ix_documents_terms"
+TERMS_INDEX = "ix_search_entries_terms"
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
-    "(terms, content='documents', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
+    "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
 )
 
 
-class Document(Base):
+class SearchEntry(Base):
     """Projection: the search entry of a record."""
 
-    __tablename__ = "documents"
+    __tablename__ = "search_entries"
     __table_args__ = (
         sa.Index(TERMS_INDEX, "terms", postgresql_using="gin").ddl_if("postgresql"),
         {"comment": "projection: the words of records that have some, by which search finds them"},
@@ -69,5 +69,5 @@ def drop_index(connection: Connection) -> None:
         connection.exec_driver_sql(f"DROP TABLE {INDEX}")
 
 
-event.listen(Document.__table__, "after_create", lambda _table, connection, **_kw: create_index(connection))
-event.listen(Document.__table__, "before_drop", lambda _table, connection, **_kw: drop_index(connection))
+event.listen(SearchEntry.__table__, "after_create", lambda _table, connection, **_kw: create_index(connection))
+event.listen(SearchEntry.__table__, "before_drop", lambda _table, connection, **_kw: drop_index(connection))

@@ -201,13 +201,13 @@ class Finding:
     def _newest_in_sqlite(_tier: int, match: str, low: str, high: str, _way: Way, limit: int, window: Window) -> str:
         within = f" AND rowid >= :{low} AND rowid < :{high}" if window is not Window.NONE else ""
         if window is Window.SINCE:
-            within += f" AND (SELECT date_end FROM documents WHERE docid = {INDEX}.rowid) >= :date_from"
+            within += f" AND (SELECT date_end FROM search_entries WHERE docid = {INDEX}.rowid) >= :date_from"
         return f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}{within} ORDER BY rowid LIMIT {limit}"
 
     @staticmethod
     def _newest_in_postgres(tier: int, match: str, low: str, high: str, way: Way, limit: int, window: Window) -> str:
         # Without `+ 0` the planner would scan by docid, that is by date, since it ignores the cost of decompressing the terms:
-        # of 20,000 documents it then read a quarter (200 ms; 20 ms by the GIN index). An expression has no index to scan.
+        # of 20,000 entries it then read a quarter (200 ms; 20 ms by the GIN index). An expression has no index to scan.
         place = "docid + 0" if way is Way.INDEX else "docid"
         within = f" AND {place} >= %({low})s AND {place} < %({high})s" if window is not Window.NONE else ""
         if window is Window.SINCE:
@@ -215,11 +215,11 @@ class Finding:
 
         def in_order(within: str) -> str:
             """Reads in the order of docids: the function form of `@@` cannot use the GIN index."""
-            return f"SELECT docid FROM documents WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
+            return f"SELECT docid FROM search_entries WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
 
         def by_index(match: str) -> str:
             """Reads by the GIN index: OFFSET 0 keeps the planner from reading the subquery in the order of docids."""
-            return f"SELECT docid FROM documents WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
+            return f"SELECT docid FROM search_entries WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
 
         match way:
             case Way.ORDER:

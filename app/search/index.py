@@ -14,11 +14,11 @@ from app.db.drivers import compiled
 from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
 from app.domain.edtf import NONE, Bounds
 from app.domain.vocabulary import Kind
-from app.models.search import INDEX, Document
+from app.models.search import INDEX, SearchEntry
 from app.text.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
 from app.workers import JobRunner, run_here
 
-documents: sa.Table = Document.__table__
+search_entries: sa.Table = SearchEntry.__table__
 _index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
 _DAY_BITS, _HASH_BITS = 41, 32
 _LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
@@ -33,7 +33,7 @@ LONG_FROM = 400
 """An event of more days is long; a search by dates looks only so many days back for the others."""
 
 
-class Said(NamedTuple):
+class Draft(NamedTuple):
     """The part of a search entry that follows from the record alone, so that it can be made before the write begins."""
 
     record_id: str
@@ -54,7 +54,7 @@ class Said(NamedTuple):
 class Entry(NamedTuple):
     """Everything that a search entry is made of."""
 
-    said: Said
+    draft: Draft
     bounds: Bounds
     involved: Collection[str]
     """Ids of records that are involved in it."""
@@ -71,7 +71,7 @@ def first_docid(day: str) -> int:
 
 def docid_of(entry: Entry) -> int:
     """The docid of an entry: by its first day, the same on every database."""
-    return first_docid(entry.bounds.start) + entry.said.place
+    return first_docid(entry.bounds.start) + entry.draft.place
 
 
 def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
@@ -104,19 +104,20 @@ class Index:
         self._run_jobs = run_jobs
         self._rows = Rows(dialect)
         self._is_sqlite = dialect.name == "sqlite"
-        taken = sa.select(documents.c.docid).where(is_one_of(documents.c.docid, ids_parameter(sa.BigInteger)))
+        taken = sa.select(search_entries.c.docid).where(is_one_of(search_entries.c.docid, ids_parameter(sa.BigInteger)))
         self._taken = compiled(taken, dialect)
         self._removals = [compiled(statement, dialect) for statement in self._that_remove()]
 
     def _that_remove(self) -> Iterator[sa.UpdateBase]:
-        those = is_one_of(documents.c.record_id, ids_parameter())
+        those = is_one_of(search_entries.c.record_id, ids_parameter())
         if self._is_sqlite:
-            old = sa.select(sa.literal("delete"), documents.c.docid, documents.c.terms).where(those).order_by(documents.c.docid)
+            docid, terms = search_entries.c.docid, search_entries.c.terms
+            old = sa.select(sa.literal("delete"), docid, terms).where(those).order_by(docid)
             index = sa.table(INDEX, sa.column(INDEX), sa.column("rowid"), sa.column("terms"))
             yield sa.insert(index).from_select([INDEX, "rowid", "terms"], old)
-        yield sa.delete(documents).where(those)
+        yield sa.delete(search_entries).where(those)
 
-    def said(
+    def draft(
         self,
         record_id: str,
         kind: Kind,
@@ -125,32 +126,32 @@ class Index:
         date: str | None,
         country_id: str | None,
         refers: Collection[str],
-    ) -> Said:
+    ) -> Draft:
         """The part of an entry that follows from the record alone. The first of its `own` texts is its name."""
         found = own_terms(kind, own)
         # Plain values are serialized in a tenth of the time of named tuples and enum members.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
         place = _place_in_day(record_id, own[0].text if own else "")
-        return Said(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
+        return Draft(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
 
     def _written(self, terms: Sequence[str], first: int) -> str:
         return " ".join(terms) if self._is_sqlite else for_tsvector(terms, first)
 
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
         """The row of an entry."""
-        said = entry.said
-        others = reference_terms((*said.refers, *entry.involved))
+        draft = entry.draft
+        others = reference_terms((*draft.refers, *entry.involved))
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
         return {
             "docid": docid,
-            "record_id": said.record_id,
-            "kind": str(said.kind),
-            "date": said.date,
+            "record_id": draft.record_id,
+            "kind": str(draft.kind),
+            "date": draft.date,
             "date_start": entry.bounds.start,
             "date_end": entry.bounds.end,
-            "country_id": said.country_id,
-            "words": said.words,
-            "terms": f"{said.terms} {self._written(others, said.many + 1)}",
+            "country_id": draft.country_id,
+            "words": draft.words,
+            "terms": f"{draft.terms} {self._written(others, draft.many + 1)}",
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
@@ -163,7 +164,7 @@ class Index:
 
     def _inserts(self, placed: Sequence[tuple[int, Entry]]) -> list[Insert]:
         rows = [self.row(docid, entry) for docid, entry in placed]
-        found = self._rows.inserts(documents, rows)
+        found = self._rows.inserts(search_entries, rows)
         if self._is_sqlite:
             found += self._rows.inserts(_index, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows])
         return found
@@ -173,7 +174,7 @@ class Index:
 
         If two entries have the same docid, the second one takes the next.
         """
-        several = sorted((docid_of(entry), entry.said.record_id, entry) for entry in entries)
+        several = sorted((docid_of(entry), entry.draft.record_id, entry) for entry in entries)
         wanted = [(docid, entry) for docid, _, entry in several]
         while True:
             last = -1
@@ -197,17 +198,17 @@ class Index:
         """Entries that differ from what the records say."""
         for entry in entries:
             row = self.row(docid_of(entry), entry)
-            same = [documents.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
-            same.append(documents.c.terms == sa.cast(row["terms"], documents.c.terms.type))
-            same.append(documents.c.docid.between(row["docid"], row["docid"] + _NEAR))
-            if connection.execute(sa.select(documents.c.docid).where(*same)).first() is None:
-                yield f"documents: {row['record_id']} is not found by what it says"
+            same = [search_entries.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
+            same.append(search_entries.c.terms == sa.cast(row["terms"], search_entries.c.terms.type))
+            same.append(search_entries.c.docid.between(row["docid"], row["docid"] + _NEAR))
+            if connection.execute(sa.select(search_entries.c.docid).where(*same)).first() is None:
+                yield f"search_entries: {row['record_id']} is not found by what it says"
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
         """Differences between SQLite's full-text index and the entries; Postgres maintains its index itself."""
         if self._is_sqlite:
             indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)
-            there = sa.select(documents.c.docid)
+            there = sa.select(search_entries.c.docid)
             for what, query in (("lacks", sa.except_(there, indexed)), ("has too much", sa.except_(indexed, there))):
                 for docid in connection.execute(query).scalars():
                     yield f"{INDEX}: {what}: {docid}"

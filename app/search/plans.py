@@ -13,13 +13,13 @@ from app.text.terms import BEGINNINGS, BEGINS, KIND, NAMED, Node, all_of, any_of
 
 KNOWN = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
-    " FROM pg_stats s JOIN pg_class c ON c.oid = 'documents'::regclass"
+    " FROM pg_stats s JOIN pg_class c ON c.oid = 'search_entries'::regclass"
     " WHERE s.most_common_elems IS NOT NULL AND s.schemaname = ANY (current_schemas(false))"
-    " AND s.tablename = 'documents' AND s.attname = 'terms'"
+    " AND s.tablename = 'search_entries' AND s.attname = 'terms'"
 )
-"""What Postgres' statistics say: the number of documents, the frequent terms, the share of documents with each term."""
+"""What Postgres' statistics say: the number of search entries, the frequent terms, the share of entries with each term."""
 _IN_ORDER = 0.25
-"""From this share of the documents on, reading them in order of date is faster than by the index."""
+"""From this share of the entries on, reading them in order of date is faster than by the index."""
 _FEW = 3_000
 """Up to so many matches, all of them may be read by the index and sorted."""
 _ENOUGH = 2
@@ -32,9 +32,9 @@ _NEVER = int(NO_START[:4])
 class Frequencies(NamedTuple):
     """Statistics of the frequent terms."""
 
-    documents: float
+    entries: float
     shares: Mapping[str, float]
-    """By term: the share of the documents that have it."""
+    """By term: the share of the entries that have it."""
 
 
 UNKNOWN = Frequencies(0, {})
@@ -48,9 +48,9 @@ class Way(Enum):
     EITHER = "either"
     """By the index or by date, as the planner thinks best: instead of WINDOW, where the request has bounds of dates."""
     ORDER = "order"
-    """All documents in order of date, each compared with the query."""
+    """All entries in order of date, each compared with the query."""
     WINDOW = "window"
-    """The matches of the last years by the index, and still newer documents in order of date."""
+    """The matches of the last years by the index, and still newer entries in order of date."""
 
 
 class Chosen(NamedTuple):
@@ -64,7 +64,7 @@ class Chosen(NamedTuple):
 def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
     """The way to read the newest `limit` matches."""
     part = share(node, known.shares)
-    if part * known.documents <= _FEW:
+    if part * known.entries <= _FEW:
         return Chosen(Way.INDEX)
     if part >= _IN_ORDER:
         return Chosen(Way.ORDER)
@@ -72,7 +72,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
         return Chosen(Way.INDEX)
     years = {int(each[1:]): part for each, part in known.shares.items() if each[:1] == KIND and each[1:].isdecimal()}
     years.pop(_NEVER, None)
-    room = _ENOUGH * limit / (part * known.documents)
+    room = _ENOUGH * limit / (part * known.entries)
     for year in sorted(years, reverse=True):
         room -= years[year]
         if room <= 0:

@@ -1,6 +1,6 @@
 """What is kept of a record for search: the terms that it is found by, in three weights, and how both databases look for them.
 
-A document is a row of terms, each of letters that say what it is and the word's form:
+A search entry is a row of terms, each of letters that say what it is and the word's form:
 
 - `ns`, `nk` a stem and a skeleton in one of its names; `ts`, `tk` in its titles and places; `xs`, `xk` in its text
 - `nw` a word of one of its names as it stands there, but for case and marks
@@ -206,9 +206,9 @@ def but_not(node: Node, without: Node) -> Node:
 
 
 def share(node: Node, shares: Mapping[str, float]) -> float:
-    """How large a part of the documents has what is looked for, guessed from the parts that have each of the frequent terms.
+    """The estimated share of search entries that match a node, computed from the shares of the frequent terms.
 
-    Forms of a word stand in the same documents: of alternatives the most frequent counts.
+    Forms of a word stand in the same entries: of alternatives the most frequent counts.
     """
     sort, parts = node
     match sort:

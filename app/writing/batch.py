@@ -48,7 +48,7 @@ class Wanted:
     """The version that it gets."""
     created: str | None = None
     """When the record was created, if it existed before."""
-    said: Any = None
+    draft: Any = None
     """The part of its search entry that follows from the record alone, if it is made already (`Documents.prepare`)."""
     origin: tuple[str, str] | None = None
     """(author, transaction) for the change log, if the batch holds records of several requests."""

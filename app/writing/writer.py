@@ -18,15 +18,15 @@ from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
 from app.reading.compiler import Compiler
-from app.search.index import Said, documents
+from app.search.index import Draft, search_entries
 from app.workers import JobRunner, run_here
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
-from app.writing.documents import Documents
 from app.writing.halting import never
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.projections import Projections
 from app.writing.rows import RowWriter
+from app.writing.search_entries import SearchEntries
 from app.writing.stored import StoredRecords
 from app.writing.write_schema import ContentSchema, listed, text_of
 
@@ -57,19 +57,19 @@ class Writer(StoredRecords):
         self.intake = Intake(self.schemas)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
-        self.documents = Documents(self.schemas, compiler, encode, run_jobs)
+        self.search_entries = SearchEntries(self.schemas, compiler, encode, run_jobs)
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
 
     def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
         """Write all search entries anew, 1,000 records per transaction, so that other writes do not wait long."""
-        for kind in self.documents.kinds:
+        for kind in self.search_entries.kinds:
             after, statement = "", self._pages(kind)
             while True:
                 with writing(engine) as connection:
                     page = run(connection, statement, after=after, limit=CHUNK)
                     contents = {record_id: (kind, json.loads(text)) for text, record_id, _ in page}
-                    self.documents.put(connection, contents, replaced=contents, said={})
+                    self.search_entries.put(connection, contents, replaced=contents, drafts={})
                 progress(len(page))
                 if len(page) < CHUNK:
                     break
@@ -77,9 +77,9 @@ class Writer(StoredRecords):
 
     def is_indexed(self, connection: Connection) -> bool:
         """Whether every record has its search entry; after an interrupted reindexing some are missing."""
-        kinds = [str(kind) for kind in self.documents.kinds]
+        kinds = [str(kind) for kind in self.search_entries.kinds]
         found = sa.select(sa.func.count()).select_from(records).where(records.c.kind.in_(kinds)).scalar_subquery()
-        there = sa.select(sa.func.count()).select_from(documents).scalar_subquery()
+        there = sa.select(sa.func.count()).select_from(search_entries).scalar_subquery()
         return bool(connection.execute(sa.select(found == there)).scalar_one())
 
     # -- writing -----------------------------------------------------------------------------------------------------
@@ -241,8 +241,8 @@ class Writer(StoredRecords):
         origin = author, uuid7()
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
-        words = [partial(self.documents.said, some) for some in chunks(changed)]
-        said: dict[str, Said] = {}
+        words = [partial(self.search_entries.drafts, some) for some in chunks(changed)]
+        drafts: dict[str, Draft] = {}
         with self.run_jobs([*rows, *log, *words]) as made, together(connection):
             # Rows that others refer to are inserted first: otherwise SQLite would look for waiting references with each.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
@@ -251,20 +251,20 @@ class Writer(StoredRecords):
                 self._rows.send(connection, inserts)
             for some in made:
                 check()
-                said |= some
+                drafts |= some
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
         touched = self.projections.refresh(connection, projected)
         check()
-        self.documents.refresh(connection, changed, self._others(connection, touched, changed), said)
+        self.search_entries.refresh(connection, changed, self._others(connection, touched, changed), drafts)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
         """The contents of records whose projections changed though they did not change themselves."""
         by_kind: dict[Kind, list[str]] = {}
         for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
-            if kind in self.documents.kinds:
+            if kind in self.search_entries.kinds:
                 by_kind.setdefault(kind, []).append(record_id)
         return {
             record_id: (kind, content)

@@ -3,8 +3,6 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.models.search import INDEX
-
 revision = "0005"
 down_revision = "0004"
 branch_labels = None
@@ -64,7 +62,7 @@ def upgrade() -> None:
     op.create_index(NEW["field"], "citations", ["field", "id"], sqlite_where=there, postgresql_where=there)
     op.execute("DELETE FROM documents")
     if op.get_bind().dialect.name == "sqlite":
-        op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours
+        op.execute("INSERT INTO documents_index (documents_index) VALUES ('delete-all')")
     if op.get_bind().dialect.name == "postgresql":
         # Out of the rows, so that whoever looks for a frequent word reads few pages.
         op.execute("ALTER TABLE documents SET (toast_tuple_target = 128)")

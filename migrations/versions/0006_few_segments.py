@@ -2,8 +2,6 @@
 
 from alembic import op
 
-from app.models.search import HELD, hold
-
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -12,9 +10,15 @@ depends_on = None
 
 def upgrade() -> None:
     """Hold more."""
-    hold(op.get_bind(), HELD)
+    hold(1 << 24)
 
 
 def downgrade() -> None:
     """Hold what FTS5 holds of itself."""
-    hold(op.get_bind(), 1 << 20)
+    hold(1 << 20)
+
+
+def hold(size: int) -> None:
+    """Set how many bytes the index keeps in memory before it writes a segment."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"INSERT INTO documents_index (documents_index, rank) VALUES ('hashsize', {size})")  # noqa: S608 - a number of ours

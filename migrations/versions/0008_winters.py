@@ -10,7 +10,6 @@ import sqlalchemy as sa
 from alembic import op
 
 from app.domain.edtf import NO_END, NO_START, bounds
-from app.models.search import INDEX
 
 revision = "0008"
 down_revision = "0007"
@@ -51,7 +50,7 @@ def upgrade() -> None:
     # `rapporteur migrate` makes all documents anew where one is missing.
     op.execute("DELETE FROM documents")
     if op.get_bind().dialect.name == "sqlite":
-        op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours
+        op.execute("INSERT INTO documents_index (documents_index) VALUES ('delete-all')")
 
 
 def downgrade() -> None:

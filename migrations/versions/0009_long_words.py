@@ -8,8 +8,6 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-from app.models.search import INDEX
-
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -29,7 +27,7 @@ def upgrade() -> None:
         if any(len(words) > LETTERS or OTHERWISE.search(words) for _, words in rows):
             op.execute("DELETE FROM documents")
             if op.get_bind().dialect.name == "sqlite":
-                op.execute(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")  # noqa: S608 - a name of ours
+                op.execute("INSERT INTO documents_index (documents_index) VALUES ('delete-all')")
             return
         after = rows[-1][0]
 

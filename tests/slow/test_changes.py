@@ -23,7 +23,7 @@ RECORDS = 10_000
 COPIED = ("app", "docs", "migrations", "seed", "tests", "Makefile", "alembic.ini", "pyproject.toml", "README.md", "LICENSE")
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
-KEYS = (("documents", "record_id"), ("meetings", "id"), ("organizations", "id"), ("records", "id"))
+KEYS = (("search_entries", "record_id"), ("meetings", "id"), ("organizations", "id"), ("records", "id"))
 """The tables from which the record is deleted that only the changed schema knows."""
 
 ASKED = """
@@ -306,7 +306,7 @@ def _of_today(line: str, name: str) -> str:
 def _forget_changed(full: Database) -> None:
     """Delete what only the changed schema can hold, the log of it too."""
     if full.engine.dialect.name == "sqlite":
-        gone = "SELECT 'delete', docid, terms FROM documents WHERE record_id = 'changed'"
+        gone = "SELECT 'delete', docid, terms FROM search_entries WHERE record_id = 'changed'"
         full.execute(f"INSERT INTO {INDEX} ({INDEX}, rowid, terms) {gone}")
     for (proof,) in full.execute("SELECT id FROM citations WHERE record_id = 'changed'"):
         for table, key in (("citations", "id"), ("records", "id"), ("changes", "record_id")):

@@ -11,7 +11,7 @@ from app.domain import edtf
 from app.domain.vocabulary import CALLED, Kind
 from app.models.records import Involvement
 from app.reading.compiler import Compiler
-from app.search.index import Entry, Index, Said
+from app.search.index import Draft, Entry, Index
 from app.text.terms import Own, Weight
 from app.workers import JobRunner
 from app.writing.batch import Content, Wanted
@@ -21,7 +21,7 @@ involvements: sa.Table = Involvement.__table__
 Contents = Mapping[str, tuple[Kind, Content]]
 
 
-class Documents:
+class SearchEntries:
     """Writes search entries in the transaction that writes the records."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode, run_jobs: JobRunner) -> None:
@@ -41,10 +41,10 @@ class Documents:
             if schema.resource.dated_by
         }
 
-    def said(self, changed: Iterable[Wanted]) -> dict[str, Said]:
+    def drafts(self, changed: Iterable[Wanted]) -> dict[str, Draft]:
         """For each changed record, by id: the part of its search entry that follows from the record alone."""
         return {
-            each.id: self._prepared(each) or self._said(each.resource.kind, each.content)
+            each.id: self._prepared(each) or self._draft(each.resource.kind, each.content)
             for each in changed
             if each.resource.kind in self.kinds and not each.deleted
         }
@@ -53,26 +53,26 @@ class Documents:
         """Make that part before the write enters the queue, because it takes more than half of the time of an import."""
         for each in several:
             if each.resource.kind in self.kinds:
-                each.said = self._said(each.resource.kind, each.content)
+                each.draft = self._draft(each.resource.kind, each.content)
 
     @staticmethod
-    def _prepared(wanted: Wanted) -> Said | None:
+    def _prepared(wanted: Wanted) -> Draft | None:
         """What `prepare` made; None if the record got another id since."""
-        said: Said | None = wanted.said
-        wanted.said = None  # it is as large as the record itself
-        return said if said is not None and said.record_id == wanted.id else None
+        draft: Draft | None = wanted.draft
+        wanted.draft = None  # it is as large as the record itself
+        return draft if draft is not None and draft.record_id == wanted.id else None
 
-    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], said: Mapping[str, Said]) -> None:
-        """Remove the entries of the `replaced` records, and write those of these; `said` has parts that are made already."""
-        self._index.put(connection, self.entries(connection, contents, said), replaced=replaced)
+    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], drafts: Mapping[str, Draft]) -> None:
+        """Remove the entries of the `replaced` records, and write those of these; `drafts` has parts that are made already."""
+        self._index.put(connection, self.entries(connection, contents, drafts), replaced=replaced)
 
-    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, said: Mapping[str, Said]) -> None:
+    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, drafts: Mapping[str, Draft]) -> None:
         """Write the search entries of the changed records, and of the other records whose entries depend on them."""
         contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
         old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
-        self.put(connection, {**contents, **others}, replaced=[*old, *others], said=said)
+        self.put(connection, {**contents, **others}, replaced=[*old, *others], drafts=drafts)
 
-    def entries(self, connection: Connection, contents: Contents, said: Mapping[str, Said]) -> Iterator[Entry]:
+    def entries(self, connection: Connection, contents: Contents, drafts: Mapping[str, Draft]) -> Iterator[Entry]:
         """The search entries of these records."""
         several = {each: found for each, found in contents.items() if found[0] in self.kinds}
         for ids in chunks(several):
@@ -82,9 +82,9 @@ class Documents:
             bounds = self._inherited_bounds(connection, {each: several[each] for each in ids})
             for each in ids:
                 kind, content = several[each]
-                own = said.get(each) or self._said(kind, content)
-                stated = edtf.bounds(own.date) if own.date else bounds.get(each, edtf.NONE)
-                yield Entry(own, stated, involved.get(each, ()))
+                draft = drafts.get(each) or self._draft(kind, content)
+                stated = edtf.bounds(draft.date) if draft.date else bounds.get(each, edtf.NONE)
+                yield Entry(draft, stated, involved.get(each, ()))
 
     def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
         undated: dict[Kind, list[str]] = {}
@@ -97,19 +97,19 @@ class Documents:
             for each, start, end in run(connection, self._bounds[kind], ids=self._encode(ids))
         }
 
-    def _said(self, kind: Kind, content: Content) -> Said:
+    def _draft(self, kind: Kind, content: Content) -> Draft:
         schema = self._schemas[kind]
         searched = schema.resource.searched
         assert searched is not None
         own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content.get("names", ())]
         named = {each.text for each in own}
-        said = [Own(Weight.NAME, name, None, content[name]) for name in searched.names if content.get(name)]
-        own = [*(each for each in said if each.text not in named), *own]
+        stated = [Own(Weight.NAME, name, None, content[name]) for name in searched.names if content.get(name)]
+        own = [*(each for each in stated if each.text not in named), *own]
         if "type" in content:
             own += _called(kind, content["type"])
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
             own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
-        return self._index.said(
+        return self._index.draft(
             content["id"],
             kind,
             own,
