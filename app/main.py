@@ -10,25 +10,25 @@ from fastapi import FastAPI
 from app import __version__
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, docs, routes
+from app.http import about, changes, docs, keys, routes, search
+from app.http import exports as exporting
+from app.http import imports as importing
 from app.http.access import Access
 from app.http.bodies import BodyBudget
-from app.http.changes import Log
 from app.http.cors import Preflight
-from app.http.exchange import Exchange
+from app.http.exports import Exports
 from app.http.forwarded import Forwarded
 from app.http.imports import Imports
-from app.http.keys import Keys
 from app.http.limits import Limit, Limited
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
 from app.http.protocol import Connections
 from app.http.queued import QueuedWrites
 from app.http.records import Records
-from app.http.search import Search
 from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Writes
 from app.resources import RESOURCES
+from app.search.service import SearchService
 from app.settings import Settings
 from app.writing.keys import Keyring
 from app.writing.queue import WriteQueue
@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     driver = driver_for(url, deadline=settings.read_deadline, connections=settings.read_connections, pooler=pooler)
     stopping = Stopping(settings.stop_seconds)
     records = Records(RESOURCES, driver, stopping)
-    engine, exporting = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
+    engine, for_exports = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
     writer = Writer(RESOURCES, records.compiler, driver.encode)
     queue = WriteQueue(
         engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline
@@ -54,9 +54,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     stopping.cut_with(connections.cut)
     queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit))
     writes = Writes(records, writer, queued, access, settings)
-    imports = Imports(writer, queued, access, settings, stopping)
-    keys = Keys(access, queue, settings)
-    exchange = Exchange(writer, exporting, driver.availability, stopping, seconds=settings.export_seconds)
+    imports = Imports(writer, queued, settings, stopping)
+    exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -70,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             yield {"connections": connections}
         finally:
             stopping.end()
-            exchange.close()
+            exports.close()
             imports.close()
             await queue.close()
             await driver.close()
@@ -86,11 +85,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers=HANDLERS,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # or every request looks for settings of theirs
     )
-    app.include_router(about.router(RESOURCES, driver, stopping))
-    app.include_router(docs.router())
+    app.router.routes += routes.of_records(records, writes)
+    for router in (
+        search.router(SearchService(driver)),
+        changes.router(RESOURCES, driver),
+        exporting.router(exports),
+        importing.router(imports, access),
+        keys.router(access, queue, settings),
+        about.router(RESOURCES, driver, stopping),
+        docs.router(),
+    ):
+        app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())
-    search, log = Search(records, driver), Log(records, driver)
-    app.router.routes[:0] = routes.of_records(records, search, writes, imports, keys, log, exchange)
     app.router.routes += routes.of_nothing(records)
     app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.db.schema import migrate
 from app.models import Base
-from app.text.terms import for_tsvector
+from app.text.nodes import tsvector
 
 
 def in_postgres(url: str, file: Path) -> None:
@@ -50,5 +50,5 @@ def _copy(source: sqlite3.Connection, connection: "psycopg.Connection[tuple[obje
             for place in truths:
                 values[place] = None if values[place] is None else bool(values[place])
             for place in terms:
-                values[place] = for_tsvector(values[place].split())
+                values[place] = tsvector(values[place].split())
             copy.write_row(values)

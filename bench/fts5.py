@@ -10,8 +10,8 @@ from typing import Any
 import psycopg_pool
 from fastapi import FastAPI
 
+from app.text.nodes import TSQUERY, all_of
 from app.text.query import parsed
-from app.text.terms import all_of, for_tsquery
 
 URL = os.environ["BENCH_URL"]
 """A file of SQLite, or the URL of a Postgres database."""
@@ -54,7 +54,7 @@ def by_fts5(q: str) -> dict[str, Any]:
 @app.get("/ts_rank")
 async def by_ts_rank(q: str) -> dict[str, Any]:
     """The best twenty that have all words in any spelling."""
-    query = for_tsquery(all_of(slot.anywhere() for slot in parsed(q).slots))
+    query = TSQUERY.write(all_of(slot.anywhere() for slot in parsed(q).slots))
     async with pool.connection() as connection:
         cursor = await connection.execute(TS_RANK, (query,))
         return {"data": [dict(zip(NAMES, row, strict=True)) for row in await cursor.fetchall()]}

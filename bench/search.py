@@ -23,10 +23,10 @@ from urllib.parse import quote_plus
 import uvloop
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
+from app.db.full_text import INDEX
 from app.db.schema import migrate
 from app.domain.edtf import NONE, Bounds
 from app.domain.vocabulary import CALLED, Kind
-from app.models.search import INDEX
 from app.search.index import Entry, Index, docid_of
 from app.settings import ROOT
 from app.text.terms import Own, Weight

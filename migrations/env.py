@@ -10,9 +10,9 @@ from alembic.operations import ops
 from app.db.autogenerate import flattened
 from app.db.ddl import changing
 from app.db.engine import create_engine
+from app.db.full_text import INDEX, TERMS_INDEX
 from app.db.types import Exact, Instant
 from app.models import Base
-from app.models.search import INDEX, TERMS_INDEX
 from app.settings import Settings
 
 _plan = rewriter.Rewriter()

@@ -15,11 +15,11 @@ from starlette.testclient import TestClient
 
 from app.cli import _lines, _writer
 from app.db.engine import create_engine, reading, writing
+from app.db.full_text import INDEX
 from app.db.schema import migrate
 from app.main import create_app
 from app.maintenance.check import disagreements
 from app.models import Base
-from app.models.search import INDEX
 from app.settings import ROOT, Settings
 from app.writing.batch import Line, Report
 from app.writing.keys import Keyring, Scope

@@ -16,10 +16,11 @@ from starlette.testclient import TestClient
 from app.caching import bytes_of, cached
 from app.domain.collation import fold
 from app.errors import FAULTS_ALIKE, MOST_FAULTS, Fault, Faults
-from app.search import finding, suggesting
+from app.search import suggesting, tiers
 from app.text import analyzer
+from app.text.nodes import FTS5, TSQUERY, Node
 from app.text.query import MOST_SLOTS, MOST_WORDS, parsed
-from app.text.terms import LETTERS, Letters, Node, Own, Weight, for_fts5, for_tsquery
+from app.text.terms import LETTERS, Letters, Own, Weight
 from tests.conftest import Database
 
 many = settings(derandomize=True, deadline=None, max_examples=150)
@@ -54,11 +55,11 @@ typed = st.builds(
 def all_nodes(text: str) -> Iterator[Node]:
     """All that a search and a suggestion look for."""
     query = parsed(text)
-    yield from finding.known_names(query).values()
-    for stage in finding.by_name(query):
+    yield from tiers.known_names(query).values()
+    for stage in tiers.by_name(query):
         yield from stage.values()
-    yield from finding.elsewhere(query, (), ()).values()
-    yield from finding.relaxed(query).values()
+    yield from tiers.elsewhere(query, (), ()).values()
+    yield from tiers.relaxed(query).values()
     yield from suggesting.begun(query)
     yield suggesting.slips(query)
 
@@ -75,12 +76,13 @@ def test_what_a_question_looks_for_is_bounded_whatever_its_letters(text: str) ->
     assert len(query.slots) <= MOST_SLOTS
     assert len(query.words) <= MOST_WORDS
     for word in query.words:
-        assert all(len(form) <= analyzer.MAX_WORD for form in (*word.stems, *word.skeletons))
+        assert all(len(stem) <= analyzer.MAX_WORD for stem in word.stems)
+        assert all(len(skeleton) <= 2 * analyzer.MAX_WORD for skeleton in word.skeletons), "an x sounds like two letters"
     nodes = list(all_nodes(text))
     # Of up to 12 words, each with some 20 forms in 3 weights, one after another is left out.
     assert sum(map(terms_in, nodes)) <= 12_000
-    assert sum(len(for_fts5(node)) for node in nodes) <= 600_000
-    assert sum(len(for_tsquery(node)) for node in nodes) <= 600_000
+    assert sum(len(FTS5.write(node)) for node in nodes) <= 600_000
+    assert sum(len(TSQUERY.write(node)) for node in nodes) <= 600_000
 
 
 @many

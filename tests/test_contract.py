@@ -13,7 +13,7 @@ from app.db.drivers import SqliteDriver
 from app.db.postgres import PostgresDriver
 from app.declaration.model import AnyRef, OnDay, Part, Ref
 from app.declaration.resource import Resource
-from app.reading.compiler import FieldPlan, field_plans
+from app.reading.shapes import FieldPlan, field_plans
 from app.resources import RESOURCES
 from tests.conftest import Database
 
@@ -254,7 +254,7 @@ def test_csv_of_nothing_has_its_header(client: TestClient) -> None:
 
 
 def test_streams_go_on_past_a_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
+    monkeypatch.setattr("app.reading.paging.STREAM_PAGE", 7)
     ids = [each["id"] for each in walk(client, "/v1/citations?limit=200&fields=id")]
     lines = client.get("/v1/citations?format=ndjson&fields=id").text.splitlines()
     assert [json.loads(line)["id"] for line in lines] == ids

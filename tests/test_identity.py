@@ -16,7 +16,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Invalid
 from app.http.bodies import guard_of
 from app.http.responses import tag_of
-from app.reading.compiler import field_plans
+from app.reading.shapes import field_plans
 from app.resources import RESOURCES
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
 from app.writing.operations import Guard, _merged

@@ -6,11 +6,11 @@ from dataclasses import fields
 from app.declaration import filters, model
 from app.domain import collation
 from app.errors import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
-from app.http import exchange, records, responses, routes
+from app.http import endpoints, exports, parameters, queries, records
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
-from app.reading import changes, request
-from app.search import finding, suggesting
+from app.reading import changes, paging
+from app.search import candidates, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
 from app.writing import queue, write_schema
@@ -21,24 +21,24 @@ ROWS = [
     if line.startswith("| ") and not line.startswith("| what")
 ]
 FIXED = {
-    "path and query of an address": routes.MAX_ADDRESS,
-    "parameters of an address": request.MAX_PARAMETERS,
-    "exports at once, a process": exchange.AT_ONCE,
-    "exports at once of one client": exchange.OF_ONE_CLIENT,
+    "path and query of an address": endpoints.MAX_ADDRESS,
+    "parameters of an address": parameters.MAX_PARAMETERS,
+    "exports at once, a process": exports.AT_ONCE,
+    "exports at once of one client": exports.OF_ONE_CLIENT,
     "values of one filter": filters.MAX_VALUES,
-    "ids of `/v1/records`": request.MAX_IDS,
-    "records of a page of a list": request.MAX_LIMIT,
+    "ids of `/v1/records`": queries.MAX_IDS,
+    "records of a page of a list": queries.MAX_LIMIT,
     "entries of a page of the changes": changes.MAX_CHANGES,
-    "letters of a page: of a list, a history, the changes": responses.PAGE_LETTERS,
+    "letters of a page: of a list, a history, the changes": paging.PAGE_LETTERS,
     "letters of a search that count": query.MOST_TYPED,
     "words and phrases of a search": query.MOST_SLOTS,
     "words of a search that end with a star": query.MOST_STARRED,
     "words of a phrase, pairs of Han in a row": query.MOST_IN_A_ROW,
-    "words of a search of which one may be missing": finding.MOST_RELAXED,
+    "words of a search of which one may be missing": tiers.MOST_RELAXED,
     "words in these, pairs of Han among them": query.MOST_WORDS,
     "letters of a word that count": analyzer.MAX_WORD,
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,
-    "candidates of each reason for which a hit is found": finding.CANDIDATES,
+    "candidates of each reason for which a hit is found": tiers.CANDIDATES,
     "letters of stored texts that one search analyzes for its snippets": terms.LETTERS,
     "writes that wait, a process": queue.MAX_WAITING,
     "levels of nesting of a body or a line": write_schema.MAX_DEPTH,
@@ -53,7 +53,7 @@ FIXED = {
     "faults after which an import is read no further": MOST_FAULTS,
     "requests as they were read, for each of four sorts": records.PARSED_BYTES,
     "statements": records.STATEMENT_BYTES,
-    "statements of search": finding.STATEMENT_BYTES,
+    "statements of search": candidates.STATEMENT_BYTES,
 }
 CACHES = {
     "forms of words": analyzer._forms,

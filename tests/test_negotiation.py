@@ -8,15 +8,17 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.domain.languages import MAX_LANGUAGES
 from app.errors import NotAcceptable
-from app.reading.request import FORMATS, MAX_LANGUAGES, asked_languages, negotiated_format
+from app.http.negotiation import negotiated, requested_languages
+from app.http.representations import REPRESENTATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 """Postgres' pool draws from that module in a thread of its own, now and then while a strategy does its work."""
 
 many = settings(derandomize=True, deadline=None, max_examples=150)
 
-OFFERED = tuple(FORMATS)
+OFFERED = tuple(each.name for each in REPRESENTATIONS)
 MEDIA = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
 TAG = re.compile(r"[a-z]{1,8}(-([A-Z][a-z]{3}|[A-Z]{2}|[A-Z]\d|\d[A-Z]|[a-z0-9]{1,8}|\d[a-z0-9]{3}))*", re.IGNORECASE)
 
@@ -30,6 +32,11 @@ accepts = st.lists(st.tuples(media_ranges, qualities), min_size=1, max_size=5, u
 def quality(text: str) -> float:
     """What `;q=…` says; 1 without it."""
     return float(text.partition("=")[2] or 1)
+
+
+def negotiated_format(accept: str, *, offered: tuple[str, ...]) -> str:
+    """The name of the representation that is negotiated among those of these names."""
+    return negotiated(accept, *(each for each in REPRESENTATIONS if each.name in offered)).name
 
 
 def preferred(parts: list[tuple[str, str]], offered: tuple[str, ...]) -> set[str]:
@@ -100,9 +107,9 @@ def test_any_header_gets_a_format_or_not_acceptable(header: str, offered: tuple[
     except NotAcceptable as refusal:
         detail = refusal.detail
     else:
-        detail = ", ".join(FORMATS[name] for name in offered)
+        detail = ", ".join(MEDIA[name] for name in offered)
         assert form in offered
-    assert all(FORMATS[name] in detail for name in offered)
+    assert all(MEDIA[name] in detail for name in offered)
 
 
 languages = st.builds(
@@ -131,8 +138,7 @@ def test_languages_come_by_preference_each_with_what_it_generalizes_to(parts: li
         subtags = canonical(tag).split("-")
         wanted += ["-".join(subtags[:length]) for length in range(len(subtags), 0, -1)]
     unique = list(dict.fromkeys(wanted))[:MAX_LANGUAGES]
-    found = asked_languages(None, ", ".join(tag + weight for tag, weight in parts))
-    assert found == (unique, unique[0] if unique else None)
+    assert requested_languages(None, ", ".join(tag + weight for tag, weight in parts)) == unique
 
 
 @many
@@ -142,24 +148,23 @@ def test_languages_come_by_preference_each_with_what_it_generalizes_to(parts: li
 @example(header="日本, ru")
 def test_any_text_asks_for_languages_or_for_none(header: str) -> None:
     """What cannot be read is passed over."""
-    found, first = asked_languages(None, header)
+    found = requested_languages(None, header)
     assert len(found) == len(set(found)) <= MAX_LANGUAGES
-    assert first == (found[0] if found else None)
     assert all(TAG.fullmatch(tag) and tag.isascii() for tag in found)
 
 
 @many
 @given(readable=languages, junk=st.text("?!=/_日 ", min_size=1, max_size=8))
 def test_what_cannot_be_read_hides_nothing_else(readable: str, junk: str) -> None:
-    assert asked_languages(None, f"{junk},{readable};q=0.5,{junk}") == asked_languages(None, readable)
+    assert requested_languages(None, f"{junk},{readable};q=0.5,{junk}") == requested_languages(None, readable)
 
 
 @many
 @given(lang=languages, parts=wishes)
 def test_the_parameter_goes_before_the_header(lang: str, parts: list[tuple[str, str]]) -> None:
     header = ",".join(tag + weight for tag, weight in parts)
-    assert asked_languages(lang, header) == asked_languages(lang, "")
-    assert asked_languages(lang, header)[1] == canonical(lang)
+    assert requested_languages(lang, header) == requested_languages(lang, "")
+    assert requested_languages(lang, header)[0] == canonical(lang)
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

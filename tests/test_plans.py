@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from app.db.drivers import Driver, Row, SqliteDriver, Statement
-from app.db.postgres import SETTINGS, PostgresDriver
+from app.db.postgres import PostgresDriver
+from app.db.postgres_plans import READING_SETTINGS
 from app.declaration.filters import Equals
 from app.models import Base
 from app.resources import RESOURCES
@@ -198,7 +199,7 @@ def test_postgres_finds_what_few_entries_have_by_their_terms(
     finding = [(sql, given) for sql, given in asked if "@@" in sql]
     assert finding
     with psycopg.connect(
-        database.url, options=" ".join(f"-c {name}={value}" for name, value in SETTINGS.items())
+        database.url, options=" ".join(f"-c {name}={value}" for name, value in READING_SETTINGS.items())
     ) as connection:
         for sql, given in finding:
             told = "\n".join(str(row[0]) for row in connection.execute(f"EXPLAIN {sql}", given))

@@ -22,11 +22,11 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from app.cli import main
 from app.db.ddl import changing, rename_column, set_constraint
 from app.db.engine import create_engine, sqlite_path
+from app.db.full_text import HELD, INDEX
 from app.db.schema import alembic_config, migrate, newest_revision
 from app.db.types import Instant, one_of
 from app.domain import edtf
 from app.models import Base
-from app.models.search import HELD, INDEX
 from tests.conftest import Bare, Database, Fresh, run_command
 from tests.postgres import free_port
 

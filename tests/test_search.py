@@ -16,14 +16,14 @@ from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
+from app.db import postgres_plans as plans
+from app.db.postgres_plans import Chosen, Way
 from app.db.schema import migrate
-from app.search import plans
-from app.search.index import first_docid
-from app.search.plans import Chosen, Way
 from app.settings import ROOT
 from app.text.analyzer import analyze, asked, forms
+from app.text.docids import first_docid
+from app.text.nodes import FTS5, TSQUERY, Node, all_of, any_of, beginning, but_not, in_a_row, share, term
 from app.text.query import parsed
-from app.text.terms import Node, all_of, any_of, beginning, but_not, for_fts5, for_tsquery, in_a_row, share, term
 from tests import postgres
 from tests.conftest import Database, run_command
 from tests.depth import thorough, tries
@@ -242,8 +242,8 @@ def test_hundreds_of_thousands_of_characters_are_read_as_words_and_queries() -> 
         assert list(analyze(text))
         query = parsed(text)
         for slot in (*query.slots, *query.without):
-            assert for_fts5(slot.anywhere()).count('"') % 2 == 0
-            assert for_tsquery(slot.anywhere()).count("'") % 2 == 0
+            assert FTS5.write(slot.anywhere()).count('"') % 2 == 0
+            assert TSQUERY.write(slot.anywhere()).count("'") % 2 == 0
 
 
 # -- how it is asked ---------------------------------------------------------------------------------------------------
@@ -580,7 +580,7 @@ def test_hits_are_the_same_in_the_same_order_on_both_databases_whatever_way_they
         ways[found.way] += 1
         return found
 
-    monkeypatch.setattr("app.search.finding.chosen", chosen)
+    monkeypatch.setattr("app.search.candidates.chosen", chosen)
     for way, settings_ in WAYS.items():
         for name, value in settings_.items():
             monkeypatch.setattr(plans, name, value)

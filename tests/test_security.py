@@ -163,14 +163,17 @@ def routed(routes: Iterable[Any]) -> Iterator[Operation]:
         elif isinstance(route, Mount):
             yield "GET", f"{route.path}/swagger-ui.css"
         else:
-            yield from ((method, route.path_format) for method in sorted(route.methods or route.app.answering))
+            methods = {*(route.methods or getattr(route.app, "answering", ()))}
+            methods |= {"HEAD"} if "GET" in methods else set()
+            yield from ((method, route.path_format) for method in sorted(methods))
 
 
 def operations() -> list[Operation]:
     """Every operation of the application, for each of the sixteen kinds where it has one for all."""
     found = []
     for method, path in routed(create_app(Settings(database_url="sqlite:///unused.db")).routes):
-        for kind, plural in PLURALS.items() if "{plural}" in path else [("meeting", "")]:
+        own = [(kind, plural) for kind, plural in PLURALS.items() if path.startswith(f"/v1/{plural}/")]
+        for kind, plural in PLURALS.items() if "{plural}" in path else own or [("meeting", "")]:
             record = "some-key" if "/keys/" in path else IDS[kind]
             query = {"/v1/records": "?ids=BY", "/v1/search": "?q=BY", "/v1/suggest": "?q=BY"}.get(path, "")
             found.append((method, path.replace("{plural}", plural).replace("{id}", record) + query))

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from app.declaration.model import Id
 from app.declaration.resource import Resource
-from app.reading.compiler import field_plans
+from app.reading.shapes import field_plans
 from app.resources import RESOURCES
 from app.resources.citation import QUOTE_WORDS
 from tests.conftest import SEED

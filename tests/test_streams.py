@@ -10,7 +10,7 @@ import pytest
 
 from app.db.drivers import Statement, driver_for
 from app.errors import Unavailable
-from app.http.responses import Asked, send_stream
+from app.http.responses import RequestHeaders, send_stream
 from app.http.shutdown import Stopping
 from tests.conftest import Database
 from tests.test_drivers import ENDLESS
@@ -39,7 +39,7 @@ def test_a_stream_ends_when_its_client_is_gone() -> None:
         """As fast as it comes: nobody has a turn but by the stream's leave."""
 
     async def run() -> None:
-        asked = Asked("", "", "", gzip=False, head=False, reads=True)
+        asked = RequestHeaders("", "", "", gzip=False, head=False, reads=True)
         stream = send_stream({}, receive, send, endless(), asked, Stopping(10), content_type="text/csv")
         await asyncio.wait_for(stream, timeout=5)
 
@@ -67,7 +67,7 @@ def test_reads_that_queue_share_one_deadline(seeded: Database) -> None:
 
 
 def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
+    monkeypatch.setattr("app.reading.paging.STREAM_PAGE", 7)
     asked: list[str] = []
     sent: list[dict[str, Any]] = []
     query = {**ASKED, "query_string": b"format=ndjson", "path": "/v1/citations"}
@@ -103,8 +103,8 @@ def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Dat
 def test_pages_of_a_stream_are_longer_while_nobody_else_reads(
     seeded: Database, monkeypatch: pytest.MonkeyPatch, others: int
 ) -> None:
-    monkeypatch.setattr("app.http.records.STREAM_PAGE", 7)
-    monkeypatch.setattr("app.http.records.STREAM_PAGE_ALONE", 30)
+    monkeypatch.setattr("app.reading.paging.STREAM_PAGE", 7)
+    monkeypatch.setattr("app.reading.paging.STREAM_PAGE_ALONE", 30)
     stream = {**ASKED, "path": "/v1/citations", "query_string": b"format=ndjson"}
     other = {**ASKED, "path": "/v1/meetings", "query_string": b""}
     pages: list[int] = []

@@ -18,14 +18,9 @@ from sqlalchemy.engine import Dialect, make_url
 from app.db.availability import Availability
 from app.db.drivers import Row, Statement
 from app.db.failures import AWAY, DAMAGED, FINE, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
+from app.db.postgres_plans import READING_SETTINGS
 from app.errors import Malformed
 
-SETTINGS = {"jit": "off", "random_page_cost": "1.1"}
-"""Settings of connections that read.
-
-Reads use indexes, and the data is mostly in memory. With the default cost of random access, which is meant for rotating discs,
-Postgres scanned 20,000 search entries to find one; decompressing their terms takes ten times as long as it assumes.
-"""
 SERVERS_SHARE = 0.9
 """Share of a read's deadline after which the server cancels the statement; at the deadline the connection is closed."""
 DAMAGE_TOLD_SECONDS = 60
@@ -88,7 +83,7 @@ class PostgresDriver:
         self._conninfo = make_conninfo(**arguments, application_name="rapporteur reading")
         # The server's own limit comes first, since it leaves the connection usable.
         read_only = "transaction_read_only" if self._pools_transactions else "default_transaction_read_only"
-        settings = {**SETTINGS, read_only: "on", "statement_timeout": str(int(deadline * 1000 * SERVERS_SHARE))}
+        settings = {**READING_SETTINGS, read_only: "on", "statement_timeout": str(int(deadline * 1000 * SERVERS_SHARE))}
         of = "true" if self._pools_transactions else "false"
         self._set = "SELECT " + ", ".join(f"set_config('{name}', '{value}', {of})" for name, value in settings.items())
         self._pool: psycopg_pool.AsyncConnectionPool[Any] | None = None

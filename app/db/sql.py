@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db import types
+from app.db.postgres_plans import ONE_OF_ANY, ONE_OF_FEW
 from app.db.types import Exact
 
 Item = TypeVar("Item")
@@ -152,13 +153,13 @@ def _in_json_each(element: matches_one_of, compiler: SQLCompiler, **kw: Any) -> 
 @compiles(matches_one_of, "postgresql")
 def _any(element: matches_one_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY({values})"
+    return ONE_OF_ANY.format(column=column, values=values)
 
 
 @compiles(is_one_of, "postgresql")
 def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = ANY(ARRAY(SELECT unnest({values})))"
+    return ONE_OF_FEW.format(column=column, values=values)
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
@@ -178,31 +179,6 @@ def _json_key(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
 def _array_position(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
     return f"array_position({values}, {column})"
-
-
-FTS5, TSQUERY = "fts5", "tsquery"
-
-
-class has_terms(FunctionElement[Any]):  # noqa: N801
-    """Whether the search entry of the record matches a query, given in FTS5's and in tsquery's syntax."""
-
-    type = sa.Integer()
-    inherit_cache = True
-
-
-@compiles(has_terms, "sqlite")
-def _match(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
-    record_id, query, _ = element.clauses
-    found = f"SELECT rowid FROM search_entries_index WHERE search_entries_index MATCH {compiler.process(query, **kw)}"  # noqa: S608
-    entries = f"SELECT record_id FROM search_entries WHERE docid IN ({found})"  # noqa: S608 - compiled parts, no values
-    return f"{compiler.process(record_id, **kw)} IN ({entries})"
-
-
-@compiles(has_terms, "postgresql")
-def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
-    record_id, _, query = element.clauses
-    entries = f"SELECT record_id FROM search_entries WHERE terms @@ CAST({compiler.process(query, **kw)} AS tsquery)"  # noqa: S608
-    return f"{compiler.process(record_id, **kw)} IN ({entries})"
 
 
 def as_instant(parameter: str) -> sa.ColumnElement[Any]:

@@ -14,16 +14,18 @@ import sqlalchemy as sa
 from pydantic import AfterValidator, Field, StringConstraints
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app.db.sql import FTS5, TSQUERY, Encode, as_instant, has_terms, literal, matches_one_of
+from app.db.full_text import has_terms
+from app.db.sql import Encode, as_instant, literal, matches_one_of
 from app.db.types import Exact, instant_text
 from app.declaration.model import ID_PATTERN
 from app.domain import edtf
 from app.domain.collation import words
+from app.domain.languages import LANG_PATTERN, MAX_LANGUAGE
 from app.domain.vocabulary import Kind, Vocabulary
 from app.models.columns import LASTS_FOR_YEARS
 from app.models.records import Involvement, RecordTopic
+from app.text.nodes import FTS5, TSQUERY
 from app.text.query import in_names, parsed
-from app.text.terms import for_fts5, for_tsquery
 
 MAX_VALUES = 100
 """Values of one filter, at the most."""
@@ -86,6 +88,21 @@ IdList = Annotated[
     str,
     StringConstraints(pattern=rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$", max_length=505),
     AfterValidator(_separate),
+]
+
+
+class JoinedByCommas:
+    """Marks a list parameter whose values may also be joined by commas."""
+
+
+Lang = Annotated[
+    str | None,
+    StringConstraints(pattern=LANG_PATTERN, max_length=MAX_LANGUAGE),
+    Field(
+        default=None,
+        description="the language to show names in where a record has one in it, BCP 47; goes before `Accept-Language`",
+        examples=["ru"],
+    ),
 ]
 
 Parameters = dict[str, Any]
@@ -348,9 +365,9 @@ class Words(Filter):
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
         """The query in the syntax of both databases; the statement uses one of them."""
         node = in_names(parsed(values[0]))
-        return {f"{name}_{FTS5}": for_fts5(node), f"{name}_{TSQUERY}": for_tsquery(node)}
+        return {f"{name}_fts5": FTS5.write(node), f"{name}_tsquery": TSQUERY.write(node)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Keep records whose search entry contains the given terms."""
-        query = (sa.bindparam(f"{name}_{syntax}", type_=Exact) for syntax in (FTS5, TSQUERY))
+        query = (sa.bindparam(f"{name}_{syntax}", type_=Exact) for syntax in ("fts5", "tsquery"))
         narrowing.conditions.append(has_terms(narrowing.table.c.id, *query))

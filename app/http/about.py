@@ -4,20 +4,19 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app import __version__
-from app.db.drivers import Driver, Statement
+from app.db.drivers import Driver, compiled
 from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
-from app.http.responses import ALWAYS
+from app.http.endpoints import Endpoint
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
 
 DATA_LICENCE = "CC-BY-4.0"
-_HEADERS = {name.decode(): value.decode() for name, value in ALWAYS}
 
 
 class Health(BaseModel):
@@ -60,38 +59,31 @@ class Vocabularies(BaseModel):
 
 def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
     """The routes; HEAD answers wherever GET does."""
-    routes = APIRouter(tags=["registry"])
+    routes = APIRouter(route_class=Endpoint, tags=["registry"])
     resources = tuple(resources)
-    counts = _statement(driver, sa.select(Record.kind, sa.func.count()).group_by(Record.kind))
+    counts = compiled(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
     newest = (
         sa.select(Change.seq, instant_text(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
     )
-    last = _statement(driver, newest)
+    last = compiled(newest, driver.dialect)
     words = _vocabularies()
 
-    @routes.head("/healthz", include_in_schema=False)
     @routes.get("/healthz", operation_id="get_health", summary="Whether the process lives")
-    async def health(response: Response) -> Health:
+    async def health() -> Health:
         """Says nothing of the database; ask `/readyz` for that."""
-        response.headers.update(_HEADERS)
         return Health(status="ok")
 
-    @routes.head("/readyz", include_in_schema=False)
     @routes.get("/readyz", operation_id="get_readiness", summary="Whether the registry can answer")
-    async def readiness(response: Response) -> Health:
+    async def readiness() -> Health:
         """503 when the database does not answer, takes no writes or is damaged, and when the server is about to end."""
         stopping.require_more_time()
         await driver.availability.ready()
-        response.headers.update(_HEADERS)
         return Health(status="ok")
 
     @routes.get("/v1", include_in_schema=False)
-    @routes.head("/v1", include_in_schema=False)
-    @routes.head("/v1/", include_in_schema=False)
     @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
-    async def index(response: Response) -> Index:
+    async def index() -> Index:
         """Version, licence of the data, counts, last change, links."""
-        response.headers.update(_HEADERS)
         found = await driver.fetch(last, {})
         return Index(
             name="Rapporteur",
@@ -112,19 +104,12 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
             },
         )
 
-    @routes.head("/v1/vocabularies", include_in_schema=False)
     @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")
-    async def vocabularies(response: Response) -> Vocabularies:
+    async def vocabularies() -> Vocabularies:
         """Every word that a closed field can have, with what it means, by the name of the vocabulary."""
-        response.headers.update(_HEADERS)
         return words
 
     return routes
-
-
-def _statement(driver: Driver, query: sa.SelectBase) -> Statement:
-    compiled = query.compile(dialect=driver.dialect)
-    return Statement(str(compiled), {name: value for name, value in compiled.params.items() if value is not None})
 
 
 def _vocabularies() -> Vocabularies:

@@ -1,6 +1,9 @@
 """Authenticates and authorizes requests that write."""
 
+from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
+from fastapi.security.base import SecurityBase
 from sqlalchemy.engine import Connection
+from starlette.requests import Request
 from starlette.types import Scope as Asgi
 
 from app.db.drivers import Driver, Row
@@ -48,6 +51,10 @@ class Access:
             raise Forbidden(f"this needs a key of scope `{scope}`; {principal.name!r} has {', '.join(principal.scopes)}")
         return principal
 
+    def key_with(self, scope: Scope) -> "KeyWith":
+        """For the signature of an endpoint: the owner of a key that has this scope."""
+        return KeyWith(self, scope)
+
     def used(self, connection: Connection, principal: Principal) -> None:
         """Record the use of the key, in the transaction of the write. Raises Unauthorized if the key was revoked meanwhile."""
         try:
@@ -55,6 +62,24 @@ class Access:
         except Unauthorized:
             self._met.pop(principal.id, None)
             raise
+
+
+class KeyWith(SecurityBase):
+    """Requires a key with a scope; FastAPI describes it in the OpenAPI document."""
+
+    scheme_name = "key"
+
+    def __init__(self, access: Access, scope: Scope) -> None:
+        self.model = HTTPBearerModel(
+            description="A key, as `rapporteur keys create` prints it. Records are written with the scope `write`;"
+            " merges and keys need `admin`."
+        )
+        self._access = access
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Principal:
+        """The owner of the request's key."""
+        return await self._access.require(request.scope, self._scope)
 
 
 def _unauthorized(detail: str, *, error: str = "") -> Unauthorized:

@@ -1,74 +1,106 @@
 """The change log over HTTP: the feed for followers, and the history of a record."""
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from starlette.types import Receive, Scope, Send
+from fastapi import APIRouter, Path, Query
 
-from app.db.drivers import Driver, Statement
+from app.db.drivers import Driver, compiled
 from app.declaration.model import is_storable
+from app.declaration.resource import Resource
 from app.errors import NotFound
-from app.http.records import Records
-from app.http.responses import PAGE_LETTERS, Asked, base_url, send_tagged, within_a_page
+from app.http.endpoints import Endpoint, Request, Tagged
+from app.http.openapi.shared import CONDITIONAL, described
+from app.http.responses import page_links
 from app.reading import changes
-from app.reading.request import negotiated_format, query_pairs, validated
+from app.reading.paging import read_page
+
+_HEADERS = ("ETag", "Link", "Vary")
+_LOG = """\
+The change log in the order of commits, deletions included. Ask again with `after` the `last_seq` of the answer before (or its
+`next` link): nothing is missed and nothing comes twice.
+"""
 
 
-class Log:
-    """Endpoints of the change log."""
+def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
+    """The route of the log, and for each collection the route of the histories of its records."""
+    routes = APIRouter(route_class=Endpoint)
+    since = lru_cache(4)(lambda *narrowed: compiled(changes.since(*narrowed), driver.dialect))
+    history = compiled(changes.history(), driver.dialect)
 
-    def __init__(self, records: Records, driver: Driver) -> None:
-        self._records = records
-        self._driver = driver
-        self._history = records.compiler.compiled(changes.history())
-        self._since = lru_cache(4)(self._compiled)
+    @routes.get(
+        "/v1/changes",
+        tags=["records"],
+        response_model=changes.Changes,
+        **described(
+            "list_changes",
+            "Follow what changes",
+            _LOG,
+            "The changes.",
+            shown=_HEADERS,
+            more_parameters=CONDITIONAL[:1],
+            examples=("/v1/changes?limit=5", "/v1/changes?kind=meeting&limit=5"),
+        ),
+    )
+    async def list_changes(request: Request, query: Annotated[changes.ChangesQuery, Query()]) -> Tagged:
+        """A client that asks again with `after` set to the last `seq` sees every change exactly once."""
+        given = query.model_dump(mode="json", exclude_none=True, exclude={"limit"})
+        statement = since(*(name for name in given if name != "after"))
+        rows, beyond = await read_page(driver, statement, given, query.limit)
+        last = rows[-1][1] if rows else query.after
+        page = {"limit": query.limit, "last_seq": last, "more": beyond is not None}
+        return _page(request, [row[0] for row in rows], page, {**given, "after": last, "limit": query.limit})
 
-    def _compiled(self, *narrowed: str) -> Statement:
-        return self._records.compiler.compiled(changes.since(*narrowed))
+    def history_of(resource: Resource) -> None:
+        shown = [resource.example] if resource.example else None
+        article = "an" if resource.kind[0] in "aeiou" else "a"
 
-    async def changes(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/changes`: a client that asks again with `after` set to the last `seq` sees every change exactly once."""
-        asked = validated(changes.ChangesQuery, query_pairs(scope["query_string"]))
-        negotiated_format(request.accept, offered=("json",))
-        given = {name: value for name, value in asked.items() if value is not None and name != "limit"}
-        statement = self._since(*(name for name in given if name != "after"))
-        rows = await self._driver.fetch(statement, {**given, "limit": asked["limit"] + 1}, letters=PAGE_LETTERS)
-        rows, more = within_a_page(rows, asked["limit"])
-        last = rows[-1][1] if rows else asked["after"]
-        following = {**given, "after": last, "limit": asked["limit"]}
-        page = f'"limit":{asked["limit"]},"last_seq":{last},"more":{str(more).lower()}'
-        await self._send(scope, request, send, [row[0] for row in rows], page, following)
+        @routes.get(
+            f"{resource.path}/{{id}}/history",
+            tags=[resource.plural],
+            response_model=changes.History,
+            **described(
+                f"list_{resource.kind}_history",
+                f"The history of {article} {resource.kind}",
+                "Every version, the newest first, also of one that is gone.",
+                "The versions.",
+                shown=_HEADERS,
+                more_parameters=CONDITIONAL[:1],
+                examples=[f"{resource.path}/{resource.example}/history"] if resource.example else [],
+                more_failures=(("404", "NotFound"),),
+            ),
+        )
+        async def list_history(
+            request: Request,
+            record_id: Annotated[str, Path(alias="id", description="the record's id", examples=shown)],
+            query: Annotated[changes.HistoryQuery, Query()],
+        ) -> Tagged:
+            if not is_storable(record_id):
+                raise NotFound(f"no {resource.kind} has such an id")
+            given = {"id": record_id, "before": query.before or changes.MAX_SEQ}
+            rows, beyond = await read_page(driver, history, given, query.limit)
+            known = rows or (query.before and await driver.fetch(history, {**given, "before": changes.MAX_SEQ, "limit": 1}))
+            if not known:
+                raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
+            if known[0][2] != resource.kind:
+                raise NotFound(f"{record_id!r} is no {resource.kind} but a {known[0][2]}")
+            entries = [
+                changes.with_changed(row[0], row[3], before[3] if before else None)
+                for row, before in zip(rows, [*rows[1:], beyond], strict=bool(rows))
+            ]
+            following = {"before": rows[-1][1], "limit": query.limit} if beyond is not None else None
+            return _page(request, entries, {"limit": query.limit, "more": beyond is not None}, following)
 
-    async def history(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/{plural}/{id}/history`: all versions of a record, the newest first; also of a deleted record."""
-        resource, record_id = self._records.resource(scope), scope["path_params"]["id"]
-        asked = validated(changes.HistoryQuery, query_pairs(scope["query_string"]))
-        negotiated_format(request.accept, offered=("json",))
-        if not is_storable(record_id):
-            raise NotFound(f"no {resource.kind} has such an id")
-        given = {"id": record_id, "before": asked["before"] or changes.MAX_SEQ, "limit": asked["limit"] + 1}
-        rows = await self._driver.fetch(self._history, given, letters=PAGE_LETTERS)
-        known = rows or (asked["before"] and await self._driver.fetch(self._history, {**given, "before": changes.MAX_SEQ}))
-        if not known:
-            raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
-        if known[0][2] != resource.kind:
-            raise NotFound(f"{record_id!r} is no {resource.kind} but a {known[0][2]}")
-        states = [row[3] for row in rows[1:]] + [None] * bool(rows)
-        entries = [changes.with_changed(row[0], row[3], before) for row, before in zip(rows, states, strict=True)]
-        shown, more = within_a_page(rows, asked["limit"])
-        following = {"before": shown[-1][1], "limit": asked["limit"]} if more else None
-        page = f'"limit":{asked["limit"]},"more":{str(more).lower()}'
-        await self._send(scope, request, send, entries[: len(shown)], page, following)
+    for resource in resources:
+        history_of(resource)
+    return routes
 
-    async def _send(
-        self, scope: Scope, request: Asked, send: Send, entries: list[str], page: str, following: dict[str, Any] | None
-    ) -> None:
-        here = f"{base_url(scope)}{scope['path']}"
-        query = scope["query_string"].decode("latin-1")
-        following_link = f"{here}?{urlencode(following)}" if following else None
-        links = json.dumps({"self": f"{here}?{query}" if query else here, "next": following_link}, separators=(",", ":"))
-        body = f'{{"data":[{",".join(entries)}],"page":{{{page}}},"links":{links}}}'
-        headers = [(b"link", f'<{following_link}>; rel="next"'.encode())] if following_link else []
-        await send_tagged(send, body.encode(), request, headers=headers)
+
+def _page(request: Request, entries: Sequence[str], page: Mapping[str, Any], following: Mapping[str, Any] | None) -> Tagged:
+    """Entries as they came from the database, with the addresses of this page and the next."""
+    links, headers = page_links(request.scope, urlencode(following) if following else None)
+    around = json.dumps({"page": page, "links": links}, separators=(",", ":"))
+    return Tagged(f'{{"data":[{",".join(entries)}],{around[1:]}'.encode(), headers)

@@ -9,29 +9,37 @@ from hashlib import blake2b
 from itertools import islice
 from typing import Annotated
 
+from fastapi import APIRouter, Query, Security
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Scope
 
 from app.errors import Malformed, PayloadTooLarge
 from app.http.access import Access
 from app.http.bodies import LINES_TYPES, Reservation, pieces_of
-from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_budget
-from app.http.responses import Asked
+from app.http.endpoints import Endpoint, Request
+from app.http.openapi.shared import CONFLICT, IDEMPOTENCY_KEY, OF_BODIES, UNAUTHORIZED, Json, described
+from app.http.queries import DRY_RUN
+from app.http.queued import Answered, QueuedWrites, Write, retry_of
 from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Changed
-from app.reading.request import DRY_RUN, query_pairs, validated
 from app.settings import Settings
 from app.writing import keys
 from app.writing.batch import Batch, Line, Report
 from app.writing.halting import Halt, collector_paused
 from app.writing.idempotency import Answer
+from app.writing.keys import Principal
 from app.writing.queue import Apply
 from app.writing.writer import Writer
 
 FEW_BYTES = 1_048_576
 """Imports up to this size have a thread of their own, so that they do not wait for a large one."""
+_DESCRIPTION = """\
+NDJSON of mixed kinds in any order, what `export` writes: all of them, or none and the faults of every line. A record becomes
+exactly what its line says; it is not asked what it was before.
+"""
+_EXAMPLE = '{"kind":"topic","id":"quantum-communication","name":"Quantum communication"}'
 LINES_AT_ONCE = 100
 """Lines that are parsed between two checks whether the import should go on."""
 
@@ -59,13 +67,41 @@ class ImportReport(BaseModel):
     records: list[ImportedLine]
 
 
-class Imports:
-    """The endpoint of imports."""
+def router(imports: "Imports", access: Access) -> APIRouter:
+    """The route."""
+    routes = APIRouter(route_class=Endpoint, tags=["records"])
+    lines: Json = {"schema": {"type": "string"}, "example": _EXAMPLE}
 
-    def __init__(self, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings, stopping: Stopping) -> None:
+    @routes.post(
+        "/v1/import",
+        response_model=ImportReport,
+        **described(
+            "import_records",
+            "Write many records",
+            _DESCRIPTION,
+            "What became of every record.",
+            shown=("ETag", "Vary", "Idempotent-Replayed"),
+            more_failures=(*UNAUTHORIZED, *OF_BODIES, *CONFLICT),
+            more_parameters=[IDEMPOTENCY_KEY],
+            body={"required": True, "content": dict.fromkeys(LINES_TYPES, lines)},
+        ),
+    )
+    async def import_records(
+        request: Request,
+        principal: Annotated[Principal, Security(access.key_with(keys.Scope.WRITE))],
+        query: Annotated[ImportQuery, Query()],
+    ) -> Answered:
+        return await imports.run(request, principal, dry_run=query.dry_run)
+
+    return routes
+
+
+class Imports:
+    """Runs imports."""
+
+    def __init__(self, writer: Writer, queued: QueuedWrites, settings: Settings, stopping: Stopping) -> None:
         self._writer = writer
         self._queued = queued
-        self._access = access
         self._settings = settings
         self._stopping = stopping
         self._large = ThreadPoolExecutor(1, thread_name_prefix="import")
@@ -76,35 +112,32 @@ class Imports:
         for threads in (self._large, self._small):
             threads.shutdown(cancel_futures=True)
 
-    @with_budget
-    async def import_(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
-        """`POST /v1/import`: the lines are parsed and checked on a thread, then the import enters the write queue."""
-        principal = await self._access.require(scope, keys.Scope.WRITE)
-        query = validated(ImportQuery, query_pairs(scope["query_string"]))
-        self._stopping.require_more_time()
-        lines, digest = await self._lines(scope, receive, reservation)
-        retry = retry_of(scope, digest)
-        halt = Halt(self._settings.import_seconds)
-        gone = asyncio.create_task(_halt_when_gone(receive, halt))
-        try:
-            with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
-                threads = self._small if reservation.taken <= FEW_BYTES else self._large
-                batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
+    async def run(self, request: Request, principal: Principal, *, dry_run: bool) -> Answered:
+        """Parse and check the lines on a thread, then write them in the queue; the answer to a repeated request again."""
+        with self._queued.budget.reserve() as reservation:
+            self._stopping.require_more_time()
+            lines, digest = await self._lines(request.scope, request.receive, reservation)
+            retry = retry_of(request.scope, digest)
+            halt = Halt(self._settings.import_seconds)
+            gone = asyncio.create_task(_halt_when_gone(request.receive, halt))
+            try:
+                with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
+                    threads = self._small if reservation.taken <= FEW_BYTES else self._large
+                    batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
 
-                def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
-                    halt.check()
-                    ready = self._writer.settle(connection, batch.again(), check=halt.check)
-                    return lambda: [self._writer.apply(connection, ready, author=principal.name, check=halt.check)]
+                    def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
+                        halt.check()
+                        ready = self._writer.settle(connection, batch.again(), check=halt.check)
+                        return lambda: [self._writer.apply(connection, ready, author=principal.name, check=halt.check)]
 
-                answered = await self._queued.run(
-                    Write(principal, None if query["dry_run"] else retry, settle, None, _reports),
-                    keep=not query["dry_run"],
-                    seconds=self._settings.import_seconds,
-                    size=reservation.taken,
-                )
-        finally:
-            gone.cancel()
-        await send_answer(scope, send, request, answered)
+                    return await self._queued.run(
+                        Write(principal, None if dry_run else retry, settle, None, _reports),
+                        keep=not dry_run,
+                        seconds=self._settings.import_seconds,
+                        size=reservation.taken,
+                    )
+            finally:
+                gone.cancel()
 
     async def _lines(self, scope: Scope, receive: Receive, reservation: Reservation) -> tuple[deque[Line], bytes]:
         """The lines, and a digest of the body. A line that is too long is refused before the next one is read."""

@@ -5,17 +5,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
+from fastapi import APIRouter, Body, Path, Security
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy.engine import Connection, RowMapping
-from starlette.types import Receive, Scope, Send
 
 from app.db.types import instant_text
 from app.declaration.model import Instant
 from app.errors import Fault, Invalid
 from app.http.access import Access
-from app.http.bodies import JSON_TYPES, body_of, checked, object_in
-from app.http.responses import ALWAYS, Asked, send_tagged
-from app.reading.request import negotiated_format, query_pairs, validated
+from app.http.endpoints import Endpoint, NoContent, Tagged
+from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described
 from app.settings import Settings
 from app.writing import keys
 from app.writing.keys import MARK, Principal
@@ -35,6 +34,9 @@ def _in_utc(instant: datetime | None) -> datetime | None:
         return instant and instant.astimezone(UTC)
     except OverflowError:
         raise ValueError("lies outside the years 1 to 9999") from None
+
+
+_SHOWN = ("ETag", "Vary")
 
 
 class KeyBody(BaseModel):
@@ -78,72 +80,96 @@ class KeyList(BaseModel):
     data: list[KeyShown]
 
 
-class _NoQuery(BaseModel):
-    model_config = _STRICT
+def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
+    """The routes."""
+    routes = APIRouter(route_class=Endpoint, tags=["keys"])
+    admin = Security(access.key_with(keys.Scope.ADMIN))
+    of_one: Json = {"shown": _SHOWN, "more_failures": (*UNAUTHORIZED, ("404", "NotFound"))}
 
+    async def queued(principal: Principal, do: Callable[[Connection], Result]) -> Result:
+        """The result of `do`, run in the write queue. If `do` refuses, it must not have written anything."""
 
-class Keys:
-    """Endpoints of API keys."""
+        def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
+            access.used(connection, principal)
+            done = do(connection)
+            return lambda: [done]
 
-    def __init__(self, access: Access, queue: WriteQueue, settings: Settings) -> None:
-        self._access = access
-        self._queue = queue
-        self._settings = settings
+        return await queue.run(settle, None)
 
-    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        """`POST /v1/keys`."""
-        principal = await self._admitted(scope, request)
-        body = await body_of(scope, receive, types=JSON_TYPES, limit=self._settings.body_limit)
-        wanted: KeyBody = checked(KeyBody, object_in(body))
+    @routes.get(
+        "/v1/keys",
+        **described(
+            "list_keys",
+            "List the keys",
+            "Without their secrets; revoked ones too.",
+            "The keys.",
+            shown=_SHOWN,
+            more_failures=UNAUTHORIZED,
+        ),
+    )
+    async def list_keys(principal: Annotated[Principal, admin]) -> KeyList:
+        rows = await queued(principal, keys.listed)
+        return KeyList(data=[KeyShown(**_shown(row)) for row in rows])
+
+    @routes.post(
+        "/v1/keys",
+        response_model=KeyMade,
+        max_body_size=settings.body_limit,
+        **described(
+            "create_key",
+            "Make a key",
+            "The answer shows the key, this once: only a digest of it is kept.",
+            "The key.",
+            status=201,
+            shown=_SHOWN,
+            more_failures=(*UNAUTHORIZED, *OF_BODIES, *CONFLICT),
+        ),
+    )
+    async def create_key(
+        principal: Annotated[Principal, admin],
+        wanted: Annotated[KeyBody, Body(openapi_examples={"key": {"value": {"name": "desk officer", "scopes": ["write"]}}})],
+    ) -> Tagged:
         if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
             fault = Fault("is past already", pointer="/expires_at")
             raise Invalid(str(fault), faults=[fault])
 
         def make(connection: Connection) -> KeyMade:
-            row, key = self._access.keyring.create(
+            row, key = access.keyring.create(
                 connection, wanted.name, wanted.scopes, by=principal.name, expires=wanted.expires_at
             )
             return KeyMade(**_shown(row), key=key)
 
-        made = await self._queued(principal, make)
-        headers = [(b"location", f"/v1/keys/{made.id}".encode())]
-        await send_tagged(send, made.model_dump_json().encode(), request, status=201, headers=headers)
+        made = await queued(principal, make)
+        return Tagged(made.model_dump_json().encode(), [(b"location", f"/v1/keys/{made.id}".encode())], 201)
 
-    async def list(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/keys`."""
-        principal = await self._admitted(scope, request)
-        rows = await self._queued(principal, keys.listed)
-        shown = KeyList(data=[KeyShown(**_shown(row)) for row in rows])
-        await send_tagged(send, shown.model_dump_json().encode(), request)
+    @routes.get(
+        "/v1/keys/{id}",
+        **described("get_key", "Read a key", "Without its secret.", "The key.", **of_one),
+    )
+    async def get_key(
+        principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
+    ) -> KeyShown:
+        return KeyShown(**_shown(await queued(principal, lambda connection: keys.one(connection, key_id))))
 
-    async def one(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`GET /v1/keys/{id}`."""
-        principal = await self._admitted(scope, request)
-        row = await self._queued(principal, lambda connection: keys.one(connection, scope["path_params"]["id"]))
-        await send_tagged(send, KeyShown(**_shown(row)).model_dump_json().encode(), request)
+    @routes.delete(
+        "/v1/keys/{id}",
+        response_model=None,
+        **described(
+            "revoke_key",
+            "Revoke a key",
+            "It opens nothing from now on; its name stays in the history.",
+            "It is revoked.",
+            status=204,
+            more_failures=(*UNAUTHORIZED, ("404", "NotFound")),
+        ),
+    )
+    async def revoke_key(
+        principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
+    ) -> NoContent:
+        await queued(principal, lambda connection: keys.revoke(connection, key_id))
+        return NoContent()
 
-    async def revoke(self, scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
-        """`DELETE /v1/keys/{id}`: from the commit on the key is not valid."""
-        principal = await self._admitted(scope, request)
-        await self._queued(principal, lambda connection: keys.revoke(connection, scope["path_params"]["id"]))
-        await send({"type": "http.response.start", "status": 204, "headers": list(ALWAYS)})
-        await send({"type": "http.response.body", "body": b""})
-
-    async def _admitted(self, scope: Scope, request: Asked) -> Principal:
-        principal = await self._access.require(scope, keys.Scope.ADMIN)
-        validated(_NoQuery, query_pairs(scope["query_string"]))
-        negotiated_format(request.accept, offered=("json",))
-        return principal
-
-    async def _queued(self, principal: Principal, do: Callable[[Connection], Result]) -> Result:
-        """The result of `do`, run in the write queue. If `do` refuses, it must not have written anything."""
-
-        def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
-            self._access.used(connection, principal)
-            done = do(connection)
-            return lambda: [done]
-
-        return await self._queue.run(settle, None)
+    return routes
 
 
 def _shown(row: RowMapping) -> dict[str, Any]:

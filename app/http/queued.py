@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.http.access import Access
 from app.http.bodies import BodyBudget, Reservation, idempotency_key
-from app.http.responses import ALWAYS, Asked, Header, language_header, send_tagged
+from app.http.responses import ALWAYS, Header, RequestHeaders, language_header, request_headers, send_tagged
 from app.writing import idempotency
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
@@ -29,6 +29,32 @@ class Write(NamedTuple):
     asked: Any = None
 
 
+class Answered(NamedTuple):
+    """The answer to a write, after its commit."""
+
+    answer: Answer
+    again: bool
+    """Whether it is the answer to an earlier request with the same `Idempotency-Key`."""
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it as the response to a request."""
+        await self.send(scope, send, request_headers(scope))
+
+    async def send(self, scope: Scope, send: Send, request: RequestHeaders) -> None:
+        """Send it, if the request's headers were read already."""
+        answer = self.answer
+        headers: list[Header] = language_header(answer.language)
+        if answer.location is not None:
+            headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
+        if self.again:
+            headers.append((b"idempotent-replayed", b"true"))
+        if answer.status == 204:
+            await send({"type": "http.response.start", "status": 204, "headers": [*ALWAYS, *headers]})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        await send_tagged(send, answer.body.encode(), request, status=answer.status, version=answer.version, headers=headers)
+
+
 class QueuedWrites:
     """Runs writes in the queue."""
 
@@ -37,26 +63,24 @@ class QueuedWrites:
         self._queue = queue
         self.budget = budget
 
-    async def run(
-        self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int
-    ) -> tuple[Answer, bool]:
-        """The answer, and whether it is that to an earlier request with the same `Idempotency-Key`."""
+    async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
+        """Run a write; the answer to an earlier request, if that had the same `Idempotency-Key`."""
         return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
 
-    def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[tuple[Answer, bool]]]:
-        """Settle writes of one operation; then each has its answer, as `run` returns it."""
+    def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
+        """Settle writes of one operation; then each has its answer."""
         for principal in {write.principal for write in writes}:
             self._access.used(connection, principal)
         write = writes[0]
         if write.retry and (known := idempotency.first(connection, write.principal.id, *write.retry)):
-            return lambda: [(known, True)]
+            return lambda: [Answered(known, again=True)]
         apply = write.settle(connection, [each.wish for each in writes])
 
-        def answered() -> list[tuple[Answer, bool]]:
+        def answered() -> list[Answered]:
             answers = write.answer(connection, [each.asked for each in writes], apply())
             if write.retry:
                 idempotency.remember(connection, write.principal.id, *write.retry, answers[0])
-            return [(answer, False) for answer in answers]
+            return [Answered(answer, again=False) for answer in answers]
 
         return answered
 
@@ -71,12 +95,12 @@ Handling = TypeVar("Handling", bound=HasBudget)
 
 
 def with_budget(
-    handle: Callable[[Handling, Scope, Asked, Receive, Send, Reservation], Awaitable[None]],
-) -> Callable[[Handling, Scope, Asked, Receive, Send], Awaitable[None]]:
+    handle: Callable[[Handling, Scope, RequestHeaders, Receive, Send, Reservation], Awaitable[None]],
+) -> Callable[[Handling, Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
     """Count the request's body in the budget until the request is answered."""
 
     @wraps(handle)
-    async def handler(self: Handling, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
+    async def handler(self: Handling, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         with self._queued.budget.reserve() as reservation:
             await handle(self, scope, request, receive, send, reservation)
 
@@ -89,18 +113,3 @@ def retry_of(scope: Scope, body: bytes) -> tuple[str, str] | None:
     if key is None:
         return None
     return key, idempotency.digest(scope["method"].encode(), scope["path"].encode(), scope["query_string"], body)
-
-
-async def send_answer(scope: Scope, send: Send, request: Asked, answered: tuple[Answer, bool]) -> None:
-    """Send an answer as `QueuedWrites.run` returns it."""
-    answer, again = answered
-    headers: list[Header] = language_header(answer.language)
-    if answer.location is not None:
-        headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
-    if again:
-        headers.append((b"idempotent-replayed", b"true"))
-    if answer.status == 204:
-        await send({"type": "http.response.start", "status": 204, "headers": [*ALWAYS, *headers]})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    await send_tagged(send, answer.body.encode(), request, status=answer.status, version=answer.version, headers=headers)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
@@ -12,15 +12,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
-from app.db.drivers import Row
 from app.errors import Unavailable
 from app.http.shutdown import Stopping
 
 Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
-PAGE_LETTERS = 8_388_608
-"""Characters of a response with many records: a page ends before the record that would exceed them."""
 COMPRESSED_FROM = 1_000
 """Responses of at least so many bytes are compressed."""
 _LEVEL = 1
@@ -43,11 +40,10 @@ ALWAYS: tuple[Header, ...] = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", EXPOSED),
 )
-JSON = (b"content-type", b"application/json")
 
 
-class Asked(NamedTuple):
-    """The request headers on which a response depends."""
+class RequestHeaders(NamedTuple):
+    """The request headers on which a response depends, and the method."""
 
     accept: str
     accept_language: str
@@ -57,8 +53,8 @@ class Asked(NamedTuple):
     reads: bool
 
 
-def asked(scope: Scope) -> Asked:
-    """Read these headers from a request."""
+def request_headers(scope: Scope) -> RequestHeaders:
+    """Read these headers from a request, in one pass."""
     accept = language = none_match = encoding = b""
     for name, value in scope["headers"]:
         if name == b"accept":
@@ -69,7 +65,7 @@ def asked(scope: Scope) -> Asked:
             none_match = none_match + b"," + value if none_match else value
         elif name == b"accept-encoding":
             encoding = encoding + b"," + value if encoding else value
-    return Asked(
+    return RequestHeaders(
         accept.decode("latin-1"),
         language.decode("latin-1"),
         none_match.decode("latin-1"),
@@ -103,13 +99,14 @@ def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
 async def send_tagged(
     send: Send,
     body: bytes,
-    request: Asked,
+    request: RequestHeaders,
     *,
     status: int = 200,
     version: int | None = None,
     headers: Iterable[Header] = (),
+    content_type: str = "application/json",
 ) -> None:
-    """Send JSON with its entity tag; 304 if the client has it already."""
+    """Send a body with its entity tag; 304 if the client has it already."""
     compressed = request.gzip and len(body) >= COMPRESSED_FROM
     tag = tag_of(body, version, encoding="-gzip" if compressed else "")
     common = [*ALWAYS, (b"etag", tag.encode()), *headers]
@@ -121,7 +118,7 @@ async def send_tagged(
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         body = packer.compress(body) + packer.flush()
         common.append((b"content-encoding", b"gzip"))
-    common += [JSON, (b"content-length", str(len(body)).encode())]
+    common += [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": common})
     await send({"type": "http.response.body", "body": b"" if request.head else body})
 
@@ -131,7 +128,7 @@ async def send_stream(
     receive: Receive,
     send: Send,
     chunks: AsyncGenerator[str],
-    request: Asked,
+    request: RequestHeaders,
     stopping: Stopping,
     *,
     content_type: str,
@@ -195,16 +192,18 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-def within_a_page(rows: Sequence[Row], limit: int) -> tuple[list[Row], bool]:
-    """The rows of one page, at most `limit` and at most `PAGE_LETTERS`; and whether there are more."""
-    kept = list(rows[:limit])
-    letters = sum(len(row[0]) for row in kept)
-    while letters > PAGE_LETTERS and len(kept) > 1:
-        letters -= len(kept.pop()[0])
-    return kept, len(kept) < len(rows)
+def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str | None], list[Header]]:
+    """The addresses of this page and of the next one, which has another query; and the header that leads to the next."""
+    here = f"{base_url(scope)}{scope['path']}"
+    query = scope["query_string"].decode("latin-1")
+    links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
+    if query_of_next is None:
+        return links, []
+    links["next"] = f"{here}?{query_of_next}"
+    return links, [(b"link", f'<{links["next"]}>; rel="next"'.encode())]
 
 
-def language_header(language: str | None) -> list[Header]:
+def language_header(language: str | None = None) -> list[Header]:
     """The header that names the language asked for."""
     return [(b"content-language", language.encode())] if language else []
 

@@ -28,11 +28,11 @@ from app.http.bodies import (
     header,
     object_in,
 )
-from app.http.queued import QueuedWrites, Write, retry_of, send_answer, with_budget
+from app.http.queries import RecordRequest
+from app.http.queued import QueuedWrites, Write, retry_of, with_budget
 from app.http.records import Records
-from app.http.responses import Asked, moved, tag_of
-from app.reading.compiler import Shape
-from app.reading.request import One
+from app.http.responses import RequestHeaders, moved, tag_of
+from app.reading.shapes import Shape
 from app.settings import Settings
 from app.writing import keys
 from app.writing.idempotency import Answer
@@ -87,7 +87,7 @@ class _Asked(NamedTuple):
 
     resource: Resource
     principal: Principal
-    view: One
+    view: RecordRequest
     body: bytes
     retry: tuple[str, str] | None
     """The `Idempotency-Key` and the digest of the request."""
@@ -108,7 +108,9 @@ class Writes:
     # -- the operations ----------------------------------------------------------------------------------------------
 
     @with_budget
-    async def create(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def create(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`POST /v1/{plural}`."""
         asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
         data = object_in(asked.body)
@@ -125,7 +127,9 @@ class Writes:
         await self._write(scope, send, request, asked, self._operations.create, creation, joins=joins)
 
     @with_budget
-    async def replace(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def replace(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`PUT /v1/{plural}/{id}`."""
         asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
         data, record_id = object_in(asked.body), scope["path_params"]["id"]
@@ -148,7 +152,9 @@ class Writes:
             await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
 
     @with_budget
-    async def patch(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def patch(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`PATCH /v1/{plural}/{id}`."""
         asked = await self._asked(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(asked.body), guard_of(scope)
@@ -158,7 +164,9 @@ class Writes:
         await self._write(scope, send, request, asked, self._operations.patch, patch, joins=joins)
 
     @with_budget
-    async def delete(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def delete(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`DELETE /v1/{plural}/{id}`."""
         asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
@@ -169,7 +177,9 @@ class Writes:
         await self._write(scope, send, request, asked, deleted, answer=_nothing)
 
     @with_budget
-    async def restore(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def restore(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`POST /v1/{plural}/{id}/restore`."""
         asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
         body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
@@ -182,7 +192,9 @@ class Writes:
         await self._write(scope, send, request, asked, restored, answer=self._report)
 
     @with_budget
-    async def merge(self, scope: Scope, request: Asked, receive: Receive, send: Send, reservation: Reservation) -> None:
+    async def merge(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
         """`POST /v1/{plural}/{id}/merge`."""
         asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, need=keys.Scope.ADMIN)
         body: MergeBody = checked(MergeBody, object_in(asked.body))
@@ -199,7 +211,7 @@ class Writes:
     async def _asked(
         self,
         scope: Scope,
-        request: Asked,
+        request: RequestHeaders,
         receive: Receive,
         reservation: Reservation,
         types: Iterable[str],
@@ -212,8 +224,8 @@ class Writes:
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
-        read = self._records.read_for_put if scope["method"] == "PUT" else self._records.read_for_write
-        view = read(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        parse = self._records.for_put if scope["method"] == "PUT" else self._records.for_write
+        view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language)
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
@@ -224,7 +236,7 @@ class Writes:
         self,
         scope: Scope,
         send: Send,
-        request: Asked,
+        request: RequestHeaders,
         asked: _Asked,
         operation: Callable[[Connection, Sequence[Any]], Apply[list[Done]]],
         wish: Any = None,
@@ -244,7 +256,7 @@ class Writes:
         answered = await self._queued.run(
             write, alike=operation if joins else None, keep=not asked.view.dry_run, size=len(asked.body)
         )
-        await send_answer(scope, send, request, answered)
+        await answered.send(scope, send, request)
 
     def _with_current_tag(self, connection: Connection, asked: _Asked, problem: PreconditionRequired) -> PreconditionRequired:
         """The problem with the tag that would do, as a reader of the same view has it."""

@@ -13,6 +13,7 @@ from app.domain.vocabulary import Kind
 from app.models.records import Change as ChangeRow
 
 changes: sa.Table = ChangeRow.__table__
+Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 Operation = Literal["create", "replace", "patch", "delete", "merge", "restore"]
 MAX_CHANGES = 1_000
 MAX_SEQ = 2**63 - 1
@@ -45,10 +46,49 @@ class HistoryEntry(Change):
     changed: Annotated[list[str], Field(description="the fields that differ from the version before")]
 
 
-class ChangesQuery(BaseModel):
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LogLinks(_Strict):
+    """Addresses."""
+
+    self: Uri
+    next: Uri | None
+
+
+class HistoryPage(_Strict):
+    """Where in the log this page is."""
+
+    limit: int
+    more: Annotated[bool, Field(description="whether there are more")]
+
+
+class ChangesPage(HistoryPage):
+    """Where in the log this page is."""
+
+    last_seq: Annotated[int, Field(description="what to ask `after` next")]
+
+
+class Changes(_Strict):
+    """Entries of the change log."""
+
+    data: Annotated[list[Change], Field(description="the entries")]
+    page: ChangesPage
+    links: LogLinks
+
+
+class History(_Strict):
+    """Entries of the change log."""
+
+    data: Annotated[list[HistoryEntry], Field(description="the entries")]
+    page: HistoryPage
+    links: LogLinks
+
+
+class ChangesQuery(_Strict):
     """The parameters of the change log."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     after: Annotated[
         int, Field(ge=0, le=MAX_SEQ, description="changes behind this `seq`: the last one seen, 0 for all", examples=[0])
     ] = 0
@@ -59,10 +99,9 @@ class ChangesQuery(BaseModel):
     ] = None
 
 
-class HistoryQuery(BaseModel):
+class HistoryQuery(_Strict):
     """The parameters of a record's history."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     before: Annotated[
         int | None, Field(ge=1, le=MAX_SEQ, description="versions before the one with this `seq`: the last one seen")
     ] = None

@@ -5,10 +5,9 @@ order, from the start or from a cursor. Shapes are compiled once (building one t
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain
-from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from typing import Any, get_args
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -25,104 +24,26 @@ from app.db.sql import (
     is_one_of,
     json_string,
     literal,
-    matches_one_of,
-    rank_in,
     written,
 )
 from app.db.types import Exact, Instant
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Narrowing
-from app.declaration.model import AnyRef, Computed, Derived, OnDay, Part, Ref
+from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref
 from app.declaration.resource import INCLUDED_AT_MOST, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
-from app.models.records import Name, Record
+from app.models.records import Record
+from app.reading.names import name_in
+from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field_plans
 
 records: sa.Table = Record.__table__
-names: sa.Table = Name.__table__
 
 Segment = str | sa.ColumnElement[Any]
 Referred = Mapping[str, sa.FromClause]
 """The records to which fields refer, by the field, where these are joined."""
 _ASKED_FOR = records.alias("ref")
 """A record to which a field refers, where it is asked for in a subquery."""
-
-
-class TableColumn(NamedTuple):
-    """A column of a list as a table: a field, or a part of a reference."""
-
-    name: str
-    holds_list: bool = False
-    """Whether its values are JSON."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Everything in a request on which its SQL statement depends."""
-
-    kind: Kind
-    fields: frozenset[str] | None = None
-    include: tuple[str, ...] = ()
-    filters: tuple[tuple[str, int], ...] = ()
-    sort: tuple[str, ...] = ()
-    after: bool = False
-    languages: int = 0
-    """0: own names; 1: one language; 2: several, in order."""
-    purpose: str = "list"
-    """`one` for a driver's `by_id`, `some` by their ids, `list`, `table` (a list in columns), `exchange` (content only,
-    without what is empty), `count`."""
-
-
-@dataclass(frozen=True)
-class FieldPlan:
-    """A field of a read model: where it comes from and what it may be."""
-
-    name: str
-    annotation: Any
-    nullable: bool
-    source: Any
-    written: bool
-
-
-def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
-    """The read model's fields in their order, its own arrays last; TypeError where a field could not be written faithfully."""
-    plans = []
-    for name, info in resource.model.model_fields.items():
-        annotation, nullable = _without_none(info.annotation)
-        source = next((mark for mark in info.metadata if isinstance(mark, (Part, Computed, OnDay))), None)
-        written = source is None or (isinstance(source, Part) and source.written)
-        written = written and not any(isinstance(mark, Derived) for mark in info.metadata)
-        plan = FieldPlan(name, annotation, nullable, source, written and name not in _KEPT_BY_THE_REGISTRY)
-        if source is None and name != "kind":
-            _refuse_unfaithful(resource, plan)
-        plans.append(plan)
-    return tuple(sorted(plans, key=lambda plan: isinstance(plan.source, Part)))
-
-
-_KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
-
-
-def _without_none(annotation: Any) -> tuple[Any, bool]:
-    if get_origin(annotation) in (Union, UnionType):
-        kept = [argument for argument in get_args(annotation) if argument is not type(None)]
-        return kept[0], len(kept) < len(get_args(annotation))
-    return annotation, False
-
-
-def _refuse_unfaithful(resource: Resource, plan: FieldPlan) -> None:
-    column = resource.table.c[column_name(plan)]
-    is_day = plan.nullable and not column.nullable and "derive" in column.info
-    if column.nullable and not plan.nullable and not column.info.get("list"):
-        raise TypeError(f"{resource.title}.{plan.name} may be null in the database")
-    if plan.nullable and not column.nullable and not is_day:
-        raise TypeError(f"{resource.title}.{plan.name} is never null in the database")
-    if isinstance(column.type, (sa.Float, sa.Numeric)) and not isinstance(column.type, sa.Integer):
-        raise TypeError(f"{resource.title}.{plan.name}: the databases write floats differently")
-
-
-def column_name(plan: FieldPlan) -> str:
-    """The column that a field stands for."""
-    return f"{plan.name}_id" if plan.annotation in (Ref, AnyRef) else plan.name
 
 
 class Compiler:
@@ -475,21 +396,6 @@ def _text(value: sa.ColumnElement[Any], *, plain: bool, nullable: bool) -> list[
         return ['"', value, '"'] if plain else [json_string(value)]
     quoted = _joined(['"', value, '"']) if plain else json_string(value)
     return [sa.func.coalesce(quoted, literal("null"))]
-
-
-def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
-    """The record's name in the first requested language that it has a name in; otherwise its main name."""
-    if not languages:
-        return own
-    shown = names.alias("shown")
-    found = sa.select(shown.c.text).where(shown.c.record_id == owner, shown.c.shown)
-    if languages == 1:
-        found = found.where(shown.c.language == sa.bindparam("language", type_=Exact))
-    else:
-        asked = sa.bindparam("languages", type_=sa.ARRAY(Exact))
-        found = found.where(matches_one_of(shown.c.language, asked)).order_by(rank_in(shown.c.language, asked))
-        found = found.limit(sa.literal_column("1"))
-    return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:

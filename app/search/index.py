@@ -3,7 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache, partial
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -11,20 +10,16 @@ from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.db.drivers import compiled
+from app.db.full_text import full_text_of
 from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
 from app.domain.edtf import NONE, Bounds
 from app.domain.vocabulary import Kind
-from app.models.search import INDEX, SearchEntry
-from app.text.terms import KIND, LONG, Own, for_tsvector, own_terms, reference_terms
+from app.models.search import SearchEntry
+from app.text.docids import first_docid, place_in_day
+from app.text.terms import KIND, LONG, Own, own_terms, reference_terms
 from app.workers import JobRunner, run_here
 
 search_entries: sa.Table = SearchEntry.__table__
-_index = sa.table(INDEX, sa.column("rowid"), sa.column("terms"))
-_DAY_BITS, _HASH_BITS = 41, 32
-_LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
-_DAYS = 1 << (63 - _DAY_BITS)
-DAY = 1 << _DAY_BITS
-"""Docids per day."""
 _NEAR = 1_000
 """Two entries may have been given the same docid; the later one then stands within so many places behind it."""
 LETTERS_SHOWN = 20_000
@@ -60,15 +55,6 @@ class Entry(NamedTuple):
     """Ids of records that are involved in it."""
 
 
-@lru_cache(4_096)
-def first_docid(day: str) -> int:
-    """The smallest docid of a day; earlier days have greater docids.
-
-    So the newest come first in FTS5's own order. Its reverse order has bugs: in SQLite 3.40 it finds what a NOT excludes.
-    """
-    return (_DAYS - date.fromisoformat(day).toordinal()) * DAY
-
-
 def docid_of(entry: Entry) -> int:
     """The docid of an entry: by its first day, the same on every database."""
     return first_docid(entry.bounds.start) + entry.draft.place
@@ -82,11 +68,6 @@ def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
         left -= len(each.text)
         if left <= 0:
             return
-
-
-def _place_in_day(record_id: str, name: str) -> int:
-    digest = int.from_bytes(blake2b(record_id.encode(), digest_size=_HASH_BITS // 8).digest(), "big")
-    return (min(len(name), _LONGEST) << _HASH_BITS) + digest
 
 
 @lru_cache(4_096)
@@ -103,19 +84,12 @@ class Index:
         self._encode = encode
         self._run_jobs = run_jobs
         self._rows = Rows(dialect)
-        self._is_sqlite = dialect.name == "sqlite"
+        self._full_text = full_text_of(dialect)
         taken = sa.select(search_entries.c.docid).where(is_one_of(search_entries.c.docid, ids_parameter(sa.BigInteger)))
         self._taken = compiled(taken, dialect)
-        self._removals = [compiled(statement, dialect) for statement in self._that_remove()]
-
-    def _that_remove(self) -> Iterator[sa.UpdateBase]:
         those = is_one_of(search_entries.c.record_id, ids_parameter())
-        if self._is_sqlite:
-            docid, terms = search_entries.c.docid, search_entries.c.terms
-            old = sa.select(sa.literal("delete"), docid, terms).where(those).order_by(docid)
-            index = sa.table(INDEX, sa.column(INDEX), sa.column("rowid"), sa.column("terms"))
-            yield sa.insert(index).from_select([INDEX, "rowid", "terms"], old)
-        yield sa.delete(search_entries).where(those)
+        removals = (*self._full_text.removals(search_entries, those), sa.delete(search_entries).where(those))
+        self._removals = [compiled(statement, dialect) for statement in removals]
 
     def draft(
         self,
@@ -131,11 +105,8 @@ class Index:
         found = own_terms(kind, own)
         # Plain values are serialized in a tenth of the time of named tuples and enum members.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
-        place = _place_in_day(record_id, own[0].text if own else "")
-        return Draft(record_id, kind, date, country_id, refers, words, self._written(found, 1), len(found), place)
-
-    def _written(self, terms: Sequence[str], first: int) -> str:
-        return " ".join(terms) if self._is_sqlite else for_tsvector(terms, first)
+        place = place_in_day(record_id, own[0].text if own else "")
+        return Draft(record_id, kind, date, country_id, refers, words, self._full_text.stored(found, 1), len(found), place)
 
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
         """The row of an entry."""
@@ -151,7 +122,7 @@ class Index:
             "date_end": entry.bounds.end,
             "country_id": draft.country_id,
             "words": draft.words,
-            "terms": f"{draft.terms} {self._written(others, draft.many + 1)}",
+            "terms": f"{draft.terms} {self._full_text.stored(others, draft.many + 1)}",
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
@@ -165,9 +136,8 @@ class Index:
     def _inserts(self, placed: Sequence[tuple[int, Entry]]) -> list[Insert]:
         rows = [self.row(docid, entry) for docid, entry in placed]
         found = self._rows.inserts(search_entries, rows)
-        if self._is_sqlite:
-            found += self._rows.inserts(_index, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows])
-        return found
+        copies = self._full_text.copies(rows)
+        return found + (self._rows.inserts(*copies) if copies else [])
 
     def _placed(self, connection: Connection, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
         """The entries with their docids, in ascending order: FTS5 writes a segment whenever a docid is smaller than the last.
@@ -205,10 +175,5 @@ class Index:
                 yield f"search_entries: {row['record_id']} is not found by what it says"
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Differences between SQLite's full-text index and the entries; Postgres maintains its index itself."""
-        if self._is_sqlite:
-            indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)
-            there = sa.select(search_entries.c.docid)
-            for what, query in (("lacks", sa.except_(there, indexed)), ("has too much", sa.except_(indexed, there))):
-                for docid in connection.execute(query).scalars():
-                    yield f"{INDEX}: {what}: {docid}"
+        """Differences between the entries and the database's full-text index."""
+        return self._full_text.disagreements(connection)

@@ -1,28 +1,36 @@
 """Completes names while they are typed: by the beginnings of their words, in any script, with a typing error or two."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
+import sqlalchemy as sa
 from rapidfuzz.distance import OSA
 
 from app.caching import cached
+from app.db.drivers import Driver, Statement, compiled
+from app.domain.vocabulary import Kind
+from app.models.meetings import Meeting
+from app.models.records import Involvement, Record, RecordTopic
+from app.models.search import SearchEntry
+from app.reading.names import language_parameters, name_in
+from app.search.candidates import Candidates
+from app.search.facets import THESE
+from app.search.models import Suggestion
+from app.search.showing import own_of
+from app.search.tiers import Narrowed
 from app.text.analyzer import analyze
+from app.text.nodes import NOTHING, Node, all_of, any_of, term
 from app.text.query import Query, Typed
-from app.text.terms import (
-    BEGINNINGS,
-    BEGINS,
-    GRAM,
-    LONGEST_BEGINNING,
-    NOTHING,
-    Letters,
-    Node,
-    Own,
-    Weight,
-    all_of,
-    any_of,
-    grams,
-    term,
-)
+from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, Letters, Own, Weight, grams
+
+search_entries: sa.Table = SearchEntry.__table__
+records: sa.Table = Record.__table__
+involvements: sa.Table = Involvement.__table__
+record_topics: sa.Table = RecordTopic.__table__
+meetings: sa.Table = Meeting.__table__
 
 LOOKED_AT = 300
 """Candidates per search, at the most."""
@@ -33,6 +41,86 @@ _LONGEST_SLIP = 20
 _TWO_SLIPS_FROM = 8
 _SPOILT = 3
 """One wrong letter changes so many of a word's trigrams."""
+USES = (1, 3, 10, 30)
+"""Steps in which it counts how often a record is named; above the last step all count the same."""
+PROPOSED = 3
+"""Names in `did_you_mean`, at the most."""
+MEANT_WORDS = 3
+"""If no name is near to all words, so many words are tried one by one."""
+
+
+class Suggester:
+    """Proposes names in one database."""
+
+    def __init__(self, driver: Driver, candidates: Candidates) -> None:
+        self._driver = driver
+        self._candidates = candidates
+        self._used = lru_cache(3)(self._used_with)
+
+    async def suggest(self, query: Query, narrowed: Narrowed, languages: Sequence[str], *, limit: int) -> list[Suggestion]:
+        """Names whose words begin like what was typed; if there are none, those with the fewest typing errors."""
+        letters = Letters()
+        found: list[Suggestion] = []
+        for stage in begun(query):
+            if len(found) < limit:
+                found += await self._nearest(query, stage, narrowed, languages, letters, enough=limit)
+        if not found:
+            found = await self._nearest(query, slips(query), narrowed, languages, letters)
+        return found[:limit]
+
+    async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
+        """Names near to the query: to all its words, otherwise to single words."""
+        for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
+            found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
+            if found:
+                return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
+        return []
+
+    async def _nearest(
+        self,
+        query: Query,
+        node: Node,
+        narrowed: Narrowed,
+        languages: Sequence[str],
+        letters: Letters,
+        *,
+        enough: int = LOOKED_AT,
+    ) -> list[Suggestion]:
+        """Records whose names match: those with the fewest typing errors first, then those named most often, then by docid."""
+        rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
+        if not rows:
+            return []
+        encode = self._driver.encode
+        parameters = {"docids": encode([docid for _, docid in rows]), **language_parameters(languages, encode)}
+        rows = await self._driver.fetch(self._used(min(len(languages), 2)), parameters)
+        found: list[Suggestion] = []
+        for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
+            if len(found) == enough:
+                break
+            if named := nearest(query, own_of(words), letters):
+                found.append(Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance))
+        return sorted(found, key=attrgetter("slips"))
+
+    def _used_with(self, languages: int) -> Statement:
+        """The candidates with their names, and how often they are named, up to the last step."""
+
+        def used(column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
+            one: sa.ColumnElement[int] = sa.literal_column("1")
+            most: sa.ColumnElement[int] = sa.literal_column(str(USES[-1]))
+            found = sa.select(one).where(column == search_entries.c.record_id).limit(most).correlate(search_entries)
+            return sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
+
+        counted = used(involvements.c.actor_id) + used(record_topics.c.topic_id) + used(meetings.c.series_id)
+        columns = (
+            *(search_entries.c[name] for name in ("docid", "record_id", "kind", "words")),
+            name_in(records.c.id, records.c.name, languages),
+            counted,
+        )
+        source = search_entries.join(records, records.c.id == search_entries.c.record_id)
+        return compiled(sa.select(*columns).select_from(source).where(THESE), self._driver.dialect)
+
+
+# -- names and typing errors -----------------------------------------------------------------------------------------------
 
 
 _UNFINISHED = {"s": "w", "sc": "w", "c": "q", "k": "h", "t": "c", "tc": "q", "z": "z", "d": "j"}

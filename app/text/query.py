@@ -6,23 +6,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from app.text.analyzer import Word, analyze, asked, folded
-from app.text.terms import (
-    BEGINNINGS,
-    LONGEST_BEGINNING,
-    NOTHING,
-    SKELETON,
-    STEM,
-    WORD,
-    Node,
-    Weight,
-    all_of,
-    any_of,
-    beginning,
-    but_not,
-    in_a_row,
-    term,
-    whole_names,
-)
+from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in_a_row, term
+from app.text.terms import BEGINNINGS, LONGEST_BEGINNING, SKELETON, STEM, WORD, Weight, whole_names
 
 MOST_TYPED = 1_000
 """Characters of the query that are read; the rest is ignored."""

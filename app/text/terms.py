@@ -11,11 +11,10 @@ A search entry is a row of terms, each of letters that say what it is and the wo
 Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from hashlib import blake2b
-from math import prod
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from app.caching import cached
 from app.domain.vocabulary import Kind, Role
@@ -151,133 +150,3 @@ def grams(form: str) -> list[str]:
     """Every three letters in a row, with two hyphens before the first."""
     padded = "--" + form
     return [padded[place : place + GRAM_LENGTH] for place in range(len(form))]
-
-
-# -- how the databases look for them ---------------------------------------------------------------------------------------
-
-
-class Node(NamedTuple):
-    """A node of a query: a term, terms in a row, a prefix, or `and`, `or`, `not` of other nodes."""
-
-    sort: str
-    parts: tuple[Any, ...]
-
-
-NOTHING = Node("term", (f"{KIND}nothing",))
-"""A term that no record has."""
-
-
-def term(text: str) -> Node:
-    """A query for a term."""
-    return Node("term", (text,))
-
-
-def beginning(text: str) -> Node:
-    """A query for a prefix: all terms that begin so."""
-    return Node("beginning", (text,))
-
-
-def in_a_row(texts: Sequence[str]) -> Node:
-    """A query for terms that follow one another."""
-    return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
-
-
-def any_of(nodes: Iterable[Node]) -> Node:
-    """At least one of the nodes."""
-    return _joined("or", nodes)
-
-
-def all_of(nodes: Iterable[Node]) -> Node:
-    """All of the nodes; NOTHING, if one of them is NOTHING."""
-    parts = list(nodes)
-    return NOTHING if NOTHING in parts else _joined("and", parts)
-
-
-def _joined(sort: str, nodes: Iterable[Node]) -> Node:
-    parts = tuple(dict.fromkeys(node for node in nodes if node != NOTHING))
-    if not parts:
-        return NOTHING
-    return parts[0] if len(parts) == 1 else Node(sort, parts)
-
-
-def but_not(node: Node, without: Node) -> Node:
-    """The first node, except where the second matches."""
-    return node if NOTHING in (node, without) else Node("not", (node, without))
-
-
-def share(node: Node, shares: Mapping[str, float]) -> float:
-    """The estimated share of search entries that match a node, computed from the shares of the frequent terms.
-
-    Forms of a word stand in the same entries: of alternatives the most frequent counts.
-    """
-    sort, parts = node
-    match sort:
-        case "term":
-            return shares.get(parts[0], 0)
-        case "beginning":
-            return max((part for each, part in shares.items() if each.startswith(parts[0])), default=0)
-        case "row":
-            return min(shares.get(each, 0) for each in parts)
-        case "or":
-            return max(share(part, shares) for part in parts)
-        case "and":
-            return prod(share(part, shares) for part in parts)
-    found, without = parts
-    return share(found, shares) * (1 - share(without, shares))
-
-
-def _in_quotes(text: str) -> str:
-    """A term as Postgres reads it between apostrophes."""
-    return text.replace("\\", "\\\\").replace("'", "''") if "'" in text or "\\" in text else text
-
-
-class _Syntax(NamedTuple):
-    """How a database writes what is looked for."""
-
-    quoted: Callable[[str], str]
-    """What a term is between the quotes."""
-
-    term: str
-    beginning: str
-    row: str
-    """Terms in a row, joined by what stands between two of them."""
-    between: str
-    joined: Mapping[str, str]
-
-
-_FTS5 = _Syntax(
-    lambda text: text.replace('"', '""'),
-    '"{}"',
-    '"{}" *',
-    '"{}"',
-    " ",
-    {"and": " AND ", "or": " OR ", "not": " NOT "},
-)
-_TSQUERY = _Syntax(_in_quotes, "'{}'", "'{}':*", "('{}')", "' <-> '", {"and": " & ", "or": " | ", "not": " & !"})
-
-
-def _written(node: Node, syntax: _Syntax) -> str:
-    sort, parts = node
-    match sort:
-        case "term":
-            return syntax.term.format(syntax.quoted(*parts))
-        case "beginning":
-            return syntax.beginning.format(syntax.quoted(*parts))
-        case "row":
-            return syntax.row.format(syntax.between.join(map(syntax.quoted, parts)))
-    return f"({syntax.joined[sort].join(_written(part, syntax) for part in parts)})"
-
-
-def for_fts5(node: Node) -> str:
-    """As SQLite's FTS5 reads it."""
-    return _written(node, _FTS5)
-
-
-def for_tsquery(node: Node) -> str:
-    """As Postgres' tsquery reads it."""
-    return _written(node, _TSQUERY)
-
-
-def for_tsvector(several: Sequence[str], first: int = 1) -> str:
-    """Terms with their places, the first of which is told, as Postgres' tsvector reads them."""
-    return " ".join([f"'{_in_quotes(each)}':{place}" for place, each in enumerate(several, first)])

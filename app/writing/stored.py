@@ -12,7 +12,8 @@ from app.db.sql import CHUNK, Encode, chunks, ids_parameter, instant_text, is_on
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
-from app.reading.compiler import Compiler, Shape
+from app.reading.compiler import Compiler
+from app.reading.shapes import Shape
 from app.writing.batch import Content
 
 records: sa.Table = Record.__table__

@@ -15,7 +15,7 @@ from app.declaration.model import AnyRef, Computed, Derived, Id, OnDay, Part, Re
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.errors import Fault
-from app.reading.compiler import FieldPlan, column_name
+from app.reading.shapes import FieldPlan, column_name
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from app.db.full_text import INDEX
 from app.db.schema import newest_revision
-from app.models.search import INDEX
 from app.settings import ROOT
 from tests import depth
 from tests.conftest import Bare, Database, Fresh

@@ -11,11 +11,10 @@ from starlette.types import Receive, Scope, Send
 from app.domain.vocabulary import Kind
 from app.http.openapi import writing
 from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
-from app.http.openapi.searching import search
-from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas
+from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas, shown_parameter
 from app.http.problems import PAGE
 from app.http.records import Records
-from app.http.responses import Asked, send_tagged
+from app.http.responses import RequestHeaders, send_tagged
 from app.writing.write_schema import ContentSchema
 
 INTRODUCTION = """\
@@ -74,11 +73,11 @@ def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchem
     return document
 
 
-def serving(document: Callable[[], Json]) -> Callable[[Scope, Asked, Receive, Send], Awaitable[None]]:
+def serving(document: Callable[[], Json]) -> Callable[[Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
     """An endpoint that answers with the document."""
     text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
 
-    async def serve(_scope: Scope, request: Asked, _receive: Receive, send: Send) -> None:
+    async def serve(_scope: Scope, request: RequestHeaders, _receive: Receive, send: Send) -> None:
         await send_tagged(send, text(), request)
 
     return serve
@@ -95,19 +94,19 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
     )
     resources = list(records.resources.values())
     schemas = document["components"]["schemas"]
+    for path in document["paths"].values():
+        for operation in path.values():
+            _mend(operation)
     schemas |= shared_schemas() | read_schemas(records)
-    paths: Json = {}
     for resource in resources:
-        reads = records.reads[resource.plural]
-        paths[resource.path] = {"get": list_operation(resource, reads, schemas)}
-        paths[f"{resource.path}/{{id}}"] = {"get": one_operation(resource, reads, schemas)}
-        for path, operations in writing.operations(writable[resource.kind], reads, schemas).items():
+        models = records.queries[resource.plural]
+        paths = {resource.path: {"get": list_operation(resource, models, schemas)}}
+        paths[f"{resource.path}/{{id}}"] = {"get": one_operation(resource, models, schemas)}
+        for path, operations in writing.operations(writable[resource.kind], models, schemas).items():
             paths.setdefault(path, {}).update(operations)
-    paths = search(schemas) | paths | any_kind(resources, schemas)
-    paths |= writing.across_kinds(schemas)
-    document["paths"] = paths | document["paths"]
+        document["paths"] |= paths
+    document["paths"] |= any_kind(resources, schemas)
     document["components"]["responses"] = problem_responses()
-    document["components"]["securitySchemes"] = writing.SECURITY_SCHEMES
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in FAILURES_OF_ALL}
@@ -126,3 +125,13 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
 
 _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
 """The collections that most questions begin with stand first on the docs page."""
+
+
+def _mend(operation: Json) -> None:
+    """Write what FastAPI tells of an operation as the other operations have it."""
+    if "parameters" in operation:
+        operation["parameters"] = list(map(shown_parameter, operation["parameters"]))
+    operation["responses"] = {
+        status: {"$ref": response["$ref"]} if "$ref" in response else response
+        for status, response in operation["responses"].items()
+    }

@@ -21,9 +21,10 @@ from app.http.openapi.shared import (
     id_parameter,
     parameters,
 )
+from app.http.queries import AnyManyQuery, AnyOneQuery, QueryModels
 from app.http.records import Records
-from app.reading.compiler import column_name
-from app.reading.request import FORMATS, AnyManyQuery, AnyOneQuery, Reads
+from app.http.representations import JSON, offering
+from app.reading.shapes import column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 """A record of each kind as the first data set has it, in English and in Russian: `make examples` writes it."""
@@ -78,24 +79,24 @@ def read_schemas(records: Records) -> Json:
 _SHARED_FILTERS = ("topic", "uncited", "updated_since")
 
 
-def list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
+def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
     """The OpenAPI operation that reads a list."""
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
-    described = {name: {"schema": {"type": "string"}} for name in FORMATS.values()}
-    described[FORMATS["json"]] = {"schema": {"$ref": REF.format(model=f"{resource.title}List")}}
+    streamed = {each.media_type: {"schema": {"type": "string"}} for each in offering("stream")}
+    content = {JSON.media_type: {"schema": {"$ref": REF.format(model=f"{resource.title}List")}}, **_others("page"), **streamed}
     return {
         "tags": [resource.plural],
         "operationId": f"list_{resource.plural}",
         "summary": f"List {resource.plural}",
         "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
-        "parameters": [*parameters(reads.many, schemas), *CONDITIONAL],
+        "parameters": [*parameters(models.many, schemas), *CONDITIONAL],
         "responses": {
             "200": {
                 "description": f"A page of {resource.plural}, or all of them as CSV or NDJSON.",
                 "headers": headers("ETag", "Content-Language", "Link", "Vary"),
-                "content": described,
+                "content": content,
             },
             **NOT_MODIFIED,
             **failures(FAILURES_OF_LISTS),
@@ -103,7 +104,12 @@ def list_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
     }
 
 
-def one_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
+def _others(form: str) -> Json:
+    """The media types other than JSON that write a form."""
+    return {each.media_type: {"schema": {"type": "string"}} for each in offering(form) if each is not JSON}
+
+
+def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
     """The OpenAPI operation that reads one record."""
     article = "an" if resource.kind[0] in "aeiou" else "a"
     examples = (
@@ -114,12 +120,12 @@ def one_operation(resource: Resource, reads: Reads, schemas: Json) -> Json:
         "operationId": f"get_{resource.kind}",
         "summary": f"Read {article} {resource.kind}",
         "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
-        "parameters": [id_parameter(resource.example), *parameters(reads.one, schemas), *CONDITIONAL],
+        "parameters": [id_parameter(resource.example), *parameters(models.one, schemas), *CONDITIONAL],
         "responses": {
             "200": {
                 "description": f"The {resource.kind}.",
                 "headers": headers("ETag", "Content-Language", "Vary"),
-                "content": {FORMATS["json"]: {"schema": {"$ref": REF.format(model=resource.title)}}},
+                "content": {JSON.media_type: {"schema": {"$ref": REF.format(model=resource.title)}}, **_others("record")},
             },
             **NOT_MODIFIED,
             "308": {
@@ -154,7 +160,7 @@ def any_kind(resources: list[Resource], schemas: Json) -> Json:
         ok = {
             "description": description,
             "headers": headers("ETag", "Content-Language", "Vary"),
-            "content": {FORMATS["json"]: {"schema": schema}},
+            "content": {JSON.media_type: {"schema": schema}},
         }
         return {"200": ok, **NOT_MODIFIED, **failures(FAILURES_OF_LISTS, *refused)}
 

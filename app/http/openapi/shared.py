@@ -1,5 +1,6 @@
 """Parts of the OpenAPI document that operations share: problems, headers, parameters."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -18,9 +19,12 @@ FAILURES_OF_ALL = (
 )
 FAILURES_OF_LISTS = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
 FAILURES_OF_ONE = (("404", "NotFound"), ("410", "Gone"))
+UNAUTHORIZED = (("401", "Unauthorized"), ("403", "Forbidden"))
+OF_BODIES = (*FAILURES_OF_LISTS, ("413", "PayloadTooLarge"), ("415", "UnsupportedMediaType"))
+CONFLICT = (("409", "Conflict"),)
 
 
-def failures(*groups: tuple[tuple[str, str], ...]) -> Json:
+def failures(*groups: Iterable[tuple[str, str]]) -> Json:
     """Problems by status, as references to their descriptions."""
     return {status: {"$ref": f"#/components/responses/{name}"} for group in groups for status, name in group}
 
@@ -120,32 +124,68 @@ def shared_schemas() -> Json:
 
 
 def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
-    """A query model's fields as parameters. Examples stand in the text: the docs page would send them all at once."""
+    """A query model's fields as parameters."""
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.get("$defs", {})
     found = []
     for name, entry in schema["properties"].items():
-        description = entry.pop("description")
-        examples = entry.pop("examples", None)
-        entry.pop("title", None)
-        if "anyOf" in entry:
-            (only,) = [option for option in entry.pop("anyOf") if option != {"type": "null"}]
-            entry |= {key: value for key, value in only.items() if key not in entry or entry[key] is None}
-        if entry.get("default") is None:
-            entry.pop("default", None)
-        if examples:
-            description += f". Example: `{name}={examples[0]}`"
-        parameter = {
-            "name": name,
-            "in": "query",
-            "required": name in schema.get("required", ()),
-            "description": description,
-            "schema": entry,
-        }
-        if entry.get("type") == "array":
-            parameter |= {"style": "form", "explode": name not in ("include", "fields", "sort", "ids")}
-        found.append(parameter)
+        described = entry.pop("description")
+        required = name in schema.get("required", ())
+        found.append(
+            shown_parameter({"name": name, "in": "query", "required": required, "description": described, "schema": entry})
+        )
     return found
+
+
+def shown_parameter(parameter: Json) -> Json:
+    """A parameter as the docs page needs it: examples in the description, because the page would send them all at once."""
+    entry = {key: value for key, value in parameter["schema"].items() if key not in ("title", "description")}
+    examples = entry.pop("examples", None)
+    if "anyOf" in entry:
+        (only,) = [option for option in entry.pop("anyOf") if option != {"type": "null"}]
+        entry |= {key: value for key, value in only.items() if key not in entry or entry[key] is None}
+    if entry.get("default") is None:
+        entry.pop("default", None)
+    shown = {**parameter, "schema": entry}
+    if examples and parameter["in"] == "path":
+        shown["example"] = examples[0]
+    elif examples:
+        shown["description"] += f". Example: `{parameter['name']}={examples[0]}`"
+    if entry.get("type") == "array":
+        shown |= {"style": "form", "explode": parameter["name"] not in ("include", "fields", "sort", "ids")}
+    return shown
+
+
+def described(
+    name: str,
+    summary: str,
+    description: str,
+    answer: str,
+    *,
+    status: int = 200,
+    shown: Sequence[str] = (),
+    examples: Sequence[str] = (),
+    more_failures: Iterable[tuple[str, str]] = (),
+    more_parameters: Sequence[Json] = (),
+    body: Json | None = None,
+) -> Json:
+    """The arguments of a FastAPI route that describe its operation, beside what FastAPI reads from the signature.
+
+    `answer`: what a successful response holds. `shown`: its headers. `more_failures`: problems, by status, beside those of
+    every address. `more_parameters`: headers of requests.
+    """
+    success: Json = {"headers": headers(*shown)} if shown else {}
+    unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
+    extra: Json = {"parameters": list(more_parameters)} if more_parameters else {}
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "description": f"{description.strip()}\n\n{as_they_run(examples)}".strip(),
+        "response_description": answer,
+        "status_code": status,
+        "responses": {status: success, **unchanged, **failures(FAILURES_OF_LISTS, more_failures)},
+        "openapi_extra": extra | ({"requestBody": body} if body else {}),
+    }
 
 
 def headers(*names: str) -> Json:
@@ -161,22 +201,26 @@ def headers(*names: str) -> Json:
     return {name: {"description": known[name], "schema": {"type": "string"}} for name in names}
 
 
+def header(name: str, description: str, **schema: Any) -> Json:
+    """A header of requests."""
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
 CONDITIONAL = [
-    {
-        "name": "If-None-Match",
-        "in": "header",
-        "required": False,
-        "description": "an `ETag` had before: 304 if the answer is still the same",
-        "schema": {"type": "string"},
-    },
-    {
-        "name": "Accept-Language",
-        "in": "header",
-        "required": False,
-        "description": "the languages to show names in, by preference",
-        "schema": {"type": "string"},
-    },
+    header("If-None-Match", "an `ETag` had before: 304 if the answer is still the same"),
+    header("Accept-Language", "the languages to show names in, by preference"),
 ]
+IDEMPOTENCY_KEY = header(
+    "Idempotency-Key",
+    "any text of your own, a UUID say: the same request with it again within a day gets the first answer and does nothing",
+    pattern="^[!-~]{1,255}$",
+)
 NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `If-None-Match`."}}
 
 
@@ -192,7 +236,7 @@ def id_parameter(example: str) -> Json:
     return parameter | ({"example": example} if example else {})
 
 
-def as_they_run(paths: list[str]) -> str:
+def as_they_run(paths: Sequence[str]) -> str:
     """Addresses to try, as Markdown."""
     if not paths:
         return ""

@@ -2,101 +2,54 @@
 
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from app.declaration.model import ID_PATTERN, AnyRef, Part, Ref
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.http.bodies import JSON_TYPES, LINES_TYPES, PATCH_TYPES
-from app.http.exchange import ExportQuery
-from app.http.imports import ImportQuery, ImportReport
-from app.http.keys import KeyBody, KeyList, KeyMade, KeyShown
+from app.http.bodies import JSON_TYPES, PATCH_TYPES
 from app.http.openapi.shared import (
     CONDITIONAL,
+    CONFLICT,
     FAILURES_OF_ONE,
-    NOT_MODIFIED,
+    IDEMPOTENCY_KEY,
+    OF_BODIES,
     REF,
+    UNAUTHORIZED,
     Json,
-    as_they_run,
     failures,
+    header,
     headers,
     id_parameter,
     parameters,
 )
+from app.http.queries import QueryModels
+from app.http.representations import JSON
 from app.http.writes import Changed, Left, MergeBody, RestoreBody
-from app.reading.changes import Change, ChangesQuery, HistoryEntry, HistoryQuery
-from app.reading.request import FORMATS, Reads
 from app.writing.write_schema import MAX_ITEMS, ContentSchema, ReadReference
 
-SECURITY_SCHEMES: Json = {
-    "key": {
-        "type": "http",
-        "scheme": "bearer",
-        "description": "A key, as `rapporteur keys create` prints it. Records are written with the scope `write`;"
-        " merges and keys need `admin`.",
-    }
-}
 _KEY: list[Json] = [{"key": []}]
 _ID_SCHEMA = {"type": "string", "pattern": ID_PATTERN, "maxLength": 100}
 _REFERENCE: Json = {"anyOf": [_ID_SCHEMA, {"$ref": REF.format(model="ReadReference")}]}
-_UNAUTHORIZED = (("401", "Unauthorized"), ("403", "Forbidden"))
-_OF_BODIES = (
-    ("400", "Malformed"),
-    ("406", "NotAcceptable"),
-    ("413", "PayloadTooLarge"),
-    ("414", "AddressTooLong"),
-    ("415", "UnsupportedMediaType"),
-    ("422", "Invalid"),
-)
-_CONFLICT = (("409", "Conflict"),)
 _GUARDED = (("412", "PreconditionFailed"), ("428", "PreconditionRequired"))
-_MODELS: tuple[type[BaseModel], ...] = (
-    Change,
-    HistoryEntry,
-    Changed,
-    ReadReference,
-    Left,
-    RestoreBody,
-    MergeBody,
-    ImportReport,
-    KeyBody,
-    KeyShown,
-    KeyMade,
-    KeyList,
-)
-
-
-def _header(name: str, description: str, **schema: Any) -> Json:
-    return {
-        "name": name,
-        "in": "header",
-        "required": False,
-        "description": description,
-        "schema": {"type": "string", **schema},
-    }
-
-
 _LANGUAGE = CONDITIONAL[1]
-_IF_MATCH = _header("If-Match", "the `ETag` with which the record was read, whichever view of it; `*` for whatever is there")
-_IF_NONE_MATCH = _header("If-None-Match", "`*`: only if nothing is there yet", enum=["*"])
-_IDEMPOTENCY_KEY = _header(
-    "Idempotency-Key",
-    "any text of your own, a UUID say: the same request with it again within a day gets the first answer and does nothing",
-    pattern="^[!-~]{1,255}$",
-)
+_IF_MATCH = header("If-Match", "the `ETag` with which the record was read, whichever view of it; `*` for whatever is there")
+_IF_NONE_MATCH = header("If-None-Match", "`*`: only if nothing is there yet", enum=["*"])
 
 
 # -- the operations of a resource --------------------------------------------------------------------------------------
 
 
-def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
-    """The writes of a resource, and its history, by path and method."""
+def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Json:
+    """The writes of a resource, by path and method."""
     resource = schema.resource
     schemas |= _bodies(resource, schema, schemas)
+    shared = (Changed, Left, ReadReference, RestoreBody, MergeBody)
+    _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
+    schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
     article = "an" if kind[0] in "aeiou" else "a"
-    view, put = parameters(reads.write, schemas), parameters(reads.put, schemas)
+    view, put = parameters(models.write, schemas), parameters(models.put, schemas)
     identified = [id_parameter(resource.example)]
     body, patch = (REF.format(model=f"{resource.title}{what}") for what in ("Input", "Patch"))
     report = REF.format(model=f"{resource.title}Report")
@@ -107,8 +60,8 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 f"create_{kind}",
                 f"Create {article} {kind}",
                 f"Its id is made of its name, or is the one in the body. {_PARTS}",
-                [*view, _IDEMPOTENCY_KEY, _LANGUAGE],
-                _written(resource, created=True) | failures(_CONFLICT),
+                [*view, IDEMPOTENCY_KEY, _LANGUAGE],
+                _written(resource, created=True) | failures(CONFLICT),
                 body=_json(body, JSON_TYPES, _example(resource, schemas)),
             )
         },
@@ -122,7 +75,7 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 [*identified, *put, _IF_MATCH, _IF_NONE_MATCH, _LANGUAGE],
                 _written(resource, created=True)
                 | {"308": {"description": "The record was merged into another.", "headers": headers("Location")}}
-                | failures(_CONFLICT, _GUARDED),
+                | failures(CONFLICT, _GUARDED),
                 body=_json(body, JSON_TYPES),
             ),
             "patch": _operation(
@@ -131,7 +84,7 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 f"Change {article} {kind}",
                 f"A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears. {_PARTS}",
                 [*identified, *view, _IF_MATCH, _LANGUAGE],
-                _written(resource) | failures(FAILURES_OF_ONE, _CONFLICT, _GUARDED),
+                _written(resource) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
                 body=_json(patch, PATCH_TYPES),
             ),
             "delete": _operation(
@@ -140,10 +93,9 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 f"Delete {article} {kind}",
                 "With its citations. It stays in the history and can be restored.",
                 [*identified, *view, _IF_MATCH, _LANGUAGE],
-                {"204": {"description": "It is deleted."}} | failures(FAILURES_OF_ONE, _CONFLICT, _GUARDED),
+                {"204": {"description": "It is deleted."}} | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
             ),
         },
-        f"{one}/history": {"get": _history(resource, schemas)},
         f"{one}/restore": {
             "post": _operation(
                 resource,
@@ -151,8 +103,8 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 f"Restore {article} {kind}",
                 "As it was at a version, as a new one. What was deleted comes back with its citations; of what was merged all"
                 " goes back that stands where the merge put it, and `left` tells the rest.",
-                [*identified, *view, _IF_MATCH, _IDEMPOTENCY_KEY, _LANGUAGE],
-                _reported(report) | failures((("404", "NotFound"),), _CONFLICT, _GUARDED[:1]),
+                [*identified, *view, _IF_MATCH, IDEMPOTENCY_KEY, _LANGUAGE],
+                _reported(report) | failures((("404", "NotFound"),), CONFLICT, _GUARDED[:1]),
                 body=_json(REF.format(model="RestoreBody"), JSON_TYPES) | {"required": False},
             )
         },
@@ -162,8 +114,8 @@ def operations(schema: ContentSchema, reads: Reads, schemas: Json) -> Json:
                 f"merge_{kind}",
                 f"Merge {article} {kind} into another",
                 "What referred to it refers to the other; its names become aliases; its id leads there. Needs `admin`.",
-                [*identified, *view, _IF_MATCH, _IDEMPOTENCY_KEY, _LANGUAGE],
-                _reported(report) | failures(FAILURES_OF_ONE, _CONFLICT, _GUARDED[:1]),
+                [*identified, *view, _IF_MATCH, IDEMPOTENCY_KEY, _LANGUAGE],
+                _reported(report) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED[:1]),
                 body=_json(REF.format(model="MergeBody"), JSON_TYPES),
             )
         },
@@ -189,7 +141,7 @@ def _operation(
         "summary": summary,
         "description": description,
         "parameters": given,
-        "responses": {**responses, **failures(_UNAUTHORIZED, _OF_BODIES)},
+        "responses": {**responses, **failures(UNAUTHORIZED, OF_BODIES)},
         "security": _KEY,
     }
     return operation | ({"requestBody": body} if body else {})
@@ -201,7 +153,7 @@ def _json(schema: str, types: tuple[str, ...], example: Any = None) -> Json:
 
 
 def _written(resource: Resource, *, created: bool = False) -> Json:
-    content = {FORMATS["json"]: {"schema": {"$ref": REF.format(model=resource.title)}}}
+    content = {JSON.media_type: {"schema": {"$ref": REF.format(model=resource.title)}}}
     shown = headers("ETag", "Content-Language", "Vary")
     answers: Json = {"200": {"description": f"The {resource.kind} as it is now.", "headers": shown, "content": content}}
     if created:
@@ -213,30 +165,8 @@ def _written(resource: Resource, *, created: bool = False) -> Json:
 
 def _reported(schema: str) -> Json:
     shown = headers("ETag", "Content-Language", "Vary", "Idempotent-Replayed")
-    content = {FORMATS["json"]: {"schema": {"$ref": schema}}}
+    content = {JSON.media_type: {"schema": {"$ref": schema}}}
     return {"200": {"description": "What it came to.", "headers": shown, "content": content}}
-
-
-def _history(resource: Resource, schemas: Json) -> Json:
-    example = [f"{resource.path}/{resource.example}/history"] if resource.example else []
-    return {
-        "tags": [resource.plural],
-        "operationId": f"list_{resource.kind}_history",
-        "summary": f"The history of {'an' if resource.kind[0] in 'aeiou' else 'a'} {resource.kind}",
-        "description": f"Every version, the newest first, also of one that is gone.\n\n{as_they_run(example)}".rstrip(),
-        "parameters": [id_parameter(resource.example), *parameters(HistoryQuery, schemas), CONDITIONAL[0]],
-        "responses": _listed("History", "The versions.") | failures((("404", "NotFound"),)),
-    }
-
-
-def _listed(schema: str, description: str) -> Json:
-    ok = {
-        "description": description,
-        "headers": headers("ETag", "Link", "Vary"),
-        "content": {FORMATS["json"]: {"schema": {"$ref": REF.format(model=schema)}}},
-    }
-    refused = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
-    return {"200": ok, **NOT_MODIFIED, **failures(refused)}
 
 
 # -- the schemas of bodies -------------------------------------------------------------------------------------------------
@@ -337,143 +267,3 @@ def _example(resource: Resource, schemas: Json) -> Json | None:
         return None
     kept = {name: shown[name] for name in ("type", "date", "city", "status") if shown.get(name)}
     return {"name": f"Draft: {shown['name']}", **kept}
-
-
-# -- across kinds ------------------------------------------------------------------------------------------------------------
-
-
-def across_kinds(schemas: Json) -> Json:
-    """The change log, import, export and keys; their schemas are added to the others."""
-    _, found = models_json_schema([(model, "serialization") for model in _MODELS], ref_template=REF)
-    for name, schema in found["$defs"].items():
-        schemas.setdefault(name, schema)
-    page: Json = {"limit": {"type": "integer"}, "more": {"type": "boolean", "description": "whether there are more"}}
-    last = {"last_seq": {"type": "integer", "description": "what to ask `after` next"}}
-    link = {"anyOf": [{"type": "string", "format": "uri"}, {"type": "null"}]}
-    links = {"self": {"type": "string", "format": "uri"}, "next": link}
-    for name, entry, pages in (("Changes", "Change", {**page, **last}), ("History", "HistoryEntry", page)):
-        shown = {
-            "data": _array(entry, "the entries"),
-            "page": _object(f"{name}Page", "Where in the log this page is.", pages, list(pages)),
-            "links": _object(f"{name}Links", "Addresses.", links, list(links)),
-        }
-        schemas[name] = _object(name, "Entries of the change log.", shown, list(shown))
-    return {
-        "/v1/changes": {"get": _changes(schemas)},
-        "/v1/export": {"get": _export(schemas)},
-        "/v1/import": {"post": _import(schemas)},
-        **_keys(),
-    }
-
-
-def _changes(schemas: Json) -> Json:
-    shown = as_they_run(["/v1/changes?limit=5", "/v1/changes?kind=meeting&limit=5"])
-    return {
-        "tags": ["records"],
-        "operationId": "list_changes",
-        "summary": "Follow what changes",
-        "description": "The change log in the order of commits, deletions included. Ask again with `after` the `last_seq`"
-        f" of the answer before (or its `next` link): nothing is missed and nothing comes twice.\n\n{shown}",
-        "parameters": [*parameters(ChangesQuery, schemas), CONDITIONAL[0]],
-        "responses": _listed("Changes", "The changes."),
-    }
-
-
-def _export(schemas: Json) -> Json:
-    lines: Json = {FORMATS["ndjson"]: {"schema": {"type": "string"}}}
-    refused = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
-    return {
-        "tags": ["records"],
-        "operationId": "export_records",
-        "summary": "Read the whole registry",
-        "description": "Every record as it was at one moment, a line each, as `import` reads them.",
-        "parameters": parameters(ExportQuery, schemas),
-        "responses": {"200": {"description": "The records.", "content": lines}, **failures(refused)},
-    }
-
-
-def _import(schemas: Json) -> Json:
-    example = '{"kind":"topic","id":"quantum-communication","name":"Quantum communication"}'
-    content = {"schema": {"type": "string"}, "example": example}
-    return {
-        "tags": ["records"],
-        "operationId": "import_records",
-        "summary": "Write many records",
-        "description": "NDJSON of mixed kinds in any order, what `export` writes: all of them, or none and the faults of every"
-        " line. A record becomes exactly what its line says; it is not asked what it was before.",
-        "parameters": [*parameters(ImportQuery, schemas), _IDEMPOTENCY_KEY],
-        "requestBody": {"required": True, "content": dict.fromkeys(LINES_TYPES, content)},
-        "responses": {
-            "200": {
-                "description": "What became of every record.",
-                "headers": headers("ETag", "Vary", "Idempotent-Replayed"),
-                "content": {FORMATS["json"]: {"schema": {"$ref": REF.format(model="ImportReport")}}},
-            },
-            **failures(_UNAUTHORIZED, _OF_BODIES, _CONFLICT),
-        },
-        "security": _KEY,
-    }
-
-
-def _keys() -> Json:
-    def operation(name: str, summary: str, description: str, responses: Json, **more: Any) -> Json:
-        common = (("400", "Malformed"), ("406", "NotAcceptable"), ("414", "AddressTooLong"), ("422", "Invalid"))
-        return {
-            "tags": ["keys"],
-            "operationId": name,
-            "summary": summary,
-            "description": description,
-            "responses": {**responses, **failures(_UNAUTHORIZED, common)},
-            "security": _KEY,
-            **more,
-        }
-
-    def shown(status: str, model: str, description: str) -> Json:
-        return {
-            status: {
-                "description": description,
-                "headers": headers("ETag", "Vary"),
-                "content": {FORMATS["json"]: {"schema": {"$ref": REF.format(model=model)}}},
-            }
-        }
-
-    missing = failures((("404", "NotFound"),))
-    identified: list[Json] = [
-        {"name": "id", "in": "path", "required": True, "description": "the key's id", "schema": {"type": "string"}}
-    ]
-    return {
-        "/v1/keys": {
-            "get": operation(
-                "list_keys",
-                "List the keys",
-                "Without their secrets; revoked ones too.",
-                {**shown("200", "KeyList", "The keys.")},
-            ),
-            "post": operation(
-                "create_key",
-                "Make a key",
-                "The answer shows the key, this once: only a digest of it is kept.",
-                {
-                    **shown("201", "KeyMade", "The key."),
-                    **failures(_OF_BODIES, _CONFLICT),
-                },
-                requestBody=_json(REF.format(model="KeyBody"), JSON_TYPES, {"name": "desk officer", "scopes": ["write"]}),
-            ),
-        },
-        "/v1/keys/{id}": {
-            "get": operation(
-                "get_key",
-                "Read a key",
-                "Without its secret.",
-                {**shown("200", "KeyShown", "The key."), **missing},
-                parameters=identified,
-            ),
-            "delete": operation(
-                "revoke_key",
-                "Revoke a key",
-                "It opens nothing from now on; its name stays in the history.",
-                {"204": {"description": "It is revoked."}, **missing},
-                parameters=identified,
-            ),
-        },
-    }

@@ -6,19 +6,22 @@ from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db.availability import Availability
 from app.db.engine import cut_connections, reading
 from app.db.failures import failure
 from app.errors import Unavailable
+from app.http.endpoints import Endpoint
 from app.http.limits import client_of
-from app.http.responses import Asked, send_stream
+from app.http.openapi.shared import described
+from app.http.representations import NDJSON
+from app.http.responses import request_headers, send_stream
 from app.http.shutdown import Stopping
-from app.reading.request import FORMATS, negotiated_format, query_pairs, validated
 from app.writing.writer import Writer
 
 AT_ONCE = 4
@@ -29,13 +32,40 @@ OF_ONE_CLIENT = 2
 RETRY_SECONDS = 30
 
 
-class ExportQuery(BaseModel):
-    """The parameters of an export: none."""
+class NdjsonEndpoint(Endpoint):
+    """A route that answers with NDJSON."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    offered = (NDJSON,)
 
 
-class Exchange:
+class NdjsonResponse(Response):
+    """For the OpenAPI document."""
+
+    media_type = NDJSON.media_type
+
+
+def router(exports: "Exports") -> APIRouter:
+    """The route."""
+    routes = APIRouter(route_class=NdjsonEndpoint, tags=["records"])
+
+    @routes.get(
+        "/v1/export",
+        response_model=None,
+        response_class=NdjsonResponse,
+        **described(
+            "export_records",
+            "Read the whole registry",
+            "Every record as it was at one moment, a line each, as `import` reads them.",
+            "The records.",
+        ),
+    )
+    async def export() -> ASGIApp:
+        return exports.send
+
+    return routes
+
+
+class Exports:
     """Sends exports."""
 
     def __init__(
@@ -56,10 +86,8 @@ class Exchange:
         self._threads.shutdown(cancel_futures=True)
         self._engine.dispose()
 
-    async def export(self, scope: Scope, request: Asked, receive: Receive, send: Send) -> None:
-        """`GET /v1/export`: every record as it was at one moment."""
-        validated(ExportQuery, query_pairs(scope["query_string"]))
-        negotiated_format(request.accept, offered=("ndjson",))
+    async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send every record as it was at one moment; Unavailable, if too many exports are under way."""
         self._stopping.require_more_time()
         self._availability.require_reads()
         client = client_of(scope)
@@ -74,9 +102,9 @@ class Exchange:
                 receive,
                 send,
                 self._chunks(),
-                request,
+                request_headers(scope),
                 self._stopping,
-                content_type=FORMATS["ndjson"],
+                content_type=NDJSON.content_type,
                 headers=[named],
                 seconds=self._seconds,
             )

@@ -6,40 +6,17 @@ the most common word is searched as fast as a rare one.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
-from typing import Any, NamedTuple
+from enum import IntEnum
+from typing import NamedTuple
 
-from app.caching import cached
-from app.db.drivers import Row, Statement
-from app.domain.edtf import NO_START
+from app.db.drivers import Row
 from app.domain.vocabulary import Kind, Role
-from app.models.search import INDEX
-from app.search.index import DAY, LONG_FROM, first_docid
-from app.search.plans import Frequencies, Way, chosen
 from app.text.analyzer import analyze
+from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
 from app.text.query import Query, Typed, all_slots, whole_name
-from app.text.terms import (
-    KIND,
-    LINK,
-    LONG,
-    NAMED,
-    NOTHING,
-    REFERS,
-    Letters,
-    Node,
-    Own,
-    Weight,
-    all_of,
-    any_of,
-    but_not,
-    for_fts5,
-    for_tsquery,
-    in_a_row,
-    term,
-    whole_names,
-)
+from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
 """Records per tier: the newest."""
@@ -49,7 +26,6 @@ KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
 """Words of which each is left out in turn when no record has all of them; the query grows with the square of this number."""
 _WORDS_OF_A_NAME = 4
-STATEMENT_BYTES = 2_000_000
 
 
 class Tier(IntEnum):
@@ -91,16 +67,6 @@ class Narrowed:
         return all_of(groups) if groups else None
 
 
-class Window(Enum):
-    """Which bounds the dates of a hit have."""
-
-    NONE = "none"
-    UNTIL = "until"
-    """Only a last day."""
-    SINCE = "since"
-    """A first day, and perhaps a last one. Events that last long may have begun before the first day."""
-
-
 class KnownName(NamedTuple):
     """A name of a known record."""
 
@@ -124,112 +90,6 @@ def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
         stems = [word.stem for word in words]
         names.append(KnownName(tuple(stems), frozenset(whole_names(stems, [word.skeletons for word in words]))))
     return Known(record_id, names)
-
-
-class Asked(NamedTuple):
-    """A statement that returns (tier, docid), the newest of each tier first, with its parameters."""
-
-    statement: Statement
-    given: dict[str, Any]
-    windowed: tuple[int, ...]
-    """Tiers searched in the last years only: if they return fewer rows than wanted, older years must be searched, too."""
-
-
-class Finding:
-    """Builds the search statements of one database."""
-
-    def __init__(self, *, sqlite: bool) -> None:
-        self._sqlite = sqlite
-        self._statement: Callable[..., Statement] = cached(STATEMENT_BYTES)(self._compiled)
-
-    def written(self, node: Node) -> str:
-        """The query in the full-text syntax of this database."""
-        return for_fts5(node) if self._sqlite else for_tsquery(node)
-
-    def candidates(
-        self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, *, limit: int = CANDIDATES
-    ) -> Asked | None:
-        """The statement that searches these tiers; None if none of them can match."""
-        also = narrowed.node()
-        nodes = {int(tier): all_of((node, also)) if also else node for tier, node in tiers.items() if node != NOTHING}
-        if not nodes:
-            return None
-        given: dict[str, Any] = {f"t{tier}": self.written(node) for tier, node in nodes.items()}
-        window, bounds = self._window(narrowed)
-        given |= bounds
-        if window is Window.SINCE:
-            long = {tier: all_of((node, term(LONG))) for tier, node in nodes.items()}
-            given |= {f"l{tier}": self.written(node) for tier, node in long.items()}
-        ways = {}
-        for tier, node in nodes.items():
-            way, in_window, newer = chosen(node, known, limit)
-            if way is Way.WINDOW and window is not Window.NONE:
-                way = Way.EITHER
-            elif in_window is not None:
-                given |= {f"w{tier}": self.written(in_window), f"n{tier}": newer}
-            ways[tier] = way
-        windowed = tuple(tier for tier, way in ways.items() if way is Way.WINDOW)
-        return Asked(self._statement(tuple(ways.items()), limit, window), given, windowed)
-
-    @staticmethod
-    def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
-        """Which bounds there are, and the docids between them; events that last long may have begun before."""
-        undated = first_docid(NO_START)
-        low = first_docid(narrowed.date_to) if narrowed.date_to else 0
-        if narrowed.date_from:
-            high = min(undated, first_docid(narrowed.date_from) + (LONG_FROM + 1) * DAY)
-            return Window.SINCE, {"lo": low, "hi": high, "date_from": narrowed.date_from, "undated": undated}
-        return (Window.UNTIL, {"lo": low, "hi": undated}) if narrowed.date_to else (Window.NONE, {})
-
-    def _compiled(self, ways: tuple[tuple[int, Way], ...], limit: int, window: Window) -> Statement:
-        selects = [self._of_tier(tier, way, limit, window) for tier, way in ways]
-        return Statement(" UNION ALL ".join(selects) + " ORDER BY 1, 2", {}, planned_anew=True)
-
-    def _of_tier(self, tier: int, way: Way, limit: int, window: Window) -> str:
-        # ruff: noqa: S608 - numbers and names of ours alone are written into the statement
-        newest = self._newest_in_sqlite if self._sqlite else self._newest_in_postgres
-
-        def found(match: str, low: str, high: str, way: Way, name: str) -> str:
-            return f"SELECT {tier} AS tier, docid FROM ({newest(tier, match, low, high, way, limit, window)}) AS {name}{tier}"
-
-        plain = found(f"t{tier}", "lo", "hi", way, "newest")
-        if window is not Window.SINCE:
-            return plain
-        return f"{plain} UNION ALL {found(f'l{tier}', 'hi', 'undated', Way.INDEX, 'long')}"
-
-    @staticmethod
-    def _newest_in_sqlite(_tier: int, match: str, low: str, high: str, _way: Way, limit: int, window: Window) -> str:
-        within = f" AND rowid >= :{low} AND rowid < :{high}" if window is not Window.NONE else ""
-        if window is Window.SINCE:
-            within += f" AND (SELECT date_end FROM search_entries WHERE docid = {INDEX}.rowid) >= :date_from"
-        return f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}{within} ORDER BY rowid LIMIT {limit}"
-
-    @staticmethod
-    def _newest_in_postgres(tier: int, match: str, low: str, high: str, way: Way, limit: int, window: Window) -> str:
-        # Without `+ 0` the planner would scan by docid, that is by date, since it ignores the cost of decompressing the terms:
-        # of 20,000 entries it then read a quarter (200 ms; 20 ms by the GIN index). An expression has no index to scan.
-        place = "docid + 0" if way is Way.INDEX else "docid"
-        within = f" AND {place} >= %({low})s AND {place} < %({high})s" if window is not Window.NONE else ""
-        if window is Window.SINCE:
-            within += " AND date_end >= %(date_from)s"
-
-        def in_order(within: str) -> str:
-            """Reads in the order of docids: the function form of `@@` cannot use the GIN index."""
-            return f"SELECT docid FROM search_entries WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
-
-        def by_index(match: str) -> str:
-            """Reads by the GIN index: OFFSET 0 keeps the planner from reading the subquery in the order of docids."""
-            return f"SELECT docid FROM search_entries WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
-
-        match way:
-            case Way.ORDER:
-                found = in_order(within)
-            case Way.WINDOW:
-                newer = f"({in_order(f'{within} AND docid < %(n{tier})s')} ORDER BY docid LIMIT {limit})"
-                found = f"SELECT docid FROM ({newer} UNION ALL ({by_index(f'w{tier}')})) AS found"
-            case _:
-                found = f"SELECT docid FROM ({by_index(match)}) AS found"
-        return f"{found} ORDER BY docid LIMIT {limit}"
 
 
 # -- what is looked for ----------------------------------------------------------------------------------------------------

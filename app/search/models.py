@@ -1,20 +1,18 @@
-"""The parameters and the answers of search and suggestions."""
+"""The parameters and the results of search and suggestions."""
 
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.declaration.filters import MAX_VALUES, DayValue, IdValue
+from app.declaration.filters import MAX_VALUES, DayValue, IdValue, JoinedByCommas, Lang
 from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
-from app.reading.request import Lang
-from app.search.finding import CANDIDATES, Tier
 from app.search.showing import Form
+from app.search.tiers import CANDIDATES, Tier
 from app.text.query import MOST_TYPED
 
 DEFAULT_HITS, MAX_HITS = 20, 100
 DEFAULT_SUGGESTED, MAX_SUGGESTED = 10, 50
-FACETS = ("kind", "country", "topic", "year")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 _SYNTAX = (
     'words, all of which are looked for in any script, spelling and inflection; `"a phrase"`, `-word` for what must not be'
@@ -47,7 +45,9 @@ class SearchQuery(BaseModel):
     date_to: Annotated[
         DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
     ] = None
-    facets: Annotated[list[Literal[FACETS]] | None, _several("count the hits by these", "kind")] = None  # type: ignore[valid-type]
+    facets: Annotated[
+        list[Literal["kind", "country", "topic", "year"]] | None, JoinedByCommas, _several("count the hits by these", "kind")
+    ] = None
     lang: Lang = None
     limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS
     cursor: Annotated[

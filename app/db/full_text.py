@@ -1,0 +1,140 @@
+"""Full-text search as each database does it: FTS5 on SQLite, `tsvector` and GIN on Postgres."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from app.db import postgres_plans
+from app.db.postgres_plans import Way
+from app.text.nodes import FTS5, TSQUERY, Syntax, tsvector
+
+INDEX = "search_entries_index"
+"""SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
+TERMS_INDEX = "ix_search_entries_terms"
+"""Postgres' index."""
+HELD = 1 << 24
+"""Bytes of terms that FTS5 keeps in memory before it writes a segment: a large import then makes few segments to merge."""
+_CREATE_INDEX = (
+    f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
+    "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
+)
+_INDEX = sa.table(INDEX, *map(sa.column, (INDEX, "rowid", "terms")))
+# ruff: noqa: S608 - numbers and names of ours alone are written into statements
+Rows = Sequence[dict[str, Any]]
+
+
+class FullText(ABC):
+    """What differs between the databases wherever search entries are written or found."""
+
+    syntax: Syntax
+    statistics: str | None = None
+    """The query for the statistics by which `postgres_plans.chosen` chooses a way; None if there is only one way."""
+
+    @abstractmethod
+    def stored(self, terms: Sequence[str], first: int) -> str:
+        """Terms as an entry stores them. `first`: the position of the first one, counted from 1."""
+
+    @abstractmethod
+    def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
+        """The statement that reads the newest matches of a tier; see `postgres_plans.newest`."""
+
+    def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
+        """The statements to run before those `entries` are deleted."""
+        del entries, those
+        return iter(())
+
+    def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows] | None:
+        """The rows of an index that must be written beside the entries; None if the database writes its index itself."""
+        del rows
+        return None
+
+    def disagreements(self, connection: Connection) -> Iterator[str]:
+        """Differences between the entries and an index that is written beside them."""
+        del connection
+        return iter(())
+
+
+class _Fts5(FullText):
+    syntax = FTS5
+
+    def stored(self, terms: Sequence[str], first: int) -> str:
+        del first  # FTS5 counts by itself
+        return " ".join(terms)
+
+    def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
+        del tier, way  # FTS5 reads the newest first and stops at the limit
+        within = f" AND rowid >= :{bounds[0]} AND rowid < :{bounds[1]}" if bounds else ""
+        if since:
+            within += f" AND (SELECT date_end FROM search_entries WHERE docid = {INDEX}.rowid) >= :date_from"
+        return f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}{within} ORDER BY rowid LIMIT {limit}"
+
+    def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
+        # FTS5 has no copy of the terms, so that it must be told what it forgets.
+        old = sa.select(sa.literal("delete"), entries.c.docid, entries.c.terms).where(those).order_by(entries.c.docid)
+        yield sa.insert(_INDEX).from_select([INDEX, "rowid", "terms"], old)
+
+    def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows]:
+        return _INDEX, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows]
+
+    def disagreements(self, connection: Connection) -> Iterator[str]:
+        indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)
+        there = sa.select(sa.table("search_entries", sa.column("docid")).c.docid)
+        for what, query in (("lacks", sa.except_(there, indexed)), ("has too much", sa.except_(indexed, there))):
+            for docid in connection.execute(query).scalars():
+                yield f"{INDEX}: {what}: {docid}"
+
+
+class _Tsvector(FullText):
+    syntax = TSQUERY
+    statistics = postgres_plans.STATISTICS
+
+    def stored(self, terms: Sequence[str], first: int) -> str:
+        return tsvector(terms, first)
+
+    def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
+        return postgres_plans.newest(tier, match, way, limit, bounds=bounds, since=since)
+
+
+def full_text_of(dialect: Dialect) -> FullText:
+    """Full-text search of this database."""
+    return _Fts5() if dialect.name == "sqlite" else _Tsvector()
+
+
+class has_terms(FunctionElement[Any]):  # noqa: N801 - read as a function of SQL
+    """Whether the search entry of the record matches a query, given in FTS5's and in tsquery's syntax."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(has_terms, "sqlite")
+def _match(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
+    record_id, query, _ = element.clauses
+    found = f"SELECT rowid FROM {INDEX} WHERE {INDEX} MATCH {compiler.process(query, **kw)}"
+    return f"{compiler.process(record_id, **kw)} IN (SELECT record_id FROM search_entries WHERE docid IN ({found}))"
+
+
+@compiles(has_terms, "postgresql")
+def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
+    record_id, _, query = element.clauses
+    found = f"SELECT record_id FROM search_entries WHERE terms @@ CAST({compiler.process(query, **kw)} AS tsquery)"
+    return f"{compiler.process(record_id, **kw)} IN ({found})"
+
+
+def create_index(connection: Connection) -> None:
+    """Create SQLite's full-text index, which SQLAlchemy does not know."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_CREATE_INDEX)
+        connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('hashsize', ?)", (HELD,))
+
+
+def drop_index(connection: Connection) -> None:
+    """Drop it."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TABLE {INDEX}")

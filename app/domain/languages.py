@@ -1,0 +1,25 @@
+"""Language tags (BCP 47): in which languages the names of records are shown."""
+
+from collections.abc import Iterable
+
+MAX_LANGUAGES = 8
+MAX_LANGUAGE = 35
+"""Characters of a tag; RFC 5646 knows none that is longer."""
+LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+
+def looked_for(tags: Iterable[str]) -> list[str]:
+    """The tags in their usual case, each followed by what it generalizes to: `pt-BR` by `pt`. At most MAX_LANGUAGES."""
+    found: dict[str, None] = {}
+    for tag in tags:
+        parts = _canonical(tag).split("-")
+        for length in range(len(parts), 0, -1):
+            found.setdefault("-".join(parts[:length]))
+    return list(found)[:MAX_LANGUAGES]
+
+
+def _canonical(tag: str) -> str:
+    """BCP 47's usual case: language lower, script title, region upper."""
+    first, *rest = tag.split("-")
+    cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
+    return "-".join([first.lower(), *cased])

@@ -1,0 +1,305 @@
+"""The query strings of records and lists: their parameters as pydantic models, and what they ask for."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Annotated, Any, Literal
+from urllib.parse import quote_plus
+
+import sqlalchemy as sa
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_model
+
+from app.db.sql import Encode
+from app.db.types import Instant
+from app.declaration.filters import MAX_VALUES, IdValue, Lang
+from app.declaration.model import Part
+from app.declaration.resource import Resource
+from app.errors import CursorInvalid, Fault, Invalid, summary
+from app.http.negotiation import negotiated, requested_languages
+from app.http.parameters import query_pairs, validated
+from app.http.representations import REPRESENTATIONS, Representation, offering
+from app.reading import cursor as cursors
+from app.reading.names import language_parameters
+from app.reading.paging import key_parameters
+from app.reading.shapes import FieldPlan, Shape
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_IDS = 200
+DRY_RUN = "`true`: check everything and show the result, and keep nothing"
+_OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count", "format"}
+
+
+def _joined_by_commas(words: Sequence[str], description: str, example: str) -> Any:
+    """Several words, by commas or repeated."""
+    if not words:
+        return None
+    several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
+    return (
+        several | None,
+        Field(default=None, min_length=1, max_length=MAX_VALUES, description=description, examples=[example]),
+    )
+
+
+_OWN_FIELDS_FROM = 5
+"""Before them stand those of any record: id, kind, version, created_at, updated_at."""
+
+
+class AnyOneQuery(BaseModel):
+    """The parameters of a record of whatever kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    lang: Lang
+
+
+class AnyManyQuery(AnyOneQuery):
+    """The parameters of records of whatever kinds."""
+
+    ids: Annotated[
+        list[IdValue],
+        Field(
+            min_length=1,
+            max_length=MAX_IDS,
+            description=f"the records' ids, at most {MAX_IDS}",
+            examples=["BY,sco,pavel-tkach"],
+        ),
+    ]
+
+
+class QueryModels:
+    """The parameters of a resource's addresses, as pydantic models made from its declaration."""
+
+    def __init__(self, resource: Resource, plans: Iterable[FieldPlan]) -> None:
+        self.resource = resource
+        self.plans = {plan.name: plan for plan in plans}
+
+    @cached_property
+    def one(self) -> type[BaseModel]:
+        """The parameters of a single record."""
+        fields = {**self._view, "lang": (Lang, None)}
+        if len(offering("record")) > 1:
+            fields["format"] = _format("record")
+        return _query_model(f"{self.resource.title}Query", fields)
+
+    @cached_property
+    def write(self) -> type[BaseModel]:
+        """The parameters of a write: how its answer is shown, and whether anything is kept."""
+        fields = {**self._view, "lang": (Lang, None), "dry_run": (bool, Field(default=False, description=DRY_RUN))}
+        return _query_model(f"{self.resource.title}WriteQuery", fields)
+
+    @cached_property
+    def put(self) -> type[BaseModel]:
+        """The parameters of a PUT."""
+        description = "`true`: replace on purpose whatever is there, without `If-Match`"
+        fields = {"upsert": (bool, Field(default=False, description=description))}
+        return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
+
+    @cached_property
+    def many(self) -> type[BaseModel]:
+        """The parameters of the list."""
+        fields: dict[str, Any] = {}
+        of_all = {*_OF_ALL_LISTS, *(name for each in REPRESENTATIONS for name in each.parameters)}
+        if taken := of_all & set(self.resource.filters):
+            raise TypeError(f"{self.resource.plural}: the filters {taken} have names that every list gives to something else")
+        for name, entry in self.resource.filters.items():
+            annotation: Any = entry.annotation()
+            bounds: dict[str, Any] = {}
+            examples = [entry.example] if entry.example else None
+            if entry.multiple:
+                annotation, bounds = list[annotation], {"min_length": 1, "max_length": MAX_VALUES}
+            description = entry.description
+            fields[name] = (annotation | None, Field(default=None, description=description, examples=examples, **bounds))
+        sorts: list[str] = [sign + name for name in self.resource.sorts for sign in ("", "-")]
+        fields["sort"] = _joined_by_commas(
+            sorts,
+            f"the order, `-` for descending; what has no value comes last. Default: `{self.resource.default_sort}`",
+            sorts[0],
+        )
+        fields |= self._view
+        fields["lang"] = (Lang, None)
+        fields["limit"] = (
+            Annotated[int, Field(ge=1, le=MAX_LIMIT)],
+            Field(default=DEFAULT_LIMIT, description="how many records a page of JSON has at the most", examples=[10]),
+        )
+        fields["cursor"] = (
+            Annotated[str, StringConstraints(min_length=1, max_length=4_000)] | None,
+            Field(
+                default=None,
+                description="where to go on: `next_cursor` of the page before, with the same filters, sort and language",
+            ),
+        )
+        fields["count"] = (bool, Field(default=False, description="`true`: count all that match, in `page.total`"))
+        streamed = " and ".join(f"`{each.name}`" for each in offering("stream"))
+        fields["format"] = _format("page", "stream", more=f"{streamed} stream the whole result, in pages of their own; ")
+        for each in REPRESENTATIONS:
+            fields |= each.parameters
+        return _query_model(f"{self.resource.title}ListQuery", fields)
+
+    @cached_property
+    def _view(self) -> dict[str, Any]:
+        """Parse which fields and includes of a record are shown."""
+        parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
+        includes = [*self.resource.includes, *parts]
+        telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
+        return {
+            "include": _joined_by_commas(
+                includes,
+                "related records to embed, one level deep, at most 200 each; past that `…_more` says where the rest is",
+                includes[0],
+            ),
+            "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", telling),
+        }
+
+
+def _format(*forms: str, more: str = "") -> Any:
+    """The parameter `format`, with the representations that write one of these forms."""
+    names = tuple(each.name for each in offering(*forms))
+    description = f"{more}goes before `Accept`"
+    return Literal[names] | None, Field(default=None, description=description, examples=[names[0]])
+
+
+def _query_model(name: str, fields: Mapping[str, Any]) -> type[BaseModel]:
+    model: type[BaseModel] = create_model(name, __config__=ConfigDict(extra="forbid", frozen=True), **fields)
+    return model
+
+
+@dataclass(frozen=True)
+class RecordRequest:
+    """A request for a single record, parsed; or for a write, whose answer shows one."""
+
+    shape: Shape
+    parameters: Mapping[str, Any]
+    language: str | None
+    form: Representation
+    dry_run: bool = False
+    upsert: bool = False
+
+
+@dataclass(frozen=True)
+class ListRequest:
+    """A request for a list, parsed."""
+
+    shape: Shape
+    parameters: Mapping[str, Any]
+    language: str | None
+    form: Representation
+    options: Mapping[str, Any]
+    """The values of the parameters that belong to a representation."""
+    limit: int
+    count: bool
+    digest: str
+    query: str
+    """The query string without its cursor, for links that add another."""
+
+
+def record_request(
+    models: QueryModels, query: type[BaseModel], query_string: bytes, accept: str, accept_language: str, *, encode: Encode
+) -> RecordRequest:
+    """Parse a request for a single record. `query`: the model of its parameters."""
+    given = validated(query, query_pairs(query_string), commas=("include", "fields")).model_dump(mode="json")
+    form = _form(given, accept, offering("record"))
+    languages = requested_languages(given.get("lang"), accept_language)
+    shape = Shape(
+        models.resource.kind,
+        fields=_fields(given),
+        include=_include(given),
+        languages=min(len(languages), 2),
+        purpose="one",
+    )
+    return RecordRequest(
+        shape,
+        language_parameters(languages, encode),
+        next(iter(languages), None),
+        form,
+        given.get("dry_run", False),
+        given.get("upsert", False),
+    )
+
+
+def list_request(models: QueryModels, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> ListRequest:
+    """Parse a request for a list; Invalid names every fault."""
+    pairs = query_pairs(query_string)
+    resource = models.resource
+    given = validated(models.many, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
+    form = _form(given, accept, offering("page", "stream"))
+    languages = requested_languages(given.get("lang"), accept_language)
+    include = _include(given)
+    _refuse_contradictions(models, given, form, include)
+    values = {name: _as_text(given[name]) for name in resource.filters if given.get(name) is not None}
+    shapes = tuple((name, resource.filters[name].shape(several)) for name, several in values.items())
+    sort = tuple(given.get("sort") or (resource.default_sort,))
+    digest = cursors.request_digest(resource.kind, {name: sorted(several) for name, several in values.items()}, sort, languages)
+    parameters: dict[str, Any] = language_parameters(languages, encode)
+    for name, several in values.items():
+        parameters |= resource.filters[name].parameters(name, several, encode)
+    after = given.get("cursor")
+    if after is not None:
+        key = cursors.decode(after, digest=digest, length=len(sort) + 1)
+        _require_sortable(resource, sort, key)
+        parameters |= key_parameters(key)
+    return ListRequest(
+        Shape(resource.kind, _fields(given), include, shapes, sort, after is not None, min(len(languages), 2)),
+        parameters,
+        next(iter(languages), None),
+        form,
+        {name: given[name] for each in REPRESENTATIONS for name in each.parameters},
+        given["limit"],
+        given["count"],
+        digest,
+        "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
+    )
+
+
+def _form(given: Mapping[str, Any], accept: str, offered: tuple[Representation, ...]) -> Representation:
+    """The representation that `format` names, otherwise the one that the client's Accept header prefers."""
+    named = given.get("format")
+    return next((each for each in offered if each.name == named), None) or negotiated(accept, *offered)
+
+
+def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
+    """CursorInvalid, if a part of a cursor's key is no value of the column that it is compared with."""
+    for name, part in zip(sort, key, strict=False):
+        kind = resource.sorts[name.removeprefix("-")].ascending.type
+        try:
+            if isinstance(kind, Instant):
+                datetime.fromisoformat(part)
+            elif isinstance(kind, sa.Integer):
+                int(part)
+        except ValueError:
+            raise CursorInvalid(cursors.NOT_OURS) from None
+
+
+def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: Representation, include: Sequence[str]) -> None:
+    faults = []
+    parts = [name for name in given.get("fields") or () if isinstance(models.plans[name].source, Part)]
+    if form.is_table and include:
+        faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))
+    if form.is_table and parts:
+        faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
+    if not form.offers("page") and given.get("cursor") is not None:
+        faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
+    if not form.offers("page") and given.get("count"):
+        faults.append(Fault(f"{form.name} holds the whole result; count its records", parameter="count"))
+    sorts = [key.removeprefix("-") for key in given.get("sort") or ()]
+    if len(set(sorts)) != len(sorts):
+        faults.append(Fault("names a key twice", parameter="sort"))
+    day_from, day_to = given.get("date_from"), given.get("date_to")
+    if day_from and day_to and day_from > day_to:
+        faults.append(Fault(f"{day_to} lies before date_from, {day_from}", parameter="date_to"))
+    if faults:
+        raise Invalid(summary(faults), faults=faults)
+
+
+def _as_text(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [str(entry) for entry in value]
+    return [str(value).lower() if isinstance(value, bool) else str(value)]
+
+
+def _fields(given: Mapping[str, Any]) -> frozenset[str] | None:
+    return frozenset(given["fields"]) if given.get("fields") else None
+
+
+def _include(given: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(sorted(set(given.get("include") or ())))

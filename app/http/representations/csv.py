@@ -1,0 +1,61 @@
+"""CSV: a list as a table, a reference in two columns or three, arrays of plain values as their JSON."""
+
+import csv
+import io
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from app.db.drivers import Row
+from app.http.representations.representation import Representation
+from app.reading.shapes import TableColumn
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of a cell that spreadsheets run as a formula."""
+_SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
+
+
+class Csv(Representation):
+    """One row per record, after a row of column names (RFC 4180).
+
+    Values stay as they are, because a registry must not alter its data; with `csv_safe`, values that a spreadsheet would run as
+    formulas get an apostrophe in front.
+    """
+
+    name = "csv"
+    media_type = "text/csv"
+    content_type = "text/csv; charset=utf-8"
+    suffix = "csv"
+    is_table = True
+    parameters: ClassVar = {"csv_safe": (bool, Field(default=False, description=_SAFE))}
+
+    async def stream(
+        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
+    ) -> AsyncGenerator[str]:
+        """The column names, then the rows."""
+        lists = [place for place, column in enumerate(columns) if column.holds_list]
+        head = _lines([[column.name for column in columns]])
+        async for rows in pages:
+            readable = [_readable(row, lists) for row in rows] if lists else rows
+            yield head + _lines([map(_without_formula, row) for row in readable] if options["csv_safe"] else readable)
+            head = ""
+
+
+def _without_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+
+
+def _readable(row: Row, lists: Iterable[int]) -> list[Any]:
+    """The row with its arrays as JSON in which every letter stands for itself."""
+    cells = list(row)
+    for place in lists:
+        cells[place] = json.dumps(json.loads(cells[place]), ensure_ascii=False)
+    return cells
+
+
+def _lines(rows: Iterable[Iterable[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer).writerows(rows)
+    return buffer.getvalue()

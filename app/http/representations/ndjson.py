@@ -1,0 +1,23 @@
+"""NDJSON: a whole list, one record a line."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any
+
+from app.db.drivers import Row
+from app.http.representations.representation import Representation
+from app.reading.shapes import TableColumn
+
+
+class Ndjson(Representation):
+    """Each record as one line of JSON."""
+
+    name = "ndjson"
+    media_type = content_type = "application/x-ndjson"
+
+    async def stream(
+        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
+    ) -> AsyncGenerator[str]:
+        """A line for each record."""
+        del columns, options
+        async for rows in pages:
+            yield "".join(f"{row[0]}\n" for row in rows)

@@ -1,0 +1,39 @@
+"""Names of records in the language that a reader asked for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.db.sql import Encode, matches_one_of, rank_in
+from app.db.types import Exact
+from app.models.records import Name
+
+names: sa.Table = Name.__table__
+
+
+def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
+    """The record's name in the first requested language that it has a name in; otherwise its main name, `own`.
+
+    `languages`: how many were requested: none, one, or 2 for several.
+    """
+    if not languages:
+        return own
+    shown = names.alias("shown")
+    found = sa.select(shown.c.text).where(shown.c.record_id == owner, shown.c.shown)
+    if languages == 1:
+        found = found.where(shown.c.language == sa.bindparam("language", type_=Exact))
+    else:
+        wanted = sa.bindparam("languages", type_=sa.ARRAY(Exact))
+        found = found.where(matches_one_of(shown.c.language, wanted)).order_by(rank_in(shown.c.language, wanted))
+        found = found.limit(sa.literal_column("1"))
+    return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
+
+
+def language_parameters(languages: Sequence[str], encode: Encode) -> dict[str, Any]:
+    """The languages as parameters of a statement that uses `name_in`."""
+    if not languages:
+        return {}
+    if len(languages) == 1:
+        return {"language": languages[0]}
+    return {"languages": encode(languages)}

@@ -1,0 +1,88 @@
+"""What a request asks of a resource (`Shape`), and what a field of its read model is made of (`FieldPlan`)."""
+
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin
+
+import sqlalchemy as sa
+
+from app.declaration.model import AnyRef, Computed, Derived, OnDay, Part, Ref
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+
+
+class TableColumn(NamedTuple):
+    """A column of a list as a table: a field, or a part of a reference."""
+
+    name: str
+    holds_list: bool = False
+    """Whether its values are JSON."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Everything in a request on which its SQL statement depends."""
+
+    kind: Kind
+    fields: frozenset[str] | None = None
+    include: tuple[str, ...] = ()
+    filters: tuple[tuple[str, int], ...] = ()
+    sort: tuple[str, ...] = ()
+    after: bool = False
+    languages: int = 0
+    """0: own names; 1: one language; 2: several, in order."""
+    purpose: str = "list"
+    """`one` for a driver's `by_id`, `some` by their ids, `list`, `table` (a list in columns), `exchange` (content only,
+    without what is empty), `count`."""
+
+
+@dataclass(frozen=True)
+class FieldPlan:
+    """A field of a read model: where it comes from and what it may be."""
+
+    name: str
+    annotation: Any
+    nullable: bool
+    source: Any
+    written: bool
+
+
+def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
+    """The read model's fields in their order, its own arrays last; TypeError where a field could not be written faithfully."""
+    plans = []
+    for name, info in resource.model.model_fields.items():
+        annotation, nullable = _without_none(info.annotation)
+        source = next((mark for mark in info.metadata if isinstance(mark, (Part, Computed, OnDay))), None)
+        written = source is None or (isinstance(source, Part) and source.written)
+        written = written and not any(isinstance(mark, Derived) for mark in info.metadata)
+        plan = FieldPlan(name, annotation, nullable, source, written and name not in _KEPT_BY_THE_REGISTRY)
+        if source is None and name != "kind":
+            _refuse_unfaithful(resource, plan)
+        plans.append(plan)
+    return tuple(sorted(plans, key=lambda plan: isinstance(plan.source, Part)))
+
+
+_KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
+
+
+def _without_none(annotation: Any) -> tuple[Any, bool]:
+    if get_origin(annotation) in (Union, UnionType):
+        kept = [argument for argument in get_args(annotation) if argument is not type(None)]
+        return kept[0], len(kept) < len(get_args(annotation))
+    return annotation, False
+
+
+def _refuse_unfaithful(resource: Resource, plan: FieldPlan) -> None:
+    column = resource.table.c[column_name(plan)]
+    is_day = plan.nullable and not column.nullable and "derive" in column.info
+    if column.nullable and not plan.nullable and not column.info.get("list"):
+        raise TypeError(f"{resource.title}.{plan.name} may be null in the database")
+    if plan.nullable and not column.nullable and not is_day:
+        raise TypeError(f"{resource.title}.{plan.name} is never null in the database")
+    if isinstance(column.type, (sa.Float, sa.Numeric)) and not isinstance(column.type, sa.Integer):
+        raise TypeError(f"{resource.title}.{plan.name}: the databases write floats differently")
+
+
+def column_name(plan: FieldPlan) -> str:
+    """The column that a field stands for."""
+    return f"{plan.name}_id" if plan.annotation in (Ref, AnyRef) else plan.name

@@ -1,0 +1,83 @@
+"""Facets: how many of the hits have which kind, year, country, topic."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.db.drivers import Driver, Statement, compiled
+from app.db.sql import is_one_of
+from app.models.records import Involvement, Record, RecordTopic
+from app.models.search import SearchEntry
+from app.reading.names import language_parameters, name_in
+from app.search.models import FacetValue
+
+search_entries: sa.Table = SearchEntry.__table__
+records: sa.Table = Record.__table__
+involvements: sa.Table = Involvement.__table__
+record_topics: sa.Table = RecordTopic.__table__
+MAX_FACET = 50
+"""Values of a facet, the most frequent first."""
+THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
+"""Condition: the search entry is one of the parameter `docids`."""
+
+
+class Facets:
+    """Counts hits by their values."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._counts = compiled(_counts(), driver.dialect)
+        self._named = lru_cache(3)(self._named_with)
+
+    async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
+        """For each wanted facet its values, the most frequent first."""
+        rows = await self._driver.fetch(self._counts, {"docids": self._driver.encode(docids)}) if docids else []
+        found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
+        for facet, value, count in rows:
+            if facet in found:
+                found[facet].append((value, count))
+        best = {facet: sorted(several, key=lambda each: (-each[1], each[0]))[:MAX_FACET] for facet, several in found.items()}
+        names = await self._names_of([value for facet in ("country", "topic") for value, _ in best.get(facet, ())], languages)
+        return {
+            facet: [FacetValue(value=value, name=names.get(value), count=count) for value, count in several]
+            for facet, several in best.items()
+        }
+
+    async def _names_of(self, ids: Sequence[str], languages: Sequence[str]) -> dict[str, str]:
+        if not ids:
+            return {}
+        parameters = {"ids": self._driver.encode(ids), **language_parameters(languages, self._driver.encode)}
+        return dict(await self._driver.fetch(self._named(min(len(languages), 2)), parameters))
+
+    def _named_with(self, languages: int) -> Statement:
+        ids = sa.bindparam("ids", type_=sa.ARRAY(records.c.id.type))
+        names = sa.select(records.c.id, name_in(records.c.id, records.c.name, languages))
+        return compiled(names.where(is_one_of(records.c.id, ids)), self._driver.dialect)
+
+
+def _counts() -> sa.CompoundSelect[Any]:
+    """Rows of (facet, value, number of hits)."""
+
+    def counted(facet: str, value: Any, *joined: Any) -> sa.Select[Any]:
+        chosen = sa.select(sa.literal_column(f"'{facet}'"), value, sa.func.count()).where(THESE, *joined)
+        return chosen.group_by(value)
+
+    year = sa.func.substr(search_entries.c.date_start, sa.literal_column("1"), sa.literal_column("4"))
+    held = sa.select(search_entries.c.record_id.label("record_id"), search_entries.c.country_id.label("actor_id")).where(
+        search_entries.c.country_id.is_not(None), THESE
+    )
+    part = (
+        sa.select(involvements.c.record_id, involvements.c.actor_id)
+        .join(search_entries, involvements.c.record_id == search_entries.c.record_id)
+        .where(involvements.c.actor_kind == sa.literal_column("'country'"), THESE)
+    )
+    countries = sa.union(held, part).subquery()
+    by_country = sa.select(sa.literal_column("'country'"), countries.c.actor_id, sa.func.count())
+    return sa.union_all(
+        counted("kind", search_entries.c.kind),
+        counted("year", year, search_entries.c.date_start > sa.literal_column("'0001-01-01'")),
+        by_country.group_by(countries.c.actor_id),
+        counted("topic", record_topics.c.topic_id, record_topics.c.record_id == search_entries.c.record_id),
+    )

@@ -1,0 +1,177 @@
+"""The search service: finds records by what somebody types, and completes names. It knows nothing of HTTP."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from app.db.drivers import Driver, Row, Statement, compiled
+from app.declaration.model import Ref
+from app.domain.vocabulary import Kind
+from app.models.records import Record
+from app.models.search import SearchEntry
+from app.reading.names import language_parameters, name_in
+from app.search import tiers
+from app.search.candidates import Candidates
+from app.search.facets import THESE, Facets
+from app.search.models import FacetValue, Hit, Reason, SearchQuery, Suggestion, SuggestQuery
+from app.search.showing import Showing, own_of
+from app.search.suggesting import Suggester
+from app.search.tiers import Known, Narrowed, Tier
+from app.text.query import Query, parsed
+from app.text.terms import LETTERS, Letters
+
+search_entries: sa.Table = SearchEntry.__table__
+records: sa.Table = Record.__table__
+NAMES_LETTERS = 3_000
+"""Characters of names that a search may analyze to find out what the query names; as many for `did_you_mean`."""
+
+
+class Found(NamedTuple):
+    """A page of the records that a search found."""
+
+    hits: list[Hit]
+    more: bool
+    """Whether there are hits after this page."""
+    total: int | None
+    """How many records were found; None if only the newest were read."""
+    truncated: bool
+    """Whether more records match than were read."""
+    relaxed: bool
+    """Whether no record has all words, so that these have some."""
+    ignored: tuple[str, ...]
+    """Words that are not searched for, because the query has too many."""
+    did_you_mean: list[str]
+    facets: dict[str, list[FacetValue]] | None
+
+
+class _Candidates(NamedTuple):
+    """All that a search found: (tier, docid) in order; and the records that the query names."""
+
+    rows: list[tuple[int, int]]
+    truncated: bool
+    relaxed: bool
+    known: Sequence[Known]
+
+
+class SearchService:
+    """Searches one database."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._candidates = Candidates(driver)
+        self._suggester = Suggester(driver, self._candidates)
+        self._facets = Facets(driver)
+        columns = (search_entries.c[name] for name in ("docid", "record_id", "words"))
+        self._words = compiled(sa.select(*columns).where(THESE), driver.dialect)
+        self._shown = lru_cache(3)(self._shown_with)
+
+    async def search(self, wanted: SearchQuery, languages: Sequence[str], *, offset: int = 0) -> Found:
+        """A page of hits, from the hit of the number `offset` on. `languages`: those to show names in, the best first."""
+        query, narrowed = parsed(wanted.q or ""), narrowed_by(wanted)
+        found = await self._find(query, narrowed, everything=wanted.q is None)
+        page = found.rows[offset : offset + wanted.limit]
+        hits = await self._hits(query, found.known, page, languages)
+        meant: list[str] = []
+        if found.relaxed or not found.rows:
+            meant = await self._suggester.meant(query, languages, Letters(NAMES_LETTERS))
+        facets = None
+        if wanted.facets:
+            facets = await self._facets.of([docid for _, docid in found.rows], wanted.facets, languages)
+        return Found(
+            hits,
+            more=offset + wanted.limit < len(found.rows),
+            total=None if found.truncated else len(found.rows),
+            truncated=found.truncated,
+            relaxed=found.relaxed,
+            ignored=query.ignored,
+            did_you_mean=meant,
+            facets=facets,
+        )
+
+    async def suggest(self, wanted: SuggestQuery, languages: Sequence[str]) -> list[Suggestion]:
+        """Names that go on like what was typed; if there are none, names that are nearly so."""
+        narrowed = Narrowed(kinds=tuple(wanted.kind or ()))
+        return await self._suggester.suggest(parsed(wanted.q), narrowed, languages, limit=wanted.limit)
+
+    async def _find(self, query: Query, narrowed: Narrowed, *, everything: bool) -> _Candidates:
+        """The stages of a search: a stage is skipped if those before it found enough."""
+        newest = self._candidates.newest
+        if everything:
+            return _candidates(await newest(tiers.everything(narrowed), narrowed))
+        rows: list[Row] = []
+        for stage in tiers.by_name(query):
+            rows += await newest(stage, narrowed)
+            if tiers.is_cut(rows):
+                return _candidates(rows)
+        called, named = await self._known(query)
+        rows += await newest(tiers.elsewhere(query, called, named), narrowed)
+        if rows:
+            return _candidates(rows, known=called)
+        rows = await newest(tiers.relaxed(query), narrowed)
+        return _candidates(rows, known=called, relaxed=bool(rows))
+
+    async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
+        """Records whose name is a part of the query, and records whose names contain all of it."""
+        rows = await self._candidates.newest(tiers.known_names(query), Narrowed(), limit=tiers.KNOWN_AT_MOST)
+        if not rows:
+            return [], []
+        letters = Letters(NAMES_LETTERS)
+        entries = await self._driver.fetch(self._words, {"docids": self._driver.encode([row[1] for row in rows])})
+        found = {docid: tiers.known(record_id, own_of(words), letters) for docid, record_id, words in entries}
+        called = [found[docid] for tier, docid in rows if tier == Tier.NAME_IS and docid in found]
+        named = [found[docid] for tier, docid in rows if tier == Tier.NAMED and docid in found]
+        best = [each for each in named if each in called] or named
+        return called, best[: tiers.BEST_NAMES]
+
+    def _shown_with(self, languages: int) -> Statement:
+        country = records.alias("country")
+        columns = [search_entries.c[name] for name in ("docid", "record_id", "kind", "date", "words", "country_id")]
+        names = (name_in(records.c.id, records.c.name, languages), name_in(country.c.id, country.c.name, languages))
+        source = search_entries.join(records, records.c.id == search_entries.c.record_id).outerjoin(
+            country, country.c.id == search_entries.c.country_id
+        )
+        return compiled(sa.select(*columns, *names).select_from(source).where(THESE), self._driver.dialect)
+
+    async def _hits(
+        self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]
+    ) -> list[Hit]:
+        if not page:
+            return []
+        encode = self._driver.encode
+        parameters = {"docids": encode([docid for _, docid in page]), **language_parameters(languages, encode)}
+        rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), parameters)}
+        letters = Letters(LETTERS - 2 * NAMES_LETTERS)
+        plain = Showing(query, (), letters)
+        by_other_names = Showing(query, [name.stems for each in others for name in each.names], letters)
+        return [
+            _hit(Tier(tier), rows[docid], by_other_names if tier == Tier.OTHER_NAME else plain, typed=bool(query.slots))
+            for tier, docid in page
+            if docid in rows
+        ]
+
+
+def _candidates(rows: Sequence[Row], *, known: Sequence[Known] = (), relaxed: bool = False) -> _Candidates:
+    return _Candidates(tiers.merged(rows), tiers.is_cut(rows), relaxed, known)
+
+
+def narrowed_by(wanted: SearchQuery) -> Narrowed:
+    """The filters of a search."""
+    refers = tuple(tuple(ids) for ids in (wanted.country, wanted.topic, wanted.organization) if ids)
+    return Narrowed(tuple(wanted.kind or ()), refers, wanted.date_from, wanted.date_to)
+
+
+def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:
+    _, record_id, kind, date, words, country_id, name, country = row
+    found = showing.matched(own_of(words))
+    return Hit(
+        kind=Kind(kind),
+        id=record_id,
+        name=name,
+        date=date,
+        country=Ref(id=country_id, name=country) if country_id else None,
+        snippet=found.snippet,
+        score=tier.score if typed else 0,
+        matched=Reason(tier=tier.name.lower(), field=found.field, form=found.form) if typed else None,
+    )
