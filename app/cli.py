@@ -1,12 +1,15 @@
 """The command `rapporteur`: everything an operator does."""
 
+import asyncio
 import gc
 import json
 import logging
+import re
 import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +24,15 @@ from app.db.drivers import Driver, driver_for
 from app.db.engine import analyze, create_engine, reading, writing
 from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current, require_usable
+from app.domain.languages import LANG_PATTERN, looked_for
+from app.domain.vocabulary import Kind
 from app.errors import MAX_FAULTS, OperatorError, Problem
 from app.maintenance.check import disagreements
 from app.maintenance.verify import failures
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
+from app.search.models import DEFAULT_HITS, MAX_HITS, SearchQuery
+from app.search.service import Found, SearchService
 from app.settings import SEED, Settings
 from app.workers import JobRunner, run_here, run_in_workers
 from app.writing import keys, parallel_import
@@ -216,6 +223,40 @@ def verify(settings: Settings, directory: Path) -> None:
     with reading(engine) as connection:
         checked, found = failures(connection, directory)
     _tell(found, f"{checked} citations, each stands in its document")
+
+
+@main.command()
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind]), help="Only records of this kind."
+)
+@click.option("--lang", default="", help="The language to show names in, as ru or pt-BR.")
+@click.option(
+    "--limit", default=DEFAULT_HITS, show_default=True, type=click.IntRange(1, MAX_HITS), help="How many at the most."
+)
+@click.pass_obj
+def search(settings: Settings, words: tuple[str, ...], kinds: tuple[str, ...], lang: str, limit: int) -> None:
+    """Find records by WORDS, in any script and spelling: kind, id, date, name, and the passage that was found."""
+    if lang and not re.fullmatch(LANG_PATTERN, lang):
+        raise click.BadParameter(f"{lang!r} is no language tag: write ru or pt-BR", param_hint="--lang")
+    _engine(settings)
+    wanted = SearchQuery(q=" ".join(words), kind=[Kind(kind) for kind in kinds] or None, limit=limit)
+    found = asyncio.run(_found(settings, wanted, looked_for([lang] if lang else [])))
+    for hit in found.hits:
+        click.echo("\t".join((hit.kind, hit.id, hit.date or "", hit.name)))
+        click.echo(f"\t{unescape(hit.snippet.replace('<mark>', '').replace('</mark>', ''))}")
+    if not found.hits:
+        meant = f"; did you mean {' or '.join(found.did_you_mean)}?" if found.did_you_mean else ""
+        click.echo(f"nothing was found{meant}", err=True)
+
+
+async def _found(settings: Settings, wanted: SearchQuery, languages: list[str]) -> Found:
+    driver = driver_for(settings.database_url, deadline=settings.read_deadline, connections=1, pooler=settings.pooler)
+    await driver.open()
+    try:
+        return await SearchService(driver).search(wanted, languages)
+    finally:
+        await driver.close()
 
 
 @main.group("keys")

@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI
 
 from app import __version__
+from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
 from app.http import about, changes, docs, keys, routes, search
@@ -57,6 +58,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     imports = Imports(writer, queued, settings, stopping)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
 
+    background = Background()
+    background.add("watch the database", driver.watch)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await driver.open()
@@ -66,7 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         gc.freeze()
         gc.enable()
         try:
-            yield {"connections": connections}
+            async with background.running():
+                yield {"connections": connections}
         finally:
             stopping.end()
             exports.close()

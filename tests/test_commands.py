@@ -433,6 +433,35 @@ def test_a_variable_that_is_unknown_or_unusable_is_named(tmp_path: Path, variabl
     assert list(tmp_path.iterdir()) == []
 
 
+def test_search_prints_what_the_api_finds(seeded: Database) -> None:
+    def found(*words: str) -> list[list[str]]:
+        result = run("search", *words, url=seeded.url)
+        assert result.exit_code == 0, result.stderr
+        return [line.split("\t") for line in result.stdout.splitlines()]
+
+    lines = found("Залесского", "--limit", "2")
+    with seeded.client() as client:
+        hits = client.get("/v1/search", params={"q": "Залесского", "limit": 2}).json()["data"]
+    assert [line[:2] for line in lines[::2]] == [[hit["kind"], hit["id"]] for hit in hits]
+    assert lines[0] == ["person", "kirill-zalessky", "", "Kirill Zalessky"]
+    assert lines[1][0] == ""
+    assert "Кирилл" in lines[1][1]
+    assert "<mark>" not in lines[1][1]
+    assert found("Zalessky", "--lang", "ru", "--kind", "person")[0][3] == "Кирилл Залесский"
+    assert {line[0] for line in found("SCO", "--kind", "series", "--kind", "source")} == {"series", "source", ""}
+
+
+def test_search_says_when_nothing_was_found_or_an_option_is_wrong(seeded: Database) -> None:
+    nothing = run("search", "qqqzzz", url=seeded.url)
+    assert (nothing.exit_code, nothing.stdout, nothing.stderr) == (0, "", "nothing was found\n")
+    near = run("search", "Belaurs", url=seeded.url)
+    assert near.stderr.startswith("nothing was found; did you mean Belarus or ")
+    for options, message in ((("--lang", "?!"), "'?!' is no language tag"), (("--kind", "planet"), "'planet' is not one of")):
+        wrong = run("search", "SCO", *options, url=seeded.url)
+        assert wrong.exit_code == 2
+        assert message in wrong.stderr
+
+
 def test_the_openapi_document_is_printed_as_json(tmp_path: Path) -> None:
     result = run("openapi", url=f"sqlite:///{tmp_path}/none.db")
     assert result.exit_code == 0
@@ -447,7 +476,7 @@ def test_the_version_and_the_commands_are_told(tmp_path: Path) -> None:
     assert run("--version", url="sqlite:///x.db").stdout == f"rapporteur, version {__version__}\n"
     result = run("--help", url="sqlite:///x.db")
     assert result.exit_code == 0
-    for command in ("serve", "migrate", "import", "export", "check", "rebuild", "verify", "openapi"):
+    for command in ("serve", "migrate", "import", "export", "check", "rebuild", "verify", "search", "openapi"):
         assert f"\n  {command} " in result.stdout
     assert run("nonsense", url=f"sqlite:///{tmp_path}/x.db").exit_code == 2
 

@@ -86,6 +86,9 @@ class Driver(Protocol):
     async def open(self) -> None:
         """Connect."""
 
+    async def watch(self) -> None:
+        """Notice what happens to the database that no read would notice; runs until it is cancelled."""
+
     async def close(self) -> None:
         """Close all connections."""
 
@@ -123,14 +126,12 @@ class SqliteDriver:
         self._check: Future[bool] | None = None
         self._connections: list[SqliteConnection] = []
         self._loop: SqliteConnection | None = None
-        self._watching: asyncio.Task[None] | None = None
         self._checks = 0
 
     async def open(self) -> None:
         """Open the event loop's connection; the threads open theirs when first needed."""
         self.availability.open()
         self._open_loops()
-        self._watching = asyncio.create_task(self._watch_file())
 
     def _open_loops(self) -> None:
         self._loop = self._connect()
@@ -142,9 +143,6 @@ class SqliteDriver:
 
     async def close(self) -> None:
         """Wait for running statements, then close all connections."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
         await self.availability.close()
         for threads in (self._threads, self._probing):
             await asyncio.to_thread(threads.shutdown, cancel_futures=True)
@@ -160,7 +158,8 @@ class SqliteDriver:
 
     # -- whether the file is there and whole -------------------------------------------------------------------------------
 
-    async def _watch_file(self) -> None:
+    async def watch(self) -> None:
+        """Notice within a second that the file was removed or replaced, also while nobody reads."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._loop is None or self.availability.trouble.reads is not None:

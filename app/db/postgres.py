@@ -129,6 +129,9 @@ class PostgresDriver:
     async def _configure(self, connection: psycopg.AsyncConnection[Any]) -> None:
         await connection.execute(self._set, prepare=False)
 
+    async def watch(self) -> None:
+        """Nothing: each read notices by its connection that the server is gone."""
+
     async def close(self) -> None:
         """Close the pool."""
         await self.availability.close()

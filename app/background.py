@@ -1,0 +1,45 @@
+"""Work that runs beside the requests, from the start of the application to its end."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+RESTART_SECONDS = 5.0
+"""Seconds after which work that failed is started again."""
+Work = Callable[[], Awaitable[None]]
+_log = logging.getLogger("rapporteur.background")
+
+
+class Background:
+    """Starts and stops all background work; `main.py` adds each piece with a line."""
+
+    def __init__(self, *, restart_seconds: float = RESTART_SECONDS) -> None:
+        self._restart_seconds = restart_seconds
+        self._works: dict[str, Work] = {}
+
+    def add(self, name: str, work: Work) -> None:
+        """Add a coroutine function that runs until it is cancelled, or returns when there is nothing to do."""
+        self._works[name] = work
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run all work within the block. It is cancelled at the end, and has ended when the block is left."""
+        tasks = [asyncio.create_task(self._kept_running(name, work), name=name) for name, work in self._works.items()]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _kept_running(self, name: str, work: Work) -> None:
+        """Run the work. If it fails, the error goes to the log and the work starts again: nobody waits for its result."""
+        while True:
+            try:
+                await work()
+            except Exception:  # noqa: BLE001 - whatever it is, it must not end silently
+                _log.exception("%s failed; it starts again in %g s", name, self._restart_seconds)
+                await asyncio.sleep(self._restart_seconds)
+            else:
+                return
