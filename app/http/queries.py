@@ -277,9 +277,9 @@ def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: 
         faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))
     if form.is_table and parts:
         faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
-    if not form.offers("page") and given.get("cursor") is not None:
+    if "page" not in form.forms and given.get("cursor") is not None:
         faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
-    if not form.offers("page") and given.get("count"):
+    if "page" not in form.forms and given.get("count"):
         faults.append(Fault(f"{form.name} holds the whole result; count its records", parameter="count"))
     sorts = [key.removeprefix("-") for key in given.get("sort") or ()]
     if len(set(sorts)) != len(sorts):

@@ -133,7 +133,7 @@ class Records:
         """`GET /v1/{plural}`."""
         resource = self.resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
-        if not wanted.form.offers("page"):
+        if "page" not in wanted.form.forms:
             await self._stream(scope, receive, send, resource, wanted, request)
             return
         rows, next_cursor = await self._read(wanted.shape, wanted).page(self.driver, wanted.limit)

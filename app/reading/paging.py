@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from app.db.drivers import Driver, Row, Statement
@@ -24,8 +23,7 @@ class Page(NamedTuple):
     next_cursor: str | None
 
 
-@dataclass(frozen=True)
-class PagedRead:
+class PagedRead(NamedTuple):
     """A list in the order of a key, which no two rows share. Each page begins after the last key of the one before."""
 
     statement: Callable[..., Statement]

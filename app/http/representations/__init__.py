@@ -14,4 +14,4 @@ REPRESENTATIONS: tuple[Representation, ...] = (JSON, Csv(), NDJSON)
 
 def offering(*forms: str) -> tuple[Representation, ...]:
     """The formats that write one of these forms: `record`, `page`, `stream`."""
-    return tuple(each for each in REPRESENTATIONS if any(map(each.offers, forms)))
+    return tuple(each for each in REPRESENTATIONS if not each.forms.isdisjoint(forms))

@@ -6,6 +6,8 @@ from typing import Any, ClassVar, NamedTuple
 from app.db.drivers import Row
 from app.reading.shapes import TableColumn
 
+_FORMS = ("record", "page", "stream")
+
 
 class Page(NamedTuple):
     """Where a page stands in its list."""
@@ -55,6 +57,10 @@ class Representation:
         """
         raise NotImplementedError
 
-    def offers(self, form: str) -> bool:
-        """Whether it writes this form: `record`, `page` or `stream`."""
-        return getattr(type(self), form) is not getattr(Representation, form)
+    forms: ClassVar[frozenset[str]] = frozenset()
+    """The forms that it writes: those of `record`, `page` and `stream` that the subclass has."""
+
+    def __init_subclass__(cls) -> None:
+        """Note which forms the subclass overrides."""
+        super().__init_subclass__()
+        cls.forms = frozenset(form for form in _FORMS if getattr(cls, form) is not getattr(Representation, form))
