@@ -26,7 +26,8 @@ from app.db.schema import migrate as migrate_schema
 from app.db.schema import require_current, require_usable
 from app.domain.languages import LANG_PATTERN, looked_for
 from app.domain.vocabulary import Kind
-from app.errors import MAX_FAULTS, OperatorError, Problem
+from app.errors import OperatorError, Problem
+from app.faults import MAX_FAULTS
 from app.maintenance.check import disagreements
 from app.maintenance.verify import failures
 from app.reading.compiler import Compiler

@@ -11,7 +11,7 @@ from app.db.autogenerate import flattened
 from app.db.ddl import changing
 from app.db.engine import create_engine
 from app.db.full_text import INDEX, TERMS_INDEX
-from app.db.types import Exact, Instant
+from app.db.types import Exact, Instant, OneOf
 from app.models import Base
 from app.settings import Settings
 
@@ -35,6 +35,9 @@ def _one_by_one(_context: Any, _revision: Any, operation: ops.ModifyTableOps) ->
 
 def _render(kind: str, thing: Any, autogen: Any) -> str | Literal[False]:
     """Types of ours by name, also as Postgres tells them of a column that goes: a migration reads like the model."""
+    if kind == "check" and isinstance(thing, OneOf):
+        autogen.imports.add("from app.db.types import OneOf")
+        return f"OneOf({thing.column!r}, {thing.words!r}, name=op.f({str(thing.name)!r}))"
     if kind == "type" and (isinstance(thing, Instant) or (isinstance(thing, sa.DateTime) and thing.timezone)):
         autogen.imports.add("from app.db.types import Instant")
         return "Instant()"

@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from app.caching import bytes_of, cached
 from app.domain.collation import fold
-from app.errors import FAULTS_ALIKE, MOST_FAULTS, Fault, Faults
+from app.faults import FAULTS_ALIKE, MOST_FAULTS, Fault, Faults
 from app.search import suggesting, tiers
 from app.text import analyzer
 from app.text.nodes import FTS5, TSQUERY, Node

@@ -5,7 +5,7 @@ from dataclasses import fields
 
 from app.declaration import filters, model
 from app.domain import collation
-from app.errors import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
+from app.faults import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
 from app.http import endpoints, exports, parameters, queries, records
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE

@@ -24,8 +24,16 @@ def one_of(column: str, words: Iterable[str]) -> str:
     return f'"{column}" IN ({", ".join(f"{word!r}" for word in map(str, words))})'
 
 
-@compiles(sa.CheckConstraint, "sqlite")
-def _on_sqlite(constraint: sa.CheckConstraint, compiler: DDLCompiler, **kw: Any) -> str:
+class OneOf(sa.CheckConstraint):
+    """The CHECK that a column has one of these words, or none."""
+
+    def __init__(self, column: str, words: Iterable[str], *, name: Any) -> None:
+        self.column, self.words = column, tuple(map(str, words))
+        super().__init__(one_of(column, self.words), name=name)
+
+
+@compiles(OneOf, "sqlite")
+def _on_sqlite(constraint: OneOf, compiler: DDLCompiler, **kw: Any) -> str:
     return as_comparisons(compiler.visit_check_constraint(constraint, **kw))  # type: ignore[no-untyped-call]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
-from app.errors import Fault, Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType, summary
+from app.errors import Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType
+from app.faults import Fault, summary
 from app.writing.operations import Guard
 from app.writing.write_schema import read_json
 

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from app.db.types import instant_text
 from app.declaration.model import Instant
-from app.errors import Fault, Invalid
+from app.errors import Invalid
+from app.faults import Fault
 from app.http.access import Access
 from app.http.endpoints import Endpoint, NoContent, Tagged
 from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described

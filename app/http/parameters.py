@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from app.declaration.model import is_storable
-from app.errors import Fault, Invalid, Malformed, summary
+from app.errors import Invalid, Malformed
+from app.faults import Fault, summary
 
 MAX_PARAMETERS = 1_000
 SHOWN_OF_A_VALUE = 60

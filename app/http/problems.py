@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
+from app.faults import MAX_FAULTS
 from app.http.responses import ALWAYS, address, base_url
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,7 +45,7 @@ def text_of(problem: errors.Problem, scope: Scope) -> str:
         "code": problem.code,
     }
     if problem.faults:
-        told["errors"] = [fault.told() for fault in problem.faults[: errors.MAX_FAULTS]]
+        told["errors"] = [fault.told() for fault in problem.faults[:MAX_FAULTS]]
     return json.dumps(told, ensure_ascii=False, separators=(",", ":"))
 
 

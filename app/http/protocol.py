@@ -5,35 +5,25 @@ unread. A client that takes or sends less than 1 KiB a second is cut off. What i
 """
 
 import asyncio
-import fcntl
 import re
-import sys
-import termios
-from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakSet
 
 import httptools
 from starlette.types import Scope
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from app.errors import HeadTooLarge, Malformed, Problem, RequestTimeout, Unavailable
 from app.http.problems import MEDIA_TYPE, text_of
 from app.http.responses import ALWAYS
+from app.http.transport import Flow, Transport
 from app.settings import Settings
 
 SLICE = 1_024
 """Bytes that the parser is fed at once where a new request may begin: at most some 50 requests are parsed ahead."""
 LEAST_RATE = 1_024
 """Bytes a second that a client has to take of an answer, or to send of a body."""
-LINGER_SECONDS = 2
-"""After a refusal, received data is read and discarded for so many seconds, so that the client gets the response.
-
-If a connection is closed while received bytes are unread, TCP resets it, and the response may be lost.
-"""
-LINGER_BYTES = 4_194_304
 RETRY_SECONDS = 1
 _BODILESS = frozenset(("GET", "HEAD"))
 _NO_HTTP = (
@@ -98,8 +88,8 @@ class Protocol(HttpToolsProtocol):
         self._stall_timer: asyncio.TimerHandle | None = None
         self._refusal: Problem | None = None
         self._answering: RequestResponseCycle | None = None
-        super().connection_made(cast("asyncio.Transport", _Transport(transport, self)))
-        self.flow = _Flow(self.transport)
+        super().connection_made(cast("asyncio.Transport", Transport(transport, self)))
+        self.flow = Flow(self.transport)
         self._limits.opened(self)
         if len(self.connections) > self._limits.most:
             detail = f"{self._limits.most} connections are open already"
@@ -126,7 +116,7 @@ class Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Parse received data. While an earlier pipelined request waits, the data is kept unparsed and reading is paused."""
         if self._refusal is not None or self.transport.is_closing():
-            cast("_Transport", self.transport).discarded(len(data))
+            cast("Transport", self.transport).discarded(len(data))
             return
         self._idle_since = None
         if self._unread:
@@ -146,7 +136,7 @@ class Protocol(HttpToolsProtocol):
         if place < end:
             self._unread = bytearray(data[place:])
         if self.pipeline:
-            cast("_Flow", self.flow).hold()
+            cast("Flow", self.flow).hold()
         if self._head_bytes or self._in_body:
             self._watch_incoming()
 
@@ -261,7 +251,7 @@ class Protocol(HttpToolsProtocol):
             data, self._unread = bytes(self._unread), bytearray()
             self._parse(data)
         if not self.pipeline:
-            cast("_Flow", self.flow).release()
+            cast("Flow", self.flow).release()
         if self.cycle.response_complete and not self._head_bytes:  # a head has a time of its own
             self._wait_for_a_request()
 
@@ -274,7 +264,7 @@ class Protocol(HttpToolsProtocol):
         """Abort the connection when a response cannot be completed, so that the client notices that it is truncated."""
         if self._answering is not None:
             self._answering.disconnected = True
-        cast("_Transport", self.transport).abort()
+        cast("Transport", self.transport).abort()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._answering = cycle
@@ -308,7 +298,7 @@ class Protocol(HttpToolsProtocol):
         if left > 0:
             self._idle_timer = self.loop.call_later(left, self._check_idle)
         else:
-            cast("_Transport", self.transport).close(linger=False)
+            cast("Transport", self.transport).close(linger=False)
 
     def pause_writing(self) -> None:
         """The client takes less than it is sent: watch how much it takes."""
@@ -324,12 +314,12 @@ class Protocol(HttpToolsProtocol):
     def watch_outgoing(self) -> None:
         """Cut the connection when too little of what waits to be sent is taken; while nothing waits, nothing is asked."""
         if self._stall_timer is None:
-            cast("_Transport", self.transport).count_taken()
+            cast("Transport", self.transport).count_taken()
             self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._check_taken)
 
     def _check_taken(self) -> None:
         self._stall_timer = None
-        transport = cast("_Transport", self.transport)
+        transport = cast("Transport", self.transport)
         if not transport.waiting:
             transport.count_no_more()
         elif transport.taken < min(self._limits.stall_seconds * LEAST_RATE, transport.waited):
@@ -378,109 +368,3 @@ def _without_upgrade(connection: bytes) -> bytes:
     return b", ".join(
         part.strip() for part in connection.split(b",") if part.strip().lower() not in (b"upgrade", b"http2-settings")
     )
-
-
-class _Flow(FlowControl):
-    """Reading stays paused while a request waits for the one before it, whoever else would resume it."""
-
-    held = False
-
-    def hold(self) -> None:
-        """Pause reading until `release`."""
-        self.held = True
-        self.pause_reading()
-
-    def release(self) -> None:
-        """Resume reading."""
-        self.held = False
-        self.resume_reading()
-
-    def resume_reading(self) -> None:
-        """Resume reading, unless a pipelined request waits."""
-        if not self.held:
-            super().resume_reading()
-
-
-class _Transport:
-    """A transport that closes so that the client gets the last answer, and counts what a slow client took.
-
-    What is asked of it with every answer is the transport's own, unless it counts or is closing.
-    """
-
-    def __init__(self, transport: asyncio.Transport, protocol: Protocol) -> None:
-        self._transport = transport
-        self._protocol = protocol
-        self.waited = 0
-        """Bytes that the client had not taken when the count began."""
-        self._to_take = 0
-        """These, and what was sent since."""
-        self._left = LINGER_BYTES
-        self.write: Callable[[bytes], None] = transport.write
-        self.is_closing = transport.is_closing
-        self.get_extra_info = transport.get_extra_info
-        self.get_write_buffer_size = transport.get_write_buffer_size
-        self.pause_reading = transport.pause_reading
-        self.resume_reading = transport.resume_reading
-        self.abort = transport.abort
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that the client's side has not acknowledged, as far as the system tells.
-
-        Only to look at what waits here would mislead: the system takes it in steps of a third of its own buffer, which
-        a client that reads 8 KiB a second empties once in 100 s.
-        """
-        socket = self.get_extra_info("socket")
-        try:
-            unacknowledged = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
-        except (OSError, AttributeError, ValueError):
-            unacknowledged = bytes(4)  # no such question on this system, or the connection is gone
-        return self.get_write_buffer_size() + int.from_bytes(unacknowledged, sys.byteorder)
-
-    @property
-    def taken(self) -> int:
-        """Bytes that the client has acknowledged since the count began."""
-        return self._to_take - self.waiting
-
-    def count_taken(self) -> None:
-        """Count from now on."""
-        self._to_take = self.waited = self.waiting
-        if not self.is_closing():
-            self.write = self._write_and_count
-
-    def count_no_more(self) -> None:
-        """Stop counting: all data was received."""
-        if not self.is_closing():
-            self.write = self._transport.write
-
-    def _write_and_count(self, data: bytes) -> None:
-        self._to_take += len(data)
-        self._transport.write(data)
-
-    def close(self, *, linger: bool = True) -> None:
-        """Send what waits to be sent, throw away for a while what still comes, then close."""
-        if self.is_closing():
-            return
-        protocol = self._protocol
-        protocol.watch_outgoing()
-        self.write, self.is_closing = _sent_to_nobody, _is_closing
-        if linger and protocol.leaves_bytes_unread:
-            self._transport.write_eof()
-            cast("_Flow", protocol.flow).release()
-            protocol.loop.call_later(LINGER_SECONDS, self._transport.close)
-        else:
-            self._transport.close()
-
-    def discarded(self, size: int) -> None:
-        """Discard so many received bytes."""
-        self._left -= size
-        if self._left < 0:
-            self._transport.close()
-
-
-def _sent_to_nobody(_data: bytes) -> None:
-    """Discard what the application writes after the last response."""
-
-
-def _is_closing() -> bool:
-    return True

@@ -15,7 +15,8 @@ from app.db.types import Instant
 from app.declaration.filters import MAX_VALUES, IdValue, Lang
 from app.declaration.model import Part
 from app.declaration.resource import Resource
-from app.errors import CursorInvalid, Fault, Invalid, summary
+from app.errors import CursorInvalid, Invalid
+from app.faults import Fault, summary
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
 from app.http.representations import REPRESENTATIONS, Representation, offering

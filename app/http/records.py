@@ -20,7 +20,8 @@ from app.db.sql import literal
 from app.declaration.model import is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
 from app.domain.vocabulary import Kind
-from app.errors import Fault, Gone, Invalid, NotFound
+from app.errors import Gone, Invalid, NotFound
+from app.faults import Fault
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
 from app.http.queries import AnyManyQuery, AnyOneQuery, ListRequest, QueryModels, RecordRequest, list_request, record_request

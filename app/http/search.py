@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query
 
-from app.errors import CursorInvalid, Fault, Invalid
+from app.errors import CursorInvalid, Invalid
+from app.faults import Fault
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.negotiation import requested_languages
 from app.http.openapi.shared import CONDITIONAL, described

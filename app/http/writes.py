@@ -16,7 +16,8 @@ from app.db.sql import run
 from app.declaration.model import Id, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Fault, Invalid, Merged, NotFound, PreconditionRequired, summary
+from app.errors import Invalid, Merged, NotFound, PreconditionRequired
+from app.faults import Fault, summary
 from app.http.access import Access
 from app.http.bodies import (
     JSON_TYPES,

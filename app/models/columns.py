@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
-from app.db.types import Exact, Instant, one_of
+from app.db.types import Exact, Instant, OneOf
 from app.domain import edtf
 from app.domain.collation import sort_key
 from app.domain.vocabulary import Kind, Vocabulary
@@ -46,7 +46,7 @@ class Base(DeclarativeBase):
         for column in list(table.c):
             words = column.info.get("words")
             if words:
-                table.append_constraint(sa.CheckConstraint(one_of(column.name, words), name=column.name))
+                table.append_constraint(OneOf(column.name, words, name=column.name))
             if "kinds" in column.info:
                 kind_column = table.c[column.name.removesuffix("_id") + "_kind"]
                 table.append_constraint(

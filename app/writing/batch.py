@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Self
 
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import FAULTS_ALIKE, Conflict, Fault, Faults, Invalid, Problem, summary
+from app.errors import Conflict, Invalid, Problem
+from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.writing.identity import uuid7
 from app.writing.write_schema import MAX_CITATIONS, ContentSchema, id_in, read_json
 

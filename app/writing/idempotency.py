@@ -7,7 +7,8 @@ from typing import NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.errors import Fault, IdempotencyMismatch
+from app.errors import IdempotencyMismatch
+from app.faults import Fault
 from app.models.access import FirstAnswer
 
 answers: sa.Table = FirstAnswer.__table__

@@ -16,7 +16,8 @@ from app.db.sql import Compiled, instant_text, run
 from app.db.types import Exact
 from app.declaration.model import is_storable
 from app.domain.vocabulary import Vocabulary
-from app.errors import Conflict, Fault, Invalid, NotFound, Unauthorized
+from app.errors import Conflict, Invalid, NotFound, Unauthorized
+from app.faults import Fault
 from app.models.access import Key
 
 keys: sa.Table = Key.__table__

@@ -7,7 +7,8 @@ from sqlalchemy.engine import Connection
 
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind, NameType
-from app.errors import Conflict, Fault, Invalid
+from app.errors import Conflict, Invalid
+from app.faults import Fault
 from app.writing.batch import Batch, Content, Wanted
 from app.writing.operations import Done, Guard, Operations
 from app.writing.queue import Apply

@@ -9,16 +9,8 @@ from sqlalchemy.engine import Connection
 from app.declaration.model import Part, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import (
-    Conflict,
-    Fault,
-    Gone,
-    Merged,
-    NotFound,
-    PreconditionFailed,
-    PreconditionRequired,
-    StillReferenced,
-)
+from app.errors import Conflict, Gone, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
+from app.faults import Fault
 from app.models.records import Change, Record
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
 from app.writing.identity import namesakes, slug, uuid7

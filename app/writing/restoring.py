@@ -8,7 +8,8 @@ from sqlalchemy.engine import Connection
 
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Fault, Invalid, Merged, NotFound
+from app.errors import Conflict, Invalid, Merged, NotFound
+from app.faults import Fault
 from app.models.records import Change
 from app.writing.batch import Batch, Content, Wanted
 from app.writing.operations import Done, Guard, Operations

@@ -14,7 +14,7 @@ from pydantic_core import to_json
 from app.declaration.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Fault
+from app.faults import Fault
 from app.reading.shapes import FieldPlan, column_name
 from app.writing.identity import uuid5
 

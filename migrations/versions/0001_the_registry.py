@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.types import Exact, Instant
+from app.db.types import Exact, Instant, OneOf
 
 revision = "0001"
 down_revision = None
@@ -31,13 +31,29 @@ def upgrade() -> None:
             nullable=True,
             comment="the record's content after it, as in the exchange format; null when deleted",
         ),
-        sa.CheckConstraint(
-            "\"kind\" IN ('country', 'topic', 'source', 'organization', 'person', 'position', 'series', 'membership', 'meeting', 'participant', 'memorandum', 'party', 'relation', 'outcome', 'action', 'citation')",
+        OneOf(
+            "kind",
+            (
+                "country",
+                "topic",
+                "source",
+                "organization",
+                "person",
+                "position",
+                "series",
+                "membership",
+                "meeting",
+                "participant",
+                "memorandum",
+                "party",
+                "relation",
+                "outcome",
+                "action",
+                "citation",
+            ),
             name=op.f("ck_changes_kind"),
         ),
-        sa.CheckConstraint(
-            "\"operation\" IN ('create', 'replace', 'patch', 'delete', 'merge', 'restore')", name=op.f("ck_changes_operation")
-        ),
+        OneOf("operation", ("create", "replace", "patch", "delete", "merge", "restore"), name=op.f("ck_changes_operation")),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_changes")),
         comment="the change log: every write of every record, with the state after it",
         sqlite_with_rowid=True,
@@ -52,9 +68,10 @@ def upgrade() -> None:
         sa.Column("date_start", Exact, nullable=False, comment="the record's first day"),
         sa.Column("record_id", Exact, nullable=False, comment="the record they are involved in"),
         sa.Column("actor_kind", Exact, nullable=False, comment="what they are"),
-        sa.CheckConstraint("\"actor_kind\" IN ('country', 'organization', 'person')", name=op.f("ck_involvements_actor_kind")),
-        sa.CheckConstraint(
-            "\"record_kind\" IN ('meeting', 'participant', 'memorandum', 'party', 'outcome')",
+        OneOf("actor_kind", ("country", "organization", "person"), name=op.f("ck_involvements_actor_kind")),
+        OneOf(
+            "record_kind",
+            ("meeting", "participant", "memorandum", "party", "outcome"),
             name=op.f("ck_involvements_record_kind"),
         ),
         sa.PrimaryKeyConstraint("actor_id", "record_kind", "date_start", "record_id", name=op.f("pk_involvements")),
@@ -78,8 +95,26 @@ def upgrade() -> None:
         sa.Column(
             "name", sa.String(), nullable=False, comment="a checked copy of the record's name, or of what it says of itself"
         ),
-        sa.CheckConstraint(
-            "\"kind\" IN ('country', 'topic', 'source', 'organization', 'person', 'position', 'series', 'membership', 'meeting', 'participant', 'memorandum', 'party', 'relation', 'outcome', 'action', 'citation')",
+        OneOf(
+            "kind",
+            (
+                "country",
+                "topic",
+                "source",
+                "organization",
+                "person",
+                "position",
+                "series",
+                "membership",
+                "meeting",
+                "participant",
+                "memorandum",
+                "party",
+                "relation",
+                "outcome",
+                "action",
+                "citation",
+            ),
             name=op.f("ck_records_kind"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_records")),
@@ -172,11 +207,9 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint("\"member_kind\" IN ('country', 'organization')", name=op.f("ck_memberships_member_kind")),
-        sa.CheckConstraint("\"of_kind\" IN ('organization', 'series')", name=op.f("ck_memberships_of_kind")),
-        sa.CheckConstraint(
-            "\"status\" IN ('full', 'associate', 'observer', 'partner', 'participant')", name=op.f("ck_memberships_status")
-        ),
+        OneOf("member_kind", ("country", "organization"), name=op.f("ck_memberships_member_kind")),
+        OneOf("of_kind", ("organization", "series"), name=op.f("ck_memberships_of_kind")),
+        OneOf("status", ("full", "associate", "observer", "partner", "participant"), name=op.f("ck_memberships_status")),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_memberships_id"), initially="DEFERRED", deferrable=True),
         sa.ForeignKeyConstraint(
             ["member_id", "member_kind"],
@@ -222,8 +255,9 @@ def upgrade() -> None:
         ),
         sa.Column("folded", Exact, nullable=False, comment="the words of the name without case and marks, for `q`"),
         sa.Column("shown", sa.Boolean(), nullable=False, comment="whether this is the name shown to who asks for its language"),
-        sa.CheckConstraint(
-            "\"type\" IN ('official', 'short', 'acronym', 'alias', 'former', 'translation', 'transliteration', 'as_printed', 'descriptive')",
+        OneOf(
+            "type",
+            ("official", "short", "acronym", "alias", "former", "translation", "transliteration", "as_printed", "descriptive"),
             name=op.f("ck_names_type"),
         ),
         sa.ForeignKeyConstraint(
@@ -384,12 +418,29 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint("\"confidence\" IN ('stated', 'inferred', 'doubtful')", name=op.f("ck_citations_confidence")),
-        sa.CheckConstraint(
-            "\"record_kind\" IN ('country', 'topic', 'source', 'organization', 'person', 'position', 'series', 'membership', 'meeting', 'participant', 'memorandum', 'party', 'relation', 'outcome', 'action')",
+        OneOf("confidence", ("stated", "inferred", "doubtful"), name=op.f("ck_citations_confidence")),
+        OneOf(
+            "record_kind",
+            (
+                "country",
+                "topic",
+                "source",
+                "organization",
+                "person",
+                "position",
+                "series",
+                "membership",
+                "meeting",
+                "participant",
+                "memorandum",
+                "party",
+                "relation",
+                "outcome",
+                "action",
+            ),
             name=op.f("ck_citations_record_kind"),
         ),
-        sa.CheckConstraint("\"review\" IN ('unreviewed', 'confirmed', 'disputed')", name=op.f("ck_citations_review")),
+        OneOf("review", ("unreviewed", "confirmed", "disputed"), name=op.f("ck_citations_review")),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_citations_id"), initially="DEFERRED", deferrable=True),
         sa.ForeignKeyConstraint(
             ["record_id", "record_kind"],
@@ -462,12 +513,14 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint(
-            "\"status\" IN ('proposed', 'draft', 'negotiation', 'signed', 'adopted', 'in_force', 'ended')",
+        OneOf(
+            "status",
+            ("proposed", "draft", "negotiation", "signed", "adopted", "in_force", "ended"),
             name=op.f("ck_memoranda_status"),
         ),
-        sa.CheckConstraint(
-            "\"type\" IN ('memorandum', 'agreement', 'declaration', 'plan', 'resolution', 'strategy', 'other')",
+        OneOf(
+            "type",
+            ("memorandum", "agreement", "declaration", "plan", "resolution", "strategy", "other"),
             name=op.f("ck_memoranda_type"),
         ),
         sa.ForeignKeyConstraint(
@@ -532,8 +585,20 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint(
-            "\"type\" IN ('intergovernmental', 'body', 'ministry', 'agency', 'mission', 'company', 'association', 'academic', 'media', 'programme')",
+        OneOf(
+            "type",
+            (
+                "intergovernmental",
+                "body",
+                "ministry",
+                "agency",
+                "mission",
+                "company",
+                "association",
+                "academic",
+                "media",
+                "programme",
+            ),
             name=op.f("ck_organizations_type"),
         ),
         sa.ForeignKeyConstraint(
@@ -613,8 +678,8 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint("\"party_kind\" IN ('country', 'organization')", name=op.f("ck_parties_party_kind")),
-        sa.CheckConstraint("\"role\" IN ('party', 'adopter', 'sponsor', 'depositary')", name=op.f("ck_parties_role")),
+        OneOf("party_kind", ("country", "organization"), name=op.f("ck_parties_party_kind")),
+        OneOf("role", ("party", "adopter", "sponsor", "depositary"), name=op.f("ck_parties_role")),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_parties_id"), initially="DEFERRED", deferrable=True),
         sa.ForeignKeyConstraint(
             ["memorandum_id"], ["memoranda.id"], name=op.f("fk_parties_memorandum_id"), initially="DEFERRED", deferrable=True
@@ -827,14 +892,14 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint(
-            "\"attendance_qualifier\" IN ('exact', 'about', 'more_than', 'fewer_than')",
-            name=op.f("ck_meetings_attendance_qualifier"),
+        OneOf(
+            "attendance_qualifier", ("exact", "about", "more_than", "fewer_than"), name=op.f("ck_meetings_attendance_qualifier")
         ),
-        sa.CheckConstraint("\"format\" IN ('in_person', 'online', 'hybrid')", name=op.f("ck_meetings_format")),
-        sa.CheckConstraint("\"status\" IN ('planned', 'held', 'postponed', 'cancelled')", name=op.f("ck_meetings_status")),
-        sa.CheckConstraint(
-            "\"type\" IN ('summit', 'ministerial', 'session', 'talks', 'visit', 'forum', 'conference', 'exhibition', 'review')",
+        OneOf("format", ("in_person", "online", "hybrid"), name=op.f("ck_meetings_format")),
+        OneOf("status", ("planned", "held", "postponed", "cancelled"), name=op.f("ck_meetings_status")),
+        OneOf(
+            "type",
+            ("summit", "ministerial", "session", "talks", "visit", "forum", "conference", "exhibition", "review"),
             name=op.f("ck_meetings_type"),
         ),
         sa.ForeignKeyConstraint(
@@ -899,10 +964,24 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint("\"of_kind\" IN ('memorandum', 'outcome')", name=op.f("ck_actions_of_kind")),
-        sa.CheckConstraint("\"party_kind\" IN ('country', 'organization')", name=op.f("ck_actions_party_kind")),
-        sa.CheckConstraint(
-            "\"type\" IN ('proposed', 'discussed', 'negotiated', 'signed', 'adopted', 'approved', 'ratified', 'entered_into_force', 'reviewed', 'amended', 'extended', 'ended')",
+        OneOf("of_kind", ("memorandum", "outcome"), name=op.f("ck_actions_of_kind")),
+        OneOf("party_kind", ("country", "organization"), name=op.f("ck_actions_party_kind")),
+        OneOf(
+            "type",
+            (
+                "proposed",
+                "discussed",
+                "negotiated",
+                "signed",
+                "adopted",
+                "approved",
+                "ratified",
+                "entered_into_force",
+                "reviewed",
+                "amended",
+                "extended",
+                "ended",
+            ),
             name=op.f("ck_actions_type"),
         ),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_actions_id"), initially="DEFERRED", deferrable=True),
@@ -994,15 +1073,34 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint("\"made_by_kind\" IN ('country', 'organization', 'person')", name=op.f("ck_outcomes_made_by_kind")),
-        sa.CheckConstraint("\"made_to_kind\" IN ('country', 'organization', 'person')", name=op.f("ck_outcomes_made_to_kind")),
-        sa.CheckConstraint("\"status\" IN ('open', 'under_way', 'realized', 'declined')", name=op.f("ck_outcomes_status")),
-        sa.CheckConstraint(
-            "\"subject_kind\" IN ('country', 'topic', 'source', 'organization', 'person', 'position', 'series', 'membership', 'meeting', 'participant', 'memorandum', 'party', 'relation', 'outcome', 'action', 'citation')",
+        OneOf("made_by_kind", ("country", "organization", "person"), name=op.f("ck_outcomes_made_by_kind")),
+        OneOf("made_to_kind", ("country", "organization", "person"), name=op.f("ck_outcomes_made_to_kind")),
+        OneOf("status", ("open", "under_way", "realized", "declined"), name=op.f("ck_outcomes_status")),
+        OneOf(
+            "subject_kind",
+            (
+                "country",
+                "topic",
+                "source",
+                "organization",
+                "person",
+                "position",
+                "series",
+                "membership",
+                "meeting",
+                "participant",
+                "memorandum",
+                "party",
+                "relation",
+                "outcome",
+                "action",
+                "citation",
+            ),
             name=op.f("ck_outcomes_subject_kind"),
         ),
-        sa.CheckConstraint(
-            "\"type\" IN ('proposal', 'understanding', 'pledge', 'statement', 'award', 'establishment')",
+        OneOf(
+            "type",
+            ("proposal", "understanding", "pledge", "statement", "award", "establishment"),
             name=op.f("ck_outcomes_type"),
         ),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_outcomes_id"), initially="DEFERRED", deferrable=True),
@@ -1111,21 +1209,41 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint(
-            "\"count_qualifier\" IN ('exact', 'about', 'more_than', 'fewer_than')", name=op.f("ck_participants_count_qualifier")
-        ),
-        sa.CheckConstraint(
-            "\"on_behalf_of_kind\" IN ('country', 'organization')", name=op.f("ck_participants_on_behalf_of_kind")
-        ),
-        sa.CheckConstraint(
-            "\"presence\" IN ('in_person', 'remote', 'represented', 'invited', 'absent')", name=op.f("ck_participants_presence")
-        ),
-        sa.CheckConstraint(
-            "\"rank\" IN ('head_of_state', 'head_of_government', 'deputy_head_of_government', 'head_of_organization', 'minister', 'deputy_minister', 'ambassador', 'head_of_agency', 'official', 'expert')",
+        OneOf("count_qualifier", ("exact", "about", "more_than", "fewer_than"), name=op.f("ck_participants_count_qualifier")),
+        OneOf("on_behalf_of_kind", ("country", "organization"), name=op.f("ck_participants_on_behalf_of_kind")),
+        OneOf("presence", ("in_person", "remote", "represented", "invited", "absent"), name=op.f("ck_participants_presence")),
+        OneOf(
+            "rank",
+            (
+                "head_of_state",
+                "head_of_government",
+                "deputy_head_of_government",
+                "head_of_organization",
+                "minister",
+                "deputy_minister",
+                "ambassador",
+                "head_of_agency",
+                "official",
+                "expert",
+            ),
             name=op.f("ck_participants_rank"),
         ),
-        sa.CheckConstraint(
-            "\"role\" IN ('chair', 'vice_chair', 'host', 'organizer', 'initiator', 'head_of_delegation', 'delegation', 'delegate', 'speaker', 'visitor', 'observer', 'participant')",
+        OneOf(
+            "role",
+            (
+                "chair",
+                "vice_chair",
+                "host",
+                "organizer",
+                "initiator",
+                "head_of_delegation",
+                "delegation",
+                "delegate",
+                "speaker",
+                "visitor",
+                "observer",
+                "participant",
+            ),
             name=op.f("ck_participants_role"),
         ),
         sa.CheckConstraint(

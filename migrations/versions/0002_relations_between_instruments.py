@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.types import Exact, Instant
+from app.db.types import Exact, Instant, OneOf
 
 revision = "0002"
 down_revision = "0001"
@@ -28,12 +28,8 @@ def upgrade() -> None:
         sa.Column("created_at", Instant(), nullable=False, comment="when the record was made (RFC 3339, UTC)"),
         sa.Column("updated_at", Instant(), nullable=False, comment="when its content last changed (RFC 3339, UTC)"),
         sa.Column("id", Exact, nullable=False, comment="the record's id: it never changes and is unique over all kinds"),
-        sa.CheckConstraint(
-            "\"related_kind\" IN ('memorandum', 'series', 'organization')", name=op.f("ck_relations_related_kind")
-        ),
-        sa.CheckConstraint(
-            "\"type\" IN ('builds_on', 'implements', 'amends', 'supersedes', 'confirms')", name=op.f("ck_relations_type")
-        ),
+        OneOf("related_kind", ("memorandum", "series", "organization"), name=op.f("ck_relations_related_kind")),
+        OneOf("type", ("builds_on", "implements", "amends", "supersedes", "confirms"), name=op.f("ck_relations_type")),
         sa.ForeignKeyConstraint(["id"], ["records.id"], name=op.f("fk_relations_id"), initially="DEFERRED", deferrable=True),
         sa.ForeignKeyConstraint(
             ["memorandum_id"], ["memoranda.id"], name=op.f("fk_relations_memorandum_id"), initially="DEFERRED", deferrable=True

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from app.db.types import Exact
+from app.db.types import Exact, OneOf
 
 revision = "0004"
 down_revision = "0003"
@@ -53,8 +53,26 @@ def upgrade() -> None:
             nullable=False,
             comment="the terms that they are found by, in their order",
         ),
-        sa.CheckConstraint(
-            "\"kind\" IN ('country', 'topic', 'source', 'organization', 'person', 'position', 'series', 'membership', 'meeting', 'participant', 'memorandum', 'party', 'relation', 'outcome', 'action', 'citation')",
+        OneOf(
+            "kind",
+            (
+                "country",
+                "topic",
+                "source",
+                "organization",
+                "person",
+                "position",
+                "series",
+                "membership",
+                "meeting",
+                "participant",
+                "memorandum",
+                "party",
+                "relation",
+                "outcome",
+                "action",
+                "citation",
+            ),
             name=op.f("ck_documents_kind"),
         ),
         sa.ForeignKeyConstraint(
