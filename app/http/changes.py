@@ -19,10 +19,6 @@ from app.reading import changes
 from app.reading.paging import read_page
 
 _HEADERS = ("ETag", "Link", "Vary")
-_LOG = """\
-The change log in the order of commits, deletions included. Ask again with `after` the `last_seq` of the answer before (or its
-`next` link): nothing is missed and nothing comes twice.
-"""
 
 
 def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
@@ -38,7 +34,6 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
         **described(
             "list_changes",
             "Follow what changes",
-            _LOG,
             "The changes.",
             shown=_HEADERS,
             more_parameters=CONDITIONAL[:1],
@@ -46,7 +41,11 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
         ),
     )
     async def list_changes(request: Request, query: Annotated[changes.ChangesQuery, Query()]) -> Tagged:
-        """A client that asks again with `after` set to the last `seq` sees every change exactly once."""
+        """The change log in the order of commits, deletions included.
+
+        Ask again with `after` the `last_seq` of the answer before (or its `next` link): nothing is missed and nothing comes
+        twice.
+        """
         given = query.model_dump(mode="json", exclude_none=True, exclude={"limit"})
         statement = since(*(name for name in given if name != "after"))
         rows, beyond = await read_page(driver, statement, given, query.limit)
@@ -65,7 +64,6 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
             **described(
                 f"list_{resource.kind}_history",
                 f"The history of {article} {resource.kind}",
-                "Every version, the newest first, also of one that is gone.",
                 "The versions.",
                 shown=_HEADERS,
                 more_parameters=CONDITIONAL[:1],
@@ -78,6 +76,7 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
             record_id: Annotated[str, Path(alias="id", description="the record's id", examples=shown)],
             query: Annotated[changes.HistoryQuery, Query()],
         ) -> Tagged:
+            """Every version, the newest first, also of one that is gone."""
             if not is_storable(record_id):
                 raise NotFound(f"no {resource.kind} has such an id")
             given = {"id": record_id, "before": query.before or changes.MAX_SEQ}

@@ -55,11 +55,11 @@ def router(exports: "Exports") -> APIRouter:
         **described(
             "export_records",
             "Read the whole registry",
-            "Every record as it was at one moment, a line each, as `import` reads them.",
             "The records.",
         ),
     )
     async def export() -> ASGIApp:
+        """Every record as it was at one moment, a line each, as `import` reads them."""
         return exports.send
 
     return routes

@@ -35,10 +35,6 @@ from app.writing.writer import Writer
 
 FEW_BYTES = 1_048_576
 """Imports up to this size have a thread of their own, so that they do not wait for a large one."""
-_DESCRIPTION = """\
-NDJSON of mixed kinds in any order, what `export` writes: all of them, or none and the faults of every line. A record becomes
-exactly what its line says; it is not asked what it was before.
-"""
 _EXAMPLE = '{"kind":"topic","id":"quantum-communication","name":"Quantum communication"}'
 LINES_AT_ONCE = 100
 """Lines that are parsed between two checks whether the import should go on."""
@@ -78,7 +74,6 @@ def router(imports: "Imports", access: Access) -> APIRouter:
         **described(
             "import_records",
             "Write many records",
-            _DESCRIPTION,
             "What became of every record.",
             shown=("ETag", "Vary", "Idempotent-Replayed"),
             more_failures=(*UNAUTHORIZED, *OF_BODIES, *CONFLICT),
@@ -91,6 +86,10 @@ def router(imports: "Imports", access: Access) -> APIRouter:
         principal: Annotated[Principal, Security(access.key_with(keys.Scope.WRITE))],
         query: Annotated[ImportQuery, Query()],
     ) -> Answered:
+        """NDJSON of mixed kinds in any order, what `export` writes: all of them, or none and the faults of every line.
+
+        A record becomes exactly what its line says; it is not asked what it was before.
+        """
         return await imports.run(request, principal, dry_run=query.dry_run)
 
     return routes

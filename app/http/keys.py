@@ -102,13 +102,13 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         **described(
             "list_keys",
             "List the keys",
-            "Without their secrets; revoked ones too.",
             "The keys.",
             shown=_SHOWN,
             more_failures=UNAUTHORIZED,
         ),
     )
     async def list_keys(principal: Annotated[Principal, admin]) -> KeyList:
+        """Without their secrets; revoked ones too."""
         rows = await queued(principal, keys.listed)
         return KeyList(data=[KeyShown(**_shown(row)) for row in rows])
 
@@ -119,7 +119,6 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         **described(
             "create_key",
             "Make a key",
-            "The answer shows the key, this once: only a digest of it is kept.",
             "The key.",
             status=201,
             shown=_SHOWN,
@@ -130,6 +129,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         principal: Annotated[Principal, admin],
         wanted: Annotated[KeyBody, Body(openapi_examples={"key": {"value": {"name": "desk officer", "scopes": ["write"]}}})],
     ) -> Tagged:
+        """The answer shows the key, this once: only a digest of it is kept."""
         if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
             fault = Fault("is past already", pointer="/expires_at")
             raise Invalid(str(fault), faults=[fault])
@@ -145,11 +145,12 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
 
     @routes.get(
         "/v1/keys/{id}",
-        **described("get_key", "Read a key", "Without its secret.", "The key.", **of_one),
+        **described("get_key", "Read a key", "The key.", **of_one),
     )
     async def get_key(
         principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
     ) -> KeyShown:
+        """Without its secret."""
         return KeyShown(**_shown(await queued(principal, lambda connection: keys.one(connection, key_id))))
 
     @routes.delete(
@@ -158,7 +159,6 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         **described(
             "revoke_key",
             "Revoke a key",
-            "It opens nothing from now on; its name stays in the history.",
             "It is revoked.",
             status=204,
             more_failures=(*UNAUTHORIZED, ("404", "NotFound")),
@@ -167,6 +167,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
     async def revoke_key(
         principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
     ) -> NoContent:
+        """It opens nothing from now on; its name stays in the history."""
         await queued(principal, lambda connection: keys.revoke(connection, key_id))
         return NoContent()
 

@@ -19,19 +19,6 @@ from app.search.service import SearchService
 
 _OFFSET = re.compile(r"[1-9]\d{0,5}", re.ASCII)
 """A cursor of a search holds the number of hits before the page."""
-_SEARCH = """\
-Finds records by what somebody types, in any script, spelling and inflection: `Залесского`, `Zalessky` and `zalesskij` find the
-same. A name that is what was typed stands first, then names that have all of it, then titles and places, then texts, then what
-is involved with the best names; the newest first among equals. Each hit says why it was found, in its own words.
-
-`"a phrase"`, `-word`, `beginn*`; whatever else is typed is looked for as words. Where no record has all of them, those that
-have most are found (`relaxed`), and `did_you_mean` proposes known names.
-
-The cursor is a place in the hits: after a write that changes them it may repeat or skip one.
-"""
-_SUGGEST = """\
-Names whose words begin like what was typed, in any script and with room for a slip; what is named most often first.
-"""
 _HEADERS = ("ETag", "Content-Language", "Link", "Vary")
 
 
@@ -45,7 +32,6 @@ def router(service: SearchService) -> APIRouter:
         **described(
             "search_records",
             "Find records by what is typed",
-            _SEARCH,
             "What was found.",
             shown=_HEADERS,
             more_parameters=CONDITIONAL,
@@ -57,6 +43,17 @@ def router(service: SearchService) -> APIRouter:
         ),
     )
     async def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Tagged:
+        """Finds records by what somebody types, in any script, spelling and inflection.
+
+        `Залесского`, `Zalessky` and `zalesskij` find the same. A name that is what was typed stands first, then names that have
+        all of it, then titles and places, then texts, then what is involved with the best names; the newest first among equals.
+        Each hit says why it was found, in its own words.
+
+        `"a phrase"`, `-word`, `beginn*`; whatever else is typed is looked for as words. Where no record has all of them, those
+        that have most are found (`relaxed`), and `did_you_mean` proposes known names.
+
+        The cursor is a place in the hits: after a write that changes them it may repeat or skip one.
+        """
         if query.date_from and query.date_to and query.date_from > query.date_to:
             fault = Fault(f"{query.date_to} lies before date_from, {query.date_from}", parameter="date_to")
             raise Invalid(str(fault), faults=[fault])
@@ -85,7 +82,6 @@ def router(service: SearchService) -> APIRouter:
         **described(
             "suggest_names",
             "Complete a name as it is typed",
-            _SUGGEST,
             "Names that go on so.",
             shown=_HEADERS,
             more_parameters=CONDITIONAL,
@@ -93,6 +89,10 @@ def router(service: SearchService) -> APIRouter:
         ),
     )
     async def suggest(request: Request, query: Annotated[SuggestQuery, Query()]) -> Tagged:
+        """Names whose words begin like what was typed, in any script and with room for a slip.
+
+        What is named most often stands first.
+        """
         languages = requested_languages(query.lang, request.wants.accept_language)
         answer = Suggestions(data=await service.suggest(query, languages))
         return Tagged(answer.model_dump_json().encode(), language_header(*languages[:1]))

@@ -11,7 +11,15 @@ from starlette.types import Receive, Scope, Send
 from app.domain.vocabulary import Kind
 from app.http.openapi import writing
 from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
-from app.http.openapi.shared import FAILURES_OF_ALL, Json, problem_responses, shared_schemas, shown_parameter
+from app.http.openapi.shared import (
+    EXAMPLES,
+    FAILURES_OF_ALL,
+    Json,
+    as_they_run,
+    problem_responses,
+    shared_schemas,
+    shown_parameter,
+)
 from app.http.problems import PAGE
 from app.http.records import Records
 from app.http.responses import RequestHeaders, send_tagged
@@ -129,6 +137,8 @@ _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
 
 def _mend(operation: Json) -> None:
     """Write what FastAPI tells of an operation as the other operations have it."""
+    if examples := as_they_run(operation.pop(EXAMPLES, [])):
+        operation["description"] += f"\n\n{examples}"
     if "parameters" in operation:
         operation["parameters"] = list(map(shown_parameter, operation["parameters"]))
     operation["responses"] = {

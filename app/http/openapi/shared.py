@@ -156,10 +156,13 @@ def shown_parameter(parameter: Json) -> Json:
     return shown
 
 
+EXAMPLES = "x-examples"
+"""Where `described` leaves the examples for the whole document, which appends them to the description."""
+
+
 def described(
     name: str,
     summary: str,
-    description: str,
     answer: str,
     *,
     status: int = 200,
@@ -169,18 +172,17 @@ def described(
     more_parameters: Sequence[Json] = (),
     body: Json | None = None,
 ) -> Json:
-    """The arguments of a FastAPI route that describe its operation, beside what FastAPI reads from the signature.
+    """The arguments of a FastAPI route that describe its operation, beside what FastAPI reads from signature and docstring.
 
-    `answer`: what a successful response holds. `shown`: its headers. `more_failures`: problems, by status, beside those of
-    every address. `more_parameters`: headers of requests.
+    `answer`: what a successful response holds. `shown`: its headers. `examples`: addresses to try. `more_failures`: problems,
+    by status, beside those of every address. `more_parameters`: headers of requests.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
-    extra: Json = {"parameters": list(more_parameters)} if more_parameters else {}
+    extra: Json = {EXAMPLES: list(examples)} | ({"parameters": list(more_parameters)} if more_parameters else {})
     return {
         "operation_id": name,
         "summary": summary,
-        "description": f"{description.strip()}\n\n{as_they_run(examples)}".strip(),
         "response_description": answer,
         "status_code": status,
         "responses": {status: success, **unchanged, **failures(FAILURES_OF_LISTS, more_failures)},
