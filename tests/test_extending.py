@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.testclient import TestClient
 
 from app import main
-from app.db.drivers import Driver, Row, compiled, driver_for
+from app.db.drivers import Driver, Row, driver_for, to_statement
 from app.db.sql import concatenated, json_string, literal
 from app.db.types import Exact
 from app.http import endpoints, queries, representations
@@ -135,7 +135,7 @@ def involved(driver: Driver) -> APIRouter:
     select = sa.select(shown, *key).where(table.c.actor_id == sa.bindparam("actor", type_=Exact))
     select = select.order_by(*(column.desc() for column in key)).limit(sa.bindparam("limit", type_=sa.Integer))
     after = select.where(sa.tuple_(*key) < sa.tuple_(*(sa.bindparam(f"key_{place}", type_=Exact) for place in range(2))))
-    statements = {False: compiled(select, driver.dialect), True: compiled(after, driver.dialect)}
+    statements = {False: to_statement(select, driver.dialect), True: to_statement(after, driver.dialect)}
 
     @routes.get("/v1/involved", response_model=Involved)
     async def read(request: Request, query: Annotated[InvolvedQuery, Query()]) -> Tagged:

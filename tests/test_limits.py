@@ -57,7 +57,7 @@ FIXED = {
 }
 CACHES = {
     "forms of words": analyzer._forms,
-    "words that were typed": analyzer._asked,
+    "words that were typed": analyzer._typed_forms,
     "terms of words": terms._of_word,
     "terms of texts": terms._of_text,
     "forms of names that suggestions compare": suggesting._forms_of,

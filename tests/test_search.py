@@ -20,7 +20,7 @@ from app.db import postgres_plans as plans
 from app.db.postgres_plans import Chosen, Way
 from app.db.schema import migrate
 from app.settings import ROOT
-from app.text.analyzer import analyze, asked, forms
+from app.text.analyzer import analyze, forms, typed_forms
 from app.text.docids import first_docid
 from app.text.nodes import FTS5, TSQUERY, Node, all_of, any_of, beginning, but_not, in_a_row, share, term
 from app.text.query import parsed
@@ -611,6 +611,6 @@ def test_the_examples_of_the_analyzer_are_as_documented() -> None:
 
 
 def _meet(written: str, typed: str) -> bool:
-    stems, skeletons = asked(typed)
+    stems, skeletons = typed_forms(typed)
     own = forms(written)
     return own.stem in stems or not set(own.skeletons).isdisjoint(skeletons)

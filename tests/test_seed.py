@@ -81,7 +81,7 @@ def test_files_are_in_the_form_that_an_export_writes(resource: Resource) -> None
     written = "".join(f"{json.dumps(record, ensure_ascii=False, separators=(',', ':'))}\n" for record in found)
     assert raw.decode() == written
     assert [record["id"] for record in found] == sorted({record["id"] for record in found})
-    order = ["kind", "id", *(plan.name for plan in field_plans(resource) if plan.written and plan.name not in ("kind", "id"))]
+    order = ["kind", "id", *(plan.name for plan in field_plans(resource) if plan.writable and plan.name not in ("kind", "id"))]
     for record in found:
         assert record["kind"] == resource.kind
         assert list(record) == [name for name in order if name in record], record["id"]

@@ -69,7 +69,7 @@ class Statement:
         return " MATCH " in self.sql
 
 
-def compiled(statement: ClauseElement, dialect: Dialect) -> Statement:
+def to_statement(statement: ClauseElement, dialect: Dialect) -> Statement:
     """Compile a SQLAlchemy statement for the driver."""
     made = statement.compile(dialect=dialect)
     return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})

@@ -7,7 +7,7 @@ from typing import Any, Union
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from app.db.sql import concatenated, ids_parameter, is_one_of, json_string, literal, written
+from app.db.sql import assembled, concatenated, ids_parameter, is_one_of, json_string, literal
 from app.db.types import Exact
 
 Sql = sa.ColumnElement[Any]
@@ -162,7 +162,7 @@ def native(node: Scalar) -> Sql:
 
 def written_text(segments: Iterable[Segment]) -> Sql:
     """Segments of which none is null, as one text."""
-    return written(*_merged(segments))
+    return assembled(*_merged(segments))
 
 
 def joined_text(segments: Iterable[Segment]) -> Sql:

@@ -123,7 +123,7 @@ class Part:
     columns: tuple[str, ...]
     order: tuple[str, ...]
     only: tuple[tuple[str, str], ...] = ()
-    written: bool = True
+    writable: bool = True
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app import __version__
-from app.db.drivers import Driver, compiled
+from app.db.drivers import Driver, to_statement
 from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
@@ -61,11 +61,11 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
     """The routes; HEAD answers wherever GET does."""
     routes = APIRouter(route_class=Endpoint, tags=["registry"])
     resources = tuple(resources)
-    counts = compiled(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
+    counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
     newest = (
         sa.select(Change.seq, instant_text(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
     )
-    last = compiled(newest, driver.dialect)
+    last = to_statement(newest, driver.dialect)
     words = _vocabularies()
 
     @routes.get("/healthz", operation_id="get_health", summary="Whether the process lives")

@@ -23,13 +23,13 @@ class Access:
         self.keyring = keyring
         self._driver = driver
         self._limit = limit
-        self._lookup = compiler.compiled(looked_up())
+        self._lookup = compiler.to_statement(looked_up())
         self._met: dict[str, list[Row]] = {}
         """Cache of keys that were looked up, so that a write does not look its key up twice; `used` notices revoked ones."""
 
-    async def require(self, asked: Asgi, scope: Scope) -> Principal:
+    async def require(self, asgi: Asgi, scope: Scope) -> Principal:
         """The owner of the request's key. Raises Unauthorized if no valid key was sent, Forbidden if it lacks the scope."""
-        given = [value.decode("latin-1") for name, value in asked["headers"] if name == b"authorization"]
+        given = [value.decode("latin-1") for name, value in asgi["headers"] if name == b"authorization"]
         if not given:
             raise _unauthorized("writing needs a key: Authorization: Bearer …")
         text = given[0].strip()
@@ -46,7 +46,7 @@ class Access:
             if len(self._met) >= KEYS_MET:
                 self._met.clear()
             self._met[principal.id] = rows
-        self._limit.count(asked, principal.id)
+        self._limit.count(asgi, principal.id)
         if not principal.may(scope):
             raise Forbidden(f"this needs a key of scope `{scope}`; {principal.name!r} has {', '.join(principal.scopes)}")
         return principal

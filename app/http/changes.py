@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
 
-from app.db.drivers import Driver, compiled
+from app.db.drivers import Driver, to_statement
 from app.declaration.model import is_storable
 from app.declaration.resource import Resource
 from app.errors import NotFound
@@ -24,8 +24,8 @@ _HEADERS = ("ETag", "Link", "Vary")
 def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
     """The route of the log, and for each collection the route of the histories of its records."""
     routes = APIRouter(route_class=Endpoint)
-    since = lru_cache(4)(lambda *narrowed: compiled(changes.since(*narrowed), driver.dialect))
-    history = compiled(changes.history(), driver.dialect)
+    since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
+    history = to_statement(changes.history(), driver.dialect)
 
     @routes.get(
         "/v1/changes",

@@ -151,7 +151,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
     ) -> KeyShown:
         """Without its secret."""
-        return KeyShown(**_shown(await queued(principal, lambda connection: keys.one(connection, key_id))))
+        return KeyShown(**_shown(await queued(principal, lambda connection: keys.get(connection, key_id))))
 
     @routes.delete(
         "/v1/keys/{id}",

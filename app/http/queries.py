@@ -76,7 +76,7 @@ class QueryModels:
         self.plans = {plan.name: plan for plan in plans}
 
     @cached_property
-    def one(self) -> type[BaseModel]:
+    def record(self) -> type[BaseModel]:
         """The parameters of a single record."""
         fields = {**self._view, "lang": (Lang, None)}
         if len(offering("record")) > 1:
@@ -97,7 +97,7 @@ class QueryModels:
         return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
-    def many(self) -> type[BaseModel]:
+    def records(self) -> type[BaseModel]:
         """The parameters of the list."""
         fields: dict[str, Any] = {}
         of_all = {*_OF_ALL_LISTS, *(name for each in REPRESENTATIONS for name in each.parameters)}
@@ -222,7 +222,7 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
     """Parse a request for a list; Invalid names every fault."""
     pairs = query_pairs(query_string)
     resource = models.resource
-    given = validated(models.many, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
+    given = validated(models.records, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
     form = _form(given, accept, offering("page", "stream"))
     languages = requested_languages(given.get("lang"), accept_language)
     include = _include(given)

@@ -25,8 +25,8 @@ class Write(NamedTuple):
     """Settles the wishes of several such writes together."""
     wish: Any
     answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
-    """Makes the answers from what was asked and the results."""
-    asked: Any = None
+    """Makes the answers from the contexts and the results."""
+    context: Any = None
 
 
 class Answered(NamedTuple):
@@ -77,7 +77,7 @@ class QueuedWrites:
         apply = write.settle(connection, [each.wish for each in writes])
 
         def answered() -> list[Answered]:
-            answers = write.answer(connection, [each.asked for each in writes], apply())
+            answers = write.answer(connection, [each.context for each in writes], apply())
             if write.retry:
                 idempotency.remember(connection, write.principal.id, *write.retry, answers[0])
             return [Answered(answer, again=False) for answer in answers]

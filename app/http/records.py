@@ -53,11 +53,11 @@ class Records:
         self.paths = {resource.kind: resource.path for resource in self.resources.values()}
         self.statement: Callable[[Shape], Statement] = cached(STATEMENT_BYTES)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
-        self._one = self._parsing("one")
+        self._one = self._parsing("record")
         self.for_write = self._parsing("write")
         self.for_put = self._parsing("put")
         self._many: Callable[[str, bytes, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
-        self._miss = self.compiler.compiled(_missing(self.resources.values()))
+        self._miss = self.compiler.to_statement(_missing(self.resources.values()))
 
     def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
         """A function that parses requests with one of the models of parameters, and remembers what it parsed."""
@@ -77,7 +77,7 @@ class Records:
 
     # -- one record ----------------------------------------------------------------------------------------------
 
-    async def one(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
+    async def read(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}/{id}`."""
         resource = self.resource(scope)
         wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language)
@@ -90,7 +90,7 @@ class Records:
         headers, form = language_header(wanted.language), wanted.form
         await send_tagged(send, form.record(text), request, version=version, headers=headers, content_type=form.content_type)
 
-    async def any_one(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
+    async def read_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/records/{id}`: a record of any kind."""
         query = validated(AnyOneQuery, query_pairs(scope["query_string"]))
         negotiated(request.accept, JSON)
@@ -130,7 +130,7 @@ class Records:
 
     # -- lists ---------------------------------------------------------------------------------------------------
 
-    async def many(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
+    async def list_(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}`."""
         resource = self.resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
@@ -168,7 +168,7 @@ class Records:
                 scope, receive, send, chunks, request, self._stopping, content_type=form.content_type, headers=headers
             )
 
-    async def any_many(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
+    async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: records of any kinds, in the order asked for."""
         query = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated(request.accept, JSON)

@@ -28,14 +28,14 @@ register_url_convertor("collection", _Collection())
 
 def of_records(records: Records, writes: Writes) -> list[Route]:
     """The hot paths."""
-    single = {"GET": records.one, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
+    single = {"GET": records.read, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
         route("/v1/{plural:collection}/{id}", **single),
-        route("/v1/{plural:collection}", GET=records.many, POST=writes.create),
+        route("/v1/{plural:collection}", GET=records.list_, POST=writes.create),
         route("/v1/{plural:collection}/{id}/restore", POST=writes.restore),
         route("/v1/{plural:collection}/{id}/merge", POST=writes.merge),
-        route("/v1/records/{id}", GET=records.any_one),
-        route("/v1/records", GET=records.any_many),
+        route("/v1/records/{id}", GET=records.read_any),
+        route("/v1/records", GET=records.list_any),
     ]
 
 

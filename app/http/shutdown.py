@@ -31,7 +31,7 @@ class Stopping:
         self._seconds = seconds
         self._callbacks: set[Callable[[], None]] = set()
         self._cut: Callable[[], None] = _nothing
-        self.asked = False
+        self.has_begun = False
         """Whether a shutdown was requested."""
         self.ended = False
         """Whether long work must end now."""
@@ -59,10 +59,10 @@ class Stopping:
         self, loop: asyncio.AbstractEventLoop, uvicorns: Callable[..., Any]
     ) -> Callable[[int, FrameType | None], None]:
         def handle(number: int, frame: FrameType | None) -> None:
-            if self.asked:
+            if self.has_begun:
                 uvicorns(number, frame)
                 return
-            self.asked = True
+            self.has_begun = True
             last = threading.Timer(self._seconds, self._give_up)
             last.daemon = True
             last.start()
@@ -80,7 +80,7 @@ class Stopping:
 
     def end(self) -> None:
         """Tell all long work to end."""
-        self.asked = self.ended = True
+        self.has_begun = self.ended = True
         for callback in tuple(self._callbacks):
             callback()
 
@@ -103,7 +103,7 @@ class Stopping:
 
     def require_more_time(self) -> None:
         """Raise Unavailable during a shutdown, because long work is not started any more."""
-        if self.asked:
+        if self.has_begun:
             raise about_to_end()
 
 

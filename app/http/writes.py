@@ -83,7 +83,7 @@ class Left(BaseModel):
     detail: str
 
 
-class _Asked(NamedTuple):
+class _WriteRequest(NamedTuple):
     """A write as it was asked for."""
 
     resource: Resource
@@ -113,8 +113,8 @@ class Writes:
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`POST /v1/{plural}`."""
-        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
-        data = object_in(asked.body)
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES)
+        data = object_in(parsed.body)
         faults = [
             Fault("a POST makes a record with an id of its own; PUT takes preconditions", header=name)
             for name in ("If-Match", "If-None-Match")
@@ -123,93 +123,93 @@ class Writes:
         if faults:
             raise Invalid(summary(faults), faults=faults)
 
-        creation = Creation(asked.resource, data, asked.principal.name)
-        joins = asked.retry is None and _may_join(asked)
-        await self._write(scope, send, request, asked, self._operations.create, creation, joins=joins)
+        creation = Creation(parsed.resource, data, parsed.principal.name)
+        joins = parsed.retry is None and _may_join(parsed)
+        await self._write(scope, send, request, parsed, self._operations.create, creation, joins=joins)
 
     @with_budget
     async def replace(
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`PUT /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES)
-        data, record_id = object_in(asked.body), scope["path_params"]["id"]
-        guard = guard_of(scope, upsert=asked.view.upsert)
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES)
+        data, record_id = object_in(parsed.body), scope["path_params"]["id"]
+        guard = guard_of(scope, upsert=parsed.view.upsert)
 
         def replaced(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
             return self._operations.replace(
                 connection,
-                asked.resource,
+                parsed.resource,
                 record_id,
                 data,
                 guard=guard,
-                author=asked.principal.name,
-                shown=partial(self._shown_name, connection, asked, record_id) if asked.view.language else None,
+                author=parsed.principal.name,
+                shown=partial(self._shown_name, connection, parsed, record_id) if parsed.view.language else None,
             )
 
         try:
-            await self._write(scope, send, request, asked, replaced)
+            await self._write(scope, send, request, parsed, replaced)
         except Merged as merged:
-            await moved(scope, asked.resource.path, merged.into)(scope, receive, send)
+            await moved(scope, parsed.resource.path, merged.into)(scope, receive, send)
 
     @with_budget
     async def patch(
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`PATCH /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, reservation, PATCH_TYPES)
-        data, guard = object_in(asked.body), guard_of(scope)
-        patch = Patch(asked.resource, scope["path_params"]["id"], data, guard, asked.principal.name)
+        parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
+        data, guard = object_in(parsed.body), guard_of(scope)
+        patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
         # What is unique beside the id could else pass from one to another at once.
-        joins = guard.says_something and "citations" not in data and not asked.resource.keys and _may_join(asked)
-        await self._write(scope, send, request, asked, self._operations.patch, patch, joins=joins)
+        joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
+        await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 
     @with_budget
     async def delete(
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`DELETE /v1/{plural}/{id}`."""
-        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES, needed=False)
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def deleted(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
-            return self._operations.delete(connection, asked.resource, record_id, guard=guard, author=asked.principal.name)
+            return self._operations.delete(connection, parsed.resource, record_id, guard=guard, author=parsed.principal.name)
 
-        await self._write(scope, send, request, asked, deleted, answer=_nothing)
+        await self._write(scope, send, request, parsed, deleted, answer=_nothing)
 
     @with_budget
     async def restore(
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`POST /v1/{plural}/{id}/restore`."""
-        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, needed=False)
-        body: RestoreBody = checked(RestoreBody, object_in(asked.body or b"{}"))
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES, needed=False)
+        body: RestoreBody = checked(RestoreBody, object_in(parsed.body or b"{}"))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def restored(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
-            author = asked.principal.name
-            return self._restorer.restore(connection, asked.resource, record_id, body.version, guard=guard, author=author)
+            author = parsed.principal.name
+            return self._restorer.restore(connection, parsed.resource, record_id, body.version, guard=guard, author=author)
 
-        await self._write(scope, send, request, asked, restored, answer=self._report)
+        await self._write(scope, send, request, parsed, restored, answer=self._report)
 
     @with_budget
     async def merge(
         self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
     ) -> None:
         """`POST /v1/{plural}/{id}/merge`."""
-        asked = await self._asked(scope, request, receive, reservation, JSON_TYPES, need=keys.Scope.ADMIN)
-        body: MergeBody = checked(MergeBody, object_in(asked.body))
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES, need=keys.Scope.ADMIN)
+        body: MergeBody = checked(MergeBody, object_in(parsed.body))
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def merged(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
             merger = Merger(self._operations, connection, prefer=body.prefer)
-            return merger.merge(asked.resource, record_id, body.into, guard=guard, author=asked.principal.name)
+            return merger.merge(parsed.resource, record_id, body.into, guard=guard, author=parsed.principal.name)
 
-        await self._write(scope, send, request, asked, merged, answer=self._report)
+        await self._write(scope, send, request, parsed, merged, answer=self._report)
 
     # -- what they have in common --------------------------------------------------------------------------------------
 
-    async def _asked(
+    async def _parse(
         self,
         scope: Scope,
         request: RequestHeaders,
@@ -219,7 +219,7 @@ class Writes:
         *,
         need: keys.Scope = keys.Scope.WRITE,
         needed: bool = True,
-    ) -> _Asked:
+    ) -> _WriteRequest:
         """Read and validate the request. Permission is checked first, before the body is read."""
         resource = self._records.resource(scope)
         principal = await self._access.require(scope, need)
@@ -231,18 +231,18 @@ class Writes:
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
         retry = retry_of(scope, body)  # checked also for a dry run, which stores no answer
-        return _Asked(resource, principal, view, body, None if view.dry_run else retry)
+        return _WriteRequest(resource, principal, view, body, None if view.dry_run else retry)
 
     async def _write(
         self,
         scope: Scope,
         send: Send,
         request: RequestHeaders,
-        asked: _Asked,
+        parsed: _WriteRequest,
         operation: Callable[[Connection, Sequence[Any]], Apply[list[Done]]],
         wish: Any = None,
         *,
-        answer: Callable[[Connection, Sequence[_Asked], Sequence[Done]], list[Answer]] | None = None,
+        answer: Callable[[Connection, Sequence[_WriteRequest], Sequence[Done]], list[Answer]] | None = None,
         joins: bool = False,
     ) -> None:
         """Run the operation in the write queue, then send its answer. Those that `joins` are settled together."""
@@ -251,76 +251,78 @@ class Writes:
             try:
                 return operation(connection, wishes)
             except PreconditionRequired as problem:
-                raise self._with_current_tag(connection, asked, problem) from problem
+                raise self._with_current_tag(connection, parsed, problem) from problem
 
-        write = Write(asked.principal, asked.retry, settle, wish, answer or self._records_now, asked)
+        write = Write(parsed.principal, parsed.retry, settle, wish, answer or self._records_now, parsed)
         answered = await self._queued.run(
-            write, alike=operation if joins else None, keep=not asked.view.dry_run, size=len(asked.body)
+            write, alike=operation if joins else None, keep=not parsed.view.dry_run, size=len(parsed.body)
         )
         await answered.send(scope, send, request)
 
-    def _with_current_tag(self, connection: Connection, asked: _Asked, problem: PreconditionRequired) -> PreconditionRequired:
+    def _with_current_tag(
+        self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired
+    ) -> PreconditionRequired:
         """The problem with the tag that would do, as a reader of the same view has it."""
-        body, version = self._read(connection, asked, problem.record_id)
+        body, version = self._read(connection, parsed, problem.record_id)
         tag = tag_of(body.encode(), version)
         fault = Fault(f"required; the current tag is {tag}", header="If-Match")
         return PreconditionRequired(problem.detail, record_id=problem.record_id, faults=[fault], headers={"ETag": tag})
 
     # -- answers ---------------------------------------------------------------------------------------------------------
 
-    def _read(self, connection: Connection, asked: _Asked, record_id: str) -> tuple[str, int]:
-        ((text, version, _),) = self._rows(connection, asked.view.shape, asked.view.parameters, [record_id])
+    def _read(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> tuple[str, int]:
+        ((text, version, _),) = self._rows(connection, parsed.view.shape, parsed.view.parameters, [record_id])
         return text, version
 
     def _rows(self, connection: Connection, shape: Shape, parameters: Mapping[str, Any], ids: list[str]) -> list[Row]:
         statement = self._records.statement(replace(shape, purpose="some"))
         return run(connection, statement, **parameters, ids=self._records.driver.encode(ids))
 
-    def _shown_name(self, connection: Connection, asked: _Asked, record_id: str) -> str:
+    def _shown_name(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> str:
         """The record's name as a reader is shown it in the language asked for."""
-        shape = Shape(asked.resource.kind, frozenset(["name"]), languages=asked.view.shape.languages)
-        body, _ = self._read(connection, asked._replace(view=replace(asked.view, shape=shape)), record_id)
+        shape = Shape(parsed.resource.kind, frozenset(["name"]), languages=parsed.view.shape.languages)
+        body, _ = self._read(connection, parsed._replace(view=replace(parsed.view, shape=shape)), record_id)
         name: str = json.loads(body)["name"]
         return name
 
-    def _records_now(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
+    def _records_now(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
         """The records as they are now: those that are shown alike are asked for together."""
         alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
-        for asked, each in zip(several, done, strict=True):
-            view = asked.view
+        for parsed, each in zip(several, done, strict=True):
+            view = parsed.view
             alike.setdefault((view.shape, repr(view.parameters)), (view.parameters, []))[1].append(each.id)
         found: dict[str, tuple[str, int]] = {}
         for (shape, _), (parameters, ids) in alike.items():
             for body, version, record_id in self._rows(connection, shape, parameters, ids):
                 found[record_id] = body, version
         answers = []
-        for asked, each in zip(several, done, strict=True):
+        for parsed, each in zip(several, done, strict=True):
             body, version = found[each.id]
-            made = each.created and not asked.view.dry_run
-            where = f"{asked.resource.path}/{quote(each.id)}" if made else None
-            answers.append(Answer(201 if made else 200, body, version, where, asked.view.language))
+            made = each.created and not parsed.view.dry_run
+            where = f"{parsed.resource.path}/{quote(each.id)}" if made else None
+            answers.append(Answer(201 if made else 200, body, version, where, parsed.view.language))
         return answers
 
-    def _report(self, connection: Connection, several: Sequence[_Asked], done: Sequence[Done]) -> list[Answer]:
+    def _report(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
         """The records as they are now, and what else became of what."""
         answers = []
-        for asked, each in zip(several, done, strict=True):
-            body, version = self._read(connection, asked, each.id)
+        for parsed, each in zip(several, done, strict=True):
+            body, version = self._read(connection, parsed, each.id)
             changed = [Changed(id=other.id, kind=other.kind, operation=other.operation) for other in each.report.written]
             left = [Left(pointer=fault.pointer or "", detail=fault.detail) for fault in each.left]
             rest = _Rest(changed=changed, left=left).model_dump_json()
-            answers.append(Answer(200, f'{{"record":{body},{rest[1:]}', version, language=asked.view.language))
+            answers.append(Answer(200, f'{{"record":{body},{rest[1:]}', version, language=parsed.view.language))
         return answers
 
 
-def _nothing(_connection: Connection, several: Sequence[_Asked], _done: Sequence[Done]) -> list[Answer]:
+def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: Sequence[Done]) -> list[Answer]:
     """No content."""
     return [Answer(204, "") for _ in several]
 
 
-def _may_join(asked: _Asked) -> bool:
+def _may_join(parsed: _WriteRequest) -> bool:
     """Whether it may be done at once with others: two citations would move the version of what they are of but once."""
-    return not asked.view.dry_run and asked.resource.kind is not Kind.CITATION
+    return not parsed.view.dry_run and parsed.resource.kind is not Kind.CITATION
 
 
 class _Rest(BaseModel):

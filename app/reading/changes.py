@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 import sqlalchemy as sa
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.db.sql import concatenated, instant_text, json_string, literal, written
+from app.db.sql import assembled, concatenated, instant_text, json_string, literal
 from app.db.types import Exact
 from app.declaration.model import Instant
 from app.domain.vocabulary import Kind
@@ -158,7 +158,7 @@ def _entry() -> sa.ColumnElement[str]:
         sa.func.coalesce(changes.c.state, literal("null")),
         literal("}"),
     ]
-    return written(*parts)
+    return assembled(*parts)
 
 
 def with_changed(entry: str, state: str | None, before: str | None) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app.db.drivers import Statement, compiled
+from app.db.drivers import Statement, to_statement
 from app.db.record_sql import (
     Array,
     Node,
@@ -68,7 +68,7 @@ class Compiler:
             "count": self._count,
             "exchange": self._exchange,
         }
-        return self.compiled(builders[shape.purpose](shape, self.resources[shape.kind]))
+        return self.to_statement(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
         """Records of whatever kind: each kind's SELECT in a branch of one CASE, of which the database runs the one."""
@@ -81,11 +81,11 @@ class Compiler:
             branches.append((is_kind, self._objects(rows, shape).where(is_it).correlate(table).scalar_subquery()))
             versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
         shown = [sa.case(*branches)] if many else [sa.case(*branches), sa.case(*versions)]
-        return self.compiled(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
+        return self.to_statement(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
 
-    def compiled(self, statement: sa.SelectBase) -> Statement:
+    def to_statement(self, statement: sa.SelectBase) -> Statement:
         """Compile any SELECT for this database."""
-        return compiled(statement, self.dialect)
+        return to_statement(statement, self.dialect)
 
     def _by_id(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")
@@ -267,7 +267,7 @@ class Compiler:
         """A record in the exchange format: writable fields only, references as ids, empty fields left out."""
         segments: list[Segment] = [f'{{"kind":"{resource.kind}","id":"', rows.c.id, '"']
         for plan in self.plans[resource.kind]:
-            if not plan.written or plan.name in ("kind", "id"):
+            if not plan.writable or plan.name in ("kind", "id"):
                 continue
             key = f',"{plan.name}":'
             if isinstance(plan.source, Part):

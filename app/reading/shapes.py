@@ -44,7 +44,7 @@ class FieldPlan:
     annotation: Any
     nullable: bool
     source: Any
-    written: bool
+    writable: bool
 
 
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
@@ -53,9 +53,9 @@ def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
     for name, info in resource.model.model_fields.items():
         annotation, nullable = _without_none(info.annotation)
         source = next((mark for mark in info.metadata if isinstance(mark, (Part, Computed, OnDay))), None)
-        written = source is None or (isinstance(source, Part) and source.written)
-        written = written and not any(isinstance(mark, Derived) for mark in info.metadata)
-        plan = FieldPlan(name, annotation, nullable, source, written and name not in _KEPT_BY_THE_REGISTRY)
+        writable = source is None or (isinstance(source, Part) and source.writable)
+        writable = writable and not any(isinstance(mark, Derived) for mark in info.metadata)
+        plan = FieldPlan(name, annotation, nullable, source, writable and name not in _KEPT_BY_THE_REGISTRY)
         if source is None and name != "kind":
             _refuse_unfaithful(resource, plan)
         plans.append(plan)

@@ -53,7 +53,7 @@ Countries = Annotated[
         ("actor_id",),
         ("actor_id",),
         only=(("actor_kind", Kind.COUNTRY),),
-        written=False,
+        writable=False,
     ),
     Field(
         default=(),

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.db.drivers import Driver, Statement, compiled
+from app.db.drivers import Driver, Statement, to_statement
 from app.db.sql import is_one_of
 from app.models.records import Involvement, Record, RecordTopic
 from app.models.search import SearchEntry
@@ -28,7 +28,7 @@ class Facets:
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
-        self._counts = compiled(_counts(), driver.dialect)
+        self._counts = to_statement(_counts(), driver.dialect)
         self._named = lru_cache(3)(self._named_with)
 
     async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
@@ -54,7 +54,7 @@ class Facets:
     def _named_with(self, languages: int) -> Statement:
         ids = sa.bindparam("ids", type_=sa.ARRAY(records.c.id.type))
         names = sa.select(records.c.id, name_in(records.c.id, records.c.name, languages))
-        return compiled(names.where(is_one_of(records.c.id, ids)), self._driver.dialect)
+        return to_statement(names.where(is_one_of(records.c.id, ids)), self._driver.dialect)
 
 
 def _counts() -> sa.CompoundSelect[Any]:

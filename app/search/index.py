@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
-from app.db.drivers import compiled
+from app.db.drivers import to_statement
 from app.db.full_text import full_text_of
 from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
 from app.domain.edtf import NONE, Bounds
@@ -86,10 +86,10 @@ class Index:
         self._rows = Rows(dialect)
         self._full_text = full_text_of(dialect)
         taken = sa.select(search_entries.c.docid).where(is_one_of(search_entries.c.docid, ids_parameter(sa.BigInteger)))
-        self._taken = compiled(taken, dialect)
+        self._taken = to_statement(taken, dialect)
         those = is_one_of(search_entries.c.record_id, ids_parameter())
         removals = (*self._full_text.removals(search_entries, those), sa.delete(search_entries).where(those))
-        self._removals = [compiled(statement, dialect) for statement in removals]
+        self._removals = [to_statement(statement, dialect) for statement in removals]
 
     def draft(
         self,

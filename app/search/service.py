@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app.db.drivers import Driver, Row, Statement, compiled
+from app.db.drivers import Driver, Row, Statement, to_statement
 from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
 from app.models.records import Record
@@ -64,7 +64,7 @@ class SearchService:
         self._suggester = Suggester(driver, self._candidates)
         self._facets = Facets(driver)
         columns = (search_entries.c[name] for name in ("docid", "record_id", "words"))
-        self._words = compiled(sa.select(*columns).where(THESE), driver.dialect)
+        self._words = to_statement(sa.select(*columns).where(THESE), driver.dialect)
         self._shown = lru_cache(3)(self._shown_with)
 
     async def search(self, wanted: SearchQuery, languages: Sequence[str], *, offset: int = 0) -> Found:
@@ -132,7 +132,7 @@ class SearchService:
         source = search_entries.join(records, records.c.id == search_entries.c.record_id).outerjoin(
             country, country.c.id == search_entries.c.country_id
         )
-        return compiled(sa.select(*columns, *names).select_from(source).where(THESE), self._driver.dialect)
+        return to_statement(sa.select(*columns, *names).select_from(source).where(THESE), self._driver.dialect)
 
     async def _hits(
         self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rapidfuzz.distance import OSA
 
 from app.caching import cached
-from app.db.drivers import Driver, Statement, compiled
+from app.db.drivers import Driver, Statement, to_statement
 from app.domain.vocabulary import Kind
 from app.models.meetings import Meeting
 from app.models.records import Involvement, Record, RecordTopic
@@ -117,7 +117,7 @@ class Suggester:
             counted,
         )
         source = search_entries.join(records, records.c.id == search_entries.c.record_id)
-        return compiled(sa.select(*columns).select_from(source).where(THESE), self._driver.dialect)
+        return to_statement(sa.select(*columns).select_from(source).where(THESE), self._driver.dialect)
 
 
 # -- names and typing errors -----------------------------------------------------------------------------------------------

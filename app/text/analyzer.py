@@ -139,13 +139,13 @@ def _forms(word: str, language: str) -> Forms:
     return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
 
 
-def asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The stems of a typed word in all languages that it may be in, and its skeletons."""
-    return _asked(word[:MAX_WORD])
+    return _typed_forms(word[:MAX_WORD])
 
 
 @cached(1_000_000)
-def _asked(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     own = forms(word)
     if _CYRILLIC.search(own.folded):
         stems = [own.stem, _stem(own.folded, "kk")]

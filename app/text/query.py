@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from app.text.analyzer import Word, analyze, asked, folded
+from app.text.analyzer import Word, analyze, folded, typed_forms
 from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in_a_row, term
 from app.text.terms import BEGINNINGS, LONGEST_BEGINNING, SKELETON, STEM, WORD, Weight, whole_names
 
@@ -141,7 +141,7 @@ def _as_typed(text: str, word: Word) -> Typed:
     written = text[word.start : word.end]
     if not word.forms.skeletons:
         return Typed(written, (word.forms.stem,), ())
-    return Typed(written, *asked(written))
+    return Typed(written, *typed_forms(written))
 
 
 def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:

@@ -30,8 +30,10 @@ class Integrity:
         self.resources = {kind: schema.resource for kind, schema in schemas.items()}
         self.encode = encode
         self._compiler = compiler
-        self._kinds = compiler.compiled(sa.select(records.c.id, records.c.kind).where(is_one_of(records.c.id, ids_parameter())))
-        self._codes = compiler.compiled(self._country_codes())
+        self._kinds = compiler.to_statement(
+            sa.select(records.c.id, records.c.kind).where(is_one_of(records.c.id, ids_parameter()))
+        )
+        self._codes = compiler.to_statement(self._country_codes())
         self._keys: dict[tuple[Kind, Sequence[str]], Statement] = {}
         self._referrers: dict[Kind, Statement] = {}
         self._chains = {
@@ -172,7 +174,7 @@ class Integrity:
             table = self.resources[kind].table
             columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
             query = sa.select(table.c.id, *columns).where(is_one_of(columns[0], ids_parameter()))
-            self._keys[kind, fields] = self._compiler.compiled(query)
+            self._keys[kind, fields] = self._compiler.to_statement(query)
         found: dict[tuple[Any, ...], str] = {}
         for chunk in chunks(firsts):
             rows = run(connection, self._keys[kind, fields], ids=self.encode(chunk))
@@ -286,7 +288,7 @@ class Integrity:
     ) -> list[tuple[Kind, str, str, str]]:
         """Records that refer to these records: (kind, id, field, id referred to), ordered by id."""
         if kind not in self._referrers:
-            self._referrers[kind] = self._compiler.compiled(self._all_that_refer_to(kind))
+            self._referrers[kind] = self._compiler.to_statement(self._all_that_refer_to(kind))
         rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)
         return [(Kind(each), *row) for each, *row in rows]
 

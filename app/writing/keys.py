@@ -87,7 +87,7 @@ class Keyring:
             "expires_at": expires,
         }
         connection.execute(keys.insert(), row)
-        return one(connection, key_id), f"{MARK}_{key_id}_{secret}"
+        return get(connection, key_id), f"{MARK}_{key_id}_{secret}"
 
     def recognized(self, text: str, rows: Sequence[tuple[Any, ...]]) -> Principal | None:
         """Whose key a text is, if it is one in force; `rows` are what `looked_up` finds for `key_id(text)`."""
@@ -133,7 +133,7 @@ def _is_past(expires: str | None) -> bool:
     return expires is not None and datetime.fromisoformat(expires) <= datetime.now(UTC)
 
 
-def one(connection: Connection, identifier: str) -> RowMapping:
+def get(connection: Connection, identifier: str) -> RowMapping:
     """A key's row; NotFound if there is none."""
     found = connection.execute(sa.select(keys).where(keys.c.id == identifier)) if is_storable(identifier) else None
     row = found.mappings().first() if found is not None else None
@@ -149,6 +149,6 @@ def listed(connection: Connection) -> Sequence[RowMapping]:
 
 def revoke(connection: Connection, identifier: str) -> RowMapping:
     """Void a key for ever; its name stays in the history."""
-    if one(connection, identifier)["revoked_at"] is None:
+    if get(connection, identifier)["revoked_at"] is None:
         connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
-    return one(connection, identifier)
+    return get(connection, identifier)

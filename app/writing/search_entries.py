@@ -30,9 +30,9 @@ class SearchEntries:
         self._index = Index(compiler.dialect, encode, run_jobs)
         self.kinds = frozenset(kind for kind, schema in schemas.items() if schema.resource.searched)
         involved = sa.select(involvements.c.record_id, involvements.c.actor_id)
-        self._involved = compiler.compiled(involved.where(is_one_of(involvements.c.record_id, ids_parameter())))
+        self._involved = compiler.to_statement(involved.where(is_one_of(involvements.c.record_id, ids_parameter())))
         self._bounds = {
-            kind: compiler.compiled(
+            kind: compiler.to_statement(
                 sa.select(*(schema.resource.table.c[name] for name in ("id", "date_start", "date_end"))).where(
                     is_one_of(schema.resource.table.c.id, ids_parameter())
                 )

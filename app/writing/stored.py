@@ -54,9 +54,11 @@ class StoredRecords:
         self.resources = {resource.kind: resource for resource in resources}
         self.compiler = compiler
         self.encode = encode
-        self._past = compiler.compiled(_past())
+        self._past = compiler.to_statement(_past())
         citation: sa.Table = self.resources[Kind.CITATION].table
-        self._citations = compiler.compiled(sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter())))
+        self._citations = compiler.to_statement(
+            sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter()))
+        )
         self._exchange = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange")))
         self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
 

@@ -73,7 +73,7 @@ class ContentSchema:
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan], kinds: Mapping[str, Kind]) -> None:
         self.resource = resource
-        self.plans = [plan for plan in plans if plan.written]
+        self.plans = [plan for plan in plans if plan.writable]
         written = {plan.name for plan in self.plans}
         self._kind = str(resource.kind)
         self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]

@@ -91,7 +91,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
         "operationId": f"list_{resource.plural}",
         "summary": f"List {resource.plural}",
         "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
-        "parameters": [*parameters(models.many, schemas), *CONDITIONAL],
+        "parameters": [*parameters(models.records, schemas), *CONDITIONAL],
         "responses": {
             "200": {
                 "description": f"A page of {resource.plural}, or all of them as CSV or NDJSON.",
@@ -120,7 +120,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
         "operationId": f"get_{resource.kind}",
         "summary": f"Read {article} {resource.kind}",
         "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
-        "parameters": [id_parameter(resource.example), *parameters(models.one, schemas), *CONDITIONAL],
+        "parameters": [id_parameter(resource.example), *parameters(models.record, schemas), *CONDITIONAL],
         "responses": {
             "200": {
                 "description": f"The {resource.kind}.",
