@@ -3,7 +3,7 @@
 FastAPI reads each function's signature for the OpenAPI document. The requests are handled here and not by FastAPI, because the
 registry refuses unknown and repeated parameters, reports all errors at once, checks the key before it reads a body, answers
 HEAD like GET, and sends entity tags; and because this takes 29 µs a request, FastAPI 68 µs without any of that
-(docs/decisions/09-routes.md).
+(docs/decisions/05-asgi-hot-paths.md).
 """
 
 import inspect
