@@ -1,4 +1,7 @@
-"""`rapporteur`, or `python -m app`: what is loaded stays, so nothing is collected meanwhile; it starts a fifth sooner."""
+"""The entry point of `rapporteur` and of `python -m app`.
+
+The garbage collector is off during the imports, because imported objects stay in memory: the start takes a fifth less time.
+"""
 
 import gc
 

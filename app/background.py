@@ -12,7 +12,7 @@ _log = logging.getLogger("rapporteur.background")
 
 
 class Background:
-    """Starts and stops all background work; `main.py` adds each piece with a line."""
+    """Starts and stops all background work, which `main.py` adds."""
 
     def __init__(self, *, restart_seconds: float = RESTART_SECONDS) -> None:
         self._restart_seconds = restart_seconds
@@ -24,7 +24,7 @@ class Background:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run all work within the block. It is cancelled at the end, and has ended when the block is left."""
+        """Run all work while the block runs. At the end of the block, the work is cancelled and awaited."""
         tasks = [asyncio.create_task(self._kept_running(name, work), name=name) for name, work in self._works.items()]
         try:
             yield
@@ -34,11 +34,11 @@ class Background:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _kept_running(self, name: str, work: Work) -> None:
-        """Run the work. If it fails, the error goes to the log and the work starts again: nobody waits for its result."""
+        """Run the work. If it fails, log the error and start it again, because nothing else waits for its result."""
         while True:
             try:
                 await work()
-            except Exception:  # noqa: BLE001 - whatever it is, it must not end silently
+            except Exception:  # noqa: BLE001 - whatever the error is, the work must not end silently
                 _log.exception("%s failed; it starts again in %g s", name, self._restart_seconds)
                 await asyncio.sleep(self._restart_seconds)
             else:

@@ -1,4 +1,4 @@
-"""A cache that is bounded in bytes: clients choose how long its keys are, so a bound on entries would bound nothing."""
+"""A cache with a limit in bytes: a limit on entries would not bound its memory, because clients choose the length of keys."""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -10,7 +10,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _ENTRY = 400
-"""Bytes of an entry beside its key and its result: its place in the dictionary, and what getsizeof does not see."""
+"""Overhead of an entry in bytes, besides its key and its result: its dictionary slot, and memory unknown to getsizeof."""
 _GENERATIONS = 2
 _MISSING: Any = object()
 
@@ -18,14 +18,14 @@ _MISSING: Any = object()
 def cached(
     most: int, *, size_of: Callable[..., int] | None = None
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
-    """Remember what a function of hashable arguments returned, in at most `most` bytes of this process.
+    """Cache the results of a function with hashable arguments, in at most `most` bytes per process.
 
-    `size_of`: about how many bytes the entry of these arguments takes, where that is known; to measure an entry of many words
-    takes as long as to make it.
+    `size_of` estimates the size of an entry in bytes from the arguments. Without it, each entry is measured; for an entry of
+    many words, this takes as long as computing it.
 
-    Entries are kept in two generations: when the young one has half of the bytes, it becomes the old one and the old one is
-    forgotten; an entry that is found in the old one is young again. So an entry in use stays, and nothing is ever sorted.
-    A result that alone would need a tenth of the bytes is not remembered. Threads may share the cache.
+    Entries are kept in two generations. When the young generation reaches half of `most`, it becomes the old one, and the
+    previous old one is dropped. An entry that is found in the old generation is moved to the young one. So entries in use are
+    kept, and nothing has to be sorted. An entry larger than a tenth of `most` is not cached. Threads may share the cache.
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -58,7 +58,7 @@ def cached(
 
 
 def bytes_of(value: Any) -> int:
-    """About how many bytes a value and all that it holds take; words of a vocabulary and classes are shared: they count 0."""
+    """The approximate size in bytes of a value and all it contains. Enum members and classes count 0, as they are shared."""
     if isinstance(value, (Enum, type)):
         return 0
     size = getsizeof(value)

@@ -1,11 +1,11 @@
 """The errors, each with its status and its stable code.
 
 RapporteurError
-├── OperatorError                  told to whoever runs the registry, on the terminal
+├── OperatorError                  shown to the operator on the terminal
 │   ├── IncompleteDeclaration
 │   ├── Misconfigured
 │   └── StaleSchema
-└── Problem                        told to a client, as application/problem+json
+└── Problem                        sent to a client as application/problem+json
     ├── Malformed              400
     │   ├── CursorInvalid      400
     │   └── CursorMismatch     400
@@ -40,7 +40,7 @@ from app.faults import Fault
 
 
 class RapporteurError(Exception):
-    """The base of our errors; the message is for the reader, not for a developer."""
+    """The base class of our errors. The message is written for the operator or client, not for a developer of this program."""
 
 
 class OperatorError(RapporteurError):
@@ -60,7 +60,7 @@ class StaleSchema(OperatorError):
 
 
 class Problem(RapporteurError):
-    """A request that cannot be answered as asked (RFC 9457)."""
+    """An error that is sent to the client as a problem response (RFC 9457)."""
 
     status: ClassVar[int] = 500
     code: ClassVar[str]
@@ -75,7 +75,7 @@ class Problem(RapporteurError):
 
 
 class Malformed(Problem):
-    """The request cannot be read."""
+    """The request cannot be parsed."""
 
     status = 400
     code = "malformed"
@@ -105,7 +105,7 @@ class CursorMismatch(Malformed):
 
 
 class Unauthorized(Problem):
-    """Nobody is known to have asked."""
+    """The request has no valid API key."""
 
     status = 401
     code = "unauthorized"
@@ -117,7 +117,7 @@ class Unauthorized(Problem):
 
 
 class Forbidden(Problem):
-    """The key has not the scope for this."""
+    """The API key does not have the scope that the operation requires."""
 
     status = 403
     code = "forbidden"
@@ -126,7 +126,7 @@ class Forbidden(Problem):
 
 
 class NotFound(Problem):
-    """There is no such thing."""
+    """There is no record with this id, or no resource at this URL."""
 
     status = 404
     code = "not_found"
@@ -135,7 +135,7 @@ class NotFound(Problem):
 
 
 class MethodNotAllowed(Problem):
-    """The resource has no such operation."""
+    """The URL does not support the method of the request."""
 
     status = 405
     code = "method_not_allowed"
@@ -144,7 +144,7 @@ class MethodNotAllowed(Problem):
 
 
 class NotAcceptable(Problem):
-    """The answer cannot be given in a format the client accepts."""
+    """The response is not available in a media type that the client accepts."""
 
     status = 406
     code = "not_acceptable"
@@ -153,7 +153,7 @@ class NotAcceptable(Problem):
 
 
 class RequestTimeout(Problem):
-    """The request did not come whole in time."""
+    """The request was not received completely in time."""
 
     status = 408
     code = "request_timeout"
@@ -209,7 +209,7 @@ class Merged(Gone):
 
 
 class PreconditionFailed(Problem):
-    """The record is not what the client takes it for."""
+    """The stored version does not meet `If-Match` or `If-None-Match`."""
 
     status = 412
     code = "precondition_failed"
@@ -221,7 +221,7 @@ class PreconditionFailed(Problem):
 
 
 class PayloadTooLarge(Problem):
-    """The body is larger than the registry reads."""
+    """The body is larger than the limit."""
 
     status = 413
     code = "payload_too_large"
@@ -230,7 +230,7 @@ class PayloadTooLarge(Problem):
 
 
 class AddressTooLong(Problem):
-    """The address is longer than the registry reads."""
+    """The URL is longer than the limit."""
 
     status = 414
     code = "address_too_long"
@@ -239,7 +239,7 @@ class AddressTooLong(Problem):
 
 
 class UnsupportedMediaType(Problem):
-    """The body has a type or an encoding that is not read here."""
+    """The body has a media type or an encoding that is not supported."""
 
     status = 415
     code = "unsupported_media_type"
@@ -251,7 +251,7 @@ class UnsupportedMediaType(Problem):
 
 
 class Invalid(Problem):
-    """Something in the request has no meaning here."""
+    """The request can be parsed, but a parameter, a header or the body is invalid."""
 
     status = 422
     code = "invalid"
@@ -263,7 +263,7 @@ class Invalid(Problem):
 
 
 class IdempotencyMismatch(Invalid):
-    """The same key with another request."""
+    """The `Idempotency-Key` was already used for a different request."""
 
     code = "idempotency_mismatch"
     title = "The Idempotency-Key was used for another request"
@@ -289,7 +289,7 @@ class PreconditionRequired(Problem):
 
 
 class TooManyRequests(Problem):
-    """More requests than one client may make."""
+    """The client exceeded its rate limit."""
 
     status = 429
     code = "too_many_requests"
@@ -298,7 +298,7 @@ class TooManyRequests(Problem):
 
 
 class HeadTooLarge(Problem):
-    """The head of the request is larger than the registry reads."""
+    """The request line and the headers together are larger than the limit."""
 
     status = 431
     code = "head_too_large"
@@ -307,7 +307,7 @@ class HeadTooLarge(Problem):
 
 
 class Unexpected(Problem):
-    """Our mistake."""
+    """An unexpected error in this program."""
 
     status = 500
     code = "unexpected"
@@ -316,7 +316,7 @@ class Unexpected(Problem):
 
 
 class Unavailable(Problem):
-    """Not now."""
+    """The database does not respond, or the work takes longer than its limit."""
 
     status = 503
     code = "unavailable"
@@ -328,7 +328,7 @@ class Unavailable(Problem):
 
 
 class Busy(Unavailable):
-    """The writers' queue is too long."""
+    """The write waited too long in the write queue, or the queue is full."""
 
     code = "busy"
     title = "Others are writing"

@@ -25,13 +25,13 @@ class Fault(NamedTuple):
 
 
 MAX_FAULTS = 100
-"""Faults listed in one response, at the most."""
+"""The maximum number of faults that one response lists."""
 FAULTS_ALIKE = 10
-"""An import lists so many faults of each sort, and counts the others."""
+"""The maximum number of faults of one sort that an import lists; further ones are only counted."""
 MOST_FAULTS = 10_000
-"""After so many faults the check stops."""
+"""The number of faults after which the check stops."""
 _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
-"""The parts of a message that come from the value: without them, faults of one sort have the same message."""
+"""Matches the variable parts of a message: quoted values and numbers. Without them, faults of one sort have equal messages."""
 
 
 class Faults:
@@ -45,7 +45,7 @@ class Faults:
         self._counts: dict[tuple[str, str], int] = {}
 
     def add(self, fault: Fault) -> None:
-        """Add a fault, or count it if enough of its sort are listed."""
+        """Add a fault. If enough faults of its sort are listed already, only count it."""
         self.total += 1
         sort = _sort_of(fault)
         count = self._counts[sort] = self._counts.get(sort, 0) + 1
@@ -63,7 +63,7 @@ class Faults:
         return self.total >= MOST_FAULTS
 
     def told(self) -> list[Fault]:
-        """The faults in order; behind the last listed one of a sort stands how many more there are."""
+        """The listed faults in order. After the last listed fault of a sort, another one states how many were left out."""
         found: list[Fault] = []
         seen: Counter[tuple[str, str]] = Counter()
         for fault in self._told:
@@ -86,5 +86,5 @@ def _sort_of(fault: Fault) -> tuple[str, str]:
 
 
 def summary(faults: Sequence[Fault]) -> str:
-    """The first faults in a sentence."""
+    """The first three faults as one line of text, with the number of further ones."""
     return "; ".join(map(str, faults[:3])) + (f" … and {len(faults) - 3} more" if len(faults) > 3 else "")

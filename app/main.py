@@ -37,7 +37,7 @@ from app.writing.writer import Writer
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The application; nothing is opened before it starts."""
+    """Build the application. Database connections and threads are opened only when it starts."""
     settings = settings or Settings.from_environment()
     url, pooler = settings.database_url, settings.pooler
     driver = driver_for(url, deadline=settings.read_deadline, connections=settings.read_connections, pooler=pooler)
@@ -66,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await driver.open()
         queue.open()
         stopping.listen()
-        # Objects that exist by now stay: the garbage collector need not scan them again.
+        # Objects that exist now live as long as the process, so the garbage collector need not scan them again.
         gc.freeze()
         gc.enable()
         try:
@@ -88,7 +88,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        telemetry={"tracing": False, "metrics": False, "logs": False},  # or every request looks for settings of theirs
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # otherwise each request looks up telemetry settings
     )
     app.router.routes += routes.of_records(records, writes)
     for router in (

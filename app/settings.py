@@ -17,11 +17,14 @@ POOLERS = ("", "transaction")
 LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 MAX_PORT = 65_535
 ROOT = Path(__file__).resolve().parent.parent
-"""The checkout, or the folder of packages in which this one is installed."""
+"""The root of the checkout, or the `site-packages` folder in which `app` is installed."""
 
 
 def _beside_the_code(name: str) -> Path:
-    """A data folder: beside `app` in a checkout, within `app` in a wheel, where no other package has a folder of that name."""
+    """The path of a data folder: beside `app` in a checkout, but inside `app` in a wheel.
+
+    In a wheel, a folder beside `app` could collide with a folder of another package.
+    """
     within = ROOT / "app" / f"_{name}"
     return within if within.is_dir() else ROOT / name
 
@@ -87,7 +90,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """The settings in force; Misconfigured names a variable that is unknown or has no usable value."""
+        """The settings from environment variables. Raises Misconfigured for an unknown variable or an invalid value."""
         environment = os.environ if environment is None else environment
         known = {PREFIX + entry.name.upper(): entry for entry in fields(cls)}
         chosen: dict[str, Any] = {}
@@ -106,12 +109,12 @@ class Settings:
                 raise Misconfigured(f"{name}={value!r} is no whole number above 0")
         settings = cls(**chosen)
         for name, fault in settings.faults():
-            # Never with the value: an address of a database holds a password.
+            # The message never contains the value, because the URL of a database contains a password.
             raise Misconfigured(f"{PREFIX}{name.upper()} {fault}")
         return settings
 
     def faults(self) -> Iterator[tuple[str, str]]:
-        """Settings that cannot be meant, each with why."""
+        """Yield (name of a setting, fault) for each invalid value."""
         try:
             url = make_url(self.database_url)
         except (ArgumentError, ValueError):

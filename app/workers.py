@@ -18,21 +18,21 @@ Job = Callable[[], Any]
 JobRunner = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
 """Runs jobs, and yields their results in order."""
 WORTH_IT = 8
-"""From so many jobs on, of some 10 ms each, forking is faster."""
+"""The number of jobs, of about 10 ms each, from which forking is faster."""
 
 
 @contextmanager
 def run_here(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Run each job in this process when its result is asked for."""
+    """Run each job in this process, at the moment when the caller requests its result."""
     yield (job() for job in jobs)
 
 
 @contextmanager
 def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Run the jobs in forked workers, one for each further processor, which start at once.
+    """Run the jobs in forked workers, which start immediately: one for each processor but one, which this process uses.
 
-    This process must have no threads, and no job may use its database connections. Where forking is not safe, the jobs run in
-    this process.
+    This process must have no threads, and no job may use its database connections. The jobs run in this process if there is
+    only one processor, if there are fewer than `WORTH_IT` jobs, and on systems other than Linux, where forking is not safe.
     """
     many = len(os.sched_getaffinity(0)) - 1 if sys.platform == "linux" else 0
     if not many or len(jobs) < WORTH_IT:
@@ -43,7 +43,7 @@ def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
     begun = context.Value("L", 0)
 
     def next_one() -> int:
-        """The number of the next job that no process has begun; the number of jobs, if there is none."""
+        """Claim the next job that no process has begun. Returns its index, or `len(jobs)` if there is none."""
         with begun.get_lock():
             number: int = begun.value
             begun.value = min(number + 1, len(jobs))
@@ -66,7 +66,7 @@ def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
 
 
 def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[Any, Any]") -> None:
-    """The loop of a worker. A thread sends the results, so that the worker goes on before they are read."""
+    """The loop of a worker. A thread sends the results, so that the worker need not wait until they are read."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops its workers when it is interrupted
     with ThreadPoolExecutor(1) as sending:
         while (number := next_one()) < len(jobs):
@@ -74,7 +74,10 @@ def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[An
 
 
 def _done(jobs: Sequence[Job], next_one: Callable[[], int], pipes: list["Connection[Any, Any]"]) -> Iterator[Any]:
-    """Results in order. While the next one is missing, this process runs a job itself, also one of a worker that was killed."""
+    """Yield the results in order. While the next result is missing, this process runs jobs itself.
+
+    If a worker was killed, this process repeats the worker's unfinished job.
+    """
     done: dict[int, Any] = {}
     for wanted in range(len(jobs)):
         while wanted not in done:

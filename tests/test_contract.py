@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 from starlette.testclient import TestClient
 
-from app.db.drivers import SqliteDriver
 from app.db.postgres import PostgresDriver
+from app.db.sqlite_driver import SqliteDriver
 from app.declaration.model import AnyRef, OnDay, Part, Ref
 from app.declaration.resource import Resource
 from app.reading.shapes import FieldPlan, field_plans

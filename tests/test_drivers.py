@@ -9,8 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.db.drivers import Driver, Row, SqliteDriver, Statement, driver_for
+from app.db.driver import Driver, Row, Statement
+from app.db.drivers import driver_for
 from app.db.postgres import GATHERED
+from app.db.sqlite_driver import SqliteDriver
 from app.errors import Unavailable
 from tests.conftest import Database
 
@@ -59,7 +61,7 @@ def test_a_cheap_read_stays_cheap_however_often_it_is_asked(seeded: Database) ->
 
 
 def test_a_dear_statement_is_tried_on_the_loop_again(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.db.drivers.DEAR_FOR", 3)
+    monkeypatch.setattr("app.db.sqlite_driver.DEAR_FOR", 3)
 
     async def work(driver: Driver) -> None:
         once_dear = Statement(CHEAP, {}, dear=3 if isinstance(driver, SqliteDriver) else 0)

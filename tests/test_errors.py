@@ -223,7 +223,7 @@ def test_an_address_too_long_is_414(client: TestClient) -> None:
 
 def test_a_question_that_takes_too_long_is_503_and_others_go_on(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """The dearest thing there is, made dear enough: a cross join of everything with everything."""
-    from app.db.drivers import Statement
+    from app.db.driver import Statement
 
     endless = "SELECT count(*) FROM citations a, citations b, citations c, citations d, citations e"
     with TestClient(create_app(replace(seeded.settings, read_deadline=1)), raise_server_exceptions=False) as client:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.testclient import TestClient
 
 from app import main
-from app.db.drivers import Driver, Row, driver_for, to_statement
+from app.db.driver import Driver, Row, to_statement
+from app.db.drivers import driver_for
 from app.db.sql import concatenated, json_string, literal
 from app.db.types import Exact
 from app.http import endpoints, queries, representations

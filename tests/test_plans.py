@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from app.db.drivers import Driver, Row, SqliteDriver, Statement
+from app.db.driver import Driver, Row, Statement
 from app.db.postgres import PostgresDriver
 from app.db.postgres_plans import READING_SETTINGS
+from app.db.sqlite_driver import SqliteDriver
 from app.declaration.filters import Equals
 from app.models import Base
 from app.resources import RESOURCES

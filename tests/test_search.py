@@ -302,6 +302,17 @@ def test_a_hit_says_why_it_was_found(client: TestClient, q: str, tier: str, form
     assert re.findall("<mark>(.*?)</mark>", hit["snippet"]) == marked
 
 
+def test_a_snippet_of_a_text_without_spaces_shows_what_was_found(database: Database) -> None:
+    summary = "双方讨论了电子政务和数字经济领域的合作前景" * 16 + "量子通信" + "并商定继续开展经验交流" * 16
+    database.load(
+        json.dumps({"kind": "meeting", "id": "long", "name": "Long", "date": "2024", "summary": summary}, ensure_ascii=False)
+    )
+    with database.client() as client:
+        (hit,) = search(client, "量子通信")["data"]
+    assert "<mark>量子通信</mark>" in hit["snippet"]
+    assert len(hit["snippet"]) < 300
+
+
 def test_a_hit_shows_what_a_reader_wants_to_know(client: TestClient) -> None:
     (hit,) = search(client, "Karamay", kind="meeting", lang="ru", limit=1)["data"]
     assert hit["date"] == "2025-06-17/2025-06-18"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.db.drivers import Statement, driver_for
+from app.db.driver import Statement
+from app.db.drivers import driver_for
 from app.errors import Unavailable
 from app.http.responses import RequestHeaders, send_stream
 from app.http.shutdown import Stopping

@@ -16,11 +16,11 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from app.db.drivers import SqliteDriver
 from app.db.engine import sqlite_path
 from app.db.failures import AWAY, DAMAGED, FINE, READ_ONLY, failure
 from app.db.schema import migrate, require_usable
 from app.db.sqlite import connect
+from app.db.sqlite_driver import SqliteDriver
 from app.errors import Busy, OperatorError
 from tests import postgres
 from tests.conftest import Database, run_command

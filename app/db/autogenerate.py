@@ -1,7 +1,8 @@
 """Extends Alembic's autogenerate: what `make migration` compares, and what it writes.
 
-Alembic itself does not compare CHECKs. It changes a table of SQLite by copying all its columns, which fails because generated
-columns cannot be written. So constraints are set and columns dropped by `app.db.ddl`, on both databases by the same line.
+Alembic does not compare CHECK constraints. On SQLite it changes a table by copying all its columns; this fails, because
+generated columns cannot be written. So migrations call `app.db.ddl` to set constraints and to drop columns: one line for both
+databases.
 """
 
 import re
@@ -22,13 +23,13 @@ _BIND = "op.get_bind()"
 
 
 class SetConstraint(ops.MigrateOperation):
-    """The `set_constraint` operation: a constraint's name, its new and its old definition. None: it does not exist."""
+    """The `set_constraint` operation: a constraint's name, its new and its old definition; None where it does not exist."""
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
         self.table, self.name, self.definition, self.before = table, name, definition, before
 
     def reverse(self) -> "SetConstraint":
-        """The operation that undoes it."""
+        """The operation that undoes this one."""
         return SetConstraint(self.table, self.name, self.before, self.definition)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
@@ -37,7 +38,7 @@ class SetConstraint(ops.MigrateOperation):
 
 
 class DropColumn(ops.MigrateOperation):
-    """The `drop_column` operation of ours, in place of Alembic's."""
+    """Our own `drop_column` operation, which replaces Alembic's."""
 
     def __init__(self, table: str, column: str) -> None:
         self.table, self.column = table, column
@@ -54,7 +55,7 @@ class SetComment(ops.MigrateOperation):
 def _compare_words(
     context: AutogenContext, changes: ops.ModifyTableOps, _: Any, name: Any, there: sa.Table | None, wanted: sa.Table | None
 ) -> None:
-    """Each column has the CHECK of its vocabulary's words."""
+    """Add the operations that give each column the CHECK for the words of its vocabulary."""
     if there is None or wanted is None or context.inspector is None:
         return
     stored = {each["name"]: _WORD.findall(each["sqltext"]) for each in context.inspector.get_check_constraints(name)}
@@ -64,7 +65,8 @@ def _compare_words(
         if words and words != before:
             changes.ops.append(SetConstraint(name, check, _check(column, words), _check(column, before)))
         elif before and not words:
-            changes.ops.insert(0, SetConstraint(name, check, None, _check(column, before)))  # a column goes after its CHECK
+            # Inserted first, because a CHECK must be dropped before its column.
+            changes.ops.insert(0, SetConstraint(name, check, None, _check(column, before)))
 
 
 def _check(column: str, words: list[str]) -> str | None:
@@ -72,7 +74,7 @@ def _check(column: str, words: list[str]) -> str | None:
 
 
 def flattened(changes: ops.ModifyTableOps) -> list[ops.MigrateOperation]:
-    """A table's changes as separate operations, in order: with `batch_alter_table` SQLite would copy the table."""
+    """A table's changes as separate operations, in order, because with `batch_alter_table` SQLite would copy the table."""
     return [_ours(each) for each in changes.ops]
 
 

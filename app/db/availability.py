@@ -1,7 +1,8 @@
-"""Tracks whether the database can be read and written, as reads and writes report; otherwise probes it twice a second.
+"""Tracks whether the database can be read and written.
 
-While it is known to be away, requests are refused at once instead of each waiting for its deadline, and the log has one line
-for each change of state instead of one for each request.
+Reads and writes report their errors here. While the database is in trouble, it is probed twice a second. While it is known to
+be unreachable, requests are refused immediately instead of each waiting for its deadline, and the log has one line for each
+change of state instead of one for each request.
 """
 
 import asyncio
@@ -21,7 +22,10 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Availability:
-    """The state of one database, shared by those that read and write it. Its methods may be called by any thread."""
+    """The state of one database, shared by all code that reads or writes it.
+
+    Any thread may call `report` and the `require_…` methods; the others belong to the event loop.
+    """
 
     def __init__(
         self, probe: Callable[[], Awaitable[Trouble]], changed: Callable[[Trouble], None], *, seconds: float = PROBE_SECONDS
@@ -38,15 +42,15 @@ class Availability:
         self._fresh_until = 0.0
 
     def open(self) -> None:
-        """Belong to the running event loop."""
+        """Attach this object to the running event loop, on which probes and callbacks run."""
         self._loop = asyncio.get_running_loop()
 
     def listen(self, changed: Callable[[Trouble], None]) -> None:
-        """Call this function, too, when the state changes."""
+        """Register another callback, which is called on the event loop whenever the state changes."""
         self._listeners.append(changed)
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Stop probing."""
         for task in (self._watching, self._asking):
             if task is not None:
                 task.cancel()
@@ -66,10 +70,10 @@ class Availability:
             raise unavailable(self.trouble.writes)
 
     def report(self, trouble: Trouble, *, certain: bool = False) -> None:
-        """Report an error that a read or a write met.
+        """Report the trouble that the error of a read or a write shows.
 
-        If the error means that the database is away, a probe confirms it first, unless it is `certain`: a single connection
-        may fail although the server is healthy.
+        If the trouble is AWAY and not `certain`, a probe must confirm it first, because a single connection may fail although
+        the server is healthy.
         """
         if trouble not in (FINE, self.trouble) and self._loop is not None:
             if trouble == AWAY and not certain:
@@ -78,7 +82,7 @@ class Availability:
                 self._loop.call_soon_threadsafe(self._set, trouble)
 
     async def ready(self) -> None:
-        """Raise Unavailable if the database cannot be read and written. Probes it, unless the last probe was a moment ago."""
+        """Raise Unavailable if the database cannot be read and written. Probes it, unless the last probe is still fresh."""
         if self.trouble == FINE and time.monotonic() >= self._fresh_until:
             await asyncio.shield(self._begin_to_ask())
         if self.trouble != FINE:

@@ -1,7 +1,7 @@
-"""Functions by which migrations change tables on both databases. SQLite's ALTER TABLE cannot change constraints or types.
+"""Functions with which migrations change tables on both databases. SQLite's ALTER TABLE cannot change constraints or types.
 
-A table of SQLite is described by its definitions: what stands between the parentheses of its CREATE TABLE, first the columns,
-then the constraints, each as it is written there. What is not changed stays to the letter: checks, references, derived columns.
+On SQLite a table is handled as its list of definitions: the texts between the parentheses of its CREATE TABLE, first the
+columns, then the constraints. A definition that is not changed keeps its exact text: checks, foreign keys, computed columns.
 """
 
 import re
@@ -21,7 +21,7 @@ _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]""")
 _NAME = re.compile(r'(?:CONSTRAINT )?(?:"((?:[^"]|"")+)"|(\w+))')
 _NEW = "rapporteur_new_table"
 LONGEST_NAME = 63
-"""Characters of a name on Postgres, which would cut a longer one without a word."""
+"""Maximum length of a name on Postgres, in characters. Postgres would cut a longer name without an error."""
 
 Definitions = list[str]
 
@@ -30,14 +30,14 @@ Definitions = list[str]
 def changing(engine: Engine) -> Iterator[sa.Connection]:
     """A transaction in which tables may be changed.
 
-    On SQLite references are checked at the end of the transaction, since a table that is made anew is gone for a moment:
-    OperatorError, if a row then refers to one that is not there.
+    On SQLite, foreign keys are checked only at the end of the transaction, because a table does not exist for a moment while it
+    is rebuilt. Raises OperatorError if a row then refers to a row that does not exist.
     """
     with engine.connect() as connection:
         is_sqlite = engine.dialect.name == "sqlite"
         if is_sqlite:
             driver: Any = connection.connection.driver_connection
-            driver.execute("PRAGMA foreign_keys = OFF")  # within a transaction it would do nothing
+            driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction, because within one it has no effect
         try:
             with connection.begin():
                 yield connection
@@ -47,14 +47,14 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
                     raise OperatorError(f"the change is refused, since rows refer to others that are not there: {rows}")
         finally:
             if is_sqlite:
-                connection.invalidate()  # the pool must not hand out a connection that does not enforce references
+                connection.invalidate()  # the pool must not hand out a connection that does not enforce foreign keys
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
-    """Put a constraint in the place of the table's one of the same name; with None only that one is dropped.
+    """Add a constraint, or replace the table's constraint with the same name; None only drops that constraint.
 
     `definition` is SQL: `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE INITIALLY
-    DEFERRED`. The database refuses it if there is a row that does not keep to it.
+    DEFERRED`. The database refuses the constraint if a row violates it.
     """
     if connection.dialect.name != "sqlite":
         _on_postgres(connection, f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
@@ -74,10 +74,10 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
 
 
 def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:
-    """Give a column another name, and with it its CHECK, its indexes and references; values stay.
+    """Rename a column, and its CHECK, indexes and foreign keys accordingly; values stay.
 
-    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change. ValueError, if one
-    would be too long.
+    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change. Raises ValueError if
+    a new name would be too long.
     """
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
@@ -86,7 +86,7 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
     constraints |= {str(each["name"]): each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
 
     def renamed(sort: str, standing: Mapping[str, Sequence[str | None]]) -> dict[str, str]:
-        """New names by old ones, of those that are named after their columns."""
+        """A mapping from old to new names, for those that are named after their columns."""
         now = {name: [column or "" for column in columns] for name, columns in standing.items() if new in columns}
         before = {name: [old if column == new else column for column in columns] for name, columns in now.items()}
         names = {name: f"{sort}_{table}_{'_'.join(now[name])}" for name in now}
@@ -98,14 +98,14 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
 
 
 def rename_table(connection: sa.Connection, old: str, new: str) -> None:
-    """Give a table another name, and with it its constraints and indexes that are named after it; rows stay.
+    """Rename a table, and the constraints and indexes that are named after it; rows stay.
 
-    ValueError, if a name would be too long.
+    Raises ValueError if a new name would be too long.
     """
     connection.exec_driver_sql(f'ALTER TABLE "{old}" RENAME TO "{new}"')
 
     def renamed(names: Iterable[str]) -> dict[str, str]:
-        """New names by old ones, of those that are named after the table."""
+        """A mapping from old to new names, for those that are named after the table."""
         named_after = [name for name in names if re.match(f"((ix|uq|ck|fk|pk)_)?{old}(_|$)", name)]
         return {name: _checked(name.replace(old, new, 1)) for name in named_after}
 
@@ -113,7 +113,7 @@ def rename_table(connection: sa.Connection, old: str, new: str) -> None:
 
 
 def _constraints(connection: sa.Connection, table: str) -> list[str]:
-    """The names of a table's constraints; since version 18 Postgres gives names to NOT NULL, too."""
+    """The names of a table's constraints. Since version 18 Postgres also names NOT NULL constraints."""
     if connection.dialect.name == "sqlite":
         (written,) = _schema(connection, "type = 'table' AND name", table)
         return [_named(each) for each in _parts(written)[1] if each.startswith("CONSTRAINT")]
@@ -122,15 +122,16 @@ def _constraints(connection: sa.Connection, table: str) -> list[str]:
 
 
 def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
-    """The table's indexes by name, each with its columns; without those that a constraint makes itself."""
+    """The columns of each index of the table, by the index's name; without the indexes that constraints create."""
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")  # has its own name
+        # An index on an expression can be skipped, because its name is not derived from its columns.
+        warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
         found = sa.inspect(connection).get_indexes(table)
     return {str(each["name"]): each["column_names"] for each in found if "duplicates_constraint" not in each}
 
 
 def _rename(connection: sa.Connection, table: str, indexes: Mapping[str, str], constraints: Mapping[str, str]) -> None:
-    """Rename a table's indexes and constraints: new names by old ones."""
+    """Rename a table's indexes and constraints; both mappings are from old to new names."""
     if connection.dialect.name == "sqlite":
         for before, after in indexes.items():
             (written,) = _schema(connection, "type = 'index' AND name", before)
@@ -160,21 +161,21 @@ def _renamed(definition: str, names: Mapping[str, str]) -> str:
 
 
 def set_comment(connection: sa.Connection, table: str, column: str, comment: str) -> None:
-    """Set a column's comment; nothing on SQLite, which has no comments."""
+    """Set a column's comment; does nothing on SQLite, which has no comments."""
     if connection.dialect.name != "sqlite":
         literal = comment.replace("'", "''")
         _on_postgres(connection, f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
 
 
 def _on_postgres(connection: sa.Connection, statement: str) -> None:
-    connection.exec_driver_sql(statement.replace("%", "%%"))  # by itself it would begin a parameter
+    connection.exec_driver_sql(statement.replace("%", "%%"))  # an unescaped % would begin a parameter
 
 
 def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions], Definitions]) -> None:
-    """Make a table of SQLite anew with the definitions that `edit` makes of its own. Rows and indexes stay.
+    """Rebuild a table of SQLite with the definitions that `edit` returns for the present ones. Rows and indexes stay.
 
-    Columns that are in both are copied by their names; those that are derived are derived again. References to the table stay,
-    too; for that the connection must not enforce references, since the table is gone for a moment.
+    Columns that exist before and after are copied by name; computed columns are computed again. Foreign keys that refer to the
+    table stay, too. Raises RuntimeError if the connection enforces foreign keys, because the table does not exist for a moment.
     """
     if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
         raise RuntimeError("a table cannot be made anew while SQLite enforces references")
@@ -184,7 +185,7 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions],
     connection.exec_driver_sql(f"CREATE TABLE {_NEW} ({', '.join(edit(definitions))}) {after}")
     stored = _stored_columns(connection, _NEW)
     columns = ", ".join(f'"{column}"' for column in _stored_columns(connection, table) if column in stored)
-    connection.exec_driver_sql(f"INSERT INTO {_NEW} ({columns}) SELECT {columns} FROM {before}")  # noqa: S608 - names of ours
+    connection.exec_driver_sql(f"INSERT INTO {_NEW} ({columns}) SELECT {columns} FROM {before}")  # noqa: S608 - our own names
     connection.exec_driver_sql(f"DROP TABLE {before}")
     connection.exec_driver_sql(f"ALTER TABLE {_NEW} RENAME TO {before}")
     for index in indexes:
@@ -192,7 +193,7 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions],
 
 
 def key_first(definitions: Definitions) -> Definitions:
-    """The definitions with the columns of the primary key before the others."""
+    """The definitions, reordered so that the columns of the primary key come first."""
     keys = next(each for each in definitions if each.startswith("CONSTRAINT pk_"))
     named = [_named(name) for name in re.split(r"\s*,\s*", keys[keys.rindex("(") + 1 : keys.rindex(")")])]
     first = [next(each for each in definitions if _named(each) == name) for name in named]
@@ -200,12 +201,12 @@ def key_first(definitions: Definitions) -> Definitions:
 
 
 def _schema(connection: sa.Connection, which: str, name: str) -> list[str]:
-    query = f"SELECT sql FROM sqlite_schema WHERE {which} = ? AND sql IS NOT NULL ORDER BY name"  # noqa: S608 - a name of ours
+    query = f"SELECT sql FROM sqlite_schema WHERE {which} = ? AND sql IS NOT NULL ORDER BY name"  # noqa: S608 - our own name
     return [sql for (sql,) in connection.exec_driver_sql(query, (name,))]
 
 
 def _stored_columns(connection: sa.Connection, table: str) -> list[str]:
-    """The columns that can be written, for which `hidden` is 0."""
+    """The columns that can be written, so without computed ones, for which SQLite says that `hidden` is not 0."""
     return [row.name for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({table})") if row.hidden == 0]
 
 
@@ -216,7 +217,7 @@ def _named(definition: str) -> str:
 
 
 def _parts(written: str) -> tuple[str, Definitions, str]:
-    """The table's name as it is written, its definitions, and what stands behind them."""
+    """Split a CREATE TABLE into the table's name as written, its definitions, and the text after them."""
     head = _HEAD.match(written)
     if head is None:
         raise ValueError(f"this is no CREATE TABLE: {written[:60]}")

@@ -16,10 +16,10 @@ _READS = "rapporteur_reads"
 PATIENCE = 5.0
 """Seconds that a writer waits for the write lock, by default."""
 WRITERS_LOCK = 7_270_001
-"""The Postgres advisory lock under which writers take turns, as SQLite's own lock makes them.
+"""The key of the Postgres advisory lock that allows one writer at a time, as SQLite's own write lock does.
 
-Rules over several records (references, keys, cycles, projections) then need no locks of their own, nothing deadlocks, and the
-change log's sequence is the order of commits.
+Because of this lock, rules over several records (references, keys, cycles, projections) need no locks of their own, there are
+no deadlocks, and the change log's sequence is the order of commits.
 """
 SQLITE_PRAGMAS = (
     "PRAGMA page_size = 8192",  # for new files only; large pages, because rows with search terms are long
@@ -35,7 +35,7 @@ SQLITE_PRAGMAS = (
 def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True, pooler: str = "") -> Engine:
     """An engine for writing: a transaction waits at most `patience` seconds for the write lock.
 
-    `creates`: whether SQLite's file is made where there is none. `pooler`: as in `driver_for`.
+    `creates`: whether a missing SQLite file is created. `pooler`: as in `driver_for`.
     """
     parsed, milliseconds = make_url(url), round(patience * 1000)
     if parsed.get_backend_name() != "sqlite":
@@ -53,7 +53,7 @@ def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True,
     @event.listens_for(engine, "checkout")
     def require_its_file(connection: Any, _record: Any, _proxy: Any) -> None:
         if not connection.is_current:
-            raise sa.exc.DisconnectionError  # the pool then connects to the file that is there now
+            raise sa.exc.DisconnectionError  # the connection pool then opens the current file
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -92,8 +92,8 @@ def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
     def begin(connection: Connection) -> None:
         if pools_transactions:
             connection.exec_driver_sql(settings)
-        # Plans are kept as they were made, for the tables of that time: in a registry that grows from nothing they would read
-        # whole tables. So they are made anew whenever this connection's transactions have doubled in number.
+        # Postgres caches query plans. A plan that was cached while a table was small reads the whole table even after the table
+        # has grown. So the plans are discarded whenever the number of this connection's transactions has doubled.
         begun = connection.info["begun"] = connection.info.get("begun", 0) + 1
         if begun & (begun - 1) == 0 and not pools_transactions:
             connection.exec_driver_sql("DISCARD PLANS")
@@ -104,7 +104,7 @@ def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
 
 
 def sqlite_path(url: str | URL) -> Path:
-    """The file of a SQLite URL."""
+    """The path of the file in a SQLite URL."""
     return Path(make_url(url).database or "")
 
 
@@ -113,7 +113,7 @@ _connections: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
 
 
 def cut_connections(engine: Engine) -> None:
-    """End all connections of an engine to a server that does not answer: the threads that wait for it get an error."""
+    """Cut all connections of an engine whose server does not answer, so that threads waiting for a result get an error."""
     from app.db.postgres import cut  # noqa: PLC0415 - as in `driver_for`
 
     for connection in list(_connections.get(engine, ())):
@@ -126,9 +126,9 @@ class FileIsGone(Exception):
 
 @contextmanager
 def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
-    """One transaction: committed as a whole when the block ends, rolled back when it raises or nothing is to be kept.
+    """Run the block in one transaction: commit at its end, or roll back if it raises or `keep` is false.
 
-    FileIsGone, if SQLite's file is no longer where it was opened.
+    Raises FileIsGone if SQLite's file was moved or removed, or if its WAL was removed and the commit cannot be rescued from it.
     """
     with engine.connect() as connection:
         with connection.begin() as transaction:
@@ -154,9 +154,9 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def analyze(connection: Connection) -> None:
-    """After a large write: update Postgres' statistics of search terms, which it would otherwise do only after a while.
+    """Update Postgres' statistics of search terms after a large write; Postgres itself would update them only later.
 
-    Only of this table: ANALYZE on an empty table would record 0 rows, and checks of foreign keys would then scan that table.
+    Only `search_entries`: ANALYZE on an empty table would record 0 rows, and foreign-key checks would then scan that table.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE search_entries")

@@ -1,4 +1,4 @@
-"""Maps errors of the database to a Problem for the client and to a state of the database (trouble) for all others."""
+"""Maps an error of the database to a Problem for the client and to the state of the database (Trouble)."""
 
 import logging
 import sqlite3
@@ -12,12 +12,12 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
-    """What the database cannot do at present, as messages for clients; None for what it can do."""
+    """The state of the database: a message for clients for each thing that does not work now; None for what works."""
 
     reads: str | None = None
     writes: str | None = None
     damage: str | None = None
-    """Some of it cannot be read; the rest is answered."""
+    """Some of the data cannot be read; reads of other data are still answered."""
 
     def __str__(self) -> str:
         return self.reads or self.damage or self.writes or "answers and takes writes"
@@ -59,13 +59,13 @@ def unavailable(why: str) -> Unavailable:
 
 
 def busy() -> Busy:
-    """Others are writing."""
+    """503 with a `Retry-After` header, for a write that waited too long because others were writing."""
     detail = "others are writing, and this write's turn did not come"
     return Busy(detail, headers={"Retry-After": str(BUSY_RETRY_SECONDS)})
 
 
 def failure(error: BaseException) -> Failure | None:
-    """The Failure for an error of the driver; None if the error is our mistake."""
+    """The Failure for an error of the driver; None if the error is a bug in our code."""
     found = _of_constraint(error) or (_of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error))
     if found is not None:
         found.problem.__cause__ = error
@@ -93,7 +93,7 @@ def _of_sqlite(error: sqlite3.Error) -> Failure | None:
 
 
 _AWAY = ("08", "28", "3D", "57P")
-"""SQLSTATEs of connections that fail, are refused, or are ended by the server."""
+"""Prefixes of the SQLSTATEs of connections that fail, are refused, or are ended by the server."""
 _NO_RESOURCES = ("53", "54")
 _TOO_LARGE = "54000"
 _DAMAGED = ("58", "XX")
@@ -104,7 +104,7 @@ _COLLIDED = ("40001", "40P01")
 def _of_postgres(error: BaseException) -> Failure | None:
     state: Any = getattr(error, "sqlstate", None)
     if state is None:
-        # Without a state it comes from the client's library: no connection, or one that broke.
+        # An error without SQLSTATE comes from the client library: the connection could not be made, or was lost.
         return Failure(unavailable(NO_ANSWER), AWAY) if type(error).__name__ in _WITHOUT_STATE else None
     if state == _LOCK_NOT_AVAILABLE or state in _COLLIDED:
         return Failure(busy())
@@ -150,7 +150,10 @@ _REFUSED_BY_POSTGRES = {"23514": _NO_SUCH_VALUE, "23502": _MISSING, "23505": _SA
 
 
 def _of_constraint(error: BaseException) -> Failure | None:
-    """Our own rules say it better and come first: that a constraint had to is for the log, too."""
+    """The Failure for a write that a constraint refused; None for other errors.
+
+    It is logged as an error, because our own rules are checked first and should have refused the write with a better message.
+    """
     refusal = _REFUSED_BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0))
     rule = str(error).partition(": ")[2]
     if refusal is None:

@@ -17,20 +17,20 @@ from app.text.nodes import FTS5, TSQUERY, Syntax, tsvector
 INDEX = "search_entries_index"
 """SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
 TERMS_INDEX = "ix_search_entries_terms"
-"""Postgres' index."""
+"""The GIN index on Postgres."""
 HELD = 1 << 24
-"""Bytes of terms that FTS5 keeps in memory before it writes a segment: a large import then makes few segments to merge."""
+"""Bytes of terms that FTS5 buffers before it writes a segment. Large, so that an import writes few segments to merge."""
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
     "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
 )
 _INDEX = sa.table(INDEX, *map(sa.column, (INDEX, "rowid", "terms")))
-# ruff: noqa: S608 - numbers and names of ours alone are written into statements
+# ruff: noqa: S608 - only numbers and our own names are formatted into SQL, never input from clients
 Rows = Sequence[dict[str, Any]]
 
 
 class FullText(ABC):
-    """What differs between the databases wherever search entries are written or found."""
+    """The operations that differ between the databases when search entries are written or found."""
 
     syntax: Syntax
     statistics: str | None = None
@@ -38,24 +38,24 @@ class FullText(ABC):
 
     @abstractmethod
     def stored(self, terms: Sequence[str], first: int) -> str:
-        """Terms as an entry stores them. `first`: the position of the first one, counted from 1."""
+        """The terms in the form in which an entry stores them. `first`: the position of the first term, counted from 1."""
 
     @abstractmethod
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
         """The statement that reads the newest matches of a tier; see `postgres_plans.newest`."""
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        """The statements to run before those `entries` are deleted."""
+        """The statements that must run before the rows of `entries` that match the condition `those` are deleted."""
         del entries, those
         return iter(())
 
     def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows] | None:
-        """The rows of an index that must be written beside the entries; None if the database writes its index itself."""
+        """The index table and its rows, to be written with the entries; None if the database updates its index itself."""
         del rows
         return None
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Differences between the entries and an index that is written beside them."""
+        """Messages about differences between the entries and an index table that is written together with them."""
         del connection
         return iter(())
 
@@ -64,7 +64,7 @@ class _Fts5(FullText):
     syntax = FTS5
 
     def stored(self, terms: Sequence[str], first: int) -> str:
-        del first  # FTS5 counts by itself
+        del first  # FTS5 numbers the positions itself
         return " ".join(terms)
 
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
@@ -75,7 +75,7 @@ class _Fts5(FullText):
         return f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}{within} ORDER BY rowid LIMIT {limit}"
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        # FTS5 has no copy of the terms, so that it must be told what it forgets.
+        # The index stores no copy of the terms, so a delete must pass the terms that are to be removed.
         old = sa.select(sa.literal("delete"), entries.c.docid, entries.c.terms).where(those).order_by(entries.c.docid)
         yield sa.insert(_INDEX).from_select([INDEX, "rowid", "terms"], old)
 
@@ -102,12 +102,12 @@ class _Tsvector(FullText):
 
 
 def full_text_of(dialect: Dialect) -> FullText:
-    """Full-text search of this database."""
+    """The FullText implementation for this database."""
     return _Fts5() if dialect.name == "sqlite" else _Tsvector()
 
 
-class has_terms(FunctionElement[Any]):  # noqa: N801 - read as a function of SQL
-    """Whether the search entry of the record matches a query, given in FTS5's and in tsquery's syntax."""
+class has_terms(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
+    """Whether a record's search entry matches a query. Arguments: the record's id, the query for FTS5, the query as tsquery."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -135,6 +135,6 @@ def create_index(connection: Connection) -> None:
 
 
 def drop_index(connection: Connection) -> None:
-    """Drop it."""
+    """Drop SQLite's full-text index."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"DROP TABLE {INDEX}")

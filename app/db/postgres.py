@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 from sqlalchemy.engine import Dialect, make_url
 
 from app.db.availability import Availability
-from app.db.drivers import Row, Statement
+from app.db.driver import Row, Statement
 from app.db.failures import AWAY, DAMAGED, FINE, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
 from app.db.postgres_plans import READING_SETTINGS
 from app.errors import Malformed
@@ -24,29 +24,32 @@ from app.errors import Malformed
 SERVERS_SHARE = 0.9
 """Share of a read's deadline after which the server cancels the statement; at the deadline the connection is closed."""
 DAMAGE_TOLD_SECONDS = 60
-"""Seconds for which `/readyz` reports damage after a read met it, because no query can prove that all pages are readable."""
+"""Seconds for which `/readyz` reports damage after a read found it. The time is fixed, because no query can prove that all
+pages are readable again."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
-"""Records per statement, at the most, so that other connections get some of the work."""
+"""Maximum number of records that `by_id` reads with one statement, so that several connections share the work."""
 
 
 class _Gathered(NamedTuple):
-    """Ids requested at the same time, and the future that will hold their rows."""
+    """Ids requested at the same time, and the task that reads their rows."""
 
     ids: list[str]
     rows: asyncio.Task[dict[str, Row]]
 
 
 TRANSACTION_POOLING = "transaction"
-"""A pooler mode in which a session is shared per transaction, so that session settings and prepared statements are lost."""
+"""The pooler mode that gives a client a server session for one transaction only, so session settings and prepared statements
+are lost after each transaction."""
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
     """The arguments with which psycopg connects, the same for reading and for writing.
 
-    A URL may name several hosts, as SQLAlchemy (`?host=a:1&host=b:2`) or libpq (`?host=a,b&port=1,2`) has them, and which of
-    them is meant (`target_session_attrs`). libpq gives up a silent network after the seconds set here, unless the URL says
-    otherwise; a server that is stopped, but whose system still acknowledges, is left by clocks of our own.
+    A URL may name several hosts, in the syntax of SQLAlchemy (`?host=a:1&host=b:2`) or of libpq (`?host=a,b&port=1,2`), and
+    which of them to use (`target_session_attrs`). If the network is silent, libpq gives up after the timeouts set here, unless
+    the URL sets others. These timeouts do not detect a stopped server whose operating system still acknowledges packets; our
+    own timers do.
     """
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     _, arguments = PostgresDriver.dialect.create_connect_args(parsed)
@@ -55,7 +58,7 @@ def connection_arguments(url: str) -> dict[str, Any]:
 
 
 def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") -> None:
-    """Shut down the socket of a connection, so that a thread or task that waits for a response gets an error at once."""
+    """Shut down the socket of a connection, so that a thread or task waiting for a response gets an error immediately."""
     with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as ours:
         ours.shutdown(socket.SHUT_RDWR)
 
@@ -81,7 +84,7 @@ class PostgresDriver:
         self._connections = connections
         self._pools_transactions = pooler == TRANSACTION_POOLING
         self._conninfo = make_conninfo(**arguments, application_name="rapporteur reading")
-        # The server's own limit comes first, since it leaves the connection usable.
+        # The server's timeout is shorter than our deadline, because the connection stays usable if the server cancels.
         read_only = "transaction_read_only" if self._pools_transactions else "default_transaction_read_only"
         settings = {**READING_SETTINGS, read_only: "on", "statement_timeout": str(int(deadline * 1000 * SERVERS_SHARE))}
         of = "true" if self._pools_transactions else "false"
@@ -90,7 +93,7 @@ class PostgresDriver:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Open the pool; it connects by itself, and again after the server was away."""
+        """Open the pool. It connects in the background, and reconnects after the server was unreachable."""
         self.availability.open()
         await self._open_pool()
 
@@ -112,7 +115,7 @@ class PostgresDriver:
         await self._pool.open()
 
     def _reporting(self) -> type[psycopg.AsyncConnection[Any]]:
-        """Connections that tell when they cannot be made: the pool would try again more and more seldom."""
+        """A connection class that reports failed attempts to connect; the pool itself would only retry, less and less often."""
         report = self._report
 
         class Reporting(psycopg.AsyncConnection[Any]):
@@ -130,7 +133,7 @@ class PostgresDriver:
         await connection.execute(self._set, prepare=False)
 
     async def watch(self) -> None:
-        """Nothing: each read notices by its connection that the server is gone."""
+        """Do nothing, because each read notices by its connection that the server is gone."""
 
     async def close(self) -> None:
         """Close the pool."""
@@ -142,7 +145,10 @@ class PostgresDriver:
     # -- whether the server is there ---------------------------------------------------------------------------------------
 
     def _changed(self, trouble: Trouble) -> None:
-        """Begin anew with connections when the server is back: the old ones may hang for as long as the network is silent."""
+        """Close the pool when the server is away, and open a new one when it is back.
+
+        The old connections are not reused, because they may hang for as long as the network is silent.
+        """
         if trouble.reads is not None and self._pool is not None:
             pool, self._pool = self._pool, None
             self._later(pool.close(timeout=1))
@@ -182,9 +188,9 @@ class PostgresDriver:
         return list(values)
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
-        """All rows, which Postgres hands out together, whatever `letters` they have.
+        """Run the statement and return all rows; `letters` is ignored, because Postgres sends all rows together.
 
-        On a connection of the pool, and on another where the server has ended that one: a read can be asked again.
+        If the server has ended the connection, the read runs again on another connection of the pool. That is safe for a read.
         """
         self.reads += 1
         given = {**statement.constants, **parameters}

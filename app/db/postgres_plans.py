@@ -1,10 +1,10 @@
-"""All that makes Postgres choose a good query plan: settings, forms of statements, and the choice among ways to search.
+"""Everything that makes Postgres choose good query plans: settings, forms of statements, and the choice of a way to search.
 
-Each has a paragraph that says what Postgres would do without it, with the figure. SQLite needs none of this, because its
+The text at each item says what Postgres would do without it, with measured figures. SQLite needs none of this, because its
 planner takes the only index that fits, and FTS5 returns the newest entries first.
 """
 
-# ruff: noqa: S608 - numbers and names of ours alone are written into statements
+# ruff: noqa: S608 - only numbers and our own names are formatted into SQL, never input from clients
 
 from collections.abc import Mapping
 from enum import Enum
@@ -21,22 +21,23 @@ access, which is meant for rotating discs, Postgres scanned 20,000 search entrie
 decompressing their terms costs. Compiling a statement (jit) takes longer than running it."""
 
 ONE_OF_ANY = "{column} = ANY({values})"
-"""A filter with several values. Postgres looks at the values and takes the index or not, as their statistics say."""
+"""A filter with several values. Postgres decides by the statistics of these values whether to use the index."""
 ONE_OF_FEW = "{column} = ANY(ARRAY(SELECT unnest({values})))"
-"""Ids and other keys, whose index always helps. Hidden in a subquery, the values cannot be looked at, so that Postgres plans
-the statement once; planning it anew for every list takes longer than reading a dozen records."""
+"""A condition on ids and other keys, for which the index is always best. The subquery hides the values from the planner, so
+Postgres plans the statement once; planning it for every list of values takes longer than reading a dozen records."""
 
 PLANNED_ANEW = True
 """Searches are planned for each query, because a rare term needs another plan than a common one."""
 
 _BY_ORDER = "SELECT docid FROM search_entries WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
-"""Reads entries in the order of their numbers and compares each. As a function, the operator `@@` cannot use the GIN index."""
+"""Reads entries in the order of their numbers (`docid`) and compares each with the query. It calls the function behind the
+operator `@@`, because a function, unlike the operator, cannot use the GIN index."""
 _BY_INDEX = "SELECT docid FROM search_entries WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
-"""Reads entries by the GIN index. OFFSET 0 keeps Postgres from reading the subquery in the order of the numbers instead."""
+"""Reads entries through the GIN index. Without OFFSET 0, Postgres might read them in the order of their numbers instead."""
 _UNINDEXED = "docid + 0"
-"""The number in a comparison that must not use the index of numbers. With a last day given, Postgres would scan by number,
-because it ignores the cost of decompressing the terms: of 20,000 entries it then read a quarter (200 ms; 20 ms by the GIN
-index)."""
+"""The entry's number, written so that a comparison with it cannot use the index on `docid`. If a request has a last day,
+Postgres would otherwise scan entries by number, because it ignores the cost of decompressing their terms: it then read a
+quarter of 20,000 entries (200 ms; 20 ms through the GIN index)."""
 
 STATISTICS = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
@@ -44,13 +45,13 @@ STATISTICS = (
     " WHERE s.most_common_elems IS NOT NULL AND s.schemaname = ANY (current_schemas(false))"
     " AND s.tablename = 'search_entries' AND s.attname = 'terms'"
 )
-"""What ANALYZE found: the number of search entries, the frequent terms, the share of entries with each term."""
+"""A query for what ANALYZE recorded: the number of search entries, the frequent terms, and the share of entries with each."""
 _IN_ORDER = 0.25
-"""From this share of the entries on, reading them in order of date is faster than by the index."""
+"""If at least this share of the entries matches, reading entries in order of date is faster than using the index."""
 _FEW = 3_000
-"""Up to so many matches, all of them may be read by the index and sorted."""
+"""Up to this number of matches, it is fast enough to read all of them through the index and sort them."""
 _ENOUGH = 2
-"""A window should hold so many times the rows wanted, because the shares are estimates."""
+"""A window should hold this many times the requested rows, because the shares are only estimates."""
 _NEVER = int(NO_START[:4])
 
 
@@ -59,27 +60,31 @@ class Frequencies(NamedTuple):
 
     entries: float
     shares: Mapping[str, float]
-    """By term: the share of the entries that have it."""
+    """For each term, the share of the entries that have it."""
 
 
 UNKNOWN = Frequencies(0, {})
 
 
 class Way(Enum):
-    """How the newest matches are read. By itself Postgres reads all matches by the index and sorts them."""
+    """How the newest matches are read. Without this choice, Postgres would always use INDEX."""
 
     INDEX = "index"
-    """Read all matches by the GIN index, then sort them: no bound on dates is used."""
+    """Read all matches through the GIN index, then sort them. Bounds on dates are checked, but not through an index."""
     EITHER = "either"
-    """By the index or by date, as the planner thinks best: instead of WINDOW, where the request has bounds of dates."""
+    """Read through the index or in order of date, as the planner chooses. Replaces WINDOW if a request has bounds on dates."""
     ORDER = "order"
-    """All entries in order of date, each compared with the query."""
+    """Read the entries in order of date and compare each with the query."""
     WINDOW = "window"
-    """The matches of the last years by the index, and still newer entries in order of date."""
+    """Read the matches of the last years through the index, and the entries newer than those years in order of date."""
 
 
 class Chosen(NamedTuple):
-    """The chosen way. For WINDOW also the query limited to the window, and its number: entries with a lower one are newer."""
+    """The chosen way.
+
+    For WINDOW, `node` is the query limited to the window, and `newer` is the lowest number in the window: entries with a lower
+    number are newer than the window.
+    """
 
     way: Way
     node: Node | None = None
@@ -87,7 +92,7 @@ class Chosen(NamedTuple):
 
 
 def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
-    """The way to read the newest `limit` matches."""
+    """Choose how to read the newest `limit` matches of a query."""
     part = share(node, known.shares)
     if part * known.entries <= _FEW:
         return Chosen(Way.INDEX)
@@ -107,7 +112,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
 
 
 def _is_undated(node: Node) -> bool:
-    """Whether only entities can match: they have no dates."""
+    """Whether only entities can match, which have no dates."""
     sort, parts = node
     match sort:
         case "term":
@@ -124,8 +129,8 @@ def _is_undated(node: Node) -> bool:
 def newest(tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
     """The statement that reads the newest matches of a tier in the chosen way.
 
-    `match`, `bounds`: names of the parameters that hold the query, and the lowest and highest number. `since`: whether entries
-    must end on `date_from` or later.
+    `match`: the name of the parameter that holds the query. `bounds`: the names of the parameters that hold the lowest number
+    (included) and the highest (excluded). `since`: whether entries must end on the day in the parameter `date_from` or later.
     """
     place = _UNINDEXED if way is Way.INDEX else "docid"
     within = f" AND {place} >= %({bounds[0]})s AND {place} < %({bounds[1]})s" if bounds else ""

@@ -1,4 +1,4 @@
-"""Records as trees of SQL values, and how each database writes such a tree as JSON: in the same bytes."""
+"""Describes a record as a tree of SQL values, and builds SQL that returns it as JSON: the same bytes on both databases."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Sql = sa.ColumnElement[Any]
 Segment = str | Sql
 """A piece of JSON text: a constant, or SQL that is not null."""
 ARGUMENTS = 100
-"""Arguments that every build of SQLite allows for a function."""
+"""The number of arguments that every build of SQLite allows for a function."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Number:
 
 @dataclass(frozen=True)
 class Truth:
-    """True or false; false where it is null."""
+    """A boolean; NULL becomes false."""
 
     sql: Sql
 
@@ -57,14 +57,14 @@ class Stored:
 
 @dataclass(frozen=True)
 class Array:
-    """An array that is written while it is read, as segments of text."""
+    """An array, as segments of its JSON text: a subquery that reads the elements also joins them."""
 
     segments: tuple[Segment, ...]
 
 
 @dataclass(frozen=True)
 class Object:
-    """An object; null where `absent` is true. `within` puts its SQL into the subquery that reads what its members need."""
+    """An object; null if the condition `absent` is true. `within` puts its SQL into the subquery that reads its members."""
 
     members: Mapping[str, "Node"]
     absent: Sql | None = None
@@ -76,15 +76,18 @@ Node = Union[Scalar, Array, Object]  # noqa: UP007 - Object refers to it
 
 
 class RecordSql:
-    """What differs between the databases in the statements that read records. This is Postgres."""
+    """The parts of statements for reading records that differ between the databases. This class is for Postgres."""
 
     joins_references = False
-    """Whether the records to which a list's fields refer are joined, or read by a subquery for each reference.
+    """Whether a list joins the records to which its fields refer; otherwise a subquery reads each of them.
 
-    On SQLite a list of 50 takes a seventh less with joins. Postgres might choose to read all records for a join."""
+    On SQLite, a list of 50 takes a seventh less time with joins. Postgres might read all records for a join."""
 
     def has_id(self, column: Sql) -> Sql:
-        """The condition by which the driver's `by_id` reads a record: Postgres' driver asks for several at once."""
+        """The condition with which the driver's `by_id` selects records.
+
+        It accepts several ids, because the driver for Postgres reads several records with one statement.
+        """
         return is_one_of(column, ids_parameter())
 
     def json(self, node: Object) -> Sql:
@@ -118,11 +121,14 @@ class _SqliteSql(RecordSql):
     joins_references = True
 
     def has_id(self, column: Sql) -> Sql:
-        """SQLite's driver reads records one by one."""
+        """The condition `column = :id`. It accepts one id, because the driver for SQLite reads one record per statement."""
         return column == sa.bindparam("id", type_=Exact)
 
     def json(self, node: Object) -> Sql:
-        """An object without arrays is written by one call: a list of 50 takes three quarters of the time of joining texts."""
+        """The object as JSON text, from one call of `json_object` if it has no arrays.
+
+        A list of 50 then takes three quarters of the time that concatenating texts takes.
+        """
         members = node.members
         if any(isinstance(member, Array) for member in members.values()) or 2 * len(members) > ARGUMENTS:
             return super().json(node)
@@ -146,12 +152,12 @@ class _SqliteSql(RecordSql):
 
 
 def record_sql_of(dialect: Dialect) -> RecordSql:
-    """The statements of this database."""
+    """The RecordSql for this database."""
     return _SqliteSql() if dialect.name == "sqlite" else RecordSql()
 
 
 def native(node: Scalar) -> Sql:
-    """A scalar as the cell of a table: text or number, truth as a word, null where there is none."""
+    """A scalar as the value of a table cell: text or number, a boolean as `true` or `false`, NULL if there is no value."""
     match node:
         case Truth(sql):
             return sa.case((sql, literal("true")), else_=literal("false"))
@@ -161,17 +167,17 @@ def native(node: Scalar) -> Sql:
 
 
 def written_text(segments: Iterable[Segment]) -> Sql:
-    """Segments of which none is null, as one text."""
+    """The segments joined to one text; none of them may be null."""
     return assembled(*_merged(segments))
 
 
 def joined_text(segments: Iterable[Segment]) -> Sql:
-    """Segments as one text; null if one of them is."""
+    """The segments joined to one text; null if one of them is null."""
     return concatenated(*_merged(segments))
 
 
 def _merged(segments: Iterable[Segment]) -> list[Sql]:
-    """Segments as SQL, neighbouring constants made one."""
+    """The segments as SQL, with adjacent constants merged."""
     merged: list[Segment] = []
     for segment in segments:
         if isinstance(segment, str) and merged and isinstance(merged[-1], str):

@@ -20,13 +20,13 @@ FIRST_STEPS = """Type:
   rapporteur serve
 or for all of it at once: rapporteur serve --demo"""
 BACKEND = "SELECT pg_backend_pid()"
-"""Which of its processes serves a connection."""
+"""A query for the id of the Postgres process that serves the connection."""
 _applied = sa.table("alembic_version", sa.column("version_num"))
 
 
 def alembic_config(url: str) -> "Config":
     """Alembic's configuration for migrating a database; `alembic.ini` is only for the `alembic` command."""
-    from alembic.config import Config  # noqa: PLC0415 - as below
+    from alembic.config import Config  # noqa: PLC0415 - as in `migrate`
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
@@ -35,19 +35,19 @@ def alembic_config(url: str) -> "Config":
 
 
 def migrate(url: str, *, revision: str = "head") -> None:
-    """Bring the schema to a revision."""
-    from alembic import command  # noqa: PLC0415 - takes a tenth of the time to start, and only this needs it
+    """Upgrade the schema to a revision, by default to the newest."""
+    from alembic import command  # noqa: PLC0415 - a tenth of the start-up time, needed only for migrations
 
     command.upgrade(alembic_config(url), revision)
 
 
 def newest_revision() -> str:
-    """The revision that this version needs: revisions are numbered, and their files begin with their numbers."""
+    """The revision that this version of the program needs: the one with the highest number."""
     return max(revisions())
 
 
 def revisions() -> set[str]:
-    """The revisions that this version knows."""
+    """The revisions that this version of the program knows: the numbers with which the names of their files begin."""
     return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 
@@ -70,7 +70,7 @@ def require_current(engine: Engine) -> None:
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:
-    """Raise OperatorError if a pooler shares sessions between clients and no setting says so."""
+    """Raise OperatorError if a pooler shares server sessions between clients, but the setting `pooler` is empty."""
     if engine.dialect.name != "postgresql" or pooler:
         return
     session = sa.text(BACKEND)

@@ -1,8 +1,8 @@
-"""SQL that the databases write differently, each as one construct: JSON text, aggregates, lists of values.
+"""SQL constructs that compile differently on each database (JSON text, aggregates, lists of values), and fast execution.
 
-JSON is written as concatenated text, equal to the byte on both databases and without a limit on arguments (`json_object`
-takes 63 pairs on SQLite 3.40, 50 on Postgres, which puts spaces between). What has no arrays SQLite writes sooner by
-`json_object`, in the same bytes (`app/reading/compiler.py`).
+JSON is built by concatenating text, because the result is then the same bytes on both databases and the number of fields has no
+limit (`json_object` takes 63 pairs on SQLite 3.40 and 50 on Postgres, which also adds spaces). On SQLite, `json_object` builds
+objects without arrays, because it is faster and gives the same bytes (`app/db/record_sql.py`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -30,7 +30,7 @@ SQLITE_ARGUMENTS = 100
 """The number of arguments that every build of SQLite allows for a function."""
 
 
-class json_string(FunctionElement[str]):  # noqa: N801 - read as a function of SQL
+class json_string(FunctionElement[str]):  # noqa: N801 - named like an SQL function
     """A text value as a JSON string."""
 
     type = sa.String()
@@ -78,9 +78,10 @@ def _pipes(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> s
 
 
 class assembled(FunctionElement[str]):  # noqa: N801
-    """Its arguments, of which none is null, joined end to end: how a record is written.
+    """Concatenation of its arguments, none of which may be null; used for the JSON of records.
 
-    On SQLite one call, since a chain of `||` copies what is there already at every link: a list of 50 takes 15 % less.
+    On SQLite this is one call of `printf`, because each `||` in a chain copies all text before it: a list of 50 takes 15 % less
+    time.
     """
 
     type = sa.String()
@@ -108,7 +109,7 @@ def _printf(element: assembled, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class comma_joined(FunctionElement[str]):  # noqa: N801
-    """Aggregate: the values of all rows joined by commas, in the order of an ordered subquery; '' for no row."""
+    """Aggregate: the values of all rows joined by commas, in the order of the subquery; '' if there are no rows."""
 
     type = sa.String()
     inherit_cache = True
@@ -125,10 +126,10 @@ def _string_agg(element: comma_joined, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class matches_one_of(FunctionElement[Any]):  # noqa: N801
-    """Whether a column equals one of the values of ONE parameter, so that no number of values makes a new statement.
+    """Whether a column equals one of several values. They are ONE parameter, so any number of values has the same statement.
 
-    On SQLite the values are a JSON array, on Postgres a list, whose statistics decide how the rows are found. Not typed as a
-    boolean, to which SQLAlchemy would add `= 1` on SQLite, where no index serves that.
+    The parameter is a JSON array on SQLite and an array on Postgres, where the statistics of the values decide whether an index
+    is used. The type is not Boolean, because SQLAlchemy would then add `= 1` on SQLite, and no index serves that condition.
     """
 
     type = sa.Integer()
@@ -136,9 +137,9 @@ class matches_one_of(FunctionElement[Any]):  # noqa: N801
 
 
 class is_one_of(matches_one_of):  # noqa: N801
-    """The same where the rows are found by the column's index whatever the values are.
+    """The same condition for columns whose index is the best choice whatever the values are, such as ids.
 
-    Postgres plans it once and not anew for every list, which takes longer than to read a dozen records.
+    Postgres plans the statement once; planning it for every list of values takes longer than reading a dozen records.
     """
 
     inherit_cache = True
@@ -163,7 +164,7 @@ def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
-    """The position of a column's value among the values of one parameter, to sort by it."""
+    """The position of a column's value among the values of one parameter; used for sorting."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -188,46 +189,46 @@ def as_instant(parameter: str) -> sa.ColumnElement[Any]:
 
 
 CHUNK = 1_000
-"""Values per statement."""
+"""Maximum number of values per statement."""
 
 
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
-    """The values, at most a thousand at a time."""
+    """Split the values into lists of at most CHUNK values."""
     several = list(values)
     return (several[start : start + CHUNK] for start in range(0, len(several), CHUNK))
 
 
 def values_parameter(values: Collection[Any], encode: Encode) -> sa.BindParameter[Any]:
-    """One parameter that holds all the values, with a name of its own."""
+    """One bind parameter with a unique name that holds all the values, encoded for the driver."""
     return sa.bindparam(None, encode(list(values)), type_=sa.ARRAY(Exact), unique=True)
 
 
 def among(column: sa.ColumnElement[Any], values: Collection[Any], encode: Encode) -> sa.ColumnElement[Any]:
-    """Condition: the column is one of these values."""
+    """The condition that the column equals one of the values."""
     return is_one_of(column, values_parameter(values, encode))
 
 
 class Compiled(Protocol):
-    """A compiled statement."""
+    """The attributes of a compiled statement that `run` and `execute` need."""
 
     sql: str
     constants: Mapping[str, Any]
 
 
 def ids_parameter(of: Any = Exact) -> sa.BindParameter[Any]:
-    """The parameter `ids` of a statement that is compiled once: several values, encoded for the driver."""
+    """The bind parameter `ids`: an array of values, encoded for the driver, so one statement serves any number of values."""
     return sa.bindparam("ids", type_=sa.ARRAY(of))
 
 
 def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple[Any, ...]]:
-    """Run a compiled statement directly on the driver and return all rows: a tenth of the cost of building and executing it."""
+    """Run a compiled statement on the driver and return all rows, at a tenth of SQLAlchemy's cost to build and execute it."""
     driver: Any = connection.connection
     with _errors(connection, driver):
         return _executed(driver, statement, given).fetchall()  # type: ignore[no-any-return]
 
 
 def execute(connection: Connection, statement: Compiled, **given: Any) -> None:
-    """Execute a compiled statement that gives no rows."""
+    """Execute a compiled statement that returns no rows."""
     driver: Any = connection.connection
     with _errors(connection, driver):
         _executed(driver, statement, given)
@@ -241,7 +242,10 @@ def _executed(driver: Any, statement: Compiled, given: Mapping[str, Any]) -> Any
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """Send the statements of the block without waiting, and wait for all results at its end, if the driver can (Postgres)."""
+    """On Postgres, send the block's statements as a pipeline: wait for their results only at the end of the block.
+
+    On SQLite, each statement runs immediately.
+    """
     driver: Any = connection.connection
     with _errors(connection, driver), driver.pipeline() if hasattr(driver, "pipeline") else nullcontext():
         yield
@@ -249,7 +253,7 @@ def together(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _errors(connection: Connection, driver: Any) -> Iterator[None]:
-    """Turn the driver's errors into SQLAlchemy's, and tell SQLAlchemy about lost connections."""
+    """Convert the driver's errors to SQLAlchemy's, and invalidate lost connections in SQLAlchemy."""
     base = connection.dialect.loaded_dbapi.Error
     try:
         yield
@@ -261,7 +265,7 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
 
 
 INSERTS_KEPT = 1_000
-"""INSERT statements that are cached; on SQLite there is one for each set of columns with values."""
+"""Number of cached INSERT statements. On SQLite, each set of columns that have values needs its own statement."""
 
 
 class Insert(NamedTuple):
@@ -272,9 +276,9 @@ class Insert(NamedTuple):
 
 
 class Rows:
-    """Writes rows with statements compiled once and executed by the driver itself: that takes half of SQLAlchemy's time.
+    """Inserts and updates rows on the driver, with statements that are compiled once: half of the time that SQLAlchemy takes.
 
-    Rows hold texts, numbers and booleans; instants are texts made by `instant`.
+    The values in rows are texts, numbers and booleans. Instants must be converted to texts by `instant`.
     """
 
     def __init__(self, dialect: Dialect) -> None:
@@ -283,7 +287,7 @@ class Rows:
         self._updates: dict[tuple[sa.Table, tuple[str, ...]], str] = {}
 
     def instant(self, value: datetime) -> Any:
-        """An instant as the rows hold it."""
+        """Convert an instant to the text that rows hold."""
         return types.instant_text(value)
 
     def insert(self, connection: Connection, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> None:
@@ -291,10 +295,10 @@ class Rows:
         self.send(connection, self.inserts(table, rows))
 
     def inserts(self, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> list[Insert]:
-        """The INSERTs of these rows, to be sent later; they may be made in another process."""
+        """The INSERT statements for the rows, which `send` executes. They may be prepared in another process."""
         if self._dialect.name != "sqlite":
             return [Insert(self._insert(table, tuple(some[0])), [{"rows": to_json(some).decode()}]) for some in chunks(rows)]
-        # Columns with NULL are left out: for None sqlite3 looks for an adapter, which takes longer than binding a text.
+        # Columns with None are left out, because sqlite3 looks for an adapter of None, which takes longer than binding a text.
         shapes: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
         for row in rows:
             given = {name: value for name, value in row.items() if value is not None}
@@ -309,10 +313,13 @@ class Rows:
     def _sqlite_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
         """An INSERT of one row with positional parameters, which SQLite binds faster than named ones."""
         columns = ", ".join(self._dialect.identifier_preparer.quote(name) for name in names)
-        return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - names of ours
+        return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - our own names
 
     def _postgres_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
-        """An INSERT of all rows, as one JSON parameter: 16 rows take a third, 1,000 a quarter of the time of single INSERTs."""
+        """An INSERT of all rows from one JSON parameter.
+
+        Compared with single INSERTs, 16 rows take a third of the time, 1,000 rows a quarter.
+        """
         given = sa.func.json_to_recordset(sa.cast(sa.bindparam("rows", type_=sa.Text()), sa.JSON()))
         read = given.table_valued(*(sa.column(name, table.c[name].type) for name in names)).render_derived(with_types=True)
         return str(table.insert().from_select(names, sa.select(read)).compile(dialect=self._dialect))
@@ -326,7 +333,7 @@ class Rows:
             values: dict[str, Any] = {name: sa.bindparam(name) for name in rows[0] if name != "id"}
             if "updated_at" in values:
                 now = sa.bindparam("updated_at", type_=table.c.created_at.type)
-                # A clock may be set back; a record must not be changed before it was created.
+                # The clock may have been set back, but `updated_at` must not be earlier than `created_at`.
                 values["updated_at"] = sa.case((table.c.created_at > now, table.c.created_at), else_=now)
             update = table.update().where(table.c.id == sa.bindparam("its_id")).values(values)
             self._updates[shape] = str(update.compile(dialect=self._dialect))
@@ -335,7 +342,7 @@ class Rows:
 
     @staticmethod
     def _send(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
-        """Execute for each row without reading the result, so that `together` can wait for all at the end."""
+        """Execute the statement for each row without reading results, because `together` waits for all results at its end."""
         driver: Any = connection.connection
         with _errors(connection, driver):
             cursor = driver.cursor()
@@ -346,6 +353,6 @@ class Rows:
 
 
 def literal(text: str) -> sa.ColumnElement[str]:
-    """A constant of ours as a literal in the statement; a parameter would be sent every time."""
+    """One of our own constants as an SQL literal, because a bind parameter would be sent with every execution."""
     quoted = text.replace("'", "''")
     return sa.literal_column(f"'{quoted}'", Exact)

@@ -14,23 +14,23 @@ REPLACED_SUFFIX = ".replaced"
 
 
 class FileIdentity(NamedTuple):
-    """Tells a file from another one of the same name."""
+    """Distinguishes a file from another file that has the same path."""
 
     device: int
     inode: int
 
 
 def identity_of(path: Path | str) -> FileIdentity | None:
-    """The file's identity; None if there is none."""
+    """The file's identity; None if the file does not exist."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat, and done with every commit
+        found = os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat, and called at every commit
     except OSError:
         return None
     return FileIdentity(found.st_dev, found.st_ino)
 
 
 def look_of(path: Path) -> object:
-    """Size and time of the last change, which differ while a file is being written; None if there is no file."""
+    """The file's identity, size and time of change, which differ while it is being written; None if there is no file."""
     try:
         found = path.stat()
     except OSError:
@@ -39,44 +39,47 @@ def look_of(path: Path) -> object:
 
 
 class SqliteConnection(sqlite3.Connection):
-    """A connection that knows its file.
+    """A connection that knows which file it opened, so that it notices when the file was replaced.
 
-    When the last connection to a file is closed, SQLite deletes the log beside it by its name. Where another file was put in
-    its place meanwhile, that would be the other's log, with what is committed in it. Such a connection is never closed.
+    When the last connection to a file is closed, SQLite deletes the file's WAL by name. If the file was replaced meanwhile,
+    this is the WAL of the new file, with transactions committed to it. So a connection to a replaced file is never closed.
     """
 
     path: Path
     file: FileIdentity | None
-    """The file it opened; None if that was gone at once."""
+    """The identity of the opened file; None if the file was replaced or removed while it was being opened."""
 
     generation: int
     log_path: str
     log: FileIdentity | None = None
-    """The log (`-wal`) of the file, as first seen."""
+    """The identity of the file's WAL (`-wal`) when it was first seen."""
 
     @property
     def is_in_place(self) -> bool:
-        """Whether its file is still in the place where it was opened."""
+        """Whether the opened file is still at its path."""
         return self.file is not None and self.file == identity_of(self.path)
 
     @property
     def is_current(self) -> bool:
-        """Whether it may be used: its file was not replaced or repaired since, which its cache would not notice."""
+        """Whether the connection may be used.
+
+        It may not after its file was replaced or repaired, because its page cache would not notice that.
+        """
         return self.generation == _generations.get(self.path, 0)
 
     @property
     def has_its_log(self) -> bool:
-        """Whether its log is still in its place: committed data may be in the log only."""
+        """Whether the file's WAL is still at its path. Committed data may be in the WAL only."""
         found = identity_of(self.log_path)
         if self.log is None:
             self.log = found
         return self.log == found
 
     def rescue(self, *, patience: float) -> bool:
-        """Write what is committed from a log that was removed into the file; whether it could be done within so many seconds.
+        """Copy committed data from a removed WAL into the database file; return whether that succeeded in `patience` seconds.
 
-        Then all connections are opened anew, with a log that a later start finds. To empty the old log is needed for that: what
-        the connections share of it would otherwise be taken for what stands in the new one.
+        All connections are then reopened, with a new WAL that a later start will find. The old WAL must be emptied (TRUNCATE),
+        because otherwise the index that the connections share in memory would be applied to the new WAL.
         """
         try:
             self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
@@ -89,7 +92,7 @@ class SqliteConnection(sqlite3.Connection):
         return not busy
 
     def close(self) -> None:
-        """Close the connection if that is safe; otherwise release its memory and keep it open until the process ends."""
+        """Close the connection if that is safe; otherwise free its cache and keep it open until the process ends."""
         if self.is_in_place and self.has_its_log:
             super().close()
             return
@@ -102,18 +105,21 @@ class SqliteConnection(sqlite3.Connection):
 
 _opening = threading.Lock()
 _opened: dict[Path, FileIdentity | None] = {}
-"""By path: the file that was last opened."""
+"""For each path, the identity of the file that was last opened."""
 _generations: dict[Path, int] = {}
-"""By path: how often the file was found replaced or repaired."""
+"""For each path, the number of times that the file was found to be replaced or repaired."""
 
 
 def renew(path: Path) -> None:
-    """Make all connections to a file be reopened before they are used again."""
+    """Mark all connections to a file as outdated, so that they are reopened before they are used again."""
     _generations[path] = _generations.get(path, 0) + 1
 
 
 def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConnection:
-    """Open a file. A new one is readable by this account only, because it will hold digests of keys."""
+    """Open a database file.
+
+    With `creates`, a missing file is created. Only this account can read it, because it will hold digests of API keys.
+    """
     generation = _generations.get(path, 0)
     with _opening:
         if creates and not path.exists():
@@ -130,7 +136,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         factory=SqliteConnection,
         **options,
     )
-    # Checked before and after opening: the file may be replaced in between.
+    # The identity is compared from before and after opening, because the file may be replaced in between.
     connection.path, connection.file = path, current if current == identity_of(path) else None
     connection.generation = generation
     connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
@@ -138,16 +144,16 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
 
 
 def _set_stale_logs_aside(path: Path) -> None:
-    """Rename the logs beside a new file that this process still has open: they are those of the file that was removed.
+    """Rename the WAL files beside a new database file if this process still has them open.
 
-    SQLite would apply them to the new one, and damage it.
+    They belong to the file that was removed. SQLite would apply them to the new file, and damage it.
     """
     open_here = set()
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():  # noqa: PTH112, PTH208
         try:
             found = os.fstat(int(name))
         except OSError:
-            continue  # the descriptor of the listing of the folder itself
+            continue  # the descriptor that `listdir` itself used, closed by now
         open_here.add(FileIdentity(found.st_dev, found.st_ino))
     for suffix in LOG_SUFFIXES:
         log = path.with_name(path.name + suffix)

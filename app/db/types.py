@@ -15,17 +15,17 @@ Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def instant_text(instant: datetime) -> str:
-    """RFC 3339 in UTC with microseconds: how SQLite keeps an instant and how every answer shows it."""
+    """The instant as RFC 3339 text in UTC with microseconds, as SQLite stores it and every response shows it."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def one_of(column: str, words: Iterable[str]) -> str:
-    """The condition that a column has one of these words, or none."""
+    """A condition for a CHECK: the column holds one of the words, or NULL."""
     return f'"{column}" IN ({", ".join(f"{word!r}" for word in map(str, words))})'
 
 
 class OneOf(sa.CheckConstraint):
-    """The CHECK that a column has one of these words, or none."""
+    """The CHECK that a column holds one of the words, or NULL."""
 
     def __init__(self, column: str, words: Iterable[str], *, name: Any) -> None:
         self.column, self.words = column, tuple(map(str, words))
@@ -38,7 +38,10 @@ def _on_sqlite(constraint: OneOf, compiler: DDLCompiler, **kw: Any) -> str:
 
 
 def as_comparisons(condition: str) -> str:
-    """Conditions of `one_of` as comparisons: for an IN, SQLite makes a table of the words with each row that is written."""
+    """Rewrite conditions of `one_of` as comparisons.
+
+    For an IN, SQLite would build a temporary table of the words for every row that is written.
+    """
 
     def comparisons(found: re.Match[str]) -> str:
         column, words = found[1], found[2].split(", ")
@@ -61,7 +64,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return dialect.type_descriptor(sa.String() if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse a time without a zone; on SQLite, write the text that is compared."""
+        """The value to store: its RFC 3339 text on SQLite. Raises ValueError if the instant has no time zone."""
         if value is None:
             return None
         if value.tzinfo is None:

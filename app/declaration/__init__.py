@@ -1,1 +1,1 @@
-"""The language in which resources are declared: fields, filters, sorts, includes, roles. Everything else derives from it."""
+"""Classes for declaring resources: fields, filters, sorts, includes, roles. All other code is derived from the declarations."""

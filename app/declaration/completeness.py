@@ -1,4 +1,4 @@
-"""Checks at the start that the resources are declared completely; each message names what is missing."""
+"""Checks at startup that all resources are declared completely. Each error message names what is missing."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -9,7 +9,7 @@ from app.errors import IncompleteDeclaration
 
 
 def require_complete(resources: Sequence[Resource]) -> None:
-    """Raise IncompleteDeclaration, unless every kind has a resource whose parts fit together."""
+    """Raise IncompleteDeclaration unless every kind has a resource that agrees with its table and its model."""
     declared = {resource.kind for resource in resources}
     faults = [f"the kind {kind.value!r} has no resource: add it to RESOURCES" for kind in Kind if kind not in declared]
     if [resource.kind for resource in resources] != sorted(declared, key=list(Kind).index):
@@ -41,7 +41,7 @@ def _of_fields(resource: Resource) -> Iterator[str]:
 
 
 def _of_names(resource: Resource) -> Iterator[str]:
-    """Declarations that name a field which is not there."""
+    """Declarations that name a field that the model does not have."""
     searched = resource.searched
     named: dict[str, Iterable[str]] = {
         "actors": (actor.field for actor in resource.actors),
@@ -58,7 +58,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
 
 
 def _of_parameters(resource: Resource) -> Iterator[str]:
-    """Sorts, filters and former fields that the table or the model cannot serve."""
+    """Sorts, filters and former fields that do not fit the table or the model."""
     for name, formerly in resource.formerly.items():
         for today in formerly(None):
             if today not in resource.model.model_fields:
@@ -77,7 +77,7 @@ def _of_parameters(resource: Resource) -> Iterator[str]:
 
 
 def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
-    """Includes through fields that do not refer to the record."""
+    """Includes through a reference field that the related kind does not have."""
     for resource in resources.values():
         for name, include in resource.includes.items():
             related = resources.get(include.kind)
@@ -86,7 +86,7 @@ def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
 
 
 def _of_links(resource: Resource) -> Iterator[str]:
-    """Roles in projections that the table cannot play."""
+    """Actors, occasions and dates for projections that are not references, or that lack a date."""
     columns = resource.table.c
     for name in (*(actor.field for actor in resource.actors), resource.occasion, resource.dated_by):
         if name in resource.model.model_fields and f"{name}_id" not in columns:

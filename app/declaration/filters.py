@@ -1,7 +1,7 @@
-"""The filters a list can have, one class a way of narrowing it.
+"""The filters of lists, one class for each type of condition.
 
-A filter says what a client may write (`parse`, `multiple`) and what that means in SQL (`narrow`). Values never shape the
-statement, only whether there is one or there are several: one is `=`, several are one parameter that holds them all.
+A filter declares what a client may send (`parse`, `multiple`) and the SQL condition (`narrow`). The statement never depends on
+the values, only on whether there is one value or several: one value is compared with `=`; several are one bind parameter.
 """
 
 from abc import ABC, abstractmethod
@@ -28,14 +28,14 @@ from app.text.nodes import FTS5, TSQUERY
 from app.text.query import in_names, parsed
 
 MAX_VALUES = 100
-"""Values of one filter, at the most."""
+"""Maximum number of values of one filter."""
 MAX_WORDS = 8
 BETWEEN = range(2, 6)
 
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
 _FIRST_DAY = "0001-01-02"
-"""The first that is a date: the one before says that there is none."""
+"""The first valid day, because the day before it (`edtf.NO_START`) means "no date"."""
 
 
 def _calendar_day(value: str) -> str:
@@ -106,14 +106,14 @@ Lang = Annotated[
 ]
 
 Parameters = dict[str, Any]
-"""How the database takes the values of one parameter: a JSON array on SQLite, a list on Postgres."""
+"""Bind parameters by name. Several values are one parameter: a JSON array on SQLite, a list on Postgres."""
 
 
 @dataclass
 class Narrowing:
     """A SELECT on `its_table`, to which filters add conditions.
 
-    If a filter reads another index, `order` maps sort columns of the table to columns of that index.
+    If a filter reads the rows from an index of another table, `order` maps sort columns of `its_table` to columns of the index.
     """
 
     table: NamedFromClause
@@ -122,14 +122,14 @@ class Narrowing:
     conditions: list[sa.ColumnElement[bool]] = field(default_factory=list)
     order: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     walked: str = ""
-    """The column by which the rows come in order."""
+    """The name of the first sort column. The rows are read in order from its index."""
     from_cursor: bool = False
-    """Whether a cursor bounds that column already where the walk begins: a second bound there would only cost time."""
+    """Whether a cursor already bounds the sort column where the index scan begins. A second bound would only cost time."""
     default_order: bool = True
     dated: bool = False
 
     def only_dated(self, first_day: sa.ColumnElement[Any]) -> None:
-        """Leave out what has no date: its bounds are the farthest, and it matches no window."""
+        """Exclude undated records: their bounds are the earliest and the latest day, so they would match any range of dates."""
         if not self.dated:
             self.conditions.append(first_day > literal(edtf.NO_START))
             self.dated = True
@@ -149,19 +149,19 @@ class Filter(ABC):
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
-        """The part of the values on which the SQL depends: one value or several."""
+        """The property of the values on which the SQL depends, as a number: by default 1 for one value, 2 for several."""
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """The values as the statement's parameters."""
+        """The values as bind parameters of the statement."""
         return {name: values[0] if len(values) == 1 else encode(values)}
 
     @abstractmethod
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Add the conditions."""
+        """Add the conditions of this filter to `narrowing`."""
 
     def matches(self, column: sa.ColumnElement[Any], name: str, shape: int) -> sa.ColumnElement[bool]:
-        """The column equals the value, or one of the values."""
+        """The condition that the column equals the value, or one of the values."""
         if shape == 1:
             return column == sa.bindparam(name, type_=column.type)
         return matches_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
@@ -169,20 +169,20 @@ class Filter(ABC):
 
 @dataclass(frozen=True)
 class Equals(Filter):
-    """A field equals one of the values. `column` names it; `words` is its vocabulary, if it has one."""
+    """A field equals one of the values. `column` is its column; `words` is its vocabulary; `free` allows any text."""
 
     column: str = ""
     words: type[Vocabulary] | None = None
     free: bool = False
 
     def annotation(self) -> Any:
-        """A word of the vocabulary, free text, or an id."""
+        """The type of a value: a word of the vocabulary, free text, or an id."""
         if self.words is not None:
             return self.words
         return TextValue if self.free else IdValue
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """`=` or one of."""
+        """Add the condition that the column equals the value, or one of the values."""
         narrowing.conditions.append(self.matches(narrowing.table.c[self.column], name, shape))
 
 
@@ -194,14 +194,18 @@ class From(Filter):
     multiple: ClassVar[bool] = False
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """The day, and the first day of the year before: what began earlier and still goes on lasts for years."""
+        """The day, and January 1 of the year before it.
+
+        A record that began before that January 1 and has not ended before the given day satisfies `LASTS_FOR_YEARS`.
+        """
         year = int(values[0][:4]) - 1
         return {name: values[0], f"{name}_earliest": max(f"{year:04}-01-01", _FIRST_DAY)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By the last day, and by the first day of the first such record, so that nobody walks through all before it.
+        """Add a bound on the last day, and one on the first day, so that the index scan need not begin at the earliest record.
 
-        An undated record, whose bounds are the farthest, matches no window.
+        The bound on the first day is the first day of the earliest matching record that lasts for years; if there is none, it
+        is January 1 of the year before. It also excludes undated records, because their first day is `edtf.NO_START`.
         """
         columns = narrowing.table.c
         last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)
@@ -222,7 +226,7 @@ class To(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Add the bound on the first day, unless the cursor has one: with both, SQLite would scan the index from its start."""
+        """Add a bound on the first day, unless the cursor already sets one: with two, SQLite scans the index from its start."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         first_day = narrowing.order.get("date_start", columns.date_start)
         if not narrowing.from_cursor or narrowing.walked != "date_start":
@@ -234,7 +238,7 @@ class To(Filter):
 
 @dataclass(frozen=True)
 class ValidAt(Filter):
-    """Records that held on the given day, certainly or possibly."""
+    """Records that were valid on the given day, certainly or possibly."""
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -253,7 +257,7 @@ class UpdatedSince(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Compare with the time of the record's last change."""
+        """Keep records whose last change is at or after the given time."""
         narrowing.conditions.append(narrowing.table.c.updated_at >= as_instant(name))
 
 
@@ -269,14 +273,14 @@ class HasTopic(Filter):
 
 @dataclass(frozen=True)
 class Uncited(Filter):
-    """Records without citations, or records with some."""
+    """Records without citations (`true`), or records with citations (`false`)."""
 
     citations: sa.Table | None = None
     parse: ClassVar[Any] = bool
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """Whether with or without is asked for."""
+        """1 for records without citations, 2 for records with citations."""
         return 1 if values[0] == "true" else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -284,7 +288,7 @@ class Uncited(Filter):
         return {}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """By a subquery on citations."""
+        """Keep records for which a subquery finds no citation, or finds one."""
         assert self.citations is not None
         cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
         narrowing.conditions.append(~cited if shape == 1 else cited)
@@ -292,7 +296,7 @@ class Uncited(Filter):
 
 @dataclass(frozen=True)
 class Among(Filter):
-    """Records whose id stands in `select` of rows of a table whose `match` is one of the values."""
+    """Records that have a row in a linked table: its column `match` is one of the values, its column `select` is their id."""
 
     table: sa.FromClause | None = None
     select: str = ""
@@ -307,12 +311,12 @@ class Among(Filter):
 
 @dataclass(frozen=True)
 class Involves(Filter):
-    """Records in which an actor is involved, also through its bodies and its people."""
+    """Records in which an actor is involved, also through its organizations and its people."""
 
     kind: Kind = Kind.MEETING
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """One actor in the default order is a walk along the projection; anything else asks it about each record."""
+        """Join the projection if there is one actor and the default order, which its index has; otherwise use a subquery."""
         if shape == 1 and narrowing.default_order and not narrowing.order and "date_start" in narrowing.table.c:
             walked = involvements.alias(f"by_{name}")
             narrowing.source = walked.join(narrowing.source, narrowing.table.c.id == walked.c.record_id)
@@ -342,24 +346,24 @@ class Between(Filter):
         return values[0].count(",") + 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """One parameter an actor."""
+        """One bind parameter for each actor."""
         return {f"{name}_{place}": actor for place, actor in enumerate(values[0].split(","))}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Each by the projection's own key."""
+        """Add the condition of `Involves` once for each actor."""
         for place in range(shape):
             Involves(self.description, kind=self.kind).narrow(f"{name}_{place}", 1, narrowing)
 
 
 @dataclass(frozen=True)
 class Words(Filter):
-    """Records in whose names all that is typed stands, as search finds it, or words that begin so."""
+    """Records whose names contain all typed words, in any form that search finds, or words that begin with them."""
 
     parse: ClassVar[Any] = QueryText
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """One shape for whatever is typed."""
+        """Always 1, because the SQL does not depend on the number of typed words."""
         return 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:

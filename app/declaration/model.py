@@ -1,7 +1,8 @@
-"""The words in which a read model says where its fields come from.
+"""The types and markers with which a read model declares where its fields come from.
 
-A read model is a pydantic class. A field is the column of its own name, a `Ref` the column `…_id`, an `AnyRef` the
-columns `…_id` and `…_kind`; a marker in `Annotated[...]` says whatever differs. Descriptions come from the columns.
+A read model is a pydantic class. A field is read from the column of the same name, a `Ref` from the column `…_id`, an `AnyRef`
+from the columns `…_id` and `…_kind`. A marker in `Annotated[...]` declares any other source. The descriptions of fields are the
+comments of their columns.
 """
 
 import re
@@ -32,7 +33,7 @@ def _edtf(value: str) -> str:
 
 def _moment(value: str) -> str:
     """Validate an EDTF date that is not an interval."""
-    _edtf(value)  # first, because it has better advice about slashes, and a valid date is short enough to be quoted
+    _edtf(value)  # first, because its errors explain slashes better, and because a value that passes is short enough to quote
     if "/" in value:
         raise ValueError(f"{value!r} is an interval; this field takes one date")
     return value
@@ -85,7 +86,7 @@ Url = Annotated[
 
 
 class Model(BaseModel):
-    """The base of everything that is read or written: unknown keys are faults."""
+    """The base class of all models that are read or written. Unknown keys are validation errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -107,15 +108,16 @@ class AnyRef(Model):
 
 @dataclass(frozen=True)
 class Derived:
-    """Computed by the registry: shown, and ignored when written back."""
+    """Marks a field that the registry computes. Responses contain it; it is ignored if a client sends it back."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """An array that a single record always shows, and a list on `include`.
+    """Marks an array whose items are rows of another table. A single record always shows it, a list only on `include`.
 
-    Rows of `table` that name the record in `owner`, in the order of `order`. `columns` are the item's columns in the
-    order of its keys; a `Ref` item has the one column that holds the id. `only` narrows the rows.
+    The items are the rows of `table` whose column `owner` holds the record's id, sorted by `order`. `columns` are the item's
+    columns in the order of its keys; for a `Ref` item, the one column that holds the id. `only`: (column, value) pairs that the
+    rows must match.
     """
 
     table: sa.Table
@@ -128,7 +130,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Computed:
-    """The value of an SQL expression over the record's table, of text, null where it is null; never written."""
+    """Marks a text field that an SQL expression over the record's table computes. It may be null, and is never written."""
 
     expression: Callable[[sa.FromClause], sa.ColumnElement[Any]]
     plain: bool = False
@@ -136,7 +138,7 @@ class Computed:
 
 @dataclass(frozen=True)
 class OnDay:
-    """Shown only when `valid_at` is asked for: an expression over the record's table and that day."""
+    """Marks a field shown only if the request has `valid_at`: an SQL expression over the record's table and that day."""
 
     expression: Callable[[sa.FromClause, sa.ColumnElement[str]], sa.ColumnElement[str]]
 

@@ -14,19 +14,19 @@ from app.models.columns import Content
 
 VERSION_PREFIX = "/v1"
 INCLUDED_AT_MOST = 200
-"""How many related records one include shows; past that the answer says where the rest is."""
+"""Maximum number of related records in one include. If there are more, the response has a link to their list."""
 
 
 @dataclass(frozen=True)
 class Sort:
-    """The columns that a sort key orders by; two, where what has no value comes last in both directions."""
+    """The columns of a sort key. They differ if records without a value must come last in both directions."""
 
     ascending: sa.Column[Any]
     descending: sa.Column[Any]
 
 
 def by(column: Any, *, ascending: Any = None) -> Sort:
-    """Order by a column; `ascending` is the one for ascending order where that differs."""
+    """Sort by `column`, but in ascending order by the column `ascending`, if it is given."""
     first = column if ascending is None else ascending
     return Sort(ascending=_column(first), descending=_column(column))
 
@@ -52,7 +52,7 @@ class Include:
 
 
 class NamesFieldOf(NamedTuple):
-    """`field` holds the name of a field of the record in `record`."""
+    """The field `field` holds the name of a field of another record: of the one to which the field `record` refers."""
 
     field: str
     record: str
@@ -63,25 +63,25 @@ class Actor(NamedTuple):
 
     field: str
     reaches: bool = True
-    """Whether an organization's part is also that of the organizations and the country whose it is."""
+    """Whether the parent organizations and the country of an involved organization are involved, too."""
 
 
 class Sides(NamedTuple):
-    """The record involves everybody who is involved in the event that `field` refers to, if its type is `type`."""
+    """If the record's type is `type`, all actors of the event to which `field` refers are involved in the record, too."""
 
     field: str
     type: Vocabulary
 
 
 Formerly = Callable[[Any], Mapping[str, Any]]
-"""From the value that a field had in an earlier release to the fields that say the same today; none, if nothing does.
+"""Converts the value of a field of an earlier release to today's fields; returns an empty mapping if no field replaces it.
 
-For a value of None it says the fields' names alone, which citations of the field then name.
+For the value None, only the names in the result matter: a citation of the old field becomes a citation of the first of them.
 """
 
 
 def renamed(new: str) -> Formerly:
-    """For a renamed field: the function that gives the old value to the field of the new name."""
+    """The conversion for a field that was renamed to `new` and whose values stay the same."""
     return lambda value: {new: value}
 
 
@@ -94,15 +94,15 @@ class Searched:
 
     names: tuple[str, ...] = ("name",)
     titles: tuple[str, ...] = ()
-    """Fields that say what or where it is."""
+    """Fields that say what the record is or where it took place."""
     texts: tuple[str, ...] = ()
     date: str = ""
-    """The EDTF field that places it in time."""
+    """The EDTF field with the date of the record."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A kind of record as the registry offers it: everything that reading, writing and the documentation derive from."""
+    """The declaration of a kind of record. Reading, writing and the documentation are derived from it."""
 
     kind: Kind
     plural: str
@@ -113,19 +113,19 @@ class Resource:
     default_sort: str
     includes: Mapping[str, Include]
     label: Callable[[Content], str]
-    """Makes `records.name` from the content: the name, or a label for a link record."""
+    """Computes `records.name` from the content: the record's name, or a label for a link record."""
     natural_key: tuple[str, ...] = ()
-    """The fields that tell a link record from every other, of which an import derives an id left out."""
+    """The fields that identify a link record uniquely. An import derives the id from them if the id is missing."""
     alternative_keys: tuple[str, ...] = ()
-    """Unique columns by which a record is found too: a request by one of them is sent on to the id."""
+    """Unique columns other than the id. A request with a value of one of them is redirected to the id."""
     rules: tuple[Rule, ...] = ()
     """Checks across fields: each yields (field, fault)."""
     formerly: Mapping[str, Formerly] = field(default_factory=dict)
-    """Fields of earlier releases, each with what makes today's fields of its value: old exports and clients stay right."""
+    """Fields of earlier releases, each with the function that converts it to today's fields, so that old exports still work."""
     dated_by: str = ""
-    """The reference to an event within whose date the record's own date lies, and whose date it has without its own."""
+    """The field that refers to an event. The record's date must agree with the event's date, which it takes if it has none."""
     actors: tuple[Actor, ...] = ()
-    """Who is involved in the record, and in the event that `occasion` refers to."""
+    """The fields that refer to actors. Actors are involved in the record, and in the event to which `occasion` refers."""
     occasion: str = ""
     sides: Sides | None = None
     names_field_of: NamesFieldOf | None = None
@@ -143,7 +143,7 @@ class Resource:
 
     @property
     def keys(self) -> list[tuple[str, ...]]:
-        """The sets of fields that no two records share."""
+        """The unique keys, each as a tuple of field names: no two records have the same values in all of them."""
         return [*([self.natural_key] if self.natural_key else []), *((name,) for name in self.alternative_keys)]
 
     @property

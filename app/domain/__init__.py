@@ -1,1 +1,1 @@
-"""What is true without a database: vocabularies, dates, the order of text."""
+"""Code that does not depend on a database: vocabularies, dates, sort keys of text, language tags."""

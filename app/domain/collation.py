@@ -1,4 +1,4 @@
-"""The order of names and the folding of text, computed here because the databases' own disagree and fail on Cyrillic."""
+"""Sort keys and folding of text, computed here because the collations of the databases differ and fail on Cyrillic."""
 
 import re
 import unicodedata
@@ -7,20 +7,21 @@ from functools import lru_cache
 from app.caching import cached
 
 _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
-"""The letters of the Cyrillic alphabets in one order that keeps each alphabet's own; ё is an е that comes after it."""
+"""The letters of the Cyrillic alphabets in one order that agrees with the order of each alphabet. ё is left out, because it is
+folded to е; names that differ only in it are sorted by their lower-case forms, where ё comes after е."""
 _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
 _WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
-"""Letters that Unicode decomposes though their alphabets know them as letters of their own."""
+"""Letters that Unicode decomposes, although they are separate letters in their alphabets, such as й."""
 _ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
 MAX_KEY = 300
-"""Letters of a name that decide where it stands."""
+"""Number of characters of a name that decide its sort position."""
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 
 
 @cached(1_000_000, size_of=lambda text: 8 * len(text))
 def fold(text: str) -> str:
-    """Text without case, marks and doubled blanks, so that `Türkiye` meets `TURKIYE` and `ё` meets `е`."""
+    """The text without case, diacritics and repeated spaces, so that `Türkiye` equals `TURKIYE` and `ё` equals `е`."""
     if text.isascii():
         return _SPACE.sub(" ", text.lower()).strip()
     lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -35,15 +36,15 @@ def _without_marks(letter: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, folded."""
+    """The folded words of a text, in their order."""
     return _WORD.findall(fold(text))
 
 
 def sort_key(name: str) -> str:
-    """A key whose byte order is the order a reader expects: case ignored, letters by alphabet, Ё just after Е.
+    """A key whose byte order is the order that a reader expects: case ignored, letters by alphabet, Ё just after Е.
 
-    The folded name decides; the name in lower case breaks its ties. Of both the first 300 letters count, because Postgres
-    takes no more than 2,700 bytes into an index: longer names could not be stored there.
+    Names are compared by their folded forms; the lower-case forms break ties. Only the first 300 characters of each form count,
+    because a longer key could not be stored: an index entry on Postgres can have at most 2,700 bytes.
     """
     first = name[:MAX_KEY]
     folded = fold(first).translate(_PLACES)[:MAX_KEY]

@@ -1,4 +1,4 @@
-"""Dates in the world: EDTF (ISO 8601-2, levels 0 and 1) and the earliest and latest day that each can mean."""
+"""Parses EDTF dates (ISO 8601-2, levels 0 and 1) to the earliest and the latest day that each can mean."""
 
 import re
 from calendar import isleap, month_name, monthrange
@@ -6,22 +6,22 @@ from functools import lru_cache
 from typing import NamedTuple
 
 NO_START = "0001-01-01"
-"""Stands for no first day in the database, where no sort key is null; reads as null."""
+"""The value in the database if there is no first day, because sort keys there are never NULL. Responses show it as null."""
 NO_END = "9999-12-31"
-"""Stands for no last day in the database; reads as null."""
+"""The value in the database if there is no last day. Responses show it as null."""
 OPEN = ".."
-"""An end of an interval that is not there yet, or not known."""
+"""The open side of an interval: a start or an end that is unknown or has not come yet."""
 
 _FIRST_YEAR, _LAST_YEAR = 1000, 9998
 _LONGEST = 64
-"""A text of more letters is refused without being parsed or cached; the longest date has 23."""
+"""Maximum number of characters. A longer text is refused without being parsed or cached; the longest date has 23."""
 _SHOWN = 60
-"""Letters of a value that an error quotes."""
+"""Maximum number of characters of a value that an error message quotes."""
 _DATE = re.compile(
     r"(?:(\d\d[\dX]X)|(\d{4})(?:-(?:XX(?:-XX)?|(\d\d)(?:-(\d\d|XX))?))?)([~?%])?",
     re.ASCII,
 )
-"""Decade or century, or else year, month or season, day; then the qualifier. An unspecified month is no group."""
+"""Groups: a decade or century; or else year, month or season, day; then the qualifier. An unspecified month has no group."""
 _SEASONS = {"21": ("03-01", "05-31"), "22": ("06-01", "08-31"), "23": ("09-01", "11-30")}
 _WINTER = "24"
 _QUALIFIERS = "~?%"
@@ -46,13 +46,14 @@ NONE = Bounds(NO_START, NO_END)
 
 
 def bounds(text: str) -> Bounds:
-    """The bounds of an EDTF date or interval; ValueError says what is wrong with it.
+    """The bounds of an EDTF date or interval. Raises ValueError with what is wrong and what to write instead.
 
-    `~`, `?` and `%` widen to the next coarser unit: a day to its month, a month or season to its years, years to a year
-    either side. EDTF itself gives no width, and the library `edtf` has fuzzy bounds of a year whatever the precision.
+    The qualifiers `~`, `?` and `%` widen the bounds to the next coarser unit: a day to its month, a month or a season to its
+    year or years, and a year or several years by one year on each side. EDTF does not define by how much; the library `edtf`
+    widens by a year whatever the precision.
 
-    The winter of 2021 is read in two ways: December 2021 to February 2022, or January, February and December 2021. Its
-    bounds hold both.
+    The winter of 2021 can be read in two ways: December 2021 to February 2022, or January, February and December 2021. Its
+    bounds include both.
     """
     if len(text) > _LONGEST:
         raise ValueError(f"{text[:_SHOWN]!r}… {_USAGE}")
@@ -62,8 +63,8 @@ def bounds(text: str) -> Bounds:
 def surely(text: str) -> Bounds:
     """The days that a valid date or interval covers without its `~`, `?` and `%`.
 
-    Of a winter that is December, because only December is in both readings. Where the interval ends before it starts
-    without its qualifiers, it surely covers nothing.
+    For a winter this is December, because only December is in both readings. If an interval without its qualifiers ends before
+    it starts, no day is certain, and the result is the empty range from NO_END to NO_START.
     """
     exact = "".join(letter for letter in text if letter not in _QUALIFIERS)
     try:
@@ -98,7 +99,8 @@ def _interval(text: str) -> Bounds:
 def _one(text: str) -> Bounds:
     """The bounds of one date.
 
-    The tests compare this with the library `edtf`, which is not used here because it takes 4,500 µs a date; this takes 2.
+    The tests compare this function with the library `edtf`, which is not used here because it takes 4,500 µs per date; this
+    function takes 2 µs.
     """
     match = _DATE.fullmatch(text)
     if match is None:
@@ -127,7 +129,7 @@ def _one(text: str) -> Bounds:
 def _years(first: int, last: int, qualifier: str | None) -> Bounds:
     _check_years(first, last)
     if qualifier:
-        # Never the last day there is, which stands for none.
+        # The last year is not exceeded, because 9999-12-31 means that there is no last day.
         first, last = first - 1, min(last + 1, _LAST_YEAR)
     return Bounds(f"{first:04}-01-01", f"{last}-12-31")
 
@@ -146,7 +148,7 @@ def _season(year: int, season: str, qualifier: str | None) -> Bounds:
 
 def _check_years(first: int, last: int) -> None:
     if first < _FIRST_YEAR or last > _LAST_YEAR:
-        # 9999 is what other systems write for an end that is not known.
+        # Other systems write the year 9999 for an unknown end.
         raise ValueError(f"{_OUTSIDE}: write '..' for an open end, as in 2004/.." if first == _LAST_YEAR + 1 else _OUTSIDE)
 
 

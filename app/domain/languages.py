@@ -1,15 +1,15 @@
-"""Language tags (BCP 47): in which languages the names of records are shown."""
+"""Language tags (BCP 47), which select the language in which the names of records are shown."""
 
 from collections.abc import Iterable
 
 MAX_LANGUAGES = 8
 MAX_LANGUAGE = 35
-"""Characters of a tag; RFC 5646 knows none that is longer."""
+"""Maximum number of characters of a tag. RFC 5646 (section 4.4.1) recommends room for at least 35."""
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
 def looked_for(tags: Iterable[str]) -> list[str]:
-    """The tags in their usual case, each followed by what it generalizes to: `pt-BR` by `pt`. At most MAX_LANGUAGES."""
+    """The tags in their usual case, each followed by its more general tags: `pt-BR` by `pt`. Returns at most MAX_LANGUAGES."""
     found: dict[str, None] = {}
     for tag in tags:
         parts = _canonical(tag).split("-")

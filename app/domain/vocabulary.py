@@ -1,4 +1,4 @@
-"""The closed vocabularies: enums in the OpenAPI document, CHECKs in the database, one line of explanation a word."""
+"""The closed vocabularies: enums in the OpenAPI document, CHECKs in the database. Each word has a short explanation."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -11,7 +11,7 @@ class Vocabulary(StrEnum):
     explanation: str
 
     def __new__(cls, word: str, explanation: str = "", *_: object) -> Self:
-        """A word of text that knows what it means."""
+        """Create a member: the word as a string, with its explanation as an attribute."""
         member = str.__new__(cls, word)
         member._value_ = word
         member.explanation = explanation
@@ -27,9 +27,9 @@ class Role(StrEnum):
     """The role of a kind: search and lists across kinds treat all kinds of one role alike."""
 
     ENTITY = "entity"
-    """An entity is named again and again in other records, such as a country; users mostly type its name."""
+    """An entity, such as a country, is named in many other records; users mostly search for it by its name."""
     EVENT = "event"
-    """An event happened, or was published, once, and has a name of its own."""
+    """An event happened once, or was published once, and has its own name."""
     LINK = "link"
     """A link record connects two other records; a search for one of them does not list it."""
 

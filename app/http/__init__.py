@@ -1,1 +1,1 @@
-"""The HTTP face: routes derived from resources, problems, the OpenAPI document, the docs page."""
+"""The HTTP layer: routes derived from resources, problems, the OpenAPI document, the docs page."""

@@ -1,4 +1,4 @@
-"""The registry about itself: what it is, whether it lives, whether it can answer, its vocabularies."""
+"""Endpoints that describe the registry itself: index, health, readiness, vocabularies."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from app import __version__
-from app.db.drivers import Driver, to_statement
+from app.db.driver import Driver, to_statement
 from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
@@ -58,7 +58,7 @@ class Vocabularies(BaseModel):
 
 
 def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
-    """The routes; HEAD answers wherever GET does."""
+    """The routes. HEAD is answered wherever GET is."""
     routes = APIRouter(route_class=Endpoint, tags=["registry"])
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)

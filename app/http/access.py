@@ -6,7 +6,7 @@ from sqlalchemy.engine import Connection
 from starlette.requests import Request
 from starlette.types import Scope as Asgi
 
-from app.db.drivers import Driver, Row
+from app.db.driver import Driver, Row
 from app.errors import Forbidden, Unauthorized
 from app.http.limits import Limit
 from app.reading.compiler import Compiler
@@ -25,7 +25,7 @@ class Access:
         self._limit = limit
         self._lookup = compiler.to_statement(looked_up())
         self._met: dict[str, list[Row]] = {}
-        """Cache of keys that were looked up, so that a write does not look its key up twice; `used` notices revoked ones."""
+        """Cache of key lookups, because `used` looks the key up again for each write, and so notices when it was revoked."""
 
     async def require(self, asgi: Asgi, scope: Scope) -> Principal:
         """The owner of the request's key. Raises Unauthorized if no valid key was sent, Forbidden if it lacks the scope."""
@@ -52,7 +52,7 @@ class Access:
         return principal
 
     def key_with(self, scope: Scope) -> "KeyWith":
-        """For the signature of an endpoint: the owner of a key that has this scope."""
+        """A dependency for an endpoint's signature: it returns the owner of the request's key, which must have this scope."""
         return KeyWith(self, scope)
 
     def used(self, connection: Connection, principal: Principal) -> None:

@@ -36,7 +36,7 @@ class BodyBudget:
 
     @contextmanager
     def reserve(self) -> Iterator["Reservation"]:
-        """Reserves memory for one request until it is answered."""
+        """A reservation of memory for one request. It is released at the end of the block."""
         reservation = Reservation(self)
         try:
             yield reservation
@@ -44,7 +44,7 @@ class BodyBudget:
             self._left += reservation.taken
 
     def take(self, size: int) -> None:
-        """Raise Unavailable if these bytes would exceed the limit."""
+        """Reserve `size` bytes. Raises Unavailable if they would exceed the limit."""
         if size > self._left:
             raise Unavailable("too many bodies are being read; try again", headers={"Retry-After": str(RETRY_SECONDS)})
         self._left -= size
@@ -58,7 +58,7 @@ class Reservation:
         self.taken = 0
 
     def take(self, size: int) -> None:
-        """Reserve so many more bytes."""
+        """Reserve `size` more bytes. Raises Unavailable if they would exceed the limit of all bodies."""
         self._budget.take(size)
         self.taken += size
 
@@ -72,7 +72,10 @@ async def body_of(
     reservation: Reservation | None = None,
     needed: bool = True,
 ) -> bytes:
-    """The whole body; UnsupportedMediaType if it is of another type, PayloadTooLarge as soon as it is too long."""
+    """The whole body. Raises UnsupportedMediaType for another content type, and PayloadTooLarge as soon as it is too long.
+
+    Without `needed`, an empty body needs no content type.
+    """
     body = _Body(scope, tuple(types), limit, reservation)
     pieces = []
     while body.goes_on:
@@ -107,7 +110,7 @@ class _Body:
         self.goes_on = True
 
     def piece(self, message: Message) -> bytes:
-        """The next piece."""
+        """Check a message of the server, and return the piece of the body in it."""
         if message["type"] == "http.disconnect":
             raise Malformed("the client went away before the body was whole")
         piece: bytes = message.get("body", b"")
@@ -122,7 +125,7 @@ class _Body:
         return piece
 
     def check_end(self, *, needed: bool) -> None:
-        """Check the content type of an empty body, too."""
+        """Check the content type of an empty body, too, if a body is needed."""
         if needed and not self._size:
             _check_type(header(self._scope, b"content-type"), self._types)
 
@@ -143,7 +146,7 @@ def _check_type(content_type: str, types: tuple[str, ...]) -> None:
 
 
 def object_in(body: bytes) -> dict[str, Any]:
-    """The JSON object that a body holds; Malformed if it is no JSON, Invalid if it is no object."""
+    """Parse a body as a JSON object. Raises Malformed if it is not JSON, Invalid if it is not an object."""
     try:
         data = read_json(body)
     except ValueError as error:
@@ -154,7 +157,7 @@ def object_in(body: bytes) -> dict[str, Any]:
 
 
 def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
-    """A small body as its model; Invalid names every fault."""
+    """Validate a small body against its model. Raises Invalid, which lists every fault."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -166,14 +169,14 @@ def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
 
 
 def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
-    """The preconditions in `If-Match` and `If-None-Match`."""
+    """The preconditions in `If-Match` and `If-None-Match`. Raises Invalid if one of them is malformed."""
     match, none_match = header(scope, b"if-match").strip(), header(scope, b"if-none-match").strip()
     if none_match and none_match != "*":
         fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
         raise Invalid(str(fault), faults=[fault])
     versions = None
     if match and match != "*":
-        # A weak tag never matches here (RFC 9110), nor does a tag that is not one of ours.
+        # A weak tag never matches `If-Match` (RFC 9110), nor does a tag that this server did not make.
         tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)
@@ -188,7 +191,7 @@ def _tag(text: str) -> tuple[bool, str]:
 
 
 def idempotency_key(scope: Scope) -> str | None:
-    """The request's `Idempotency-Key`, if it has one."""
+    """The request's `Idempotency-Key`; None if it has none. Raises Invalid if the key is malformed."""
     if not any(name == b"idempotency-key" for name, _ in scope["headers"]):
         return None
     given = header(scope, b"idempotency-key")

@@ -1,4 +1,4 @@
-"""The change log over HTTP: the feed for followers, and the history of a record."""
+"""The change log over HTTP: the feed of all changes, and the history of each record."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
 
-from app.db.drivers import Driver, to_statement
+from app.db.driver import Driver, to_statement
 from app.declaration.model import is_storable
 from app.declaration.resource import Resource
 from app.errors import NotFound
@@ -22,7 +22,7 @@ _HEADERS = ("ETag", "Link", "Vary")
 
 
 def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
-    """The route of the log, and for each collection the route of the histories of its records."""
+    """The route of the change log, and one route for each collection for the histories of its records."""
     routes = APIRouter(route_class=Endpoint)
     since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
     history = to_statement(changes.history(), driver.dialect)
@@ -99,7 +99,10 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
 
 
 def _page(request: Request, entries: Sequence[str], page: Mapping[str, Any], following: Mapping[str, Any] | None) -> Tagged:
-    """Entries as they came from the database, with the addresses of this page and the next."""
+    """A page of entries, which are JSON from the database, with links to this page and to the next one.
+
+    `following`: the query of the next page; None for no link.
+    """
     links, headers = page_links(request.scope, urlencode(following) if following else None)
     around = json.dumps({"page": page, "links": links}, separators=(",", ":"))
     return Tagged(f'{{"data":[{",".join(entries)}],{around[1:]}'.encode(), headers)

@@ -13,7 +13,7 @@ KEPT = 86_400
 
 
 class Preflight:
-    """Answers preflight requests (OPTIONS). The header that allows reading is on every other response already."""
+    """Answers preflight requests (OPTIONS). All other responses already have the header that allows reading."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The docs page: Swagger UI from the application's own origin; pages on every problem and on what `/v1` promises."""
+"""The docs pages: Swagger UI, served from the application's own origin; all problems; what `/v1` promises."""
 
 import os
 import re
@@ -73,21 +73,21 @@ _PROBLEM = """<section id="{code}">
 
 
 class _Assets(StaticFiles):
-    """Files that are sent like everything else: nobody guesses at their types, no other page frames them."""
+    """Static files, sent with the same security headers as all other responses."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """The files that the page uses; the package brings others."""
+        """Find only the files that the docs page uses, because the package contains others, too."""
         return super().lookup_path(path) if path in _ASSETS else ("", None)
 
     def file_response(self, *arguments: Any, **keywords: Any) -> Response:
-        """A file, or 304."""
+        """The response with the file, or 304."""
         response = super().file_response(*arguments, **keywords)
         response.headers.update({name.decode(): value.decode() for name, value in SAFELY})
         return response
 
 
 def assets() -> StaticFiles:
-    """Swagger UI's files, from the package that brings them."""
+    """An ASGI app that serves Swagger UI's files from the package `fastapi-offline`. Raises RuntimeError if that is missing."""
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package fastapi-offline, which brings the docs page's files, is not installed")
@@ -95,7 +95,7 @@ def assets() -> StaticFiles:
 
 
 def router() -> APIRouter:
-    """The pages."""
+    """The routes of the pages and of their files."""
     routes = APIRouter(include_in_schema=False)
 
     async def home() -> Response:
@@ -116,7 +116,7 @@ def router() -> APIRouter:
 
 
 def _file(name: str) -> str:
-    """One of the files beside this one that are served as they are."""
+    """The text of a file in the folder `pages`, which is served unchanged."""
     return (Path(__file__).parent / "pages" / name).read_text(encoding="utf-8")
 
 
@@ -128,7 +128,7 @@ def _serving(text: str, media_type: str) -> Callable[[], Awaitable[Response]]:
 
 
 def _page(title: str, *, body: str, styles: tuple[str, ...], base: str = "") -> str:
-    """A whole page; `base` leads from it to the application's root."""
+    """A whole HTML page. `base`: the relative URL from the page to the application's root."""
     links = "\n".join(f'<link rel="stylesheet" href="{base}{style}">' for style in styles)
     return _PAGE.format(title=title, base=base, styles=links, body=body, version=__version__, licence=DATA_LICENCE)
 

@@ -1,9 +1,9 @@
-"""FastAPI routes of the registry: ordinary functions, whose requests are read and answered as on the hot paths.
+"""FastAPI routes of the registry: endpoints are ordinary functions, but this module, not FastAPI, handles the requests.
 
 FastAPI reads each function's signature for the OpenAPI document. The requests are handled here and not by FastAPI, because the
 registry refuses unknown and repeated parameters, reports all errors at once, checks the key before it reads a body, answers
-HEAD like GET, and sends entity tags; and because this takes 29 µs a request, FastAPI 68 µs without any of that
-(docs/decisions/05-asgi-hot-paths.md).
+HEAD like GET, and sends entity tags; and because this takes 29 µs per request, whereas FastAPI takes 68 µs without these
+features (docs/decisions/05-asgi-hot-paths.md).
 """
 
 import inspect
@@ -15,7 +15,7 @@ from fastapi import params
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Match
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
 from app.declaration.filters import JoinedByCommas
@@ -31,7 +31,7 @@ MAX_ADDRESS = 16_384
 
 
 class Request(FastApiRequest):
-    """A request, with the headers on which the response depends."""
+    """A request; `wants` holds those of its headers on which the response depends."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
@@ -39,7 +39,7 @@ class Request(FastApiRequest):
 
 
 class Tagged(NamedTuple):
-    """What an endpoint returns: JSON, to be sent with its entity tag."""
+    """A JSON response that is sent with its entity tag."""
 
     body: bytes
     headers: list[Header]
@@ -47,10 +47,10 @@ class Tagged(NamedTuple):
 
 
 class NoContent(Response):
-    """What an endpoint returns that has nothing to say: 204."""
+    """A response without a body (204)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         await send({"type": "http.response.start", "status": 204, "headers": list(ALWAYS)})
         await send({"type": "http.response.body", "body": b""})
 
@@ -58,7 +58,7 @@ class NoContent(Response):
 class Endpoint(APIRoute):
     """A route whose function takes any of: `Request`, a path parameter, `Query()`, `Body()`, `Security()`.
 
-    The function returns a pydantic model, `Tagged`, or any response. A body may have `max_body_size` bytes.
+    The function returns a pydantic model, `Tagged`, or any response. A request body may have at most `max_body_size` bytes.
     """
 
     offered: tuple[Representation, ...] = (JSON,)
@@ -70,7 +70,7 @@ class Endpoint(APIRoute):
         self._query: tuple[str | None, type[BaseModel]] = (None, NoQuery)
         self._body: tuple[str, type[BaseModel]] | None = None
         self._path: dict[str, str] = {}
-        """By the function's argument, the parameter of the path."""
+        """The name of the path parameter for each argument of the function that takes one."""
         self._methods = frozenset(self.methods or ())
         self._request: str | None = None
         for name, parameter in inspect.signature(endpoint, eval_str=True).parameters.items():
@@ -97,14 +97,14 @@ class Endpoint(APIRoute):
                 raise TypeError(f"{self.path}: the parameter {name!r} is none that an endpoint takes")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether the route is meant; HEAD is answered like GET."""
-        match, found = super().matches(scope)
+        """Whether path and method match this route, and the scope to add. HEAD matches a route for GET."""
+        match, found = Route.matches(self, scope)  # FastAPI's own looks for routers within routers, which we do not have
         if match is Match.PARTIAL and scope["method"] == "HEAD" and "GET" in self._methods:
             return Match.FULL, found
         return match, found
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; MethodNotAllowed, if the address has other methods."""
+        """Answer a request. Raises MethodNotAllowed if the path exists, but not for this method."""
         if ("GET" if scope["method"] == "HEAD" else scope["method"]) not in self._methods:
             raise not_allowed(scope, methods_at(scope))
         await self.app(scope, receive, send)
@@ -146,7 +146,7 @@ def require_short(scope: Scope) -> None:
 
 
 def methods_at(scope: Scope) -> set[str]:
-    """All methods of the routes at this address."""
+    """All methods of the routes that match this path."""
     routes: list[BaseRoute] = scope["app"].routes
     return {
         method
@@ -157,6 +157,6 @@ def methods_at(scope: Scope) -> set[str]:
 
 
 def not_allowed(scope: Scope, methods: set[str]) -> MethodNotAllowed:
-    """The problem of a request whose method the address does not have."""
+    """The problem of a request whose method is not among the `methods` of its path."""
     allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})

@@ -39,7 +39,7 @@ class NdjsonEndpoint(Endpoint):
 
 
 class NdjsonResponse(Response):
-    """For the OpenAPI document."""
+    """Names the media type for the OpenAPI document; no instance is sent."""
 
     media_type = NDJSON.media_type
 
@@ -66,7 +66,7 @@ def router(exports: "Exports") -> APIRouter:
 
 
 class Exports:
-    """Sends exports."""
+    """Streams exports, and limits how many run at the same time."""
 
     def __init__(
         self, writer: Writer, engine: Engine, availability: Availability, stopping: Stopping, *, seconds: float
@@ -87,7 +87,7 @@ class Exports:
         self._engine.dispose()
 
     async def send(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send every record as it was at one moment; Unavailable, if too many exports are under way."""
+        """Stream all records of one snapshot of the database. Raises Unavailable if too many exports are running."""
         self._stopping.require_more_time()
         self._availability.require_reads()
         client = client_of(scope)

@@ -47,7 +47,7 @@ class Forwarded(ProxyHeadersMiddleware):
             if (client[0] if client else None) in self.trusted_hosts:
                 fault = self._believe(scope, said)
         if fault is not None:
-            # An address made of a host like this one would lead elsewhere: the answer names none.
+            # The host is removed, because the response must contain no URL that is built from a wrong host.
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
             await answer(Malformed(str(fault), faults=[fault]), Request(scope))(scope, receive, send)
         elif said:
@@ -74,7 +74,7 @@ class Forwarded(ProxyHeadersMiddleware):
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
-        """Apply the headers of a trusted proxy. An invalid one is a fault: the proxy's, or that of a client."""
+        """Apply the headers of a trusted proxy. Returns a fault if one is invalid, whether the proxy or a client wrote it."""
         host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
         if host:
             if (fault := self._fault_in(host, "X-Forwarded-Host")) is not None:

@@ -1,4 +1,4 @@
-"""`POST /v1/import`: lines of the exchange format, parsed on threads of their own, then written as a whole or not at all."""
+"""`POST /v1/import`: lines of the exchange format. They are parsed on separate threads, then either all or none are written."""
 
 import asyncio
 import time
@@ -34,14 +34,14 @@ from app.writing.queue import Apply
 from app.writing.writer import Writer
 
 FEW_BYTES = 1_048_576
-"""Imports up to this size have a thread of their own, so that they do not wait for a large one."""
+"""Imports up to this size are parsed on a separate thread, so that they do not wait for a large import."""
 _EXAMPLE = '{"kind":"topic","id":"quantum-communication","name":"Quantum communication"}'
 LINES_AT_ONCE = 100
-"""Lines that are parsed between two checks whether the import should go on."""
+"""Lines that are parsed before the import checks again whether it has to stop."""
 
 
 class ImportQuery(BaseModel):
-    """The parameters of an import."""
+    """The query parameters of an import: whether it is a dry run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
@@ -96,7 +96,7 @@ def router(imports: "Imports", access: Access) -> APIRouter:
 
 
 class Imports:
-    """Runs imports."""
+    """Parses imports on two threads, one for small and one for large ones, and runs them in the write queue."""
 
     def __init__(self, writer: Writer, queued: QueuedWrites, settings: Settings, stopping: Stopping) -> None:
         self._writer = writer
@@ -112,7 +112,10 @@ class Imports:
             threads.shutdown(cancel_futures=True)
 
     async def run(self, request: Request, principal: Principal, *, dry_run: bool) -> Answered:
-        """Parse and check the lines on a thread, then write them in the queue; the answer to a repeated request again."""
+        """Parse and check the lines on a thread, then write them in the write queue.
+
+        A repeated request (same `Idempotency-Key`) gets the stored answer.
+        """
         with self._queued.budget.reserve() as reservation:
             self._stopping.require_more_time()
             lines, digest = await self._lines(request.scope, request.receive, reservation)
@@ -139,7 +142,7 @@ class Imports:
                 gone.cancel()
 
     async def _lines(self, scope: Scope, receive: Receive, reservation: Reservation) -> tuple[deque[Line], bytes]:
-        """The lines, and a digest of the body. A line that is too long is refused before the next one is read."""
+        """The lines, and a digest of the body. Raises PayloadTooLarge for a line that is too long and for too many lines."""
         settings = self._settings
         hashed = blake2b()
         lines: deque[Line] = deque()
@@ -170,7 +173,7 @@ class Imports:
         return lines, hashed.digest()
 
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
-        """The batch of all lines. Lines are dropped as they are read, because lines and batch together need much memory."""
+        """Parse all lines into a batch. Parsed lines are removed from `lines`, because both together need much memory."""
         batch = Batch.of_many()
         while lines:
             _pause(halt)
@@ -196,7 +199,7 @@ def _report_of(report: Report) -> str:
 
 
 def _pause(halt: Halt) -> None:
-    """Check whether the import should go on, and release the GIL in case the event loop waits for it."""
+    """Raise the reason if the import has to stop. Release the GIL, because the event loop may be waiting for it."""
     halt.check()
     time.sleep(0)
 

@@ -88,7 +88,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
     of_one: Json = {"shown": _SHOWN, "more_failures": (*UNAUTHORIZED, ("404", "NotFound"))}
 
     async def queued(principal: Principal, do: Callable[[Connection], Result]) -> Result:
-        """The result of `do`, run in the write queue. If `do` refuses, it must not have written anything."""
+        """Run `do` in the write queue and return its result. If `do` raises a Problem, it must not have written anything."""
 
         def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
             access.used(connection, principal)

@@ -14,7 +14,7 @@ from app.http.problems import answer
 WINDOW = 60
 """Seconds of a counting window."""
 MOST_CLIENTS = 100_000
-"""Clients that are counted at the same time; with more, all counts start anew, so that addresses cannot fill the memory."""
+"""Clients that are counted at the same time. With more, all counts are reset, so that addresses cannot fill the memory."""
 LONGEST_ADDRESS = 45
 UNCOUNTED = frozenset(("/healthz", "/readyz"))
 _SEEN = "rapporteur.limits"
@@ -23,8 +23,8 @@ _SEEN = "rapporteur.limits"
 class Limit:
     """A limit per minute and client, within this process.
 
-    The counts stand in a dictionary that is cleared every minute. The storage of the package `limits` was too costly: it took
-    9 % of the time of a write, and a thread that woke every 10 ms.
+    The counts are kept in a dictionary that is cleared every minute. The storage of the package `limits` was too slow: it took
+    9 % of the time of a write, and needed a thread that woke up every 10 ms.
     """
 
     def __init__(self, name: str, most: int) -> None:
@@ -80,7 +80,7 @@ class Limited:
 
 
 def client_of(scope: Scope) -> str:
-    """The client to count: an IPv4 address, or the /64 network of an IPv6 address, which one subscriber has."""
+    """The client to count: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber has a whole /64."""
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
         return "unknown"  # not an address: a proxy passed on what a client wrote into the header

@@ -44,12 +44,12 @@ def _quality(option: str) -> float:
 
 
 def requested_languages(lang: str | None, accept_language: str) -> list[str]:
-    """The languages to show names in, the preferred one first. `lang` goes before the header."""
+    """The languages to show names in, the preferred one first. `lang` takes precedence over the header."""
     return looked_for([lang] if lang else _ranges(accept_language))
 
 
 def _ranges(accept_language: str) -> list[str]:
-    """The ranges of an Accept-Language header by preference; those that cannot be read are ignored."""
+    """The language ranges of an Accept-Language header, the preferred one first. Malformed ranges and `*` are ignored."""
     found = []
     for place, part in enumerate(accept_language.split(",")[:MAX_LANGUAGES]):
         match = _RANGE.fullmatch(part) if len(part) <= MAX_RANGE else None

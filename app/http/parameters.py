@@ -17,13 +17,16 @@ Query = TypeVar("Query", bound=BaseModel)
 
 
 class NoQuery(BaseModel):
-    """The parameters of an address that has none."""
+    """The query model of an endpoint that accepts no query parameters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
-    """The parameters of a query string; Malformed if it is not percent-encoded UTF-8."""
+    """The names and values in a query string.
+
+    Raises Malformed if it is not percent-encoded UTF-8, contains a NUL character, or has more than MAX_PARAMETERS parameters.
+    """
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError:
@@ -37,7 +40,10 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 
 def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> Query:
-    """The parameters as their model; Invalid lists every fault. The parameters in `commas` may also be joined by commas."""
+    """Validate the parameters against the model. Raises Invalid, which lists every fault.
+
+    Parameters in `commas` may have several values joined by commas.
+    """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
         given.setdefault(name, []).extend(value.split(",") if name in commas else [value])

@@ -57,14 +57,14 @@ def answer(problem: errors.Problem, request: Request) -> Response:
 
 
 class _Failures:
-    """Logs server errors, one line per sort and minute: when the database is away, there are thousands of them."""
+    """Logs server errors, one line per kind and minute, because an unavailable database causes thousands of them."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._until = 0.0
 
     def note(self, request: Request, problem: errors.Problem) -> None:
-        """Count an error, and log the first of its sort."""
+        """Count an error, and log it if it is the first of its kind in this minute."""
         now = time.monotonic()
         if now >= self._until:
             for detail, count in self._counts.items():
@@ -92,7 +92,7 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer an error of the router."""
+    """Answer an error that the router or the framework raised."""
     assert isinstance(error, HTTPException)
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 405:

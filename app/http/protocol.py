@@ -1,7 +1,8 @@
-"""uvicorn's HTTP protocol with bounds: nobody makes a connection remember, parse or wait without end.
+"""uvicorn's HTTP protocol with limits on the memory, the parsing and the time that a connection can take.
 
-A request's head ends within its bytes and its seconds. Requests that a client sends before earlier ones are answered stay
-unread. A client that takes or sends less than 1 KiB a second is cut off. What is no HTTP is told as a problem document, too.
+The head of a request is limited in bytes and in seconds. Pipelined requests (sent before earlier ones are answered) stay
+unparsed. A client that receives or sends less than 1 KiB a second is disconnected. Input that is not HTTP is answered with a
+problem document, too.
 """
 
 import asyncio
@@ -21,9 +22,9 @@ from app.http.transport import Flow, Transport
 from app.settings import Settings
 
 SLICE = 1_024
-"""Bytes that the parser is fed at once where a new request may begin: at most some 50 requests are parsed ahead."""
+"""Bytes passed to the parser at once where a new request may begin, so that at most about 50 requests are parsed ahead."""
 LEAST_RATE = 1_024
-"""Bytes a second that a client has to take of an answer, or to send of a body."""
+"""Bytes per second that a client must receive of a response, or send of a request body; slower clients are disconnected."""
 RETRY_SECONDS = 1
 _BODILESS = frozenset(("GET", "HEAD"))
 _NO_HTTP = (
@@ -34,7 +35,7 @@ _SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 class Connections:
-    """The limits of connections, for each one and for all together; `app_state` passes it to each protocol."""
+    """The limits of each connection and of all connections together. uvicorn's `app_state` passes it to each protocol."""
 
     def __init__(self, settings: Settings) -> None:
         self.head_bytes: int = settings.head_limit
@@ -45,14 +46,17 @@ class Connections:
         self._most_unsent: int = settings.unsent_limit
         self._open: WeakSet[Protocol] = WeakSet()
         self._unsent: dict[Protocol, None] = {}
-        """Those whose client takes less than it is sent, the one that began first before the others."""
+        """Connections whose client receives data more slowly than the server sends it; the first to become slow comes first."""
 
     def opened(self, protocol: "Protocol") -> None:
-        """There is one more."""
+        """Register a new connection."""
         self._open.add(protocol)
 
     def waits(self, protocol: "Protocol") -> None:
-        """Its client takes less than it is sent; those that began first are cut where all together wait for too much."""
+        """Register a connection with a slow client.
+
+        If all slow connections together buffer more than `unsent_limit` bytes, those that became slow first are aborted.
+        """
         self._unsent[protocol] = None
         unsent = {each: each.transport.get_write_buffer_size() for each in self._unsent}
         total = sum(unsent.values())
@@ -63,7 +67,7 @@ class Connections:
             each.transport.abort()
 
     def waits_no_more(self, protocol: "Protocol") -> None:
-        """Its client has taken what it was sent, or is gone."""
+        """Unregister a connection, because its client has received the data or is gone."""
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
@@ -76,7 +80,7 @@ class Protocol(HttpToolsProtocol):
     """The protocol of one connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Wait for a request for no longer than between two."""
+        """Refuse the connection if too many are open. Otherwise start the idle timeout, which is the same for every request."""
         self._limits: Connections = self.app_state["connections"]
         self._unread = bytearray()
         self._idle_since: float | None = None
@@ -106,12 +110,12 @@ class Protocol(HttpToolsProtocol):
         self._unread.clear()
         self.pipeline.clear()
         if self._answering is not None and not self._answering.response_complete:
-            # uvicorn tells the newest request alone, which may wait behind this one.
+            # uvicorn notifies only the newest request of the disconnect, and that may be one that is queued behind this one.
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
 
-    # -- what comes in -------------------------------------------------------------------------------------------------
+    # -- incoming data -------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """Parse received data. While an earlier pipelined request waits, the data is kept unparsed and reading is paused."""
@@ -141,7 +145,7 @@ class Protocol(HttpToolsProtocol):
             self._watch_incoming()
 
     def _parse_piece(self, piece: bytes) -> bool:
-        """Whether the connection goes on."""
+        """Pass data to the parser. Returns False if parsing must stop: the request was refused, or the connection closes."""
         self._completed, self._body_fed = False, 0
         self._received += len(piece)
         try:
@@ -163,9 +167,10 @@ class Protocol(HttpToolsProtocol):
         return True
 
     def _parse_without_upgrade(self, rest: bytes) -> bool:
-        """Read the request as if it had not asked for another protocol, since none is offered; its body is a body as of any.
+        """Parse the request again without its `Upgrade` header, because no other protocol is offered.
 
-        The parser ends such a request with its head: what follows would be taken for a request of its own.
+        The parser ends a request with `Upgrade` after its head, so the request's body would be parsed as the next request.
+        `rest` is the data after the head. Returns the same as `_parse_piece`.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
@@ -180,7 +185,7 @@ class Protocol(HttpToolsProtocol):
         return self._parse_piece(head + b"\r\n" + rest)
 
     def _watch_incoming(self) -> None:
-        """Give what has begun and is not whole its time."""
+        """Start the timeout of the incomplete head, or of the incomplete body."""
         if self._head_bytes and not self._in_body:
             if self._head_timer is None:
                 self._head_timer = self.loop.call_later(self._limits.head_seconds, self._head_is_late)
@@ -193,7 +198,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
-        """The head is whole, and the request is begun or waits for the one before it."""
+        """The head is complete: start the request, or queue it if an earlier one is unanswered."""
         if self.parser.should_upgrade():
             self._upgrades = True
             return
@@ -208,7 +213,7 @@ class Protocol(HttpToolsProtocol):
                     self._body_left = int(value)
         self.scope["break_off"] = self.break_off  # type: ignore[typeddict-unknown-key]
         if b"%2" in self.scope["raw_path"]:
-            # An escaped slash is a letter of its segment, as RFC 3986 has it: it must not choose another route.
+            # An escaped slash is part of its path segment (RFC 3986). It stays escaped, so that it cannot select another route.
             self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
 
     def on_chunk_header(self) -> None:
@@ -231,13 +236,13 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """The next request's turn; what was left unread is parsed when none waits any more.
+        """Start the next queued request. When no further request is queued, parse the data that was left unread.
 
-        In the place of uvicorn's own, which begins and ends a timer with every request.
+        This replaces uvicorn's method, which starts and cancels a timer for every request.
         """
         self.server_state.total_requests += 1
         if self._in_body and not self.pipeline:
-            self.transport.close()  # what is left of a body that nobody wants is not worth the connection
+            self.transport.close()  # instead of receiving the rest of a body that is not used
         if self.transport.is_closing():
             return
         if self.pipeline:
@@ -252,7 +257,7 @@ class Protocol(HttpToolsProtocol):
             self._parse(data)
         if not self.pipeline:
             cast("Flow", self.flow).release()
-        if self.cycle.response_complete and not self._head_bytes:  # a head has a time of its own
+        if self.cycle.response_complete and not self._head_bytes:  # an incomplete head has its own timeout
             self._wait_for_a_request()
 
     @property
@@ -270,7 +275,7 @@ class Protocol(HttpToolsProtocol):
         self._answering = cycle
         super()._start_asgi_task(cycle, app)
 
-    # -- what takes too long -------------------------------------------------------------------------------------------
+    # -- timeouts ------------------------------------------------------------------------------------------------------
 
     def _head_is_late(self) -> None:
         self._refuse(RequestTimeout(f"the head of a request must be whole {self._limits.head_seconds:g} s after it began"))
@@ -285,7 +290,7 @@ class Protocol(HttpToolsProtocol):
         self._refuse(RequestTimeout(f"a body must come at {LEAST_RATE} bytes a second"))
 
     def _wait_for_a_request(self) -> None:
-        """One timer runs for all requests that come while it does: most connections are idle for a moment only."""
+        """Start the idle timeout. A running timer is not restarted, because most connections are idle only for a moment."""
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self._limits.idle_seconds, self._check_idle)
@@ -301,7 +306,7 @@ class Protocol(HttpToolsProtocol):
             cast("Transport", self.transport).close(linger=False)
 
     def pause_writing(self) -> None:
-        """The client takes less than it is sent: watch how much it takes."""
+        """The write buffer is full, because the client receives data more slowly than the server sends it: measure its rate."""
         super().pause_writing()
         self.watch_outgoing()
         self._limits.waits(self)
@@ -312,7 +317,10 @@ class Protocol(HttpToolsProtocol):
         self._limits.waits_no_more(self)
 
     def watch_outgoing(self) -> None:
-        """Cut the connection when too little of what waits to be sent is taken; while nothing waits, nothing is asked."""
+        """Start to measure how fast the client receives data, and abort the connection if the rate is below LEAST_RATE.
+
+        The measuring ends when no sent data is unacknowledged.
+        """
         if self._stall_timer is None:
             cast("Transport", self.transport).count_taken()
             self._stall_timer = self.loop.call_later(self._limits.stall_seconds, self._check_taken)
@@ -330,7 +338,10 @@ class Protocol(HttpToolsProtocol):
     # -- refusals ------------------------------------------------------------------------------------------------------
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with a problem unless an answer has begun, and close; when its turn comes, if earlier requests wait."""
+        """Send a problem response, unless a response has already begun, and close the connection.
+
+        If earlier requests are unanswered, do this after their responses.
+        """
         if self.transport.is_closing():
             return
         under_way = self.cycle is not None and not self.cycle.response_complete
@@ -364,7 +375,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def _without_upgrade(connection: bytes) -> bytes:
-    """A Connection header without its wish for another protocol."""
+    """The value of a Connection header without the options `Upgrade` and `HTTP2-Settings`."""
     return b", ".join(
         part.strip() for part in connection.split(b",") if part.strip().lower() not in (b"upgrade", b"http2-settings")
     )

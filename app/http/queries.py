@@ -1,4 +1,4 @@
-"""The query strings of records and lists: their parameters as pydantic models, and what they ask for."""
+"""The query strings of records and lists: their parameters as pydantic models, and the parsed requests."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,9 +33,7 @@ _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count"
 
 
 def _joined_by_commas(words: Sequence[str], description: str, example: str) -> Any:
-    """Several words, by commas or repeated."""
-    if not words:
-        return None
+    """The field of a parameter that takes several of these words, joined by commas or repeated."""
     several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
     return (
         several | None,
@@ -44,18 +42,18 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
 
 
 _OWN_FIELDS_FROM = 5
-"""Before them stand those of any record: id, kind, version, created_at, updated_at."""
+"""Index of a resource's first own field, after the fields of every record: id, kind, version, created_at, updated_at."""
 
 
 class AnyOneQuery(BaseModel):
-    """The parameters of a record of whatever kind."""
+    """The query parameters of a request for a single record of any kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     lang: Lang
 
 
 class AnyManyQuery(AnyOneQuery):
-    """The parameters of records of whatever kinds."""
+    """The query parameters of a request for several records of any kinds."""
 
     ids: Annotated[
         list[IdValue],
@@ -69,7 +67,7 @@ class AnyManyQuery(AnyOneQuery):
 
 
 class QueryModels:
-    """The parameters of a resource's addresses, as pydantic models made from its declaration."""
+    """The query parameters of a resource's endpoints, as pydantic models made from its declaration."""
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan]) -> None:
         self.resource = resource
@@ -77,7 +75,7 @@ class QueryModels:
 
     @cached_property
     def record(self) -> type[BaseModel]:
-        """The parameters of a single record."""
+        """The query parameters of a request for a single record."""
         fields = {**self._view, "lang": (Lang, None)}
         if len(offering("record")) > 1:
             fields["format"] = _format("record")
@@ -85,20 +83,20 @@ class QueryModels:
 
     @cached_property
     def write(self) -> type[BaseModel]:
-        """The parameters of a write: how its answer is shown, and whether anything is kept."""
+        """The query parameters of a write: how the response shows the record, and whether it is a dry run."""
         fields = {**self._view, "lang": (Lang, None), "dry_run": (bool, Field(default=False, description=DRY_RUN))}
         return _query_model(f"{self.resource.title}WriteQuery", fields)
 
     @cached_property
     def put(self) -> type[BaseModel]:
-        """The parameters of a PUT."""
+        """The query parameters of a PUT: those of any write, and `upsert`."""
         description = "`true`: replace on purpose whatever is there, without `If-Match`"
         fields = {"upsert": (bool, Field(default=False, description=description))}
         return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
     def records(self) -> type[BaseModel]:
-        """The parameters of the list."""
+        """The query parameters of the list. Raises TypeError if a filter has the name of a parameter that all lists have."""
         fields: dict[str, Any] = {}
         of_all = {*_OF_ALL_LISTS, *(name for each in REPRESENTATIONS for name in each.parameters)}
         if taken := of_all & set(self.resource.filters):
@@ -139,14 +137,14 @@ class QueryModels:
 
     @cached_property
     def _view(self) -> dict[str, Any]:
-        """Parse which fields and includes of a record are shown."""
+        """The query parameters `include` and `fields`, which choose what is shown of a record."""
         parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
         includes = [*self.resource.includes, *parts]
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
         return {
             "include": _joined_by_commas(
                 includes,
-                "related records to embed, one level deep, at most 200 each; past that `…_more` says where the rest is",
+                "related records to embed, one level deep, at most 200 each; past that `…_more` leads to all of them",
                 includes[0],
             ),
             "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", telling),
@@ -154,7 +152,7 @@ class QueryModels:
 
 
 def _format(*forms: str, more: str = "") -> Any:
-    """The parameter `format`, with the representations that write one of these forms."""
+    """The parameter `format`. Its values are the representations that offer one of these forms (`record`, `page`, `stream`)."""
     names = tuple(each.name for each in offering(*forms))
     description = f"{more}goes before `Accept`"
     return Literal[names] | None, Field(default=None, description=description, examples=[names[0]])
@@ -167,7 +165,7 @@ def _query_model(name: str, fields: Mapping[str, Any]) -> type[BaseModel]:
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """A request for a single record, parsed; or for a write, whose answer shows one."""
+    """A parsed request for a single record, or for a write, whose response shows a single record."""
 
     shape: Shape
     parameters: Mapping[str, Any]
@@ -179,7 +177,7 @@ class RecordRequest:
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A request for a list, parsed."""
+    """A parsed request for a list."""
 
     shape: Shape
     parameters: Mapping[str, Any]
@@ -191,7 +189,7 @@ class ListRequest:
     count: bool
     digest: str
     query: str
-    """The query string without its cursor, for links that add another."""
+    """The query string without `cursor`; the link to the next page appends its own."""
 
 
 def record_request(
@@ -219,7 +217,7 @@ def record_request(
 
 
 def list_request(models: QueryModels, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> ListRequest:
-    """Parse a request for a list; Invalid names every fault."""
+    """Parse a request for a list. Raises Invalid, with a list of the faults."""
     pairs = query_pairs(query_string)
     resource = models.resource
     given = validated(models.records, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
@@ -259,7 +257,7 @@ def _form(given: Mapping[str, Any], accept: str, offered: tuple[Representation, 
 
 
 def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
-    """CursorInvalid, if a part of a cursor's key is no value of the column that it is compared with."""
+    """Raise CursorInvalid if a part of the cursor's key cannot be parsed as a value of its sort column."""
     for name, part in zip(sort, key, strict=False):
         kind = resource.sorts[name.removeprefix("-")].ascending.type
         try:

@@ -1,4 +1,4 @@
-"""What all writes over HTTP share: the write queue, stored answers to repeated requests, answers after the commit."""
+"""Shared by all writes over HTTP: the write queue, stored answers to repeated requests, and responses after the commit."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
@@ -17,15 +17,15 @@ from app.writing.queue import Apply, WriteQueue
 
 
 class Write(NamedTuple):
-    """A write in the queue: who asks, what is to be done, how it is answered."""
+    """A write in the queue: the owner of the key, the operation, and how its answer is made."""
 
     principal: Principal
     retry: tuple[str, str] | None
     settle: Callable[[Connection, Sequence[Any]], Apply[Sequence[Any]]]
-    """Settles the wishes of several such writes together."""
+    """Checks the `wish` of each of several writes of the same operation; returns the function that applies them."""
     wish: Any
     answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
-    """Makes the answers from the contexts and the results."""
+    """Makes the answers of these writes from the `context` and the result of each."""
     context: Any = None
 
 
@@ -34,14 +34,14 @@ class Answered(NamedTuple):
 
     answer: Answer
     again: bool
-    """Whether it is the answer to an earlier request with the same `Idempotency-Key`."""
+    """Whether this is the stored answer to an earlier request with the same `Idempotency-Key`."""
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Send it as the response to a request."""
+        """Send the answer as the response to a request."""
         await self.send(scope, send, request_headers(scope))
 
     async def send(self, scope: Scope, send: Send, request: RequestHeaders) -> None:
-        """Send it, if the request's headers were read already."""
+        """Send the answer as the response to a request whose headers are parsed already."""
         answer = self.answer
         headers: list[Header] = language_header(answer.language)
         if answer.location is not None:
@@ -56,7 +56,7 @@ class Answered(NamedTuple):
 
 
 class QueuedWrites:
-    """Runs writes in the queue."""
+    """Runs writes in the write queue, and stores the answers to requests with an `Idempotency-Key`."""
 
     def __init__(self, access: Access, queue: WriteQueue, budget: BodyBudget) -> None:
         self._access = access
@@ -64,11 +64,11 @@ class QueuedWrites:
         self.budget = budget
 
     async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
-        """Run a write; the answer to an earlier request, if that had the same `Idempotency-Key`."""
+        """The answer to a write after its commit, or the stored answer if the same request was sent before (`write.retry`)."""
         return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
 
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
-        """Settle writes of one operation; then each has its answer."""
+        """Settle writes of the same operation. The returned function applies them and returns an answer for each."""
         for principal in {write.principal for write in writes}:
             self._access.used(connection, principal)
         write = writes[0]
@@ -86,7 +86,7 @@ class QueuedWrites:
 
 
 class HasBudget(Protocol):
-    """Endpoints that read bodies, and share one budget of memory."""
+    """Endpoints that read request bodies, whose memory is limited by one shared budget."""
 
     _queued: QueuedWrites
 
@@ -97,7 +97,7 @@ Handling = TypeVar("Handling", bound=HasBudget)
 def with_budget(
     handle: Callable[[Handling, Scope, RequestHeaders, Receive, Send, Reservation], Awaitable[None]],
 ) -> Callable[[Handling, Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """Count the request's body in the budget until the request is answered."""
+    """Decorate an endpoint so that the request's body counts in the memory budget until the response is sent."""
 
     @wraps(handle)
     async def handler(self: Handling, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
@@ -108,7 +108,7 @@ def with_budget(
 
 
 def retry_of(scope: Scope, body: bytes) -> tuple[str, str] | None:
-    """The `Idempotency-Key` of a POST, and the digest of the request."""
+    """The `Idempotency-Key` of a POST and the digest of the request; None for other methods or without the header."""
     key = idempotency_key(scope) if scope["method"] == "POST" else None
     if key is None:
         return None

@@ -1,7 +1,7 @@
-"""The hot path: reading records and lists, from the address to the response in one small place.
+"""The hot path: endpoints that read records and lists.
 
-These are plain ASGI endpoints: FastAPI's own handling of a request costs more than the database's (docs/decisions). The OpenAPI
-document describes them from the same declarations that they read.
+These are plain ASGI endpoints, because FastAPI takes more time for a request than the database does (docs/decisions). The
+OpenAPI document describes them from the same declarations that they use.
 """
 
 import json
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
-from app.db.drivers import Driver, Row, Statement
+from app.db.driver import Driver, Row, Statement
 from app.db.sql import literal
 from app.declaration.model import is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
@@ -35,7 +35,7 @@ from app.reading.paging import PAGE_LETTERS, PagedRead, read_page
 from app.reading.shapes import Shape
 
 PARSED_BYTES = 3_000_000
-"""Bytes of each cache of parsed requests: for single records, for lists, for writes."""
+"""Bytes of each cache of parsed requests: one for single records, one for lists, one for PUT, one for other writes."""
 STATEMENT_BYTES = 8_000_000
 
 
@@ -60,7 +60,7 @@ class Records:
         self._miss = self.compiler.to_statement(_missing(self.resources.values()))
 
     def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
-        """A function that parses requests with one of the models of parameters, and remembers what it parsed."""
+        """A function that parses requests and caches the result. `query`: the attribute of `QueryModels` to validate with."""
 
         def parse(plural: str, query_string: bytes, accept: str, language: str) -> RecordRequest:
             models = self.queries[plural]
@@ -169,7 +169,7 @@ class Records:
             )
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records?ids=a,b`: records of any kinds, in the order asked for."""
+        """`GET /v1/records?ids=a,b`: records of any kinds, in the order of `ids`."""
         query = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated(request.accept, JSON)
         ids = list(dict.fromkeys(query.ids))
@@ -189,7 +189,10 @@ class Records:
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """Looks up why there is no record of an id: rows of (leads | gone, id, kind)."""
+    """The query that explains why no record has an id. Its rows are (what, id, kind).
+
+    `leads`: the id of a record that a former id or another spelling leads to. `gone`: the record was deleted.
+    """
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
     leads, gone = literal("leads"), literal("gone")

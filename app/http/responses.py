@@ -19,7 +19,7 @@ Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
 COMPRESSED_FROM = 1_000
-"""Responses of at least so many bytes are compressed."""
+"""Responses of at least this many bytes are compressed."""
 _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9
@@ -30,13 +30,13 @@ SAFELY: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-"""Security headers: a browser only reads the response."""
+"""Security headers: a browser guesses no content type, runs no script of the response, and shows it in no frame."""
 EXPOSED = b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
     (b"cache-control", b"no-cache"),
     *SAFELY,
-    # Scripts of any origin may read; those that would write are refused beforehand (cors.py).
+    # Scripts of any origin may read. Preflight requests for writes are refused (cors.py).
     (b"access-control-allow-origin", b"*"),
     (b"access-control-expose-headers", EXPOSED),
 )
@@ -54,7 +54,7 @@ class RequestHeaders(NamedTuple):
 
 
 def request_headers(scope: Scope) -> RequestHeaders:
-    """Read these headers from a request, in one pass."""
+    """Collect these values from the headers of a request, in one pass."""
     accept = language = none_match = encoding = b""
     for name, value in scope["headers"]:
         if name == b"accept":
@@ -85,7 +85,7 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether `If-None-Match` has the response's entity tag, so that 304 is enough."""
+    """Whether `If-None-Match` contains the response's entity tag, so that 304 can be sent."""
     return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
@@ -135,10 +135,10 @@ async def send_stream(
     headers: Iterable[Header] = (),
     seconds: float | None = None,
 ) -> None:
-    """Send a result of any length as it comes, for as long as the client is there to take it.
+    """Send a result of any length in chunks; stop if the client disconnects.
 
-    A stream that the server cannot complete is broken off, so that nobody takes it for whole: after `seconds`, when the
-    server ends, when the database goes away.
+    If the server cannot complete the stream, it aborts the connection, so that the client notices that the result is truncated.
+    That happens after `seconds`, at a shutdown, and if the database becomes unavailable.
     """
     first = "" if request.head else await anext(chunks, "")
     common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
@@ -162,7 +162,7 @@ async def send_stream(
                     if gone.done():
                         return
                     await _send_chunk(send, packer, chunk)
-                    await asyncio.sleep(0)  # lets other tasks run: with a fast reader nothing else here waits
+                    await asyncio.sleep(0)  # lets other tasks run, because with a fast client no other await suspends
             last = packer.flush() if packer and not request.head else b""
             await send({"type": "http.response.body", "body": last})
     except Unavailable as problem:
@@ -176,7 +176,7 @@ async def send_stream(
 
 
 def _cannot_be_broken_off() -> None:
-    """For other servers than ours, whose response ends when the application returns."""
+    """Used if the ASGI server offers no `break_off`: there, a response ends when the application returns."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -193,7 +193,10 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
 
 
 def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str | None], list[Header]]:
-    """The addresses of this page and of the next one, which has another query; and the header that leads to the next."""
+    """The URLs of this page and of the next one, and the `Link` header to the next one.
+
+    `query_of_next`: the query string of the next page; None on the last page.
+    """
     here = f"{base_url(scope)}{scope['path']}"
     query = scope["query_string"].decode("latin-1")
     links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
@@ -204,28 +207,28 @@ def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str |
 
 
 def language_header(language: str | None = None) -> list[Header]:
-    """The header that names the language asked for."""
+    """The `Content-Language` header for the requested language; an empty list if no language is given."""
     return [(b"content-language", language.encode())] if language else []
 
 
 def moved(scope: Scope, path: str, record_id: str) -> Response:
-    """A redirect to the same request at another path; without a host, so that no Host header is trusted."""
+    """A redirect to a record at another path, with the same query. It names no host, so that no Host header is trusted."""
     query = scope["query_string"].decode("latin-1")
     where = f"{scope.get('shown_prefix', '')}{path}/{quote(record_id)}" + (f"?{query}" if query else "")
     return RedirectResponse(where, 308, {name.decode(): value.decode() for name, value in ALWAYS})
 
 
 def base_url(scope: Scope) -> str:
-    """Scheme, host and prefix as the client used them; the scope has those that proxies reported."""
+    """Scheme, host and prefix of the URL that the client used. Values reported by trusted proxies are in the scope already."""
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
-    if host is None:  # of HTTP/1.0
+    if host is None:  # allowed in HTTP/1.0
         host, port = scope.get("server") or ("localhost", None)
         host = f"{f'[{host}]' if ':' in host else host}:{port}" if port else host
     return f"{scope['scheme']}://{host}{scope.get('shown_prefix', '')}"
 
 
 def address(scope: Scope) -> str:
-    """The path and query that were asked for."""
+    """The path and query of the request, percent-encoded."""
     query = scope["query_string"]
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
     return path + ("?" + query.decode("latin-1") if query else "")

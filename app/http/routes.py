@@ -1,4 +1,4 @@
-"""Which endpoint answers at which address; the most frequent first, since the router tries them in turn."""
+"""The routes of the records. The most frequent ones come first, because the router tries routes in order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ Answering = Callable[[Scope, RequestHeaders, Receive, Send], Any]
 
 
 class _Collection(StringConvertor):
-    """The name of a collection in an address."""
+    """A path parameter that matches the names of the existing collections."""
 
     regex = "|".join(resource.plural for resource in RESOURCES)
 
@@ -27,7 +27,7 @@ register_url_convertor("collection", _Collection())
 
 
 def of_records(records: Records, writes: Writes) -> list[Route]:
-    """The hot paths."""
+    """The routes that read and write records (the hot paths)."""
     single = {"GET": records.read, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
         route("/v1/{plural:collection}/{id}", **single),
@@ -40,7 +40,7 @@ def of_records(records: Records, writes: Writes) -> list[Route]:
 
 
 def of_nothing(records: Records) -> list[Route]:
-    """The routes, behind all others, of collections that do not exist."""
+    """The routes of collections that do not exist. They must come after all others, because they match any path below `/v1`."""
     nothing = _NoCollection(records)
     return [Route("/v1/{plural}", nothing), Route("/v1/{plural}/{rest:path}", nothing)]
 
@@ -65,7 +65,7 @@ class _HotPath:
 
 
 class _NoCollection:
-    """Says which collections there are to a client that asks for another."""
+    """Answers requests for an unknown collection with NotFound, which names the existing ones."""
 
     def __init__(self, records: Records) -> None:
         self._known = records.resources

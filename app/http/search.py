@@ -18,7 +18,7 @@ from app.search.models import SearchAnswer, SearchPage, SearchQuery, Suggestions
 from app.search.service import SearchService
 
 _OFFSET = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-"""A cursor of a search holds the number of hits before the page."""
+"""The content of a search cursor: an offset, which is the number of hits before the page."""
 _HEADERS = ("ETag", "Content-Language", "Link", "Vary")
 
 

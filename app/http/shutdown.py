@@ -1,4 +1,4 @@
-"""Graceful shutdown: the server reports that it is not ready, finishes running requests, and aborts the longest."""
+"""Graceful shutdown: the server reports that it is not ready, finishes running requests, and aborts the longest ones."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger("rapporteur")
 
 
 class Stopping:
-    """Knows whether the server is shutting down, and notifies long work in time."""
+    """Knows whether the server is shutting down, and notifies long operations (imports, streams) when they must end."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: the process ends after this time at the latest."""
@@ -47,7 +47,7 @@ class Stopping:
                 signal.signal(number, self._handler(loop, uvicorns))
         parent = multiprocessing.parent_process()
         if parent is not None:
-            # A worker whose parent was killed would keep the port, and nothing would restart it.
+            # If the parent was killed, this worker ends too, because it would keep the port and nothing would restart it.
             loop.add_reader(parent.sentinel, self._parent_is_gone, loop, parent.sentinel)
 
     @staticmethod
@@ -108,7 +108,7 @@ class Stopping:
 
 
 def _nothing() -> None:
-    """For an application that another server runs."""
+    """The default of `cut_with`: closes nothing."""
 
 
 def about_to_end() -> Unavailable:

@@ -1,4 +1,4 @@
-"""What a connection's protocol reads from and writes to: flow control, and a transport that counts what a slow client takes."""
+"""Flow control of a connection, and a transport that counts the bytes that a slow client receives."""
 
 import asyncio
 import fcntl
@@ -10,7 +10,7 @@ from typing import Protocol, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 
 LINGER_SECONDS = 2
-"""After a refusal, received data is read and discarded for so many seconds, so that the client gets the response.
+"""For this many seconds after a refusal, data from the client is read and discarded, so that the client gets the response.
 
 If a connection is closed while received bytes are unread, TCP resets it, and the response may be lost.
 """
@@ -18,21 +18,21 @@ LINGER_BYTES = 4_194_304
 
 
 class Connection(Protocol):
-    """What a transport needs of the protocol of its connection."""
+    """The attributes of a connection's protocol that `Transport` uses."""
 
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
 
     @property
     def leaves_bytes_unread(self) -> bool:
-        """Whether the client may be sending what nobody will read."""
+        """Whether bytes that the client sent, or is still sending, will not be parsed."""
 
     def watch_outgoing(self) -> None:
-        """Watch whether the client takes what was sent."""
+        """Start to measure how fast the client receives data, and abort the connection if that is too slow."""
 
 
 class Flow(FlowControl):
-    """Reading stays paused while a request waits for the one before it, whoever else would resume it."""
+    """Flow control that keeps reading paused while a pipelined request waits, even if uvicorn resumes reading."""
 
     held = False
 
@@ -53,18 +53,19 @@ class Flow(FlowControl):
 
 
 class Transport:
-    """A transport that closes so that the client gets the last answer, and counts what a slow client took.
+    """A transport whose `close` lets the client get the last response, and that counts the bytes that a slow client receives.
 
-    What is asked of it with every answer is the transport's own, unless it counts or is closing.
+    The methods that every response uses are asyncio's own. `write` and `is_closing` are replaced only while the transport
+    counts or closes.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Connection) -> None:
         self._transport = transport
         self._protocol = protocol
         self.waited = 0
-        """Bytes that the client had not taken when the count began."""
+        """Bytes that the client had not acknowledged when the count began."""
         self._to_take = 0
-        """These, and what was sent since."""
+        """`waited`, plus the bytes sent since the count began."""
         self._left = LINGER_BYTES
         self.write: Callable[[bytes], None] = transport.write
         self.is_closing = transport.is_closing
@@ -76,16 +77,16 @@ class Transport:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the client's side has not acknowledged, as far as the system tells.
+        """Bytes that the client has not acknowledged: those in the write buffer, and those in the system's socket buffer.
 
-        Only to look at what waits here would mislead: the system takes it in steps of a third of its own buffer, which
-        a client that reads 8 KiB a second empties once in 100 s.
+        The write buffer alone would mislead, because the system takes data from it in steps of a third of the socket buffer. A
+        client that reads 8 KiB a second makes room for such a step only once in 100 s.
         """
         socket = self.get_extra_info("socket")
         try:
             unacknowledged = fcntl.ioctl(socket.fileno(), termios.TIOCOUTQ, bytes(4))
         except (OSError, AttributeError, ValueError):
-            unacknowledged = bytes(4)  # no such question on this system, or the connection is gone
+            unacknowledged = bytes(4)  # the system has no such ioctl, or the connection is closed
         return self.get_write_buffer_size() + int.from_bytes(unacknowledged, sys.byteorder)
 
     @property
@@ -94,13 +95,13 @@ class Transport:
         return self._to_take - self.waiting
 
     def count_taken(self) -> None:
-        """Count from now on."""
+        """Start to count the bytes that the client acknowledges."""
         self._to_take = self.waited = self.waiting
         if not self.is_closing():
             self.write = self._write_and_count
 
     def count_no_more(self) -> None:
-        """Stop counting: all data was received."""
+        """Stop counting, because the client has acknowledged all data."""
         if not self.is_closing():
             self.write = self._transport.write
 
@@ -109,7 +110,10 @@ class Transport:
         self._transport.write(data)
 
     def close(self, *, linger: bool = True) -> None:
-        """Send what waits to be sent, throw away for a while what still comes, then close."""
+        """Send the buffered data, then close.
+
+        With `linger`, data that the client is still sending is discarded for LINGER_SECONDS before the connection is closed.
+        """
         if self.is_closing():
             return
         protocol = self._protocol
@@ -123,7 +127,7 @@ class Transport:
             self._transport.close()
 
     def discarded(self, size: int) -> None:
-        """Discard so many received bytes."""
+        """Count `size` received bytes as discarded; close the connection after LINGER_BYTES."""
         self._left -= size
         if self._left < 0:
             self._transport.close()

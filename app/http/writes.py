@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
-from app.db.drivers import Row
+from app.db.driver import Row
 from app.db.sql import run
 from app.declaration.model import Id, is_storable
 from app.declaration.resource import Resource
@@ -84,7 +84,7 @@ class Left(BaseModel):
 
 
 class _WriteRequest(NamedTuple):
-    """A write as it was asked for."""
+    """A parsed request for a write, and the owner of its key."""
 
     resource: Resource
     principal: Principal
@@ -160,7 +160,7 @@ class Writes:
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
-        # What is unique beside the id could else pass from one to another at once.
+        # Not for resources with other unique keys, because patches settled together could pass a key from record to record.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 
@@ -245,7 +245,10 @@ class Writes:
         answer: Callable[[Connection, Sequence[_WriteRequest], Sequence[Done]], list[Answer]] | None = None,
         joins: bool = False,
     ) -> None:
-        """Run the operation in the write queue, then send its answer. Those that `joins` are settled together."""
+        """Run the operation in the write queue, then send the response.
+
+        `joins`: the write may be settled together with other writes of the same operation.
+        """
 
         def settle(connection: Connection, wishes: Sequence[Any]) -> Apply[list[Done]]:
             try:
@@ -262,7 +265,7 @@ class Writes:
     def _with_current_tag(
         self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired
     ) -> PreconditionRequired:
-        """The problem with the tag that would do, as a reader of the same view has it."""
+        """The problem with the current entity tag: the tag that a GET of the same view would return."""
         body, version = self._read(connection, parsed, problem.record_id)
         tag = tag_of(body.encode(), version)
         fault = Fault(f"required; the current tag is {tag}", header="If-Match")
@@ -279,14 +282,14 @@ class Writes:
         return run(connection, statement, **parameters, ids=self._records.driver.encode(ids))
 
     def _shown_name(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> str:
-        """The record's name as a reader is shown it in the language asked for."""
+        """The record's name in the requested language, as a GET would show it."""
         shape = Shape(parsed.resource.kind, frozenset(["name"]), languages=parsed.view.shape.languages)
         body, _ = self._read(connection, parsed._replace(view=replace(parsed.view, shape=shape)), record_id)
         name: str = json.loads(body)["name"]
         return name
 
     def _records_now(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """The records as they are now: those that are shown alike are asked for together."""
+        """Answers that show the records after the write. Records with the same view are read by one query."""
         alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
         for parsed, each in zip(several, done, strict=True):
             view = parsed.view
@@ -304,7 +307,7 @@ class Writes:
         return answers
 
     def _report(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """The records as they are now, and what else became of what."""
+        """Answers that show each record after the write, the records changed with it, and what could not be restored."""
         answers = []
         for parsed, each in zip(several, done, strict=True):
             body, version = self._read(connection, parsed, each.id)
@@ -316,12 +319,15 @@ class Writes:
 
 
 def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: Sequence[Done]) -> list[Answer]:
-    """No content."""
+    """Answers without content (204)."""
     return [Answer(204, "") for _ in several]
 
 
 def _may_join(parsed: _WriteRequest) -> bool:
-    """Whether it may be done at once with others: two citations would move the version of what they are of but once."""
+    """Whether this write may be settled together with other writes.
+
+    Citations may not: two citations of the same record would increase the record's version only once instead of twice.
+    """
     return not parsed.view.dry_run and parsed.resource.kind is not Kind.CITATION
 
 

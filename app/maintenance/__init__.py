@@ -1,1 +1,1 @@
-"""What an operator runs: checks of the whole registry, and of its citations against their documents."""
+"""Checks that an operator runs: of the whole registry, and of its citations against their documents."""

@@ -18,7 +18,7 @@ redirects: sa.Table = Redirect.__table__
 
 
 def disagreements(connection: Connection, writer: Writer, *, progress: Callable[[int], None]) -> list[str]:
-    """Everything that is wrong, a line each."""
+    """All inconsistencies of the registry, one line each. `progress(1)` is called for each record."""
     found = [*_broken_references(connection), *writer.projections.disagreements(connection)]
     kinds = {record_id: (Kind(kind), name) for record_id, kind, name in connection.execute(sa.select(records))}
     log = _last_states(connection)
@@ -44,7 +44,7 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
 
 
 def _broken_versions(connection: Connection) -> Iterator[str]:
-    """Records of which the log does not have every version exactly once."""
+    """Yield the records for which the change log does not have each version exactly once."""
     versions = sa.func.count(), sa.func.count(changes.c.version.distinct()), sa.func.max(changes.c.version)
     query = sa.select(changes.c.record_id, *versions).group_by(changes.c.record_id)
     for record_id, entries, different, last in connection.execute(query):
@@ -53,7 +53,7 @@ def _broken_versions(connection: Connection) -> Iterator[str]:
 
 
 def _broken_redirects(connection: Connection) -> Iterator[str]:
-    """Redirects from ids that are in use, or that the log does not know as merged."""
+    """Yield the redirects whose old id belongs to a record, or whose merge is not in the change log."""
     said = sa.select(changes.c.record_id, changes.c.into_id).where(changes.c.into_id.is_not(None)).subquery("said")
     query = (
         sa.select(redirects.c.old_id, records.c.id, said.c.into_id)
@@ -90,21 +90,21 @@ def _faults(
 
 
 def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], version: int, content: Content) -> bool:
-    """Whether a log entry of an earlier release, in the fields of today, equals the record's content."""
+    """Whether a log entry of an earlier release equals the record's content, after it is converted to today's fields."""
     if not writer.resources[kind].formerly:
         return False
     return logged[0] == version and logged[1] is not None and writer.schemas[kind].check(json.loads(logged[1])) == (content, [])
 
 
 def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: dict[str, Kind]) -> Iterator[str]:
-    """Derived columns and rows of parts that differ from the record's content."""
+    """Yield the columns and the rows of parts that differ from those made from the record's content."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
     inherits = kind in writer.projections.inheriting
     for text, record_id, _ in writer.all_of(connection, kind):
         row, content = rows[record_id], json.loads(text)
         if writer.schemas[kind].check(content)[1]:
-            continue  # the content is invalid, which is reported above; nothing can be derived from it
+            continue  # invalid content is reported by `_faults`, and no columns can be derived from it
         wanted = writer.rows[kind].row(content, kinds, version=row["version"], created=row["created_at"], now=row["updated_at"])
         if inherits and "date" not in content:
             del wanted["date_start"], wanted["date_end"]
@@ -114,12 +114,12 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
         for part, part_rows in writer.rows[kind].part_rows(content).items():
             key = part.c.record_id == record_id
             standing = [dict(each) for each in connection.execute(sa.select(part).where(key).order_by(part.c.place)).mappings()]
-            if standing != [{name: each[name] for name in part.c.keys()} for each in part_rows]:  # noqa: SIM118 - a collection of columns
+            if standing != [{name: each[name] for name in part.c.keys()} for each in part_rows]:  # noqa: SIM118 - not a dict
                 yield f"{record_id}: {part.name} are not what its content makes them"
 
 
 def _broken_references(connection: Connection) -> Iterator[str]:
-    """Broken foreign keys, checked by query, because a database may have been written without its constraints."""
+    """Yield broken foreign keys, found by queries, because a database may have been written with constraints disabled."""
     for table in records.metadata.sorted_tables:
         for constraint in table.foreign_key_constraints:
             target = constraint.referred_table.alias("target")
@@ -134,7 +134,7 @@ def _broken_references(connection: Connection) -> Iterator[str]:
 
 
 def _last_states(connection: Connection) -> dict[str, tuple[int, str | None]]:
-    """The last version of every record that ever was, and its state, by id."""
+    """The last version of every record that ever existed and its state (None if it was deleted), by id."""
     last = sa.select(sa.func.max(changes.c.seq)).group_by(changes.c.record_id)
     columns: tuple[Any, ...] = (changes.c.record_id, changes.c.version, changes.c.state)
     query = sa.select(*columns).where(changes.c.seq.in_(last))

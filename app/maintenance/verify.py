@@ -1,4 +1,4 @@
-"""Checks that every citation stands, word for word, in its document and in the paragraph it names."""
+"""Checks that the quote of every citation is found, word for word, in the paragraph of the document that it names."""
 
 import re
 import unicodedata
@@ -16,9 +16,9 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
-    """Check all citations against the documents in a folder: (number checked, faults, a line each).
+    """Check all citations against the documents in a folder. Returns (number of citations checked, faults, one line each).
 
-    A document belongs to the source that has its SHA-256; the name of the file does not matter.
+    A file is the document of the source that has the same SHA-256; the name of the file does not matter.
     """
     documents = {sha256(content).hexdigest(): content for content in _contents(directory)}
     found, paragraphs = [], {}
@@ -48,11 +48,11 @@ def _contents(directory: Path) -> list[bytes]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, which blank lines separate, each folded."""
+    """The paragraphs of a text, each folded. Paragraphs are separated by blank lines."""
     lines = text.replace("\r\n", "\n").strip()
     return [folded(block) for block in _BLANK_LINES.split(lines)]
 
 
 def folded(text: str) -> str:
-    """The text in NFC, with each run of white space (no-break spaces, too) as one space; any other difference counts."""
+    """The text in NFC, with each run of white space (including no-break spaces) replaced by one space."""
     return " ".join(unicodedata.normalize("NFC", text).split())

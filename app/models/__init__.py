@@ -1,4 +1,4 @@
-"""The tables, one file per subject."""
+"""The tables of the database as SQLAlchemy models, one file per subject."""
 
 from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, Membership, Organization, Person, Position

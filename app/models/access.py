@@ -10,7 +10,7 @@ from app.models.columns import Base, code, number, reference, text
 
 
 class Key(Base):
-    """A key with which a client writes."""
+    """An API key with which a client may write."""
 
     __tablename__ = "keys"
     __table_args__ = ({"comment": "the keys with which clients write; never the secrets themselves"},)

@@ -49,7 +49,7 @@ class Country(Named, Base):
 
 
 class Organization(Named, Base):
-    """A body with members or acts of its own."""
+    """An organization: a body that has members or acts in its own name."""
 
     __tablename__ = "organizations"
     __table_args__ = (
@@ -76,7 +76,7 @@ class Organization(Named, Base):
 
 
 class Person(Named, Base):
-    """Somebody who takes part."""
+    """A person who takes part in meetings, holds an office or signs instruments."""
 
     __tablename__ = "people"
     __table_args__ = (
@@ -96,19 +96,27 @@ def _attested(content: Content) -> list[edtf.Bounds]:
 
 
 def _surely_from(content: Content) -> str:
-    """The end of the earliest thing shown: its being taken up, or a day on which it held."""
+    """The first day on which the office or membership surely held; NO_END if there is no evidence.
+
+    The evidence is `since` and the attested dates. Each can mean several days, so its last possible day is taken; the earliest
+    of these is returned.
+    """
     since = [bounds_of(content, "since")] if content.get("since") else []
     return min((shown.end for shown in [*since, *_attested(content)]), default=edtf.NO_END)
 
 
 def _last_shown(content: Content) -> str:
-    """The start of the latest thing shown: its being taken up, a day on which it held, its being laid down."""
+    """The last day on which the office or membership is shown to have held; NO_START if there is no evidence.
+
+    The evidence is `since`, `until` and the attested dates. Each can mean several days, so its first possible day is taken; the
+    latest of these is returned.
+    """
     ends = [bounds_of(content, field) for field in ("since", "until") if content.get(field)]
     return max((shown.start for shown in [*ends, *_attested(content)]), default=edtf.NO_START)
 
 
 class _Tenure(Lasting, Holding):
-    """An office or a membership. It holds for a period, of which sources may show only parts."""
+    """The columns of an office or a membership. It holds for a period, but sources may show only some days of it."""
 
     attested: Mapped[str | None] = mapped_column(
         sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}
@@ -151,7 +159,7 @@ class Position(_Tenure, Base):
 
 
 class Membership(_Tenure, Base):
-    """A country or organization in an organization or series."""
+    """The membership of a country or an organization in an organization or a series."""
 
     __tablename__ = "memberships"
     __table_args__ = (

@@ -1,7 +1,7 @@
-"""Functions that declare columns: description, vocabulary, reference, derivation.
+"""Functions and base classes with which the tables declare their columns and indexes.
 
-A derived column has the function that computes it from the record's content in `info["derive"]`, so that the writing half can
-fill it without knowing its meaning.
+The function that computes a derived column from the record's content is in the column's `info["derive"]`, so that `app/writing`
+can fill the column without knowing its meaning.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,11 +16,11 @@ from app.domain.collation import sort_key
 from app.domain.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
-"""A record's own fields by name, references as ids: what the exchange format holds."""
+"""A record's own fields by name, with references as ids, as in the exchange format."""
 
 
 class Base(DeclarativeBase):
-    """The tables; CHECKs and references follow from what their columns declare."""
+    """The base class of all tables. It adds the CHECKs and foreign keys that follow from the declared columns."""
 
     metadata = sa.MetaData(
         naming_convention={
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
         for index in table.indexes:
             first = next(iter(index.expressions))
             if not index.unique and isinstance(first, sa.Column) and first.nullable:
-                # Partial index: every filter compares with a value, so rows with NULL need no entry.
+                # Partial index: every filter compares with a value, so rows with NULL need no index entry.
                 index.kwargs.update({f"{database}_where": first.is_not(None) for database in ("sqlite", "postgresql")})
         for column in list(table.c):
             words = column.info.get("words")
@@ -57,27 +57,27 @@ class Base(DeclarativeBase):
 
 
 def text(comment: str) -> MappedColumn[Any]:
-    """Free text."""
+    """A column of free text."""
     return mapped_column(sa.String, comment=comment)
 
 
 def number(comment: str) -> MappedColumn[Any]:
-    """A whole number."""
+    """A column of whole numbers."""
     return mapped_column(sa.Integer, comment=comment)
 
 
 def flag(comment: str) -> MappedColumn[Any]:
-    """True or false, false where nothing is stated."""
+    """A boolean column, false by default."""
     return mapped_column(sa.Boolean, comment=comment, default=False)
 
 
 def code(comment: str) -> MappedColumn[Any]:
-    """Text of letters, digits and signs that JSON need not escape, compared by bytes."""
+    """A column of text that JSON never has to escape, compared by bytes."""
     return mapped_column(Exact, comment=comment, info={"plain": True})
 
 
 def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
-    """One word of a closed vocabulary."""
+    """A column that holds one word of a closed vocabulary."""
     return mapped_column(
         Exact,
         comment=f"{comment}: {vocabulary.described()}",
@@ -86,13 +86,13 @@ def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
 
 
 def reference(target: str, comment: str, **kw: Any) -> MappedColumn[Any]:
-    """The id of a row of another table, `target`: of a record of one kind, mostly."""
+    """A foreign key to the `id` of the table `target`, which usually holds the records of one kind."""
     key = sa.ForeignKey(f"{target}.id", deferrable=True, initially="DEFERRED")
     return mapped_column(Exact, key, comment=comment, info={"plain": True}, **kw)
 
 
 def any_of(*kinds: Kind, comment: str) -> MappedColumn[Any]:
-    """The id of a record of one of several kinds; the column `…_kind` beside it says which."""
+    """A column with the id of a record of one of several kinds; the column `…_kind` beside it holds the kind."""
     return mapped_column(Exact, comment=comment, info={"plain": True, "kinds": kinds})
 
 
@@ -103,12 +103,12 @@ def kind_of(reference_: Any) -> MappedColumn[Any]:
 
 
 def edtf_date(comment: str) -> MappedColumn[Any]:
-    """A date as precise as its source states it, EDTF."""
+    """A column of EDTF dates, each as precise as its source states it."""
     return mapped_column(Exact, comment=comment, info={"plain": True, "edtf": True})
 
 
 def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = False) -> MappedColumn[Any]:
-    """A value computed from the record's content whenever that is written."""
+    """A column that `derive` computes from the record's content at every write. `plain`: JSON never has to escape it."""
     return mapped_column(Exact, comment=comment, info={"derive": derive, "plain": plain})
 
 
@@ -131,7 +131,10 @@ def last_day(field: str) -> MappedColumn[Any]:
 
 
 def ascending(first: str) -> MappedColumn[Any]:
-    """A first day to sort by from the earliest on: what has none comes last in both directions, through two columns."""
+    """A computed copy of the column `first` to sort by in ascending order, in which records without a first day come last.
+
+    Descending order uses the column `first` itself, where these records have the lowest value and so come last, too.
+    """
     return mapped_column(
         Exact,
         sa.Computed(f"CASE WHEN {first} = '{edtf.NO_START}' THEN '{edtf.NO_END}' ELSE {first} END", persisted=True),
@@ -140,13 +143,13 @@ def ascending(first: str) -> MappedColumn[Any]:
 
 
 def bounds_of(content: Content, field: str) -> edtf.Bounds:
-    """The bounds of a content's EDTF field."""
+    """The bounds of an EDTF field; NONE if the field has no value."""
     value = content.get(field)
     return edtf.bounds(value) if value else edtf.NONE
 
 
 class Versioned:
-    """Columns that every kind has: the id, which is in `records`, the version, the times."""
+    """The columns that every kind has: the id, which is a foreign key to `records`, the version, and the times."""
 
     @declared_attr
     def id(self) -> Mapped[str]:
@@ -178,7 +181,7 @@ class Dated(Versioned):
 
 
 class Lasting(Versioned):
-    """A record that holds from a day until a day."""
+    """A record that is valid from one day until another."""
 
     since: Mapped[str | None] = edtf_date("since when, where stated (EDTF)")
     since_start: Mapped[str] = first_day("since")
@@ -190,7 +193,7 @@ class Lasting(Versioned):
 
 
 class Holding(Versioned):
-    """Bounds of when something held: possibly from the first to the last of these days, certainly between the inner two."""
+    """When something held: possibly between `possible_from` and `possible_until`, surely between the two `certain_…` days."""
 
     possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")
     certain_from: Mapped[str] = derived(lambda content: edtf.NO_END, "the first day on which it surely held")
@@ -202,21 +205,22 @@ LASTS_FOR_YEARS = (
     "CAST(substr(date_end, 1, 4) AS INTEGER) - CAST(substr(date_start, 1, 4) AS INTEGER) > 1"
     f" AND date_start > '{edtf.NO_START}'"
 )
-"""Dated records that end later than in the year after their first: those that a window of dates looks for further back."""
+"""SQL condition for long records: they end later than in the year after their start. The filter `From` looks for these records
+further back than for others."""
 
 
 def windows() -> tuple[sa.Index, ...]:
-    """Indexes that serve windows of dates, in both directions."""
+    """Indexes for filters by date range, in ascending and descending order of date."""
     lasting = sa.text(LASTS_FOR_YEARS)
     long = sa.Index(None, "date_start", "date_end", sqlite_where=lasting, postgresql_where=lasting)
     return (*orders("date_start", "date_order"), long)
 
 
 def lookups(order: str, *columns: str) -> tuple[sa.Index, ...]:
-    """Indexes that serve each filter by itself in the default order, `order` and then the id."""
+    """One index for each column that can be filtered by, in the default order of lists: by `order`, then by the id."""
     return tuple(sa.Index(None, column, order, "id") for column in columns)
 
 
 def orders(*columns: str) -> tuple[sa.Index, ...]:
-    """Indexes that serve each sort by itself, tied by the id."""
+    """One index for each column that can be sorted by, with the id as the tie-breaker."""
     return tuple(sa.Index(None, column, "id") for column in columns)

@@ -29,7 +29,7 @@ from app.models.columns import (
 
 
 class Topic(Named, Base):
-    """A subject."""
+    """A topic: a subject that records are about."""
 
     __tablename__ = "topics"
     __table_args__ = (
@@ -42,7 +42,7 @@ class Topic(Named, Base):
 
 
 class Source(Versioned, Base):
-    """A document."""
+    """A source: a document that citations refer to."""
 
     __tablename__ = "sources"
     __table_args__ = (
@@ -68,7 +68,7 @@ class Source(Versioned, Base):
 
 
 class Citation(Versioned, Base):
-    """Which passage supports which record, or one field of it."""
+    """A citation: a passage of a source that supports a record, or one field of it."""
 
     __tablename__ = "citations"
     __table_args__ = (

@@ -41,7 +41,11 @@ _NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.
 
 
 def _span(content: Content) -> tuple[str, str, str, str]:
-    """Possible from, certain from, certain until, possible until: of the period stated, else from the date on."""
+    """The values of `possible_from`, `certain_from`, `certain_until` and `possible_until`, in this order.
+
+    They follow from `period`, or without it from `date`, with an open end. Without both, every day is possible and none is
+    certain. While an instrument is only proposed, drafted or negotiated, it holds on no day.
+    """
     if content.get("status") in _NOT_YET:
         return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START
     if content.get("period"):
@@ -55,7 +59,7 @@ def _span(content: Content) -> tuple[str, str, str, str]:
 
 
 class Memorandum(Named, Dated, Holding, Base):
-    """An instrument."""
+    """An instrument: a memorandum, agreement, declaration, plan, resolution or strategy."""
 
     __tablename__ = "memoranda"
     __table_args__ = (
@@ -81,7 +85,7 @@ class Memorandum(Named, Dated, Holding, Base):
 
 
 class Party(Versioned, Base):
-    """Between whom an instrument is, who adopted or sponsored it."""
+    """A country or organization that is party to an instrument, or that adopted, sponsored or keeps it."""
 
     __tablename__ = "parties"
     __table_args__ = (
@@ -103,7 +107,7 @@ class Party(Versioned, Base):
 
 
 class Relation(Versioned, Base):
-    """From a memorandum to a memorandum, series or organization."""
+    """A relation of a memorandum to another memorandum, a series or an organization."""
 
     __tablename__ = "relations"
     __table_args__ = (
@@ -124,7 +128,7 @@ class Relation(Versioned, Base):
 
 
 class Outcome(Named, Dated, Base):
-    """What a meeting or a party brought about short of an instrument."""
+    """An outcome: a result of a meeting, or of an act of a party, that is not itself an instrument."""
 
     __tablename__ = "outcomes"
     __table_args__ = (
@@ -152,7 +156,7 @@ class Outcome(Named, Dated, Base):
 
 
 class Action(Dated, Base):
-    """What was done to an instrument or an outcome."""
+    """An action: something that was done to an instrument or an outcome, such as signing it."""
 
     __tablename__ = "actions"
     __table_args__ = (

@@ -31,7 +31,7 @@ from app.models.columns import (
 
 
 class Series(Named, Lasting, Base):
-    """What recurs under one name."""
+    """A series: something that recurs under one name, such as meetings, a forum or a prize."""
 
     __tablename__ = "series"
     __table_args__ = (
@@ -48,7 +48,7 @@ class Series(Named, Lasting, Base):
 
 
 class Meeting(Named, Dated, Base):
-    """An occasion with a date, place or named participants of its own."""
+    """A meeting: an occasion that has its own date, place or named participants."""
 
     __tablename__ = "meetings"
     __table_args__ = (
@@ -74,7 +74,7 @@ class Meeting(Named, Dated, Base):
 
 
 class Participant(Dated, Base):
-    """Who took part, in what capacity."""
+    """A person, organization, country or group that took part in a meeting, and in what capacity."""
 
     __tablename__ = "participants"
     __table_args__ = (

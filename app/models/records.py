@@ -11,7 +11,7 @@ from app.models.columns import Base, code, flag, number, reference, text, word
 
 
 class Record(Base):
-    """Every record: the one target for whatever may point to any of them."""
+    """Every record of every kind. Foreign keys that may refer to records of several kinds refer to this table."""
 
     __tablename__ = "records"
     __table_args__ = (sa.UniqueConstraint("id", "kind"), {"comment": "every record of every kind"})
@@ -46,7 +46,7 @@ class Name(Base):
 
 
 class Identifier(Base):
-    """An identifier of a record in a scheme of somebody else's."""
+    """An identifier of a record in an external scheme, such as Wikidata."""
 
     __tablename__ = "identifiers"
     __table_args__ = (
@@ -61,7 +61,7 @@ class Identifier(Base):
 
 
 class RecordTopic(Base):
-    """A subject of a record."""
+    """A topic that a record is about."""
 
     __tablename__ = "record_topics"
     __table_args__ = (sa.Index(None, "topic_id", "record_id"), {"comment": "the topics of records"})
@@ -72,7 +72,7 @@ class RecordTopic(Base):
 
 
 class Involvement(Base):
-    """Projection: who takes part in a meeting, is party to an instrument, made or received an outcome."""
+    """Projection: the actors that take part in a meeting, are party to an instrument, or made or received an outcome."""
 
     __tablename__ = "involvements"
     __table_args__ = (
@@ -90,7 +90,7 @@ class Involvement(Base):
 
 
 class Change(Base):
-    """The change log: one row a version of a record, in the order in which they were committed."""
+    """The change log: one row for each version of a record, in the order of commits."""
 
     __tablename__ = "changes"
     __table_args__ = (
@@ -118,7 +118,7 @@ class Change(Base):
 
 
 class Redirect(Base):
-    """Where a merged record's old id leads."""
+    """A redirect from the old id of a merged record to the record that replaced it."""
 
     __tablename__ = "redirects"
     __table_args__ = ({"comment": "old ids of merged records"},)

@@ -14,7 +14,7 @@ from app.models.columns import Base, code, reference, text
 
 
 class SearchEntry(Base):
-    """Projection: the search entry of a record."""
+    """Projection: a record's search entry, with its words and the terms by which search finds it."""
 
     __tablename__ = "search_entries"
     __table_args__ = (

@@ -1,1 +1,1 @@
-"""How records are read: declaration → SELECT → JSON. The code names no kind of record."""
+"""Reads records: compiles a resource's declaration to a SELECT that returns JSON. The code here depends on no specific kind."""

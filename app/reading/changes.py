@@ -1,4 +1,4 @@
-"""The change log as it is read: what changed since, for followers; what a record was at each version."""
+"""Reads the change log: all changes after a given one, and the history of one record."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -109,7 +109,10 @@ class HistoryQuery(_Strict):
 
 
 def since(*narrowed: str) -> sa.Select[Any]:
-    """Rows of (entry as JSON, seq) behind `after`, the oldest first; `narrowed` by kind, transaction."""
+    """A SELECT of rows (entry as JSON, seq) whose seq is greater than the parameter `after`, the oldest first.
+
+    `narrowed`: columns (`kind`, `transaction`) that must be equal to the parameter of the same name.
+    """
     statement = sa.select(_entry(), changes.c.seq).where(changes.c.seq > sa.bindparam("after", type_=sa.BigInteger))
     for name in narrowed:
         statement = statement.where(changes.c[name] == sa.bindparam(name, type_=Exact))
@@ -117,7 +120,7 @@ def since(*narrowed: str) -> sa.Select[Any]:
 
 
 def history() -> sa.Select[Any]:
-    """Rows of (entry as JSON, seq, kind, state) of a record `id` before the seq `before`, the newest first."""
+    """A SELECT of rows (entry as JSON, seq, kind, state) of the record `id` with a seq less than `before`, the newest first."""
     return (
         sa.select(_entry(), changes.c.seq, changes.c.kind, changes.c.state)
         .where(
@@ -130,7 +133,7 @@ def history() -> sa.Select[Any]:
 
 
 def _entry() -> sa.ColumnElement[str]:
-    """An entry as `Change` has it; the state is JSON already."""
+    """An entry as JSON, with the fields of `Change`. The state is inserted unchanged, because it is stored as JSON."""
 
     def number(name: str) -> list[Any]:
         return [literal(f'"{name}":'), sa.cast(changes.c[name], sa.String), literal(",")]
@@ -162,7 +165,7 @@ def _entry() -> sa.ColumnElement[str]:
 
 
 def with_changed(entry: str, state: str | None, before: str | None) -> str:
-    """A history's entry with the names of the fields that differ from the version before."""
+    """The history entry (JSON) with a member `changed`: the names of the fields that differ from the version before."""
     now, was = (json.loads(text) if text else {} for text in (state, before))
     names = [name for name in {**was, **now} if was.get(name) != now.get(name) and name not in ("kind", "id")]
     return f'{entry[:-1]},"changed":{json.dumps(names, ensure_ascii=False, separators=(",", ":"))}}}'

@@ -1,7 +1,7 @@
-"""Read model to SELECT: the database itself writes each record's JSON, and the application sends it as it came.
+"""Compiles read models to SELECTs in which the database serializes each record as JSON. The application sends it unchanged.
 
-A statement depends on the shape of a request only: which fields, includes and filters, one value or several, which
-order, from the start or from a cursor. Shapes are compiled once (building one takes 1 to 4 ms) and kept.
+A statement depends only on the shape of a request: its fields, includes and filters, whether a filter has one value or several,
+the order, and whether it begins after a cursor. Compiling a shape takes 1 to 4 ms, so callers cache the statements by shape.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from app.db.drivers import Statement, to_statement
+from app.db.driver import Statement, to_statement
 from app.db.record_sql import (
     Array,
     Node,
@@ -43,9 +43,9 @@ from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field
 records: sa.Table = Record.__table__
 
 Referred = Mapping[str, sa.FromClause]
-"""The records to which fields refer, by the field, where these are joined."""
+"""By the name of a reference field: the alias of `records` that is joined to read the target of the reference."""
 _ASKED_FOR = records.alias("ref")
-"""A record to which a field refers, where it is asked for in a subquery."""
+"""The alias of `records` for targets of references that are read by a subquery instead of a join."""
 
 
 class Compiler:
@@ -59,7 +59,7 @@ class Compiler:
         self._sql = record_sql_of(dialect)
 
     def compile(self, shape: Shape) -> Statement:
-        """The statement of a shape."""
+        """Compile the SELECT for a shape. Callers cache it, because this takes 1 to 4 ms."""
         builders = {
             "one": self._by_id,
             "some": self._by_id,
@@ -71,7 +71,10 @@ class Compiler:
         return self.to_statement(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
-        """Records of whatever kind: each kind's SELECT in a branch of one CASE, of which the database runs the one."""
+        """Compile a SELECT of records of any kind by id: one record with its version, or (`many`) several without.
+
+        The SELECT of each kind is a branch of one CASE, so the database runs only the branch of the record's kind.
+        """
         table = records.alias("any")
         branches, versions = [], []
         for kind, resource in self.resources.items():
@@ -93,11 +96,11 @@ class Compiler:
         return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(asked_for)
 
     def _asked_for(self, ids: sa.ColumnElement[Any], *, many: bool) -> sa.ColumnElement[Any]:
-        """The condition: the record that the driver's `by_id` reads, or many of given ids."""
+        """The condition for the one record that the driver's `by_id` reads, or (`many`) for all records with the given ids."""
         return is_one_of(ids, ids_parameter()) if many else self._sql.has_id(ids)
 
     def _exchange(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
-        """Records in the exchange format, in the order of their ids: those given, or a page of all after an id."""
+        """Records in the exchange format, sorted by id: those with the given ids, or a page of all records after an id."""
         rows = resource.table.alias("t")
         statement = sa.select(self._content(rows, resource), rows.c.id, rows.c.version).order_by(rows.c.id)
         if shape.after:
@@ -138,7 +141,7 @@ class Compiler:
         return narrowing
 
     def _order(self, shape: Shape, resource: Resource, narrowing: Narrowing) -> list[tuple[sa.ColumnElement[Any], bool]]:
-        """The columns to order by with whether they descend, tied by the id in the direction of the last."""
+        """The sort columns, each with whether it is descending. The id breaks ties, in the direction of the last column."""
         order = []
         for key in shape.sort:
             descending = key.startswith("-")
@@ -150,7 +153,7 @@ class Compiler:
     # -- the values of a record ------------------------------------------------------------------------------------
 
     def table(self, shape: Shape) -> list[TableColumn]:
-        """The columns of this shape as a table, in order."""
+        """The columns of this shape in a tabular format such as CSV, in order."""
         found: list[TableColumn] = []
         table = self.resources[shape.kind].table
         for plan in self._in_table(shape):
@@ -166,7 +169,7 @@ class Compiler:
         return [plan for plan in self._shown(shape) if not isinstance(plan.source, Part)]
 
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
-        """The values of these columns; null where there is none."""
+        """The SQL values of the columns that `table` lists, in the same order; null if a record has no value."""
         for plan in self._in_table(shape):
             value = self._value(plan, rows, shape, referred)
             if not isinstance(value, Object):
@@ -183,27 +186,27 @@ class Compiler:
         return [plan for plan in self.plans[shape.kind] if _is_shown(plan, shape)]
 
     def _referred(self, rows: NamedFromClause, shape: Shape) -> Referred:
-        """The records to which the shown fields refer, if they are to be joined."""
+        """For each shown reference field, the alias to join; empty if this database reads references by subqueries."""
         if not self._sql.joins_references:
             return {}
         references = (plan for plan in self._shown(shape) if plan.annotation in (Ref, AnyRef))
         return {plan.name: records.alias(f"{rows.name}_{plan.name}") for plan in references}
 
     def _objects(self, rows: NamedFromClause, shape: Shape) -> sa.Select[Any]:
-        """Records as their read model shows them, each as JSON."""
+        """A SELECT of records in their read model, each serialized as JSON."""
         referred = self._referred(rows, shape)
         item = self._sql.json(self._object(rows, shape, referred)).label("item")
         return sa.select(item).select_from(_joined_with(referred, rows, rows))
 
     def _object(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Object:
-        """A record as its read model shows it."""
+        """A record in its read model, with the includes of the shape, as a tree of SQL values."""
         members: dict[str, Node] = {plan.name: self._value(plan, rows, shape, referred) for plan in self._shown(shape)}
         resource = self.resources[shape.kind]
         members |= {name: self._included(name, rows, shape, resource) for name in resource.includes if name in shape.include}
         return Object(members)
 
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> Node:
-        """The value of a field."""
+        """The value of a field as a tree of SQL values, from the field's column or its marker."""
         match plan.source:
             case Part():
                 return Array(("[", self._items(plan.source, _item_type(plan), rows, shape.languages), "]"))
@@ -224,7 +227,7 @@ class Compiler:
     def _items(
         self, part: Part, item: Any, rows: sa.FromClause, languages: int, *, exchange: bool = False
     ) -> sa.ColumnElement[str]:
-        """The items of a record's own array, joined by commas. In the exchange format, references are ids."""
+        """The items of an array field as JSON, joined by commas. In the exchange format, references are only ids."""
         own = part.table.alias("own")
         if item in (Ref, AnyRef):
             key = own.c[part.columns[0]]
@@ -241,7 +244,7 @@ class Compiler:
         return sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
 
     def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource) -> Array:
-        """Up to 200 related records, and, if there are more, a member with a link to the rest."""
+        """The array of up to 200 related records. If there are more, a member `{name}_more` with a link to all follows."""
         include = resource.includes[name]
         related = self.resources[include.kind]
         own = related.table.alias(f"r_{name}")
@@ -296,7 +299,7 @@ def _is_shown(plan: FieldPlan, shape: Shape) -> bool:
 
 
 def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause) -> sa.FromClause:
-    """A source of rows with the records that these refer to."""
+    """The FROM clause `source`, outer-joined with the records to which the fields of `rows` refer."""
     for name, target in referred.items():
         source = source.outerjoin(target, target.c.id == rows.c[f"{name}_id"])
     return source
@@ -305,7 +308,7 @@ def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause)
 def _reference(
     key: sa.ColumnElement[Any], annotation: Any, languages: int, target: sa.FromClause, *, nullable: bool = False
 ) -> Object:
-    """A reference with the name of its target: of the joined record, or of one that a subquery reads."""
+    """A reference with the name of its target, which is read from a joined alias, or by a subquery (`_ASKED_FOR`)."""
 
     def within(sql: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return sa.select(sql).where(target.c.id == key).correlate_except(target).scalar_subquery()
@@ -322,7 +325,7 @@ def _item_type(plan: FieldPlan) -> Any:
 
 
 def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable: bool = False) -> Scalar:
-    """The value of a column, which is no reference."""
+    """The value of a column that is not a reference, as a node of the tree of SQL values."""
     if declared.info.get("list"):
         return Stored(sa.func.coalesce(column, literal("[]")))
     if isinstance(declared.type, sa.Boolean):
@@ -338,7 +341,7 @@ def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:
-    """The rows after the cursor's key, as a condition that both databases answer from an index."""
+    """The condition for rows after the cursor's key, in a form for which both databases use an index."""
     keys = [_key_parameter(place, column) for place, (column, _) in enumerate(order)]
     if len({descending for _, descending in order}) == 1:
         left, right = sa.tuple_(*(column for column, _ in order)), sa.tuple_(*keys)
@@ -356,6 +359,6 @@ def _beyond(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[
 
 
 def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """A part of the cursor's key, which is text, cast to the type of its column."""
+    """The bind parameter for one part of the cursor's key. The part is text, and is cast if the column holds an instant."""
     name = f"key_{place}"
     return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)

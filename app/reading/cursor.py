@@ -1,4 +1,4 @@
-"""Cursors: the key of the last row of a page, bound to the request by a digest."""
+"""Cursors: the key of the last row of a page, with a digest of the request for which the cursor is valid."""
 
 import base64
 import binascii
@@ -28,7 +28,7 @@ def encode(key: Sequence[str], digest: str) -> str:
 
 
 def decode(cursor: str, *, digest: str, length: int) -> list[str]:
-    """The key a cursor holds; CursorInvalid if it is none of ours, CursorMismatch if it is another request's."""
+    """The key in a cursor. CursorInvalid if the registry did not make it, CursorMismatch if it belongs to another request."""
     head, body = cursor[: len(digest)], cursor[len(digest) :]
     try:
         key = json.loads(base64.b64decode(body.encode("ascii") + b"=" * (-len(body) % 4), altchars=b"-_", validate=True))

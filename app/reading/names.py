@@ -1,4 +1,4 @@
-"""Names of records in the language that a reader asked for."""
+"""Selects the names of records in the requested language."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,9 +13,9 @@ names: sa.Table = Name.__table__
 
 
 def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
-    """The record's name in the first requested language that it has a name in; otherwise its main name, `own`.
+    """The record's name in the first requested language in which it has a name; otherwise its main name, `own`.
 
-    `languages`: how many were requested: none, one, or 2 for several.
+    `languages`: 0 if no language was requested, 1 for one, 2 for several.
     """
     if not languages:
         return own

@@ -1,38 +1,39 @@
-"""Reads lists page by page: the one place that knows how a page ends, how a cursor leads on, how a whole list is streamed."""
+"""Reads lists page by page: limits the size of a page, makes the cursor of the next page, and streams whole lists."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.db.drivers import Driver, Row, Statement
+from app.db.driver import Driver, Row, Statement
 from app.reading import cursor as cursors
 
 PAGE_LETTERS = 8_388_608
-"""Characters of a page: it ends before the row that would exceed them."""
+"""Maximum number of characters of a page. The page ends before the row that would exceed it, but has at least one row."""
 STREAM_LETTERS = 4_194_304
-"""Characters of a page of a stream, about: very long records are sent one by one."""
+"""Approximate number of characters of a page of a stream. Longer records are sent one by one."""
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
-"""Rows of a page of a stream, and at most while no other request is running. No transaction stays open between two pages. Other
-requests wait while a page is written, on SQLite also while it is read."""
+"""Rows of a page of a stream: the normal number, and the maximum while no other request reads. Pages are small because other
+requests wait while a page is written, and on SQLite also while it is read. No transaction stays open between two pages."""
 
 
 class Page(NamedTuple):
-    """Rows of a page, and where the next one goes on."""
+    """The rows of a page, and the cursor of the next page; None if there is no next page."""
 
     rows: list[Row]
     next_cursor: str | None
 
 
 class PagedRead(NamedTuple):
-    """A list in the order of a key, which no two rows share. Each page begins after the last key of the one before."""
+    """A list that is sorted by a unique key. Each page begins after the last key of the previous page."""
 
     statement: Callable[..., Statement]
-    """`statement(after=…)` selects rows of (shown …, key …), at most `limit`: from the first, or after the key given."""
+    """`statement(after=…)` selects at most `limit` rows of (shown columns …, key columns …): the first rows, or those after the
+    key in the parameters."""
     parameters: Mapping[str, Any]
     key: int
     """The number of columns of the key."""
     digest: str = ""
-    """The digest of the request, which a cursor carries so that it does not continue another request."""
+    """The digest of the request. A cursor contains it, so that the cursor cannot be used with another request."""
     after: bool = False
     """Whether the first page begins after a key in the parameters."""
 
@@ -42,7 +43,7 @@ class PagedRead(NamedTuple):
         return Page(rows, cursors.encode(rows[-1][-self.key :], self.digest) if beyond is not None else None)
 
     async def pages(self, driver: Driver) -> AsyncGenerator[list[Row]]:
-        """All pages, without the key. While one is consumed, Postgres computes the next one."""
+        """Yield all pages, without the key columns. While the caller uses one page, Postgres already computes the next one."""
         limit, reads = STREAM_PAGE, driver.reads
         parameters = {**self.parameters, "limit": limit}
         rows = await driver.fetch(self.statement(after=self.after), parameters)
@@ -51,7 +52,7 @@ class PagedRead(NamedTuple):
             while True:
                 if len(rows) == limit:
                     alone = driver.reads == reads + 1
-                    # In small steps: a task that waits for a row cannot start anything between two pages.
+                    # Grow in small steps, because a request that waits for a row starts no read and is not noticed here.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
                     limit = min(limit, _as_many_as_fit(rows))
                     reads = driver.reads
@@ -69,14 +70,14 @@ class PagedRead(NamedTuple):
 
 
 def key_parameters(key: Sequence[Any]) -> dict[str, Any]:
-    """A key as the parameters of the statement that selects the rows after it."""
+    """The bind parameters with which a statement selects the rows after this key."""
     return {f"key_{place}": part for place, part in enumerate(key)}
 
 
 async def read_page(
     driver: Driver, statement: Statement, parameters: Mapping[str, Any], limit: int
 ) -> tuple[list[Row], Row | None]:
-    """The first rows that a statement selects, at most `limit` and at most `PAGE_LETTERS`; and the row after them, if any."""
+    """The first rows of a statement, at most `limit` rows and `PAGE_LETTERS` characters; and the row after them, or None."""
     rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=PAGE_LETTERS)
     kept = rows[:limit]
     letters = sum(len(row[0]) for row in kept)
@@ -86,5 +87,5 @@ async def read_page(
 
 
 def _as_many_as_fit(rows: Sequence[Row]) -> int:
-    """How many records of this length fit into a page of `STREAM_LETTERS`."""
+    """How many rows of the average length of these rows fit into `STREAM_LETTERS` characters; at least one."""
     return max(len(rows) * STREAM_LETTERS // max(sum(len(row[0]) for row in rows), 1), 1)

@@ -1,4 +1,4 @@
-"""What a request asks of a resource (`Shape`), and what a field of its read model is made of (`FieldPlan`)."""
+"""The part of a request on which its SQL depends (`Shape`), and the source of a field of a read model (`FieldPlan`)."""
 
 from dataclasses import dataclass
 from types import UnionType
@@ -12,11 +12,11 @@ from app.domain.vocabulary import Kind
 
 
 class TableColumn(NamedTuple):
-    """A column of a list as a table: a field, or a part of a reference."""
+    """A column of a list in a tabular format such as CSV: a field, or one part of a reference."""
 
     name: str
     holds_list: bool = False
-    """Whether its values are JSON."""
+    """Whether its values are JSON arrays."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Shape:
     sort: tuple[str, ...] = ()
     after: bool = False
     languages: int = 0
-    """0: own names; 1: one language; 2: several, in order."""
+    """0: main names; 1: names in one language; 2: names in one of several languages, in order of preference."""
     purpose: str = "list"
-    """`one` for a driver's `by_id`, `some` by their ids, `list`, `table` (a list in columns), `exchange` (content only,
-    without what is empty), `count`."""
+    """`one` (a record for the driver's `by_id`), `some` (records by their ids), `list`, `table` (a list in columns), `exchange`
+    (writable content only, without empty fields), or `count`."""
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """A field of a read model: where it comes from and what it may be."""
+    """A field of a read model: its type, and its source. `source` is a marker; None if the source is a column."""
 
     name: str
     annotation: Any
@@ -48,7 +48,10 @@ class FieldPlan:
 
 
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
-    """The read model's fields in their order, its own arrays last; TypeError where a field could not be written faithfully."""
+    """The fields of the read model in order, but arrays (`Part`) last.
+
+    Raises TypeError if a field and its column do not agree on null, or if the databases write its values differently.
+    """
     plans = []
     for name, info in resource.model.model_fields.items():
         annotation, nullable = _without_none(info.annotation)
@@ -84,5 +87,5 @@ def _refuse_unfaithful(resource: Resource, plan: FieldPlan) -> None:
 
 
 def column_name(plan: FieldPlan) -> str:
-    """The column that a field stands for."""
+    """The name of the column that holds the value of a field."""
     return f"{plan.name}_id" if plan.annotation in (Ref, AnyRef) else plan.name

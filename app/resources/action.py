@@ -1,4 +1,4 @@
-"""Actions: the dated life of instruments and outcomes."""
+"""Actions: what was done to instruments and outcomes, and when."""
 
 from typing import Literal
 

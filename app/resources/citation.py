@@ -20,12 +20,12 @@ from app.resources.record import (
 )
 
 QUOTE_WORDS = 8
-"""A quote is enough to find the passage, never the passage itself."""
+"""Maximum number of words in a quote, because a quote must only locate the passage, not reproduce it."""
 _sources: sa.Table = models.Source.__table__
 
 
 def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
-    """The source's address with a text fragment that opens it at the quote."""
+    """SQL for the source's URL with a text fragment that opens the page at the quote; NULL if the source has no URL."""
     source = _sources.alias("cited")
     hash_sign = sa.case(
         (source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'")

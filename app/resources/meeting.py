@@ -1,4 +1,4 @@
-"""Meetings: occasions with a date, place or named participants of their own."""
+"""Meetings: occasions that have their own date, place or named participants."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Memberships: who belongs to what."""
+"""Memberships of countries and organizations in organizations and series."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""Memoranda: instruments of every sort."""
+"""Memoranda: instruments of all types, such as agreements, declarations and plans."""
 
 from typing import Literal
 

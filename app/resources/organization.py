@@ -1,4 +1,4 @@
-"""Organizations: bodies with members or acts of their own."""
+"""Organizations: bodies that have members or act in their own name."""
 
 from typing import Literal
 

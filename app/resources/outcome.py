@@ -1,4 +1,4 @@
-"""Outcomes: what a meeting or a party brought about short of an instrument."""
+"""Outcomes: results of a meeting, or of an act of a party, that are not themselves instruments."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Participants: who took part in a meeting, in what capacity."""
+"""Participants: people, organizations, countries and groups that took part in a meeting, each in a capacity."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -45,7 +45,7 @@ class Participant(Record):
 
 
 def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """From the highest rank down, then people before bodies."""
+    """The order of participants: the highest rank first; within a rank, people before other participants; then by id."""
     places: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
         (table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)
     ]

@@ -1,4 +1,4 @@
-"""Parties: between whom an instrument is, who adopted or sponsored it."""
+"""Parties: countries and organizations that are party to an instrument, or that adopted, sponsored or keep it."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""People who take part."""
+"""People who take part in meetings, hold offices or sign instruments."""
 
 from typing import Literal
 

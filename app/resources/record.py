@@ -1,4 +1,4 @@
-"""The fields, filters and includes that all resources share."""
+"""The fields, filters, sorts, includes and rules that several resources share."""
 
 from typing import Annotated, Any
 
@@ -118,7 +118,7 @@ def named_filters(example: str) -> dict[str, Filter]:
 
 
 def window_filters(what: str) -> dict[str, Filter]:
-    """The filters of dated resources."""
+    """The filters of dated resources. `what` names the records, as the first words of the filters' descriptions."""
     return {
         "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
@@ -126,7 +126,7 @@ def window_filters(what: str) -> dict[str, Filter]:
 
 
 def label_of(*fields: str) -> Any:
-    """Makes the label of a link record: the first of these fields that has a value."""
+    """A function that returns a record's label: the first of these fields that has a value."""
 
     def label(content: Content) -> str:
         return str(next(filter(None, map(content.get, fields))))
@@ -138,7 +138,7 @@ CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", 
 
 
 def ends_after_it_starts(first: str, last: str) -> Any:
-    """A rule: the end is not before the start."""
+    """A rule that the date in field `last` may not end before the date in field `first` starts."""
 
     def rule(content: Content) -> Any:
         if content.get(first) and content.get(last):
@@ -150,7 +150,7 @@ def ends_after_it_starts(first: str, last: str) -> Any:
 
 
 def goes_with(field: str, other: str) -> Any:
-    """A rule: a field that means nothing without another."""
+    """A rule that `field` may have a value only if the field `other` has one."""
 
     def rule(content: Content) -> Any:
         if content.get(field) is not None and content.get(other) is None:

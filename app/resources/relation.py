@@ -1,4 +1,4 @@
-"""Relations: how an instrument stands to another, to a series or an organization."""
+"""Relations of an instrument to another instrument, to a series or to an organization."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Series: what recurs under one name."""
+"""Series: things that recur under one name, such as meetings, a forum or a prize."""
 
 from typing import Literal
 

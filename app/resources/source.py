@@ -1,4 +1,4 @@
-"""Sources: documents."""
+"""Sources: the documents that citations refer to."""
 
 from typing import Literal
 

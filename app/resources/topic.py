@@ -1,4 +1,4 @@
-"""Topics: subjects."""
+"""Topics: the subjects that records are about."""
 
 from typing import Literal
 

@@ -1,1 +1,1 @@
-"""Finding records by what somebody types: what a word is, in any script, and the index that both databases keep alike."""
+"""Search: writes the search index, finds and ranks records, counts facets, and suggests names while a user types."""

@@ -1,4 +1,4 @@
-"""Reads the candidates of a search: the newest entries of each tier, on either database."""
+"""Reads the candidates of a search from the database: for each tier, the newest matching search entries."""
 
 import time
 from collections import Counter
@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from app.caching import cached
-from app.db.drivers import Driver, Row, Statement
+from app.db.driver import Driver, Row, Statement
 from app.db.full_text import full_text_of
 from app.db.postgres_plans import PLANNED_ANEW, UNKNOWN, Frequencies, Way, chosen
 from app.domain.edtf import NO_START
@@ -23,26 +23,27 @@ FREQUENCIES_KNOWN_FOR = 60
 
 
 class Window(Enum):
-    """Which bounds the dates of a hit have."""
+    """Which date bounds a search has."""
 
     NONE = "none"
     UNTIL = "until"
-    """Only a last day."""
+    """Only an upper bound (`date_to`)."""
     SINCE = "since"
-    """A first day, and perhaps a last one. Events that last long may have begun before the first day."""
+    """A lower bound (`date_from`), and perhaps an upper bound. A second SELECT searches for long events, because they may have
+    begun before the lower bound."""
 
 
 class TierSearch(NamedTuple):
-    """A statement that returns (tier, docid), the newest of each tier first, with its parameters."""
+    """A compiled statement with its parameters. It returns rows (tier, docid), the newest entry of each tier first."""
 
     statement: Statement
     parameters: dict[str, Any]
     windowed: tuple[int, ...]
-    """Tiers searched in the last years only: if they return fewer rows than wanted, older years must be searched, too."""
+    """Tiers of which only the last years are searched. If one returns too few rows, it is searched again in all years."""
 
 
 class Candidates:
-    """Searches tiers in one database."""
+    """Reads the newest matching search entries of each tier from one database."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -52,7 +53,7 @@ class Candidates:
         self._known_until = 0.0
 
     async def newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
-        """Candidates as (tier, docid): the newest `limit` of each tier, the newest first."""
+        """Rows (tier, docid): for each tier the newest `limit` entries that match its query, the newest first."""
         return await self._newest(tiers, narrowed, await self._known_frequencies(), limit)
 
     async def _newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, limit: int) -> list[Row]:
@@ -67,7 +68,7 @@ class Candidates:
         return rows
 
     async def _known_frequencies(self) -> Frequencies:
-        """The statistics of frequent terms; nothing, where the database needs none."""
+        """The statistics of frequent terms, cached for a minute; UNKNOWN if the database needs no statistics."""
         statistics = self._full_text.statistics
         if statistics is not None and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
@@ -106,14 +107,17 @@ class Candidates:
 
         def found(match: str, bounds: tuple[str, str] | None, way: Way, name: str) -> str:
             newest = self._full_text.newest(tier, match, way, limit, bounds=bounds, since=since)
-            return f"SELECT {tier} AS tier, docid FROM ({newest}) AS {name}{tier}"  # noqa: S608 - numbers and names of ours
+            return f"SELECT {tier} AS tier, docid FROM ({newest}) AS {name}{tier}"  # noqa: S608 - no user input
 
         plain = found(f"t{tier}", None if window is Window.NONE else ("lo", "hi"), way, "newest")
         return f"{plain} UNION ALL {found(f'l{tier}', ('hi', 'undated'), Way.INDEX, 'long')}" if since else plain
 
 
 def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
-    """Which bounds there are, and the docids between them; events that last long may have begun before."""
+    """The date bounds of a search, and their bind parameters: `lo` and `hi` are the docids between which matches lie.
+
+    With `date_from`, `hi` is `LONG_FROM` days further back, because an event may have begun before `date_from` and still go on.
+    """
     undated = first_docid(NO_START)
     low = first_docid(narrowed.date_to) if narrowed.date_to else 0
     if narrowed.date_from:

@@ -1,4 +1,4 @@
-"""Facets: how many of the hits have which kind, year, country, topic."""
+"""Facets: counts the hits of a search by kind, year, country and topic."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from app.db.drivers import Driver, Statement, to_statement
+from app.db.driver import Driver, Statement, to_statement
 from app.db.sql import is_one_of
 from app.models.records import Involvement, Record, RecordTopic
 from app.models.search import SearchEntry
@@ -18,13 +18,13 @@ records: sa.Table = Record.__table__
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
 MAX_FACET = 50
-"""Values of a facet, the most frequent first."""
+"""Maximum number of values of a facet. The most frequent values are kept."""
 THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
-"""Condition: the search entry is one of the parameter `docids`."""
+"""Condition: the docid of the search entry is in the parameter `docids`."""
 
 
 class Facets:
-    """Counts hits by their values."""
+    """Counts the hits of a search by facet values, on one database."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -32,7 +32,7 @@ class Facets:
         self._named = lru_cache(3)(self._named_with)
 
     async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
-        """For each wanted facet its values, the most frequent first."""
+        """For each wanted facet, its values among the hits with these docids, the most frequent value first."""
         rows = await self._driver.fetch(self._counts, {"docids": self._driver.encode(docids)}) if docids else []
         found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
         for facet, value, count in rows:
@@ -58,7 +58,7 @@ class Facets:
 
 
 def _counts() -> sa.CompoundSelect[Any]:
-    """Rows of (facet, value, number of hits)."""
+    """A SELECT of rows (facet, value, number of hits)."""
 
     def counted(facet: str, value: Any, *joined: Any) -> sa.Select[Any]:
         chosen = sa.select(sa.literal_column(f"'{facet}'"), value, sa.func.count()).where(THESE, *joined)

@@ -1,4 +1,4 @@
-"""The search index: a record's entry is written, replaced and removed in the transaction of the record itself."""
+"""The search index. A record's search entry is written, replaced or removed in the same transaction as the record."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
-from app.db.drivers import to_statement
+from app.db.driver import to_statement
 from app.db.full_text import full_text_of
 from app.db.sql import Encode, Insert, Rows, chunks, execute, ids_parameter, is_one_of, run, together
 from app.domain.edtf import NONE, Bounds
@@ -21,47 +21,48 @@ from app.workers import JobRunner, run_here
 
 search_entries: sa.Table = SearchEntry.__table__
 _NEAR = 1_000
-"""Two entries may have been given the same docid; the later one then stands within so many places behind it."""
+"""If the computed docid of an entry is already taken, the entry gets a later one. The check searches this many docids."""
 LETTERS_SHOWN = 20_000
-"""Characters of a record's texts that are kept for snippets: one search may read hundreds of entries."""
+"""Maximum number of characters of a record's texts that are stored for snippets. One search may read hundreds of entries."""
 LONG_FROM = 400
-"""An event of more days is long; a search by dates looks only so many days back for the others."""
+"""Days. Longer events have the term LONG and are searched separately. For all other events, a search by `date_from` has to look
+only this many days back."""
 
 
 class Draft(NamedTuple):
-    """The part of a search entry that follows from the record alone, so that it can be made before the write begins."""
+    """The part of a search entry that depends only on the record itself, so that it can be computed before the write begins."""
 
     record_id: str
     kind: Kind
     date: str | None
     country_id: str | None
     refers: Collection[str]
-    """Ids of records that it refers to."""
+    """Ids of the records that this record refers to."""
     words: str
-    """Its words as JSON."""
+    """The record's texts as a JSON array of [weight, field, language, text], cut for snippets."""
     terms: str
     many: int
     """The number of terms."""
     place: int
-    """Its place among the entries of its first day: the shortest name comes first."""
+    """The place of the entry among all entries with the same first day: the shortest name comes first."""
 
 
 class Entry(NamedTuple):
-    """Everything that a search entry is made of."""
+    """The data from which a search entry is built."""
 
     draft: Draft
     bounds: Bounds
     involved: Collection[str]
-    """Ids of records that are involved in it."""
+    """Ids of the actors (countries, organizations, people) that are involved in the record."""
 
 
 def docid_of(entry: Entry) -> int:
-    """The docid of an entry: by its first day, the same on every database."""
+    """The docid of an entry, computed from its first day, name and id, so that it is the same on every database."""
     return first_docid(entry.bounds.start) + entry.draft.place
 
 
 def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-    """The texts that are kept for snippets and suggestions, up to `LETTERS_SHOWN` characters; the terms cover all text."""
+    """The texts to store for snippets and suggestions, up to `LETTERS_SHOWN` characters. Terms are built from uncut texts."""
     left = LETTERS_SHOWN
     for each in own:
         yield each, each.text[:left]
@@ -101,15 +102,15 @@ class Index:
         country_id: str | None,
         refers: Collection[str],
     ) -> Draft:
-        """The part of an entry that follows from the record alone. The first of its `own` texts is its name."""
+        """The part of an entry that depends only on the record itself. The first of the `own` texts must be its name."""
         found = own_terms(kind, own)
-        # Plain values are serialized in a tenth of the time of named tuples and enum members.
+        # Plain values, because serializing named tuples and enum members takes ten times as long.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
         place = place_in_day(record_id, own[0].text if own else "")
         return Draft(record_id, kind, date, country_id, refers, words, self._full_text.stored(found, 1), len(found), place)
 
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
-        """The row of an entry."""
+        """The row of the table `search_entries` for an entry."""
         draft = entry.draft
         others = reference_terms((*draft.refers, *entry.involved))
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
@@ -126,7 +127,7 @@ class Index:
         }
 
     def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
-        """Remove the entries of the `replaced` records, and write these."""
+        """Remove the search entries of the records with the ids `replaced`, then write `entries`."""
         self.remove(connection, replaced)
         placed = self._placed(connection, entries)
         with self._run_jobs([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
@@ -140,9 +141,10 @@ class Index:
         return found + (self._rows.inserts(*copies) if copies else [])
 
     def _placed(self, connection: Connection, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
-        """The entries with their docids, in ascending order: FTS5 writes a segment whenever a docid is smaller than the last.
+        """The entries with free docids, in ascending order of the docids.
 
-        If two entries have the same docid, the second one takes the next.
+        The order matters because FTS5 writes a new segment whenever a docid is smaller than the one before. If the docid of an
+        entry is already taken, the entry gets the next free docid.
         """
         several = sorted((docid_of(entry), entry.draft.record_id, entry) for entry in entries)
         wanted = [(docid, entry) for docid, _, entry in several]
@@ -159,13 +161,13 @@ class Index:
             wanted = [(docid + (docid in taken), entry) for docid, entry in placed]
 
     def remove(self, connection: Connection, ids: Iterable[str]) -> None:
-        """Remove the entries of these records."""
+        """Remove the search entries of the records with these ids."""
         for several in chunks(ids):
             for statement in self._removals:
                 execute(connection, statement, ids=self._encode(several))
 
     def disagreements(self, connection: Connection, entries: Iterable[Entry]) -> Iterator[str]:
-        """Entries that differ from what the records say."""
+        """Compare the stored entries with these computed ones; yield a message for each that is missing or different."""
         for entry in entries:
             row = self.row(docid_of(entry), entry)
             same = [search_entries.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
@@ -175,5 +177,5 @@ class Index:
                 yield f"search_entries: {row['record_id']} is not found by what it says"
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Differences between the entries and the database's full-text index."""
+        """Messages about differences between the search entries and the database's full-text index."""
         return self._full_text.disagreements(connection)

@@ -1,4 +1,4 @@
-"""The search service: finds records by what somebody types, and completes names. It knows nothing of HTTP."""
+"""The search service: finds records by full-text search, and suggests names. It does not depend on HTTP."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from app.db.drivers import Driver, Row, Statement, to_statement
+from app.db.driver import Driver, Row, Statement, to_statement
 from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
 from app.models.records import Record
@@ -25,11 +25,12 @@ from app.text.terms import LETTERS, Letters
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
 NAMES_LETTERS = 3_000
-"""Characters of names that a search may analyze to find out what the query names; as many for `did_you_mean`."""
+"""Maximum number of characters of names that a search analyzes to find the records named by the query. `did_you_mean` has the
+same limit."""
 
 
 class Found(NamedTuple):
-    """A page of the records that a search found."""
+    """A page of search results."""
 
     hits: list[Hit]
     more: bool
@@ -37,17 +38,17 @@ class Found(NamedTuple):
     total: int | None
     """How many records were found; None if only the newest were read."""
     truncated: bool
-    """Whether more records match than were read."""
+    """Whether some tier was full, so that more records may match than were read."""
     relaxed: bool
-    """Whether no record has all words, so that these have some."""
+    """True if no record has all typed words, so that each hit has only some of them."""
     ignored: tuple[str, ...]
-    """Words that are not searched for, because the query has too many."""
+    """Typed words that are not searched for, because the query has too many words."""
     did_you_mean: list[str]
     facets: dict[str, list[FacetValue]] | None
 
 
 class _Candidates(NamedTuple):
-    """All that a search found: (tier, docid) in order; and the records that the query names."""
+    """All candidates of a search as (tier, docid), ordered as hits; and the records that the query names."""
 
     rows: list[tuple[int, int]]
     truncated: bool
@@ -68,7 +69,10 @@ class SearchService:
         self._shown = lru_cache(3)(self._shown_with)
 
     async def search(self, wanted: SearchQuery, languages: Sequence[str], *, offset: int = 0) -> Found:
-        """A page of hits, from the hit of the number `offset` on. `languages`: those to show names in, the best first."""
+        """Return a page of hits, beginning with hit number `offset` (from 0).
+
+        `languages`: the languages in which names are shown, the preferred one first.
+        """
         query, narrowed = parsed(wanted.q or ""), narrowed_by(wanted)
         found = await self._find(query, narrowed, everything=wanted.q is None)
         page = found.rows[offset : offset + wanted.limit]
@@ -91,12 +95,12 @@ class SearchService:
         )
 
     async def suggest(self, wanted: SuggestQuery, languages: Sequence[str]) -> list[Suggestion]:
-        """Names that go on like what was typed; if there are none, names that are nearly so."""
+        """Records with names that begin with the typed words; if there are none, records with similar names."""
         narrowed = Narrowed(kinds=tuple(wanted.kind or ()))
         return await self._suggester.suggest(parsed(wanted.q), narrowed, languages, limit=wanted.limit)
 
     async def _find(self, query: Query, narrowed: Narrowed, *, everything: bool) -> _Candidates:
-        """The stages of a search: a stage is skipped if those before it found enough."""
+        """Run the stages of a search. If one stage fills a tier, the later stages are skipped."""
         newest = self._candidates.newest
         if everything:
             return _candidates(await newest(tiers.everything(narrowed), narrowed))
@@ -113,7 +117,7 @@ class SearchService:
         return _candidates(rows, known=called, relaxed=bool(rows))
 
     async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
-        """Records whose name is a part of the query, and records whose names contain all of it."""
+        """(called, named): records whose whole name is the query or a part of it; records whose names contain all of it."""
         rows = await self._candidates.newest(tiers.known_names(query), Narrowed(), limit=tiers.KNOWN_AT_MOST)
         if not rows:
             return [], []
@@ -157,7 +161,7 @@ def _candidates(rows: Sequence[Row], *, known: Sequence[Known] = (), relaxed: bo
 
 
 def narrowed_by(wanted: SearchQuery) -> Narrowed:
-    """The filters of a search."""
+    """The filters that a search request contains."""
     refers = tuple(tuple(ids) for ids in (wanted.country, wanted.topic, wanted.organization) if ids)
     return Narrowed(tuple(wanted.kind or ()), refers, wanted.date_from, wanted.date_to)
 

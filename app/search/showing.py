@@ -1,4 +1,4 @@
-"""What a hit shows: why the record was found, and a snippet of its text in which the matching words are marked."""
+"""Explains a hit: why the record was found, and a snippet of its text in which the matching words are marked."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from app.text.query import Query
 from app.text.terms import Letters, Own, Weight
 
 LENGTH = 240
-"""Characters of a snippet, about."""
+"""Maximum number of characters of a snippet, not counting `…` and HTML."""
 _BEFORE = 80
-"""Characters before the first marked word, if the text is cut."""
+"""Maximum number of characters before the first marked word, if the beginning of the text is cut off."""
 
 
 class Form(StrEnum):
@@ -41,7 +41,7 @@ class Matched(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A typed word, in the forms that are compared with the words of a text."""
+    """A typed word in the forms that are compared with the words of a text. `starred`: whether it is a prefix."""
 
     folded: str
     stems: frozenset[str]
@@ -50,7 +50,7 @@ class _Looked(NamedTuple):
 
 
 def own_of(words: str) -> list[Own]:
-    """A record's texts, read from the JSON that the search index keeps."""
+    """Parse a record's texts from the JSON that the search index stores."""
     return [Own(Weight(weight), *rest) for weight, *rest in json.loads(words)]
 
 
@@ -58,7 +58,7 @@ class Showing:
     """Finds the words of one query in records' texts."""
 
     def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
-        """`other_names`: the stems of the other names of each record that the query names."""
+        """`other_names`: for each name of the records that the query names, the stems of its words."""
         self._letters = letters
         self._looked = [
             _Looked(
@@ -78,11 +78,11 @@ class Showing:
         self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
 
     def matched(self, own: Sequence[Own]) -> Matched:
-        """The text that matches best; RELATED, if no text matches."""
+        """The text that contains most typed words. If no text contains any, the form is RELATED."""
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
         for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
-                break  # the names contain all typed words already, and count more than texts
+                break  # a text of higher weight already contains all typed words
             words = list(analyze(text, each.language))
             stems = {word.forms.stem for word in words}
             others = frozenset[str]().union(*(name for name in self._others if name <= stems))
@@ -100,7 +100,7 @@ class Showing:
         return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]))
 
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
-        """How a word of a text matches the query; None if it does not."""
+        """How a word of a text matches the query; None if it does not. `others`: the stems of the other names in the text."""
         _, stem, skeletons = word.forms
         if (
             stem not in self._stems
@@ -124,21 +124,24 @@ class Showing:
 
 
 def _telling(own: Sequence[Own]) -> str:
-    """The text to show of a record in which no word matches: its summary, or its name."""
+    """The text to show if no word of a record matches: its summary, or otherwise its name."""
     return next((each.text for each in own if each.field == "summary"), own[0].text if own else "")
 
 
 def _cut(text: str, first: int) -> tuple[str, int, str, str]:
-    """A piece of a text around a position: (piece, its start, `…` or nothing before it, `…` or nothing behind it)."""
-    start = 0 if len(text) <= LENGTH or first <= _BEFORE else text.find(" ", first - _BEFORE) + 1
-    start = min(start, first)
+    """A piece of a text around the position `first`: (piece, its start, prefix, suffix); `…` shows where text was cut off."""
+    if len(text) <= LENGTH or first <= _BEFORE:
+        start = 0
+    else:
+        space = text.find(" ", first - _BEFORE, first)
+        start = space + 1 if space >= 0 else first - _BEFORE  # scripts such as Chinese have no spaces
     end = len(text) if len(text) - start <= LENGTH else text.rfind(" ", start, start + LENGTH)
     end = end if end > start else min(start + LENGTH, len(text))
     return text[start:end], start, "…" if start else "", "…" if end < len(text) else ""
 
 
 def _marked(text: str, words: Sequence[Word]) -> str:
-    """The piece of a text around the first of these words; all HTML is escaped except the marks."""
+    """A snippet around the first of these words, as HTML: these words are in `<mark>`, and all other text is escaped."""
     piece, start, before, behind = _cut(text, words[0].start)
     parts, place = [before], 0
     for first, last in _joined((word.start - start, word.end - start) for word in words):
@@ -150,7 +153,7 @@ def _marked(text: str, words: Sequence[Word]) -> str:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The spans, with those that overlap joined: pairs of Han characters do."""
+    """The spans, with overlapping ones merged into one. Pairs of Han characters overlap."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         if joined and first < joined[-1][1]:

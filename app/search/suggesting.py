@@ -1,4 +1,4 @@
-"""Completes names while they are typed: by the beginnings of their words, in any script, with a typing error or two."""
+"""Suggests names while a user types: by prefixes of their words, in any script, with one or two typing errors per word."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from rapidfuzz.distance import OSA
 
 from app.caching import cached
-from app.db.drivers import Driver, Statement, to_statement
+from app.db.driver import Driver, Statement, to_statement
 from app.domain.vocabulary import Kind
 from app.models.meetings import Meeting
 from app.models.records import Involvement, Record, RecordTopic
@@ -33,24 +33,24 @@ record_topics: sa.Table = RecordTopic.__table__
 meetings: sa.Table = Meeting.__table__
 
 LOOKED_AT = 300
-"""Candidates per search, at the most."""
+"""Maximum number of candidates of one query."""
 _SHORTEST_SLIP = 4
-"""From this length on, a word may have a typing error."""
+"""Minimum length of a word in which a typing error is tolerated."""
 _LONGEST_SLIP = 20
-"""Up to this length, a word may have a typing error: the query grows with the square of the length."""
+"""Maximum length of a word in which a typing error is tolerated, because the query grows with the square of the length."""
 _TWO_SLIPS_FROM = 8
 _SPOILT = 3
-"""One wrong letter changes so many of a word's trigrams."""
+"""The number of a word's trigrams that one wrong letter changes."""
 USES = (1, 3, 10, 30)
-"""Steps in which it counts how often a record is named; above the last step all count the same."""
+"""Thresholds for how often other records refer to a record. Records between the same two thresholds rank equally."""
 PROPOSED = 3
-"""Names in `did_you_mean`, at the most."""
+"""Maximum number of names in `did_you_mean`."""
 MEANT_WORDS = 3
-"""If no name is near to all words, so many words are tried one by one."""
+"""If no name is similar to the whole query, this many of its words are tried one by one."""
 
 
 class Suggester:
-    """Proposes names in one database."""
+    """Suggests names of records in one database."""
 
     def __init__(self, driver: Driver, candidates: Candidates) -> None:
         self._driver = driver
@@ -58,7 +58,7 @@ class Suggester:
         self._used = lru_cache(3)(self._used_with)
 
     async def suggest(self, query: Query, narrowed: Narrowed, languages: Sequence[str], *, limit: int) -> list[Suggestion]:
-        """Names whose words begin like what was typed; if there are none, those with the fewest typing errors."""
+        """Records with names that begin with the typed words; if there are none, those with the fewest typing errors."""
         letters = Letters()
         found: list[Suggestion] = []
         for stage in begun(query):
@@ -69,7 +69,7 @@ class Suggester:
         return found[:limit]
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
-        """Names near to the query: to all its words, otherwise to single words."""
+        """Names for `did_you_mean`: similar to the whole query, or, if there are none, to one of its first words."""
         for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
             if found:
@@ -86,7 +86,7 @@ class Suggester:
         *,
         enough: int = LOOKED_AT,
     ) -> list[Suggestion]:
-        """Records whose names match: those with the fewest typing errors first, then those named most often, then by docid."""
+        """Records with a matching name, ordered by typing errors, then by how often others refer to them, then by docid."""
         rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
         if not rows:
             return []
@@ -102,7 +102,7 @@ class Suggester:
         return sorted(found, key=attrgetter("slips"))
 
     def _used_with(self, languages: int) -> Statement:
-        """The candidates with their names, and how often they are named, up to the last step."""
+        """A SELECT of the candidates with their names, and how often other records refer to them (counted up to a maximum)."""
 
         def used(column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
             one: sa.ColumnElement[int] = sa.literal_column("1")
@@ -124,18 +124,18 @@ class Suggester:
 
 
 _UNFINISHED = {"s": "w", "sc": "w", "c": "q", "k": "h", "t": "c", "tc": "q", "z": "z", "d": "j"}
-"""First letters of sounds that are written with several letters: after `s` a user may go on to `sh`."""
+"""What the end of an unfinished word may become in a skeleton: after `s` may come `h`, and skeletons have `w` for `sh`."""
 
 
 def _forms(word: Typed) -> tuple[str, ...]:
-    """The beginnings that a name's word may have, if this much of it was typed."""
+    """The prefixes to look for in the words of names, if this part of a word was typed."""
     forms = word.skeletons or word.stems[:1]
     finished = (form[: -len(end)] + sound for form in forms for end, sound in _UNFINISHED.items() if form.endswith(end))
     return tuple(dict.fromkeys((*forms, *finished)))
 
 
 def begun(query: Query) -> list[Node]:
-    """Searches for names whose words begin so: first names of entities, then of events."""
+    """Queries for names with words that begin with the typed words: the first for entities, the second for other records."""
     if not query.words:
         return []
     return [
@@ -145,7 +145,7 @@ def begun(query: Query) -> list[Node]:
 
 
 def slips(query: Query) -> Node:
-    """Search for names that contain most trigrams of each typed word."""
+    """A query for names that contain most trigrams of each typed word."""
     return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
 
 
@@ -160,16 +160,19 @@ def _nearly(word: Typed) -> Node:
 
 
 class Named(NamedTuple):
-    """A name, and how many typing errors the query would have in it."""
+    """A name that is similar to the query."""
 
     distance: int
-    """Typing errors."""
+    """The number of typing errors in the query, if this name was meant."""
     text: str
     language: str | None
 
 
 def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
-    """The name with the fewest typing errors, in which each typed word begins a word; None if there are too many."""
+    """The name most similar to the query; None if the query has too many typing errors for each name.
+
+    Each typed word is compared with the beginnings of the name's words.
+    """
     best: Named | None = None
     several = list(dict.fromkeys(_forms(word) for word in query.words))
     for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
@@ -184,12 +187,12 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
 
 @cached(4_000_000, size_of=lambda name, language: 30 * len(name))
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
-    """The forms of a name's words."""
+    """For each word of a name: its skeletons, or its stem if it has no skeletons."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
 
 
 def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) -> int | None:
-    """Typing errors in all words together; None if one word is not near any word of the name."""
+    """The number of typing errors in all typed words; None if one of them is not similar to any word of the name."""
     total = 0
     for typed in several:
         distance = _distance(typed, forms)
@@ -200,7 +203,7 @@ def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) ->
 
 
 def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
-    """Typing errors between a typed word and the beginning of the nearest word of a name; None if there are too many."""
+    """Typing errors of a typed word, compared with the beginning of the most similar word of a name; None if too many."""
     if any(form.startswith(several) for form in forms):
         return 0
     best: int | None = None

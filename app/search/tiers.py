@@ -1,8 +1,8 @@
-"""How records are found: in tiers of candidates, the newest of each first, in the same order on both databases.
+"""Builds the queries of a search. They are grouped in tiers, which give the same ranking on both databases.
 
-A hit in a higher tier comes before all hits of a lower one, and within a tier the newer record comes first. So the order needs
-no relevance score, which each database would compute in its own way. Each tier takes at most the newest 1,000 records, so that
-the most common word is searched as fast as a rare one.
+A hit in a better tier comes before all hits in the tiers below it. Within a tier, newer records come first. So the ranking does
+not need a relevance score, which each database would compute differently. Each tier returns at most the newest 1,000 records,
+so that a search for the most common word is as fast as a search for a rare word.
 """
 
 from collections import Counter
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
 
-from app.db.drivers import Row
+from app.db.driver import Row
 from app.domain.vocabulary import Kind, Role
 from app.text.analyzer import analyze
 from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
@@ -19,17 +19,17 @@ from app.text.query import Query, Typed, all_slots, whole_name
 from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
-"""Records per tier: the newest."""
+"""Maximum number of records per tier. The newest records are taken."""
 BEST_NAMES = 5
-"""At most so many records whose names were typed add the records in which they are involved (tier RELATED)."""
+"""Maximum number of records named by the query whose related records are added as hits (tier RELATED)."""
 KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
-"""Words of which each is left out in turn when no record has all of them; the query grows with the square of this number."""
+"""Maximum number of words in tier MOST_WORDS, which leaves out each word in turn, so the query grows with the square of it."""
 _WORDS_OF_A_NAME = 4
 
 
 class Tier(IntEnum):
-    """Why a record was found, the best reason first. NAMED is IN_NAME for entities, such as countries and people."""
+    """Why a record was found, the best reason first. NAMED is IN_NAME restricted to entities, such as countries and people."""
 
     NAME_IS = 0
     NAME_SOUNDS = 1
@@ -46,7 +46,7 @@ class Tier(IntEnum):
 
     @property
     def score(self) -> int:
-        """The tier as a number: the better the reason, the higher."""
+        """The score of a hit in this tier: 100 for the best tier, and 8 less for each tier below it."""
         return 100 - 8 * self
 
 
@@ -61,29 +61,29 @@ class Narrowed:
     date_to: str | None = None
 
     def node(self) -> Node | None:
-        """The filters as search terms; None if there are none."""
+        """The filters by kind and reference as a query node; None if there are none. Dates are compared in SQL."""
         groups = [any_of(term(KIND + kind) for kind in self.kinds)] if self.kinds else []
         groups += [any_of(term(REFERS + each.lower()) for each in several) for several in self.refers]
         return all_of(groups) if groups else None
 
 
 class KnownName(NamedTuple):
-    """A name of a known record."""
+    """An analyzed name of a record."""
 
     stems: tuple[str, ...]
     terms: frozenset[str]
-    """The terms that stand for the whole name."""
+    """The terms that match only the complete name."""
 
 
 class Known(NamedTuple):
-    """A record whose whole name is the typed text, or a part of it."""
+    """A record with a name that is the query or a part of it, or that contains the whole query."""
 
     record_id: str
     names: Sequence[KnownName]
 
 
 def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
-    """The record with its names analyzed once, because they are compared with every typed word."""
+    """The record with its analyzed names. They are analyzed only once, because they are compared with every typed word."""
     names = []
     for each, text in letters.of(each for each in own if each.weight is Weight.NAME):
         words = [word.forms for word in analyze(text, each.language)]
@@ -92,11 +92,11 @@ def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
     return Known(record_id, names)
 
 
-# -- what is looked for ----------------------------------------------------------------------------------------------------
+# -- the queries of each tier ----------------------------------------------------------------------------------------------
 
 
 def known_names(query: Query) -> dict[Tier, Node]:
-    """Entities whose whole name is the typed text or a part of it, and entities whose names contain all of it."""
+    """Queries for entities. NAME_IS: a whole name is the query or a part of it. NAMED: a name contains all typed words."""
     if not query.slots or query.has_phrases:
         return {}
     words = query.words
@@ -107,7 +107,7 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
-    """Searches in names, in stages: if a stage finds enough candidates, the later stages are skipped."""
+    """Queries on names, in stages. If a stage fills a tier, the later stages are skipped."""
     if not query.slots:
         return []
     slots = query.slots
@@ -124,7 +124,10 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """Searches beyond names. `called`: records whose name is a part of the query; `named`: records that it names best."""
+    """Queries on titles, texts, other names and references.
+
+    `called`: records whose whole name is the query or a part of it. `named`: the best records whose names contain all of it.
+    """
     slots = query.slots
     if not slots:
         return {}
@@ -144,20 +147,20 @@ def _is_plain(query: Query) -> bool:
 
 
 def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
-    """The tiers without the excluded words."""
+    """The queries of the tiers, changed so that no record with an excluded word matches."""
     barred = query.barred()
     return {tier: but_not(node, barred) for tier, node in tiers.items()}
 
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
-    """The search without typed words: it matches all records, but link records only if their kind was asked for."""
+    """The query if no words were typed. It matches all records, but link records only if the request filters by kind."""
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 
 
 def relaxed(query: Query) -> dict[Tier, Node]:
-    """Searches when no record has all words: first all words but one, then any word."""
-    # Prefixes become plain words, because each would be searched once per word.
+    """Queries for when no record has all words. MOST_WORDS: all words but one. ANY_WORD: at least one word."""
+    # Prefixes become plain words, because MOST_WORDS would search each prefix once for every word that is left out.
     slots = [slot._replace(starred=False) for slot in query.slots]
     if len(slots) < 2:
         return {}
@@ -168,7 +171,7 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 
 
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
-    """All words; those that are the name of a known record may be replaced by its other names or by a reference to it."""
+    """A query for all words, in which a known name also matches the record's other names and references to the record."""
     groups: list[Node] = []
     place, changed = 0, False
     while place < len(query.slots):
@@ -181,7 +184,7 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
 
 
 def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
-    """How many of the first words form a known name, and the search for its bearers by their other names."""
+    """How many of the first words form a known name, and the query for its records by other names and references; 0 if none."""
     for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}

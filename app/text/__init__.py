@@ -1,1 +1,1 @@
-"""Words in any script: how texts and queries are analyzed, and the terms by which both meet."""
+"""Text analysis in any script: splits texts and queries into words, and builds the terms that are indexed and searched."""

@@ -3,12 +3,13 @@
 The functions are pure, and the same for both databases. Each word has
 
 - a *stem*: the word without case, marks and inflection, so that inflected forms match. The inflection is removed by the rules
-  of its language (Snowball, where it has the language);
-- *skeletons*: Latin letters, of which only what all usual romanisations agree on is kept, so that romanisations match:
-  `Залесский`, `Zalessky` (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) have the same one.
-  There is one for the whole word and one for its stem.
+  of the word's language (by Snowball, if it supports the language);
+- *skeletons*: the word in Latin letters, reduced to what all usual romanisations have in common, so that romanisations match:
+  `Залесский`, `Zalessky` (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) have the same skeleton.
+  The whole word has one; its stem, and other readings of the word, may have others.
 
-Han text is split into pairs of characters, because no space says where its words end.
+Han text (Han characters, kana and Hangul) is split into overlapping pairs of characters, because spaces do not show where its
+words end. It has no skeletons.
 """
 
 import re
@@ -23,19 +24,19 @@ from app.caching import cached
 from app.domain.collation import fold
 
 _LETTERS = "[^\\W_](?:[^\\W_]+|[\u0300-\u036f]+)*"
-"""Letters with the marks that follow them: `İ` in small letters is an `i` and a dot of its own."""
+"""Letters with the combining marks that follow them, because `İ` in lower case is an `i` and a combining dot."""
 _WORD = re.compile(f"{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")
-"""An article or the like before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар; not the o' and g' of Uzbek."""
+"""An elided word before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар. Does not match the Uzbek letters o' and g'."""
 _TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[ae]r?)$")
-"""Turkish case endings, which follow a name and an apostrophe."""
+"""Turkish case endings, which an apostrophe separates from a name."""
 _DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
-"""Characters of a word that are read, and characters of each form that is made of it."""
+"""Maximum number of characters of a word that are analyzed, and maximum length of each form of the word."""
 _SNOWBALL = {
     "ar": "arabic",
     "ca": "catalan",
@@ -66,14 +67,14 @@ _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in _SNOWBALL.
 _LATIN_ASKED = ("en", "tr", "de", "fr", "es")
 """A typed Latin word is stemmed in each of these languages, because a query does not say its language."""
 _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
-"""Belarusian and Ukrainian letters as the Russian ones they sound like, so that one stemmer serves the endings of all three."""
+"""Replaces Belarusian and Ukrainian letters by similar Russian ones, so that the Russian stemmer removes their endings, too."""
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
 _TURKIC_CYRILLIC = re.compile(
     "(?:(?:лар|лер|дар|дер|тар|тер)?(?:ы|и|і|сы|си|сі)?(?:ның|нің|дың|дің|тың|тің|нинг|ға|ге|қа|ке|га|ка|ни|ны|ні|ды|ді|ты|ті|да|де|та|те"
     "|дан|ден|(?<!с)тан|тен|нан|нен|мен|бен|пен)?)$"
 )
 _TURKIC_LATIN = re.compile("(?:lar)?(?:i|si)?(?:ning|ga|ka|ni|da|dan)?$")
-"""Endings of number, possession and case in Kazakh, Kyrgyz, Tatar and Uzbek, which Snowball does not know."""
+"""Endings of number, possession and case in Kazakh, Kyrgyz, Tatar and Uzbek. Snowball does not support these languages."""
 _SHORTEST_STEM = 3
 
 
@@ -92,7 +93,7 @@ class Forms(NamedTuple):
     """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
-    """First that of the whole word, then those of its stem and of other readings, where they differ. Han has none."""
+    """The skeleton of the whole word, then those of its stem and of other readings, if they differ. Han words have none."""
 
 
 def analyze(text: str, language: str | None = None) -> Iterator[Word]:
@@ -116,7 +117,7 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
 
 
 def all_forms(text: str, language: str | None = None) -> list[Forms]:
-    """The forms of a text's words in their order: as `analyze` finds them, without saying where."""
+    """The forms of a text's words, in order: the same as from `analyze`, but without positions."""
     if _HAN.search(text) or _APOSTROPHES.search(text):
         return [word.forms for word in analyze(text, language)]
     primary = language.partition("-")[0] if language else ""
@@ -134,13 +135,13 @@ def _forms(word: str, language: str) -> Forms:
         return Forms(word, word, (word,))
     bare = folded(word)
     stem = _stem(bare, language)
-    # Latin words are stemmed by English rules, which do not fit names: their stems have no skeleton.
+    # Only Cyrillic stems get a skeleton, because Latin words are mostly stemmed by English rules, which do not fit names.
     of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) else ()
     return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
 
 
 def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The stems of a typed word in all languages that it may be in, and its skeletons."""
+    """(stems, skeletons) of a typed word. The stems are those in every language that the word may belong to."""
     return _typed_forms(word[:MAX_WORD])
 
 
@@ -153,7 +154,7 @@ def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
-    # The rules of another language may shorten a word so much that the rest is a different word.
+    # Drop very short stems, because the rules of a wrong language may leave only a different, shorter word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
 
@@ -163,23 +164,23 @@ _UZBEK_O = re.compile("o[ʻ‘'’`]")
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
-    """Additional skeletons of a word with letters that languages romanise differently."""
+    """Additional skeletons of a word, if it has letters that languages romanise differently."""
     lowered = word.casefold()
     if "ў" in lowered:
         yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names
     if "ə" in lowered:
         yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
     if _HARD_C.search(lowered):
-        yield skeleton(_latin(_HARD_C.sub("k", lowered)))  # telecom, телеком; but ISO 9 writes ц as c
+        yield skeleton(_latin(_HARD_C.sub("k", lowered)))  # telecom matches телеком; the first skeleton keeps c, ISO 9 for ц
     if _UZBEK_O.search(lowered):
-        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # oʻ is ў
+        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic
 
 
 def folded(word: str) -> str:
-    """A word without case, marks and apostrophes."""
+    """A word without case, marks, apostrophes and an English possessive `'s`."""
     bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
     if not bare.isascii():
-        bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD]  # which makes 18 letters of ﷺ
+        bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD]  # cut, because NFKC expands ﷺ to 18 characters
     return fold(bare)[:MAX_WORD]
 
 
@@ -273,9 +274,9 @@ _MIN_SKELETON = 3
 
 
 def skeleton(latin: str) -> str:
-    """The word without everything in which romanisations differ.
+    """Reduce a word in Latin letters to what all usual romanisations have in common.
 
-    Letters that are not needed otherwise stand for sounds that are written with several: w for sh and the like, q for ch.
+    A sound that is written with several letters is replaced by one letter that is otherwise unused: w for sh, q for ch.
     """
     if len(latin) < _MIN_SKELETON:
         return latin
@@ -291,9 +292,9 @@ def skeleton(latin: str) -> str:
 
 
 def _latin(word: str) -> str:
-    """A word in Latin letters, sounds before signs: `š` is sh, as `ш` is."""
+    """Transliterate a word to Latin letters by its sound: `š` becomes sh, as `ш` does."""
     if word.isascii():
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
     latin = (sounds if sounds.isascii() else anyascii(sounds).lower())[: 2 * MAX_WORD]
-    return _APOSTROPHES.sub("", latin).replace("\\", "")  # which 〵, a mark of repetition, is written as
+    return _APOSTROPHES.sub("", latin).replace("\\", "")  # anyascii turns the repetition mark 〵 into a backslash

@@ -1,4 +1,4 @@
-"""The numbers of search entries: ascending numbers are descending dates, so that both databases find the newest first."""
+"""Computes the docids of search entries. Later dates have smaller docids, so that both databases find the newest first."""
 
 from datetime import date
 from functools import lru_cache
@@ -8,14 +8,15 @@ _DAY_BITS, _HASH_BITS = 41, 32
 _LONGEST = (1 << (_DAY_BITS - _HASH_BITS)) - 1
 _DAYS = 1 << (63 - _DAY_BITS)
 DAY = 1 << _DAY_BITS
-"""Numbers per day."""
+"""The number of docids per day."""
 
 
 @lru_cache(4_096)
 def first_docid(day: str) -> int:
-    """The smallest number of a day; earlier days have greater numbers.
+    """The smallest docid of a day. Earlier days have greater docids.
 
-    So the newest come first in FTS5's own order. Its reverse order has bugs: in SQLite 3.40 it finds what a NOT excludes.
+    So FTS5's default order returns the newest entries first. FTS5's descending order is not used because it has a bug: in
+    SQLite 3.40 it returns entries that a NOT excludes.
     """
     return (_DAYS - date.fromisoformat(day).toordinal()) * DAY
 

@@ -1,4 +1,4 @@
-"""Full-text queries as trees of nodes, and how each database's syntax writes them."""
+"""Full-text queries as trees of nodes, and their serialization in the query syntax of each database."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Node(NamedTuple):
-    """A node of a query: a term, terms in a row, a prefix, or `and`, `or`, `not` of other nodes."""
+    """A node of a query: a term, consecutive terms, a prefix, or `and`, `or`, `not` of other nodes."""
 
     sort: str
     parts: tuple[Any, ...]
@@ -22,22 +22,22 @@ def term(text: str) -> Node:
 
 
 def beginning(text: str) -> Node:
-    """A query for a prefix: all terms that begin so."""
+    """A query for a prefix: matches all terms that begin with `text`."""
     return Node("beginning", (text,))
 
 
 def in_a_row(texts: Sequence[str]) -> Node:
-    """A query for terms that follow one another."""
+    """A query for consecutive terms."""
     return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
-    """At least one of the nodes."""
+    """A query that matches if at least one of the nodes matches; NOTHING if there are none."""
     return _joined("or", nodes)
 
 
 def all_of(nodes: Iterable[Node]) -> Node:
-    """All of the nodes; NOTHING, if one of them is NOTHING."""
+    """A query that matches if all of the nodes match; NOTHING if one of them is NOTHING."""
     parts = list(nodes)
     return NOTHING if NOTHING in parts else _joined("and", parts)
 
@@ -50,14 +50,14 @@ def _joined(sort: str, nodes: Iterable[Node]) -> Node:
 
 
 def but_not(node: Node, without: Node) -> Node:
-    """The first node, except where the second matches."""
+    """A query that matches if `node` matches and `without` does not."""
     return node if NOTHING in (node, without) else Node("not", (node, without))
 
 
 def share(node: Node, shares: Mapping[str, float]) -> float:
     """The estimated share of search entries that match a node, computed from the shares of the frequent terms.
 
-    Forms of a word stand in the same entries: of alternatives the most frequent counts.
+    The share of `or` is the largest share of its parts, not their sum, because the forms of a word occur in the same entries.
     """
     sort, parts = node
     match sort:
@@ -76,10 +76,10 @@ def share(node: Node, shares: Mapping[str, float]) -> float:
 
 
 class Syntax(NamedTuple):
-    """How a database writes a query: patterns for each sort of node."""
+    """The query syntax of a database: a format string or an operator for each sort of node."""
 
     quoted: Callable[[str], str]
-    """Escapes a term for between the quotes."""
+    """Escapes a term that will be put between quotes."""
 
     term: str
     beginning: str
@@ -89,7 +89,7 @@ class Syntax(NamedTuple):
     joined: Mapping[str, str]
 
     def write(self, node: Node) -> str:
-        """The query as text."""
+        """Serialize a query in this syntax."""
         sort, parts = node
         match sort:
             case "term":
@@ -102,7 +102,7 @@ class Syntax(NamedTuple):
 
 
 def _in_apostrophes(text: str) -> str:
-    """A term as Postgres reads it between apostrophes."""
+    """Escape a term that will be put between apostrophes in a tsquery or tsvector of Postgres."""
     return text.replace("\\", "\\\\").replace("'", "''") if "'" in text or "\\" in text else text
 
 

@@ -1,4 +1,4 @@
-"""Parses what a user types: words, "phrases", -excluded words, beginn* (prefixes). Any text is a valid query."""
+"""Parses a query that a user typed: words, "phrases", -excluded words, prefixes (begin*). Any text is a valid query."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -10,15 +10,15 @@ from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in
 from app.text.terms import BEGINNINGS, LONGEST_BEGINNING, SKELETON, STEM, WORD, Weight, whole_names
 
 MOST_TYPED = 1_000
-"""Characters of the query that are read; the rest is ignored."""
+"""Maximum number of characters of a query. The rest is ignored."""
 MOST_SLOTS = 12
-"""Words and phrases that are searched for, at the most."""
+"""Maximum number of words and phrases to search for; also the maximum number to exclude."""
 MOST_STARRED = 2
-"""Prefixes, at the most: each stands for all words that begin so, which may be tens of thousands."""
+"""Maximum number of prefixes, because tens of thousands of words may begin with one prefix."""
 MOST_IN_A_ROW = 16
-"""Words of one phrase, or pairs of Han characters in a row, at the most."""
+"""Maximum number of words of one phrase, or of consecutive pairs of Han characters."""
 MOST_WORDS = 24
-"""Words in all slots together, pairs of Han characters included, at the most: each adds to the cost of the search."""
+"""Maximum number of words and pairs of Han characters in all slots together, because each adds to the cost of the search."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
@@ -26,30 +26,30 @@ _FORMS_IN_A_NAME = 4
 
 
 class Typed(NamedTuple):
-    """A typed word, with the forms by which it is searched."""
+    """A typed word, and the forms of it that are searched for."""
 
     text: str
     stems: tuple[str, ...]
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """A query node that matches its stems in texts of this weight."""
+        """A query node that matches one of the word's stems in texts of this weight."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """A query node that matches its stems or skeletons in texts of this weight."""
+        """A query node that matches one of the word's stems or skeletons in texts of this weight."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 
 class Slot(NamedTuple):
-    """A word or a phrase that is searched for."""
+    """A word or a phrase of a query."""
 
     words: tuple[Typed, ...]
     starred: bool = False
-    """Whether its last word is a prefix."""
+    """Whether the last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """Matches it, or an inflected form of it, in texts of this weight."""
+        """A query node that matches this slot, or an inflected form of it, in texts of this weight."""
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
@@ -60,7 +60,7 @@ class Slot(NamedTuple):
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
-        """Matches it in any spelling, in texts of this weight."""
+        """A query node that matches this slot by stem or by skeleton, so in any spelling, in texts of this weight."""
         if len(self.words) > 1:
             sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
             return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
@@ -71,12 +71,12 @@ class Slot(NamedTuple):
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """Matches it in any spelling, in any text."""
+        """A query node that matches this slot by stem or by skeleton, in texts of every weight."""
         return any_of(self.sound(weight) for weight in Weight)
 
 
 class Query(NamedTuple):
-    """The typed text, parsed."""
+    """A parsed query: what to search for (`slots`), and what to exclude (`without`)."""
 
     slots: tuple[Slot, ...]
     without: tuple[Slot, ...]
@@ -94,7 +94,7 @@ class Query(NamedTuple):
         return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
 
     def barred(self) -> Node:
-        """Matches the excluded words."""
+        """A query node that matches if a text contains any of the excluded words."""
         return any_of(slot.anywhere() for slot in self.without)
 
 
@@ -120,7 +120,7 @@ def parsed(text: str) -> Query:
             found = [Slot(group, starred and place == len(several) - 1) for place, group in enumerate(several)]
         for slot in found:
             if not slot.words or slot in into:
-                continue  # the same is searched for already
+                continue  # empty, or a repetition of an earlier slot
             room = min(MOST_WORDS - words, MOST_IN_A_ROW) if len(into) < MOST_SLOTS else 0
             if kept := slot.words[:room]:
                 into.append(slot if len(kept) == len(slot.words) else Slot(kept))
@@ -131,7 +131,7 @@ def parsed(text: str) -> Query:
 
 
 def _first_words(text: str) -> tuple[list[Typed], str]:
-    """As many words as can be searched for, and the rest of the text, which is not analyzed."""
+    """The first `MOST_WORDS` words of a text, and the rest of the text, which is not analyzed."""
     words = list(islice(analyze(text), MOST_WORDS))
     rest = text[words[-1].end :] if len(words) == MOST_WORDS else ""
     return [_as_typed(text, word) for word in words], rest
@@ -145,7 +145,7 @@ def _as_typed(text: str, word: Word) -> Typed:
 
 
 def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
-    """Each word by itself; pairs of Han characters that follow one another form one phrase."""
+    """Group words into slots: each word alone, but consecutive pairs of Han characters together as one phrase."""
     groups: list[tuple[Typed, ...]] = []
     in_han = False
     for word in words:
@@ -159,7 +159,7 @@ def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
 
 
 def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
-    """Matches names that consist of exactly these words: by their stems, and by their skeletons."""
+    """Two query nodes for names that consist of exactly these words: one by stems, one by stems or skeletons."""
     if not words:
         return NOTHING, NOTHING
     stems, sounds = [], []
@@ -173,13 +173,13 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
 
 
 def in_names(query: Query) -> Node:
-    """Matches records whose names contain all typed words, or words that begin so."""
+    """A query node for records whose names contain, for each typed word, the word or one that begins with it."""
     begins = (any_of((slot.sound(Weight.NAME), *_beginnings(slot))) for slot in query.slots)
     return but_not(all_of(begins), query.barred())
 
 
 def _beginnings(slot: Slot) -> list[Node]:
-    """Matches words of names that begin so, as typed or as they sound; nothing for a phrase."""
+    """Query nodes for words of names that begin with this word, as typed or by skeleton; empty for a phrase."""
     if len(slot.words) > 1:
         return []
     (word,) = slot.words
@@ -188,5 +188,5 @@ def _beginnings(slot: Slot) -> list[Node]:
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
-    """Matches all slots in texts of this weight."""
+    """A query node that matches all slots in texts of this weight: by stem, or if `sound`, also by skeleton."""
     return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

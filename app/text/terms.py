@@ -1,14 +1,17 @@
-"""What is kept of a record for search: the terms that it is found by, in three weights, and how both databases look for them.
+"""Builds the terms of a search entry, by which both databases find the record.
 
-A search entry is a row of terms, each of letters that say what it is and the word's form:
+A search entry is a list of terms. Each term begins with a mark that shows its type:
 
-- `ns`, `nk` a stem and a skeleton in one of its names; `ts`, `tk` in its titles and places; `xs`, `xk` in its text
-- `nw` a word of one of its names as it stands there, but for case and marks
-- `=`, `~` the whole of one of its names, as stems and as skeletons
-- `p` the beginning of a word of a name, `g` three letters in a row of one: of what is named again and again, for suggestions
-- `@` the id of a record that it refers to or that is involved in it, `#` its kind, and the year of its first day
+- `ns`, `nk` a stem and a skeleton in one of the record's names; `ts`, `tk` in its titles and places; `xs`, `xk` in its texts
+- `nw` a word of one of its names, without case and marks
+- `=`, `~` a complete name, as stems and as skeletons
+- `p` the beginning of a word of an entity's name, `pp` of another record's name; `g` a trigram of a word of an entity's name;
+  all three are for suggestions
+- `@` the id of a record that it refers to or of an actor that is involved in it
+- `#` its kind, the year of its first day, or one of the marks `#named`, `#link` and `#long`
 
-Words stand in their order, so that phrases are found; `|` keeps them from reaching from one text into the next.
+Stems and skeletons are in the order of the words, so that phrases can be found. `|` separates texts, so that no phrase matches
+across two texts.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +25,7 @@ from app.text.analyzer import Forms, all_forms
 
 
 class Weight(StrEnum):
-    """Where a text stands in a record: the higher the weight, the more it says about the record."""
+    """The part of a record that a text comes from. A match in a name counts most, a match in a text counts least."""
 
     NAME = "n"
     TITLE = "t"
@@ -34,22 +37,22 @@ NAMED_WORD = Weight.NAME + WORD
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
-"""The marks of beginnings of words in names: of entities, and of events."""
+"""The marks of terms for beginnings of words in names: of entities, and of all other records."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
 NAMED, LINK = "#named", "#link"
-"""Terms of all entities, and of all link records."""
+"""The term that every entity has, and the term that every link record has."""
 LONG = "#long"
-"""Lasts so long that no window of dates tells how far to look back."""
+"""The term of events longer than `index.LONG_FROM` days, which may have begun long before the first day of a search."""
 _LONGEST_NAME = 60
 LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
 MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
-"""Limits of one search entry; Postgres stores hardly more positions than these."""
+"""Maximum number of terms and of references in one search entry, because a tsvector of Postgres has only 16,383 positions."""
 
 
 class Own(NamedTuple):
-    """A text of a record's own."""
+    """A text of a record."""
 
     weight: Weight
     field: str
@@ -58,17 +61,21 @@ class Own(NamedTuple):
 
 
 LETTERS = 20_000
-"""Letters of stored texts that one request may analyze: words that nobody used before take some 1.5 µs a letter."""
+"""Maximum number of characters of stored texts that one request may analyze. Words that are not cached take about 1.5 µs per
+character."""
 
 
 class Letters:
-    """A request's budget of characters of stored texts to analyze, however long the texts are."""
+    """A request's budget: the number of characters of stored texts that it may still analyze."""
 
     def __init__(self, left: int = LETTERS) -> None:
         self.left = left
 
     def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-        """A record's texts, each with its beginning that may be analyzed: together a fifth of what is left."""
+        """Yield each text of a record with the leading part of it that may be analyzed.
+
+        The leading parts of one record together have at most a fifth of the characters that are left in the budget.
+        """
         allowed = self.left // 5
         for each in own:
             text = each.text if len(each.text) < allowed else each.text[:allowed]
@@ -80,13 +87,13 @@ class Letters:
 
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
-    """The terms of a record's own words in their order."""
+    """The terms of a record's kind and texts, first those in the order of the words; at most `MOST_TERMS`."""
     named = kind.role is Role.ENTITY
     found = [KIND + kind, *([NAMED] if named else ()), *([LINK] if kind.role is Role.LINK else ())]
     others: list[str] = []
     for weight, _, language, text in own:
         if len(found) >= MOST_TERMS:
-            break  # no more are kept, and to find them may take seconds
+            break  # further terms would be dropped, and computing them may take seconds
         in_order, besides = _of_text(weight, language, text, named=named)
         found += in_order
         others += besides
@@ -95,13 +102,13 @@ def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
 
 
 def reference_terms(refers: Iterable[str]) -> list[str]:
-    """The terms by which a record is found that refers to these."""
+    """The terms for the ids that a record refers to, sorted; at most `MOST_REFERENCES`."""
     return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
 @cached(4_000_000, size_of=lambda weight, language, text, *, named: 120 * len(text))
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
-    """The terms of a text: those that stand in its order, and those that stand nowhere."""
+    """The terms of a text: those in the order of its words, and those whose position has no meaning."""
     words = all_forms(text, language)
     stems: list[str] = []
     skeletons: list[str] = []
@@ -118,7 +125,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
 
 @cached(8_000_000, size_of=lambda weight, word, *, named: 150 * len(word.folded))
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The terms of a word: its stem, its skeleton if it has one, and those that stand nowhere."""
+    """The terms of a word: its stem, its first skeleton if it has one, and terms whose position has no meaning."""
     _, stem, skeletons = word
     sounds = tuple(weight + SKELETON + each for each in skeletons)
     others = sounds[1:]
@@ -128,7 +135,7 @@ def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[st
 
 
 def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:
-    """The terms that match only the complete name: one of its stems, one of its skeletons."""
+    """The terms that match only the complete name: one made of its stems, and one made of its skeletons."""
     if not stems:
         return []
     sounds = [several[0] if several else stem for stem, several in zip(stems, skeletons, strict=True)]
@@ -140,13 +147,16 @@ def _short(name: str) -> str:
 
 
 def begin(form: str, *, named: bool) -> tuple[str, ...]:
-    """The terms by which a word of a name is found while it is typed: of what is `named` often, from its first letter."""
+    """The terms that match a word of a name while a user types it.
+
+    For an entity (`named`): its beginnings of at least one letter, and its trigrams. Otherwise: of at least three letters.
+    """
     sort = BEGINNINGS[not named]
     beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
     return (*beginnings, *(f"{GRAM}{gram}" for gram in grams(form) if named))
 
 
 def grams(form: str) -> list[str]:
-    """Every three letters in a row, with two hyphens before the first."""
+    """All trigrams of a form, after two hyphens are added before it."""
     padded = "--" + form
     return [padded[place : place + GRAM_LENGTH] for place in range(len(form))]

@@ -1,5 +1,6 @@
 """How records are written: operations, the write queue, the change log, projections.
 
-Everything follows from what the resources declare. Only kinds with rules of their own are named here: citations, which are
-written with the records that they support; organizations, whose parts count for their parents; countries, whose ids are codes.
+The code works from the declarations of the resources. It names only the kinds with special rules: citations, which are written
+together with the records that they support; organizations, whose involvements count for their parent organizations, too; and
+countries, whose ids are their codes.
 """

@@ -1,4 +1,4 @@
-"""A batch: records to be written together. `Intake` reads them from lines of the exchange format or from request bodies."""
+"""A batch: records to be written together. `Intake` parses them from lines of the exchange format or from request bodies."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
@@ -34,23 +34,23 @@ class Wanted:
     pointer: str = ""
     """JSON Pointer to the record within its line or body."""
     doing: str = "replace"
-    """The operation that the change log names if the record exists already."""
+    """The operation to write in the change log if the record exists already."""
     deleted: bool = False
     into: str | None = None
     """For a record deleted by a merge: the record that replaces it."""
     moved: bool = False
-    """Whether its version rises although its own fields stay the same, because its citations changed."""
+    """Whether the record's version is incremented only because its citations changed; its own fields stay the same."""
     named: bool = True
-    """Whether the input gave its id."""
+    """Whether the input contained the record's id."""
     fresh: bool = False
-    """Whether its id is new, so that nothing can be stored under it."""
+    """Whether the record's id is known to be unused, so that no stored record has to be looked up."""
     old: Content | None = None
     version: int = 1
-    """The version that it gets."""
+    """The version that the record has after this write."""
     created: str | None = None
     """When the record was created, if it existed before."""
     draft: Any = None
-    """The part of its search entry that follows from the record alone, if it is made already (`Documents.prepare`)."""
+    """The part of the search entry that depends on the record alone, if it was made in advance (`SearchEntries.prepare`)."""
     origin: tuple[str, str] | None = None
     """(author, transaction) for the change log, if the batch holds records of several requests."""
 
@@ -59,7 +59,7 @@ class Wanted:
 
     @property
     def occasion(self) -> str | None:
-        """The id of the event whose dates it takes if it has none."""
+        """The id of the event whose dates the record inherits if it has no date of its own."""
         field = self.resource.dated_by
         return self.content.get(field) if field else None
 
@@ -70,7 +70,7 @@ class Wanted:
 
     @property
     def operation(self) -> str:
-        """The operation that the change log names."""
+        """The operation to write in the change log."""
         if self.deleted:
             return "delete" if self.into is None else "merge"
         if self.doing in ("merge", "restore"):
@@ -119,27 +119,27 @@ class Batch:
     wanted: dict[str, Wanted] = field(default_factory=dict)
     faults: Faults = field(default_factory=Faults)
     faulty: dict[str, Kind] = field(default_factory=dict)
-    """Records with faults of their own: a reference to one of them is no fault."""
+    """The kinds of invalid records, by id. A reference to an invalid record is not reported as another fault."""
     conflicts: Faults = field(default_factory=Faults)
-    """Faults because of what is stored, not of what was sent."""
+    """Faults that are caused by stored records, not by the data that was sent."""
     problem: type[Problem] | None = None
-    """The Problem that reports its faults; by default Invalid, or Conflict if only stored records are in the way."""
+    """The Problem class that reports the faults; by default Conflict if there are only `conflicts`, otherwise Invalid."""
     suspects: list[Wanted] = field(default_factory=list)
-    """The references of records with faults, so that wrong references are reported together with the other faults."""
+    """Invalid records with only their references, and their citations: wrong references are reported with the other faults."""
     cut: set[str] = field(default_factory=set)
-    """Records sent with only the first of their citations, as a read shows a record that has very many."""
+    """Ids of records that were sent with only their first citations, because a read of a record cuts a long list of them."""
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
-    """The citations that were sent with a record, by its id. Its other citations are deleted."""
+    """The citations that were sent with each record, by the record's id. Its other stored citations are deleted."""
     _read: "_Read | None" = None
-    """Its state when it was read, for a second try after a transaction was rolled back."""
+    """The state of the batch as it was read, for a second attempt after a transaction was rolled back."""
 
     @classmethod
     def of_many(cls) -> Self:
-        """A batch of many records, which reports only the first few faults of each sort."""
+        """An empty batch for many records: of each sort of faults, it reports only the first few."""
         return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE))
 
     def again(self) -> Self:
-        """The batch as it was read, without what an earlier transaction, which was rolled back, changed in it."""
+        """Reset this batch to the state in which it was read, because a rolled-back transaction may have changed it."""
         if self._read is None:
             self._read = _Read(
                 list(self.wanted.values()),
@@ -158,7 +158,7 @@ class Batch:
         return self
 
     def add(self, wanted: Wanted) -> Wanted:
-        """Add a record, or return the one that has its id already; both must have the same content."""
+        """Add a record and return it. If the batch has a record with this id, return that one; its content must be equal."""
         first = self.wanted.setdefault(wanted.id, wanted)
         if first is not wanted and first.content != wanted.content:
             where = first.line or first.pointer
@@ -166,13 +166,13 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """The record was sent without an id but is stored already: use the stored id."""
+        """Give the record the stored id, because it was sent without an id but is stored already."""
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
-        """Add a fault; a `conflict` is one with a stored record."""
+        """Add a fault. With `conflict`, a stored record is the cause. Raises the Problem if there are too many faults."""
         faults = self.conflicts if conflict else self.faults
         faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
         if faults.is_full:
@@ -197,13 +197,13 @@ class _Read(NamedTuple):
 
 
 class Intake:
-    """Reads records into a batch, and checks each record by itself."""
+    """Parses records into a batch, and validates each record without reading the database."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
 
     def lines(self, lines: Iterable[Line], batch: Batch | None = None) -> Batch:
-        """A batch of all lines, or the given batch with these lines added; it holds their faults, too."""
+        """Parse lines, and add their records and faults to `batch`, or to a new batch. Returns the batch."""
         batch = Batch.of_many() if batch is None else batch
         for line in lines:
             self._line(batch, line)
@@ -237,9 +237,9 @@ class Intake:
         line: str | None = None,
         doing: str = "replace",
     ) -> Wanted | None:
-        """Add the record that `data` describes, with its citations, to the batch. None if it has faults of its own.
+        """Validate `data`, and add the record and its citations to the batch. Returns None if the record itself is invalid.
 
-        `identify` makes ids for records and citations without one.
+        `identify` returns the id for a record or a citation that was sent without one.
         """
         resource = schema.resource
         content, faults = schema.check(data)
@@ -258,7 +258,7 @@ class Intake:
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
-        """Look for more faults in the references and citations of a record that has a fault itself."""
+        """Check the citations of an invalid record too, and keep its references in `suspects` to be checked later."""
         record_id = id_in(data.get("id")) or uuid7()
         batch.faulty[record_id] = schema.resource.kind
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)

@@ -1,4 +1,4 @@
-"""Long work that may have to stop early: its time is over, its client has gone, or the server is shutting down."""
+"""Stops long work early, because its time is over, its client has disconnected, or the server is shutting down."""
 
 import gc
 import threading
@@ -11,7 +11,7 @@ from app.errors import Problem
 
 
 class Halt:
-    """The work asks it between two steps whether to go on; any thread may tell it to stop."""
+    """A stop signal for long work: the work calls `check` between its steps, and any thread may call `now`."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: how long the work may take."""
@@ -20,11 +20,11 @@ class Halt:
         self._why: Problem | None = None
 
     def now(self, why: Problem) -> None:
-        """Stop at the next step."""
+        """Let the work fail with `why` at its next `check`. Only the first call has an effect."""
         self._why = self._why or why
 
     def check(self) -> None:
-        """Raise the Problem for which the work has to stop, if there is one."""
+        """Raise the Problem that was given to `now`, or Unavailable if the time is over."""
         if self._why is not None:
             raise self._why
         if time.monotonic() > self._until:
@@ -37,11 +37,12 @@ _pausing = threading.Lock()
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
-    """Pause the garbage collector: with 100,000 records in memory one collection stops all threads for a second.
+    """Pause the garbage collector, because with 100,000 records in memory one collection stops all threads for a second.
 
-    None of these records is part of a reference cycle. Pauses that overlap are counted.
+    No memory is lost, because none of these records is part of a reference cycle. Overlapping pauses are counted, so that the
+    collector starts again after the last one.
     """
-    global _paused  # noqa: PLW0603 - the collector is the process's
+    global _paused  # noqa: PLW0603 - a process has one collector
     with _pausing:
         _paused += 1
         gc.disable()
@@ -55,4 +56,4 @@ def collector_paused() -> Iterator[None]:
 
 
 def never() -> None:
-    """For work that nothing stops."""
+    """Do nothing: the `check` for work that is never stopped."""

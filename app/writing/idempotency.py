@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def digest(*parts: bytes) -> str:
-    """A digest that is different for different requests."""
+    """The hexadecimal digest of the parts of a request, each with its length, so that different requests differ."""
     hashed = blake2b(digest_size=24)
     for part in parts:
         hashed.update(len(part).to_bytes(8, "big") + part)
@@ -35,7 +35,7 @@ def digest(*parts: bytes) -> str:
 
 
 def first(connection: Connection, key_id: str, idempotency_key: str, request: str) -> Answer | None:
-    """The stored response to this request; IdempotencyMismatch if the key was used for a different request."""
+    """The stored response to this request, or None. Raises IdempotencyMismatch if the key was used for another request."""
     query = sa.select(answers).where(
         answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key, answers.c.at > datetime.now(UTC) - KEPT
     )
@@ -49,7 +49,7 @@ def first(connection: Connection, key_id: str, idempotency_key: str, request: st
 
 
 def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
-    """Store the response for a day, and delete older ones."""
+    """Store the response for a day (`KEPT`), and delete the responses of all keys that are older."""
     now = datetime.now(UTC)
     connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
     row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}

@@ -1,4 +1,4 @@
-"""Makes ids: slugs from names in any script, UUIDs from natural keys, UUIDs in order of time."""
+"""Makes ids: slugs from names in any script, UUIDs from natural keys, and UUIDs that sort by time."""
 
 import re
 import secrets
@@ -12,16 +12,19 @@ from anyascii import anyascii
 from app.caching import cached
 
 MAX_SLUG = 60
-"""Characters of a slug, without the number that is added if the slug is taken."""
+"""The maximum length of a slug in characters, without the number that is added if the slug is taken."""
 MIN_SLUG = 4
-"""Shorter slugs are never made: they are left for acronyms that a user chooses."""
+"""The minimum length of a slug. Shorter ids are reserved for acronyms that users choose."""
 _APOSTROPHE = re.compile("['`]")
 _WORD = re.compile(r"[a-z0-9]+")
 
 
 @cached(500_000, size_of=lambda name, kind: 5 * len(name))
 def slug(name: str, kind: str) -> str:
-    """The name in Latin letters and hyphens: `Залесский` becomes `zalesskiy`; a name without letters becomes the kind."""
+    """The name in Latin letters, digits and hyphens: `Залесский` becomes `zalesskiy`.
+
+    If the result is shorter than `MIN_SLUG`, the kind is put before it; a name without letters and digits becomes the kind.
+    """
     chosen: list[str] = []
     for word in _WORD.findall(_APOSTROPHE.sub("", anyascii(name).lower())):
         if chosen and len("-".join([*chosen, word])) > MAX_SLUG:
@@ -32,7 +35,7 @@ def slug(name: str, kind: str) -> str:
 
 
 def namesakes(made: str) -> Iterator[list[str]]:
-    """Lists of candidates: the slug, then the slug with numbers, in case it is taken; each list is longer than the last."""
+    """Yield lists of candidate ids, each longer than the last: first the slug, then the slug with numbers if it is taken."""
     yield [made]
     first, several = 2, 10
     while True:
@@ -41,16 +44,16 @@ def namesakes(made: str) -> Iterator[list[str]]:
 
 
 def uuid5(namespace: UUID, name: str) -> str:
-    """The UUID of a name in a namespace (RFC 9562), in half of the time of the standard library."""
+    """The UUID of a name in a namespace (RFC 9562). It takes half of the time of the standard library's function."""
     return _uuid(5, sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest())
 
 
 def uuid7() -> str:
-    """A UUID that sorts by the millisecond in which it was made (RFC 9562)."""
+    """A new UUID; UUIDs sort by the millisecond in which they were made (RFC 9562)."""
     return _uuid(7, f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
 def _uuid(version: int, digits: str) -> str:
-    """The UUID made of these hexadecimal digits, with the digits that state its version replaced."""
+    """The UUID with these hexadecimal digits, in which the digits for its version and variant are replaced."""
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.drivers import Statement
+from app.db.driver import Statement
 from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
 from app.domain import edtf
 from app.domain.vocabulary import Kind
@@ -40,10 +40,10 @@ class Integrity:
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
         }
-        """References from a kind to itself, such as `parent`, in which no record may be above itself."""
+        """By kind, its references to records of the same kind, such as `parent`. They must not form a cycle."""
 
     def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
-        """The kinds of those of these records that exist."""
+        """The kinds of the records in `ids` that exist, by id."""
         found: dict[str, Kind] = {}
         for chunk in chunks(set(ids)):
             rows = run(connection, self._kinds, ids=self.encode(chunk))
@@ -51,7 +51,7 @@ class Integrity:
         return found
 
     def targets(self, several: Iterable[Wanted]) -> set[str]:
-        """The ids to which these records refer."""
+        """The ids to which the given records refer."""
         return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], check: Callable[[], None] = never) -> None:
@@ -68,7 +68,7 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """An id is never a country's code, in any case, except for the country, whose id is its alpha-2 code."""
+        """Add a fault if an id is a country's code, in upper or lower case. Only a country has its alpha-2 code as its id."""
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.COUNTRY:
@@ -82,7 +82,7 @@ class Integrity:
                 batch.blame(wanted, f"{wanted.id!r} is a country's code", "/id")
 
     def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """The country codes among these ids, in capitals."""
+        """Those of the given ids that are country codes (compared without case), returned in upper case."""
         found: set[str] = set()
         for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= 3):
             found.update(code for (code,) in run(connection, self._codes, ids=self.encode(chunk)))
@@ -112,7 +112,10 @@ class Integrity:
                     batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
 
     def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
-        """Replace names of fields of earlier releases, before keys are compared, of which they are a part."""
+        """Replace field names of earlier releases by today's names.
+
+        This must precede the comparison of keys, because the key of a citation contains the name of a field.
+        """
         for wanted in batch.wanted.values():
             if (named := wanted.resource.names_field_of) and not wanted.deleted and (field := wanted.content.get(named.field)):
                 kind = kinds.get(wanted.content[named.record])
@@ -121,14 +124,15 @@ class Integrity:
                 if today is None:
                     del wanted.content[named.field]
                 else:
-                    wanted.content[named.field] = today  # in its place: the log keeps the order of fields
+                    wanted.content[named.field] = today  # the key keeps its position, because the log stores the order
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
-        """Unique keys besides the id: the natural key of a link record, the codes of a country.
+        """Check that keys other than the id are unique: the natural key of a link record, the codes of a country.
 
-        A record sent without an id, whose key is stored already, is the stored record. `there`: the records that exist.
+        If a record was sent without an id and its key is stored, it gets the id of the stored record. `there`: the kinds of
+        the records that exist, by id; the stored records that are found by their key are added to it.
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
@@ -138,7 +142,7 @@ class Integrity:
             for fields in self.resources[kind].keys:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
                 if fields == self.resources[kind].natural_key:  # a natural key begins with a reference
-                    firsts &= there.keys()
+                    firsts &= there.keys()  # no stored record refers to a record that does not exist
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:
                     self._check_key(batch, wanted, fields, taken, there)
@@ -162,14 +166,14 @@ class Integrity:
             there[other] = wanted.resource.kind
             batch.rename(wanted, other)
         elif standing is None and wanted.content.get("record") in batch.cited:
-            taken[key] = wanted.id  # the other one was not sent, so it is deleted
+            taken[key] = wanted.id  # the stored citation was not sent, so it is deleted
         else:
             batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
 
     def standing_keys(
         self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
     ) -> dict[tuple[Any, ...], str]:
-        """The ids of stored records whose keys begin with one of these values, by key."""
+        """The ids of stored records whose key in `fields` begins with one of the values `firsts`, by key."""
         if (kind, fields) not in self._keys:
             table = self.resources[kind].table
             columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
@@ -184,7 +188,7 @@ class Integrity:
     # -- dates -------------------------------------------------------------------------------------------------------
 
     def _check_agreement(self, connection: Connection, batch: Batch, changed: Sequence[Wanted]) -> None:
-        """A record's date must agree with the date of the event it refers to, as far as both are known."""
+        """Add a fault if a record's date does not overlap the date of the event it refers to, as far as both are known."""
         dated = [wanted for wanted in changed if wanted.occasion and wanted.content.get("date")]
         bounds = self.bounds_of_occasions(connection, batch, dated)
         for wanted in dated:
@@ -200,7 +204,7 @@ class Integrity:
     def bounds_of_occasions(
         self, connection: Connection, batch: Batch, dated: Iterable[Wanted]
     ) -> dict[str | None, edtf.Bounds]:
-        """By id of each event that these records refer to: its earliest and latest day."""
+        """The earliest and latest day of each event to which the given records refer, by the event's id."""
         found: dict[str | None, edtf.Bounds] = {}
         by_kind: dict[Kind, set[str]] = {}
         for wanted in dated:
@@ -225,7 +229,7 @@ class Integrity:
         return next(allowed[0] for name, _, allowed in self.schemas[kind].references if name == field)
 
     def _check_those_dated_by(self, connection: Connection, batch: Batch, occasion: Wanted) -> None:
-        """An event's new date must agree with the dates of the records that refer to it."""
+        """Add a fault if an event's new date does not overlap the date of a stored record that refers to the event."""
         now = edtf.bounds(occasion.content["date"])
         for kind, resource in self.resources.items():
             if not resource.dated_by or self._kind_of_occasion(kind) is not occasion.resource.kind:
@@ -242,7 +246,7 @@ class Integrity:
     # -- chains ------------------------------------------------------------------------------------------------------
 
     def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted], check: Callable[[], None]) -> None:
-        """No record may be above itself, through `parent`, `broader` or `part_of`."""
+        """Add a fault if a record would be its own ancestor through `parent`, `broader` or `part_of`."""
         above: dict[tuple[str, str], str | None] = {}
         for wanted in changed:
             check()
@@ -258,7 +262,7 @@ class Integrity:
         field: str,
         known: dict[tuple[str, str], str | None],
     ) -> None:
-        """`known` caches the record above each record, so that each is looked up once."""
+        """Check one chain of parents. `known` caches the parent by (field, id), so that each is queried only once."""
         table = wanted.resource.table
         above: str | None = wanted.content[field]
         chain = [wanted.id]
@@ -286,7 +290,10 @@ class Integrity:
     def referrers(
         self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
     ) -> list[tuple[Kind, str, str, str]]:
-        """Records that refer to these records: (kind, id, field, id referred to), ordered by id."""
+        """The references to the records in `ids`, which are of one kind, ordered by the id of the referring record.
+
+        Each is (kind of the referring record, its id, its field, id to which it refers).
+        """
         if kind not in self._referrers:
             self._referrers[kind] = self._compiler.to_statement(self._all_that_refer_to(kind))
         rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)

@@ -1,4 +1,4 @@
-"""Keys with which clients write: made, listed, revoked, recognized; only digests of them are kept."""
+"""Creates, lists, revokes and verifies the API keys with which clients write. Only digests of keys are stored."""
 
 import hmac
 import json
@@ -22,7 +22,7 @@ from app.models.access import Key
 
 keys: sa.Table = Key.__table__
 MARK = "rap"
-"""What every key begins with, so that scanners of repositories can find one that got lost."""
+"""The prefix of every key, so that secret scanners can find a key that was published by mistake."""
 _ID_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 _ID_LENGTH = 8
 _SECRET_BYTES = 32
@@ -30,7 +30,7 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 MAX_NAME = 100
 CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
 USED_EVERY = timedelta(minutes=1)
-"""How exact `last_used_at` is: the use is recorded in the transaction of the write itself, at most once in so long."""
+"""The precision of `last_used_at`, which the transaction of a write updates at most once in this interval."""
 
 
 class Scope(Vocabulary):
@@ -41,22 +41,22 @@ class Scope(Vocabulary):
 
 
 class Principal(NamedTuple):
-    """Whoever holds a key."""
+    """The holder of a verified key."""
 
     id: str
     name: str
     scopes: tuple[str, ...]
 
     def may(self, scope: Scope) -> bool:
-        """Whether the key has a scope, or one that contains it."""
+        """Whether the key has this scope, or `admin`, which includes all scopes."""
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
 class Keyring:
-    """Makes and recognizes keys.
+    """Creates and verifies keys.
 
-    What is kept is a BLAKE2b digest of 256 random bits, keyed with a secret of the operator's that is not in the database.
-    A slow hash protects what people think up; these bits nobody guesses, and each write would pay for it.
+    The database holds a BLAKE2b digest of 256 random bits, keyed with a secret of the operator that is not in the database.
+    A slow password hash is not needed, because nobody can guess 256 random bits; it would slow down every write.
     """
 
     def __init__(self, secret: str) -> None:
@@ -68,7 +68,10 @@ class Keyring:
     def create(
         self, connection: Connection, name: str, scopes: Sequence[Scope], *, by: str, expires: datetime | None = None
     ) -> tuple[RowMapping, str]:
-        """A new key's row, and the key itself, which nobody is shown again; Conflict if another has its name."""
+        """Create a key. Returns its row, and the key itself, which is never shown again.
+
+        Raises Invalid if the name is not valid, and Conflict if another key has this name.
+        """
         if len(name) > MAX_NAME or not re.match(NAME_PATTERN, name) or not is_storable(name):
             fault = Fault(f"has 1 to {MAX_NAME} characters, no control characters, and not blanks alone", pointer="/name")
             raise Invalid(str(fault), faults=[fault])
@@ -90,9 +93,12 @@ class Keyring:
         return get(connection, key_id), f"{MARK}_{key_id}_{secret}"
 
     def recognized(self, text: str, rows: Sequence[tuple[Any, ...]]) -> Principal | None:
-        """Whose key a text is, if it is one in force; `rows` are what `looked_up` finds for `key_id(text)`."""
+        """The holder of the key `text`; None if the key is unknown, revoked or expired.
+
+        `rows`: the result of the query `looked_up` for `key_id(text)`.
+        """
         secret = text.split("_", 2)[2] if key_id(text) else ""
-        # Where there is no such key, one is compared all the same, so that both take as long.
+        # If the key does not exist, a dummy digest is compared, so that both cases take the same time.
         row = rows[0] if rows else ("", "", "0" * 64, "[]", None, None, None)
         found, name, digest, scopes, expires, revoked, _ = row
         if not hmac.compare_digest(self._digest(secret), digest) or not rows or revoked is not None:
@@ -101,7 +107,7 @@ class Keyring:
 
 
 def key_id(text: str) -> str | None:
-    """The part of a key that is no secret; None if the text is none."""
+    """The public part of a key, its id; None if the text is not a well-formed key."""
     mark, _, rest = text.partition("_")
     found, _, secret = rest.partition("_")
     well_formed = mark == MARK and len(found) == _ID_LENGTH and found.isascii() and found.isalnum() and secret.isascii()
@@ -109,7 +115,7 @@ def key_id(text: str) -> str | None:
 
 
 def looked_up() -> sa.Select[Any]:
-    """What is known of a key, by `id`."""
+    """The query that reads a key by the parameter `id`, for `Keyring.recognized` and `used`."""
     times = (instant_text(keys.c[name]) for name in ("expires_at", "revoked_at", "last_used_at"))
     return sa.select(keys.c.id, keys.c.name, keys.c.digest, keys.c.scopes, *times).where(
         keys.c.id == sa.bindparam("id", type_=Exact)
@@ -117,9 +123,9 @@ def looked_up() -> sa.Select[Any]:
 
 
 def used(connection: Connection, principal: Principal, lookup: Compiled) -> None:
-    """Remember that a key was used, in a transaction that is going on anyway; Unauthorized if it was revoked meanwhile.
+    """Record in the transaction of a write that a key was used. Raises Unauthorized if it was revoked or expired meanwhile.
 
-    `lookup` is `looked_up()`, compiled.
+    `lookup` is the compiled query `looked_up()`.
     """
     ((*_, expires, revoked, last_used),) = run(connection, lookup, id=principal.id)
     if revoked is not None or _is_past(expires):
@@ -148,7 +154,7 @@ def listed(connection: Connection) -> Sequence[RowMapping]:
 
 
 def revoke(connection: Connection, identifier: str) -> RowMapping:
-    """Void a key for ever; its name stays in the history."""
+    """Revoke a key permanently, and return its row. The key's name stays in the change log. Raises NotFound."""
     if get(connection, identifier)["revoked_at"] is None:
         connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
     return get(connection, identifier)

@@ -29,15 +29,18 @@ class Merger:
         self.prefer = prefer
         self._wanted: dict[str, Wanted] = {}
         self._states: dict[str, tuple[Content, int]] = {}
-        """Stored contents that were read together and are needed soon, by id."""
+        """Stored (content, version) of records that were read in advance with one query, by id."""
         self._standing: dict[tuple[Kind, Any], dict[tuple[Any, ...], str]] = {}
-        """Ids of stored link records by their keys, for each first value of a key."""
+        """Cache of `Integrity.standing_keys`: by (kind, first value of the key), the ids of stored link records by key."""
         self._by_key: dict[tuple[Kind, tuple[Any, ...]], dict[str, Wanted]] = {}
-        """Link records that have, or had, this key during the merge."""
+        """By (kind, key): the link records that have, or had, this key during the merge, by id."""
         self._faults: list[Fault] = []
 
     def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str) -> Apply[list[Done]]:
-        """Merge a record into another of its kind; Conflict lists what contradicts, unless `prefer` decides."""
+        """Merge a record into another record of its kind.
+
+        Raises Conflict with a list of the records that contradict each other, unless `prefer` decides which of them stay.
+        """
         old, version = self._operations.standing(self.connection, resource, record_id)
         guard.check(record_id, version)
         if into == record_id:
@@ -79,7 +82,7 @@ class Merger:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
-        """Names become aliases, identifiers and topics are added; scalars are not merged."""
+        """Add the names (most as aliases), identifiers and topics of the merged record. Scalar fields are not merged."""
         names = [*gone.get("names", ())]
         if "name" in gone and all(name["text"] != gone["name"] for name in names):
             names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
@@ -96,7 +99,7 @@ class Merger:
             )
 
     def _replace(self, gone: Wanted, survivor: Wanted) -> None:
-        """Delete one record in favour of another, to which all that referred to it refers from now on."""
+        """Delete the record `gone`, and change every reference to `gone` into a reference to `survivor`."""
         gone.deleted, gone.into, gone.content = True, survivor.id, gone.old or gone.content
         referrers = self.writer.integrity.referrers(self.connection, gone.resource.kind, [gone.id])
         for kind in {kind for kind, *_ in referrers}:
@@ -110,7 +113,7 @@ class Merger:
                 self._collapse(referring)
 
     def _collapse(self, moved: Wanted) -> None:
-        """Join a moved link record with another that has the same key; delete it if it links a record with itself."""
+        """Merge a changed link record into another one with the same key. Delete it if it now links a record with itself."""
         fields = moved.resource.natural_key
         if not fields:
             return
@@ -129,14 +132,14 @@ class Merger:
             return
 
     def _links_itself(self, moved: Wanted) -> bool:
-        """Whether the link joins a record with itself, and joined two records before."""
+        """Whether the link record now links a record with itself, but linked two different records before the merge."""
         schema = self.writer.schemas[moved.resource.kind]
         ends = [name for name, several, _ in schema.references if not several and name in moved.resource.natural_key]
         before, now = ([content[name] for name in ends if name in content] for content in (moved.old or {}, moved.content))
         return len(set(now)) < len(now) and len(set(before)) == len(before)
 
     def _same_key(self, moved: Wanted) -> Iterator[Wanted]:
-        """Other records with the same key: stored ones, and those moved earlier in this merge."""
+        """Yield other link records with the same key: stored ones, and those that this merge changed earlier."""
         kind, fields = moved.resource.kind, moved.resource.natural_key
         key = moved.key(fields)
         first = moved.content[fields[0]]
@@ -149,7 +152,7 @@ class Merger:
                 yield other
 
     def _vanish(self, link: Wanted) -> None:
-        """Delete a link of a record with itself, and the citations that support it."""
+        """Delete a link record that links a record with itself, and the citations that support it."""
         link.deleted, link.content = True, link.old or link.content
         for citation_id in self.writer.citations_of(self.connection, [link.id]):
             citation = self._load(Kind.CITATION, citation_id)
@@ -167,7 +170,7 @@ def _extend(content: Content, part: str, items: list[Any]) -> None:
 
 
 def _repoint(content: Content, field: str, gone: str, to: str) -> None:
-    """Replace one id by another in a field; a record never refers to itself."""
+    """Replace the id `gone` by `to` in a field. A reference from the record to itself is removed."""
     value = content.get(field)
     if isinstance(value, list):
         kept = dict.fromkeys(to if item == gone else item for item in value)

@@ -24,7 +24,7 @@ records: sa.Table = Record.__table__
 
 
 class Guard(NamedTuple):
-    """The preconditions of a request, by which no update of another client is lost."""
+    """The preconditions of a request. They prevent lost updates."""
 
     versions: frozenset[int] | None = None
     """The versions of `If-Match`; None if it was not sent."""
@@ -33,7 +33,7 @@ class Guard(NamedTuple):
     new: bool = False
     """`If-None-Match: *`: the record must not exist."""
     upsert: bool = False
-    """`upsert=true`: replace any version, on purpose."""
+    """`upsert=true`: replace the record, whatever its version is."""
 
     def check(self, record_id: str, version: int | None) -> None:
         """Raise PreconditionFailed if the stored version (None: there is no record) does not meet the preconditions."""
@@ -47,11 +47,11 @@ class Guard(NamedTuple):
 
     @property
     def says_something(self) -> bool:
-        """Whether the client sent a precondition."""
+        """Whether the client stated which versions may be changed: with `If-Match` or `upsert=true`."""
         return self.versions is not None or self.any or self.upsert
 
     def require(self, record_id: str) -> None:
-        """Raise PreconditionRequired if the client sent no precondition."""
+        """Raise PreconditionRequired if the client sent neither `If-Match` nor `upsert=true`."""
         if not self.says_something:
             raise PreconditionRequired(f"say with If-Match which version of {record_id!r} is meant", record_id=record_id)
 
@@ -63,7 +63,7 @@ class Done(NamedTuple):
     created: bool
     report: Report
     left: tuple[Fault, ...] = ()
-    """What an undo could not put back, and why."""
+    """The parts that could not be restored when a merge was undone, and why."""
 
 
 MAX_NAMED = 200
@@ -89,7 +89,7 @@ class Patch(NamedTuple):
 
 
 class Operations:
-    """The operations on single records. Each makes one batch; several creations or patches may share one."""
+    """The operations on single records. Each call makes one batch; `create` and `patch` accept several records."""
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
@@ -110,7 +110,7 @@ class Operations:
                 ids.refuse_taken(batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
-                each.named = True  # with an id given, a stored record of the same key is a conflict, not the same record
+                each.named = True  # so that a stored record with the same key is a conflict, and does not lend its id
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
 
@@ -125,9 +125,10 @@ class Operations:
         author: str,
         shown: Callable[[], str | None] | None = None,
     ) -> Apply[list[Done]]:
-        """Replace the record by `data`, or create it; parts that `data` leaves out, such as names, stay as they are.
+        """Replace the record by `data`, or create it. Parts that `data` leaves out, for example `names`, are kept.
 
-        `shown` returns the name as a read shows it in the requested language: if that is sent back, the name stays as it is.
+        `shown` returns the name that a read shows in the requested language. If the client sends this name back, the stored
+        name is kept.
         """
         schema = self.schemas[resource.kind]
         old, version = self.standing_or_gone(connection, resource, record_id)
@@ -169,7 +170,7 @@ class Operations:
         return self.settled(connection, batch, [each.id for each in several])
 
     def _all_standing(self, connection: Connection, several: Sequence[Patch]) -> dict[str, tuple[Content, int]]:
-        """The contents and versions of these records. Raises NotFound, Gone or Merged if one does not exist."""
+        """The contents and versions of the records to patch, by id. Raises NotFound, Gone or Merged if one does not exist."""
         by_kind: dict[Kind, list[str]] = {}
         for each in several:
             if is_storable(each.id):
@@ -180,7 +181,7 @@ class Operations:
         return found | {each.id: self.standing(connection, each.resource, each.id) for each in several if each.id not in found}
 
     def _check_key(self, batch: Batch, resource: Resource, record_id: str, data: Mapping[str, Any]) -> None:
-        """An id or kind in the body must be the one in the address."""
+        """Add a fault if the body has an id or a kind that differs from the one in the URL."""
         batch.faults.extend(
             Fault(f"must be {said!r}, as in the address, or be left out", pointer=f"/{name}")
             for name, said in (("id", record_id), ("kind", resource.kind.value))
@@ -188,7 +189,10 @@ class Operations:
         )
 
     def _as_it_was(self, connection: Connection, resource: Resource, record_id: str) -> Identify:
-        """A function that gives a citation without an id the id of the stored citation with the same natural key."""
+        """Return a function that gives a citation without an id the id of the stored citation with the same natural key.
+
+        If there is none, the function returns a new id.
+        """
         fields = self.schemas[Kind.CITATION].resource.natural_key
         schema = self.schemas[resource.kind]
 
@@ -218,7 +222,7 @@ class Operations:
         batch.add(Wanted(resource, old, deleted=True, old=old, version=version + 1))
         return self.settled(connection, batch, [record_id], author=author)
 
-    # -- what they have in common --------------------------------------------------------------------------------------
+    # -- shared by the operations --------------------------------------------------------------------------------------
 
     def settled(
         self,
@@ -246,7 +250,7 @@ class Operations:
 
         return apply
 
-    # -- what stands there -------------------------------------------------------------------------------------------
+    # -- stored records ----------------------------------------------------------------------------------------------
 
     def standing(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int]:
         """The record's content and version. Raises NotFound, Gone or Merged if it does not exist."""
@@ -262,7 +266,10 @@ class Operations:
         return found
 
     def standing_or_gone(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content | None, int | None]:
-        """The content and version, or two Nones if there is no record. Raises Merged, or Conflict for an id of another kind."""
+        """The record's content and version, or (None, None) if it does not exist or was deleted.
+
+        Raises Merged if it was merged into another, and Conflict if the id is or was used by a record of another kind.
+        """
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
             if found.kind is not resource.kind:
@@ -305,7 +312,10 @@ class _Ids:
         self._codes.update(code.lower() for code in self._writer.integrity.country_codes(self._connection, new))
 
     def identify(self, schema: ContentSchema, content: Content) -> str | None:
-        """The id for a record without one: a slug of its name, with a number if the slug is taken."""
+        """The id for a record that was sent without one: a slug of its name, with a number if the slug is taken.
+
+        A link record gets a UUID. None for a country, whose id must be sent.
+        """
         if schema.resource.natural_key:
             return uuid7()
         if schema.resource.alternative_keys:
@@ -320,7 +330,7 @@ class _Ids:
         raise AssertionError("there is always another number")
 
     def refuse_taken(self, batch: Batch, wanted: Wanted) -> None:
-        """Add a fault if the record's id is or was used by another."""
+        """Add a fault if the record's id is or was used by another record."""
         self._look_up([wanted.id])
         if wanted.id not in self._taken:
             self._taken.add(wanted.id)
@@ -331,7 +341,7 @@ class _Ids:
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
-    """The record and its citations, marked with one author and one transaction for the log."""
+    """The record and its citations, after they were given the same author and transaction for the change log."""
     several = [wanted, *batch.cited.get(wanted.id, ())]
     origin = author, uuid7()
     for each in several:

@@ -14,7 +14,7 @@ AT_ONCE = 500
 
 
 class Read(NamedTuple):
-    """The records of lines without faults, in a form that is passed between processes."""
+    """The records of lines without faults, in a form that a worker can pickle and send."""
 
     records: list[tuple[Kind, Content, str | None, str, bool]]
     """(kind, content, line, pointer within the line, whether the id was given)."""
@@ -38,7 +38,7 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
 
 
 def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
-    """None if a line has a fault: the main process then reads these lines again, and collects their faults."""
+    """Parse lines in a worker. Returns None if a line has a fault: the main process then parses them again for the faults."""
     try:
         batch = writer.intake.lines(piece)
     except Problem:

@@ -1,8 +1,8 @@
-"""What is derived from records so that reading is simple: who is involved in what, and the dates that undated records take.
+"""Projections: the involvements of actors, and the dates that undated records inherit. They make reading simple.
 
-Everything follows from what the resources declare: `actors`, `occasion`, `sides` and `dated_by`. Each projection is one SELECT
-that says what should stand there. Writing applies it to what was touched, `rebuild` to everything, and `check` compares it
-with what stands there.
+They are derived from records as the resources declare it: `actors`, `occasion`, `sides` and `dated_by`. Each projection is
+one SELECT that returns the expected rows. A write runs it for the affected records, `rebuild` runs it for all records, and
+`check` compares its result with the stored rows.
 """
 
 from collections import defaultdict
@@ -23,17 +23,17 @@ involvements: sa.Table = Involvement.__table__
 organizations: sa.Table = Organization.__table__
 
 PROJECT_ALL_FROM = 20_000
-"""Records touched from which computing every projection anew is quicker."""
+"""From this number of affected records on, it is faster to compute all projections again."""
 _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
 
 Changed = tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]
-"""The kind of a record, its content before (if it was there) and after (if it is there still)."""
+"""The kind of a record, its content before (None if it is new) and after (None if it was deleted)."""
 SaidBy = sa.BindParameter[Any] | None
-"""The ids of the records that say who is involved; None: all."""
+"""The parameter with the ids of the records whose actors are read; None for all records."""
 
 
 class _Reference(NamedTuple):
-    """A field of a resource that refers to records of these others."""
+    """A reference field of a resource, and the resources to whose records it can refer."""
 
     resource: Resource
     field: str
@@ -41,32 +41,32 @@ class _Reference(NamedTuple):
 
     @property
     def table(self) -> sa.Table:
-        """The table whose rows refer."""
+        """The table that holds the reference."""
         return self.resource.table
 
     @property
     def key(self) -> sa.Column[Any]:
-        """The column that holds the ids referred to."""
+        """The column that holds the ids of the target records."""
         return self.table.c[f"{self.field}_id"]
 
     @property
     def target(self) -> Resource:
-        """What is referred to, if that is of one kind."""
+        """The target resource, for a field that has only one."""
         (target,) = self.targets
         return target
 
     @property
     def target_kind(self) -> sa.ColumnElement[str]:
-        """The kind of the record referred to."""
+        """The SQL expression for the kind of the target record."""
         return literal(self.target.kind) if len(self.targets) == 1 else self.table.c[f"{self.field}_kind"]
 
     def leads_to(self, kind: Kind) -> bool:
-        """Whether records of a kind may be referred to."""
+        """Whether the field can refer to records of this kind."""
         return any(target.kind is kind for target in self.targets)
 
 
 class Projections:
-    """Keeps involvements and inherited dates right in the transaction in which records are written."""
+    """Updates involvements and inherited dates in the transaction that writes the records."""
 
     def __init__(self, resources: Iterable[Resource], encode: Encode) -> None:
         self._encode = encode
@@ -110,15 +110,15 @@ class Projections:
 
     @property
     def inheriting(self) -> Collection[Kind]:
-        """Kinds whose undated records take the bounds of the events that they refer to."""
+        """The kinds whose undated records inherit the dates of the events to which they refer."""
         return self._dates.keys()
 
-    # -- what should stand there -------------------------------------------------------------------------------------------
+    # -- the expected rows -------------------------------------------------------------------------------------------------
 
     def _reach(self, said_by: SaidBy) -> sa.CTE:
-        """For each organization: itself, its ancestors, and their countries: all of these take part where it takes part.
+        """For each organization, the actors that are involved wherever it is: itself, its ancestors, and the countries of all.
 
-        Of all organizations, or only of those that the records in `said_by` name.
+        The result covers all organizations, or only those to which the records in `said_by` refer.
         """
         start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
         if said_by is not None:
@@ -142,7 +142,7 @@ class Projections:
         return bodies.union(countries).cte("reach")
 
     def _involved(self, said_by: SaidBy) -> sa.CTE:
-        """Who is involved in which occasion, and which record says so."""
+        """The involved actors, each with the record that names it (`via_id`) and that record's event (`occasion_id`)."""
         reach = self._reach(said_by)
 
         def rows(field: _Reference, actor: Any, kind: Any) -> sa.Select[Any]:
@@ -162,14 +162,18 @@ class Projections:
             if field not in self._bodies:
                 selects.append(named)
                 continue
-            if len(field.targets) > 1:  # a country or a person is involved alone
+            if len(field.targets) > 1:  # a country or a person has no ancestors
                 selects.append(named.where(field.target_kind != literal(Kind.ORGANIZATION)))
             through = rows(field, reach.c.actor_id, reach.c.actor_kind)
             selects.append(through.join_from(field.table, reach, reach.c.organization_id == field.key))
         return sa.union_all(*selects).cte("involved")
 
     def _rows(self, said_by: SaidBy = None) -> sa.CompoundSelect[Any]:
-        """What should stand in `involvements`: each actor in the record that says so, and in its occasion."""
+        """The rows that `involvements` should contain.
+
+        An actor is involved in the record that names it, in the event of that record, and in each record that involves all
+        actors of that event (`Sides`).
+        """
         involved = self._involved(said_by)
 
         def rows(actors: sa.FromClause, record: Resource, dated: sa.Table | None = None) -> sa.Select[Any]:
@@ -200,10 +204,10 @@ class Projections:
             selects.append(found.where(_takes_sides(link.resource)))
         return sa.union(*selects)
 
-    # -- keeping it so -----------------------------------------------------------------------------------------------------
+    # -- updating ----------------------------------------------------------------------------------------------------------
 
     def refresh(self, connection: Connection, changed: Iterable[Changed]) -> set[str]:
-        """Update the projections that these changes affect. Returns the ids of records whose projections may differ."""
+        """Update the projections that the changes affect. Returns the ids of all records whose projections may have changed."""
         touched: dict[Kind, set[str]] = {}
         occasions: set[str] = set()
         for kind, *states in changed:
@@ -211,7 +215,7 @@ class Projections:
                 continue
             for content in filter(None, states):
                 touched.setdefault(kind, set()).add(content["id"])
-                # Who is involved in it, or in its event, is said by all that refers to the event.
+                # The actors of an event are named by all records that refer to it, so these have to be read again.
                 occasions |= {content[field] for field in self._events_of[kind] if content.get(field)}
         if Kind.ORGANIZATION in touched:
             self._add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions)
@@ -224,14 +228,17 @@ class Projections:
         return occasions.union(*touched.values(), self._following(connection, occasions, touched))
 
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
-        """Whether the change affects projections. A new record that is only referred to affects none."""
+        """Whether the change affects projections.
+
+        A new record of a kind that projections read only through references affects none: no unchanged record refers to it.
+        """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):
             return False
         return old is None or new is None or any(old.get(name) != new.get(name) for name in fields)
 
     def rebuild(self, connection: Connection) -> None:
-        """Compute all projections anew."""
+        """Compute all projections again, for all records."""
         for link in self._dates.values():
             connection.execute(_dating(link))
         self._refresh_involvements(connection, None)
@@ -239,7 +246,10 @@ class Projections:
     def _add_parts_played(
         self, connection: Connection, moved: Collection[str], touched: dict[Kind, set[str]], occasions: set[str]
     ) -> None:
-        """Add to `touched` the records that name these organizations or parts of them, and to `occasions` their events."""
+        """Add to `touched` the records that refer to the organizations in `moved` or to their descendants.
+
+        The events of these records are added to `occasions`.
+        """
         down = sa.select(organizations.c.id).where(is_one_of(organizations.c.id, values_parameter(moved, self._encode)))
         parts = down.cte("down", recursive=True)
         parts = parts.union(sa.select(organizations.c.id).join(parts, organizations.c.parent_id == parts.c.id))
@@ -260,7 +270,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """Ids of records whose derived data may differ: they take actors or dates from these events."""
+        """The ids of further records whose projections may have changed, because they take actors or dates from the events."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -284,14 +294,14 @@ class Projections:
         connection.execute(sa.insert(involvements).from_select(list(_ACTOR), insert))
 
     def _affected(self, connection: Connection, touched: Collection[str]) -> list[str]:
-        """The ids of the touched records, and of the records that name their participants."""
+        """The ids of the touched records, and of the records that refer to them as their event."""
         ids = values_parameter(touched, self._encode)
         links = (*self._occasions.values(), *self._sides)
         selects = (sa.select(link.table.c.id).where(is_one_of(link.key, ids)) for link in links)
         return [*touched, *connection.execute(sa.union_all(*selects)).scalars()]
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Differences between the projections and what the records say, a line each."""
+        """Yield the differences between the stored and the expected projections, one line each."""
         stands = sa.select(*(involvements.c[name] for name in _ACTOR))
         wanted = self._rows().subquery("wanted")
         should = sa.select(*(wanted.c[name] for name in _ACTOR))
@@ -309,7 +319,7 @@ def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
 
 
 def _bounds(link: _Reference) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """The dates that an undated row should have: those of the event it refers to, or none."""
+    """The SQL expressions for the dates of an undated row: those of the event it refers to, or `NO_START` and `NO_END`."""
     event = link.target.table.alias("its_event")
 
     def of(column: str, none: str) -> sa.ColumnElement[str]:
@@ -325,6 +335,6 @@ def _misdated(link: _Reference) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _dating(link: _Reference) -> sa.Update:
-    """Give undated rows the dates of their events, if they differ."""
+    """The UPDATE that gives undated rows the dates of their events, where these differ."""
     start, end = _bounds(link)
     return sa.update(link.table).values(date_start=start, date_end=end).where(*_misdated(link))

@@ -1,12 +1,13 @@
-"""The write queue: writes run one after another on a thread of their own, and queued writes share a commit.
+"""The write queue: writes run one after another on one thread, and queued writes share a commit.
 
-SQLite has one writer at a time, and on Postgres an advisory lock makes it so (`WRITERS_LOCK`). A queue within the process
-is fair, wakes the next write at once, and lets all queued writes share one commit, which is what a write mostly waits for.
-No request is answered before the commit.
+SQLite allows one writer at a time, and on Postgres an advisory lock has the same effect (`WRITERS_LOCK`). A queue within
+the process is fair, and it starts the next write immediately. A write spends most of its time waiting for the commit, so
+queued writes share one commit. No request is answered before the commit.
 
-A write has two steps. *Settle* reads and checks, and may refuse by raising a Problem; then it must have written nothing that
-must not stay (that a key was used is recorded all the same).
-*Apply* writes what was settled and refuses nothing. So a refused write leaves nothing to undo in the shared transaction.
+A write has two steps. *Settle* reads and validates, and refuses the write by raising a Problem. Because the transaction is
+shared and is committed all the same, a settle that raises must not have written anything of the refused write (only the
+last use of the API key may be recorded). *Apply* writes what was settled and never refuses. So after a refused write
+nothing has to be undone in the shared transaction.
 """
 
 import asyncio
@@ -29,24 +30,24 @@ from app.errors import Problem, Unavailable
 Result = TypeVar("Result")
 
 TOGETHER = 32
-"""How many writes share a commit at the most."""
+"""The maximum number of writes that share a commit."""
 BYTES_TOGETHER = 262_144
-"""Bytes of bodies of the writes that share a commit: all of them wait for the longest."""
+"""The maximum total size, in bytes, of the bodies of the writes that share a commit, because each waits for all others."""
 GATHERING_SECONDS = 0.005
-"""Seconds that the thread waits for as many writes as shared the last commit."""
+"""The maximum time, in seconds, that the thread waits until as many writes are queued as shared the last commit."""
 MAX_WAITING = 1_000
-"""How many writes wait at the most; more are refused with 503."""
+"""The maximum number of queued writes; further writes are refused with 503."""
 TRIES = 5
 DEADLINE = 10.0
-"""Seconds that the database may take for a write, unless the write says otherwise."""
+"""Seconds that the database may take for a write, unless the write has its own limit."""
 _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 
 Request = TypeVar("Request")
 Apply = Callable[[], Result]
-"""Writes what was settled, in the same transaction, and returns what it came to."""
+"""Writes what was settled, in the same transaction, and returns the result."""
 Settle = Callable[[Connection, Sequence[Request]], Apply[list[Result]]]
-"""Reads and checks what these requests ask for. A Problem refuses them; then nothing was written."""
+"""Reads and validates the requests, and returns the function that applies them. Raises a Problem to refuse all of them."""
 
 
 @dataclass(eq=False)
@@ -56,7 +57,7 @@ class _Waiting(Generic[Request, Result]):
     settle: Settle[Request, Result]
     request: Request
     alike: object
-    """Writes that follow one another and have the same are settled together; None: it is settled alone."""
+    """Consecutive writes with an equal `alike` are settled in one call. A write with None is settled alone."""
     keep: bool
     seconds: float | None
     size: int
@@ -65,12 +66,15 @@ class _Waiting(Generic[Request, Result]):
     _claimed: threading.Lock = field(default_factory=threading.Lock)
 
     def claim(self) -> bool:
-        """Whether the caller comes first: the thread that begins the write, or the timer that gives it up."""
+        """Claim this write; return whether nobody had claimed it before.
+
+        The thread that begins the write and the timer that refuses it both call this, and only the first call succeeds.
+        """
         return self._claimed.acquire(blocking=False)
 
     @property
     def is_begun(self) -> bool:
-        """Whether the thread has begun it."""
+        """Whether the thread has begun this write, and it has no result yet."""
         return self._claimed.locked() and not self.result.done()
 
 
@@ -87,10 +91,10 @@ class WriteQueue:
         self._deadline = deadline
         self._ended: Problem | None = None
         self._beginning: Sequence[_Waiting[Any, Any]] = ()
-        """Writes whose transaction waits for the database's lock: nothing of them is done yet."""
+        """The writes whose transaction is waiting for the database's lock, so that nothing of them is done yet."""
         self._beginning_lock = threading.Lock()
         self._is_settling = False
-        """Whether the transaction of the present group has begun, so that an error may be that of one write alone."""
+        """Whether the transaction of the current group has begun. From then on, a single write may be the cause of an error."""
         self._queue: queue.SimpleQueue[_Waiting[Any, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
@@ -101,13 +105,13 @@ class WriteQueue:
         self._thread.start()
 
     async def close(self) -> None:
-        """Do what waits, then stop."""
+        """Run the queued writes, then stop the thread and close the connections."""
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._engine.dispose()
 
     def end(self, why: Problem) -> None:
-        """Begin nothing more, and tell those who wait why; what is being written goes on."""
+        """Refuse, with the Problem `why`, all writes that have not begun. A transaction that has begun is finished."""
         with self._beginning_lock:
             self._ended = why
             for waiting in self._beginning:
@@ -124,11 +128,12 @@ class WriteQueue:
         seconds: float | None = None,
         size: int = 0,
     ) -> Result:
-        """What the request came to, after the commit; without `keep`, after the rollback. Busy if it waits too long.
+        """Queue the request, and return its result after the commit (without `keep`: after the rollback).
 
-        It is settled and applied in a transaction in which no other writer is, perhaps more than once, if a transaction fails.
-        `alike`: requests with the same may be settled together. `seconds`: how long the database may take for it, instead of
-        the deadline. `size`: bytes of the request's body.
+        Raises Busy if the request waits too long or the queue is full. The request is settled and applied while no other
+        writer is active; this may happen more than once, because a failed transaction is repeated.
+        `alike`: consecutive requests with an equal value may be settled together. `seconds`: how long the database may take
+        for this request, instead of the deadline. `size`: bytes of the request's body.
         """
         if self._availability is not None:
             self._availability.require_writes()
@@ -143,14 +148,14 @@ class WriteQueue:
             waiting.timer.cancel()
 
     def _is_late(self, waiting: _Waiting[Any, Any]) -> None:
-        """Called when the waiting time is over: refuse the write, or, if it has begun, start the deadline of the database."""
+        """Refuse a write that has waited too long. If the thread has begun it, start the timer for the database's deadline."""
         if waiting.claim():
             waiting.result.set_exception(busy())
         else:
             waiting.timer = waiting.result.get_loop().call_later(waiting.seconds or self._deadline, self._cut, waiting)
 
     def _cut(self, waiting: _Waiting[Any, Any]) -> None:
-        """End the connections of a server that does not answer, so that the thread goes on with an error."""
+        """Close the connections to a database server that does not respond, so that the blocked thread gets an error."""
         if waiting.is_begun:
             cut_connections(self._engine)
 
@@ -174,11 +179,13 @@ class WriteQueue:
     def _those_behind(
         self, first: _Waiting[Any, Any], expected: int
     ) -> tuple[list[_Waiting[Any, Any]], _Waiting[Any, Any] | None, bool]:
-        """Collect the writes to commit together: (the group that begins with `first`, a write that waits, whether to stop).
+        """Collect the writes to commit together, beginning with `first`.
+
+        Returns (the group, a write that was taken from the queue but belongs to the next group, whether to stop).
 
         Clients that were answered by one commit send their next requests almost at the same moment. If the thread began with
-        the first one at once, it would compete for the GIL with the event loop, which is still parsing the others: measured, a
-        group of 2 then took as long as a group of 14.
+        the first one immediately, it would compete for the GIL with the event loop, which is still parsing the others:
+        measured, a group of 2 then took as long as a group of 14.
         """
         group, size = [first], first.size
         until = time.monotonic() + GATHERING_SECONDS
@@ -203,7 +210,7 @@ class WriteQueue:
             self._is_settling = False
             self._beginning = group
             outcomes = self._within_one_transaction(group)
-        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+        except Exception as error:  # noqa: BLE001 - it is passed to the requests that wait
             known = _failure(error)
             if self._availability is not None and known is not None:
                 self._availability.report(known.trouble)
@@ -217,7 +224,10 @@ class WriteQueue:
         group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
 
     def _within_one_transaction(self, group: Sequence[_Waiting[Any, Any]]) -> list[Any]:
-        """What each write came to, or the Problem that refused it."""
+        """For each write, its result or the Problem that refused it.
+
+        After a serialization failure or a deadlock, the transaction is repeated; there are at most `TRIES` attempts.
+        """
         for attempt in range(1, TRIES + 1):
             commits = False
             try:
@@ -240,7 +250,7 @@ class WriteQueue:
         raise AssertionError("the last attempt returns or raises")
 
     def _require_going_on(self) -> None:
-        """The transaction has begun, unless those who waited for it were told otherwise meanwhile."""
+        """Mark the group's transaction as begun. Raises the Problem of `end` if that was called while the group waited."""
         with self._beginning_lock:
             self._beginning = ()
             if self._ended is not None:
@@ -248,7 +258,7 @@ class WriteQueue:
 
 
 def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> list[Any]:
-    """What each of these came to, settled together, or one after another if they are refused together."""
+    """For each write, its result or its Problem. If they are refused when settled together, each is settled alone."""
     try:
         apply = alike[0].settle(connection, [waiting.request for waiting in alike])
     except Problem as problem:
@@ -259,9 +269,9 @@ def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> li
 
 
 def _tell(group: Sequence[_Waiting[Any, Any]], outcomes: Sequence[Any]) -> None:
-    """Wake all who wait at once."""
+    """Set the results of the whole group in one call on the event loop."""
     for each, outcome in zip(group, outcomes, strict=True):
-        if each.result.done():  # nobody waits any more
+        if each.result.done():  # the request was cancelled, or `end` has refused it
             continue
         if isinstance(outcome, Exception):
             each.result.set_exception(outcome)
@@ -274,7 +284,7 @@ class _OutcomeUnknown(Exception):
 
 
 def _failure(error: Exception) -> Failure | None:
-    """What an error means if the database is at fault; None if the request is, or we are."""
+    """The Failure for an error that the database caused; None if the request or this program caused it."""
     match error:
         case FileIsGone():
             return Failure(unavailable(REMOVED), GONE)

@@ -19,7 +19,7 @@ changes: sa.Table = Change.__table__
 
 
 class Entry(NamedTuple):
-    """An entry of the log."""
+    """An entry of the change log."""
 
     id: str
     kind: Kind
@@ -30,13 +30,16 @@ class Entry(NamedTuple):
 
 
 def _last_content(log: list[Entry]) -> Content:
-    """The last content that the log has of a record."""
+    """The last content in the log of a record; the entry of a deletion has none."""
     content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
     return content
 
 
 def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
-    """The content with the fields that a merge changed set back, and the names of the fields that were changed again since."""
+    """Undo in one content what a merge changed. Returns the content, and the names of fields that were changed again since.
+
+    `now` is the current content, `was` the content before the merge, `became` the content after it.
+    """
     content, kept = dict(now), []
     for name in {*was, *became}:
         if was.get(name) == became.get(name):
@@ -69,7 +72,10 @@ class Restorer:
         guard: Guard,
         author: str,
     ) -> Apply[list[Done]]:
-        """Restore the record as it was at a version, as a new version. A deleted record comes back with its citations."""
+        """Write the content of an earlier version as a new version. A deleted record is restored with its citations.
+
+        If the record was merged into another one, the merge is undone.
+        """
         try:
             old, standing = self._operations.standing_or_gone(connection, resource, record_id)
         except Merged:
@@ -88,7 +94,10 @@ class Restorer:
         return self._operations.settled(connection, batch, [record_id], author=author, created=old is None)
 
     def _take_back(self, batch: Batch, log: list["Entry"], version: int | None) -> None:
-        """Add the record to the batch as it was at a version, or as it last was."""
+        """Add to the batch the record with its content at `version`, or with its last content if `version` is None.
+
+        Raises Invalid if the log does not have this version.
+        """
         states = [entry for entry in log if entry.state is not None and version in (None, entry.version)]
         if not states:
             known = ", ".join(str(entry.version) for entry in log if entry.state is not None)
@@ -114,7 +123,7 @@ class Restorer:
         return [log for log in logs if _last_content(log)["record"] == record_id]
 
     def _entries(self, connection: Connection, condition: sa.ColumnElement[bool]) -> list["Entry"]:
-        """Entries of the log, the oldest first."""
+        """Entries of the change log that meet the condition, the oldest first."""
         columns = (changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state"))
         rows = connection.execute(sa.select(*columns).where(condition).order_by(changes.c.seq))
         return [Entry(row[0], Kind(row[1]), *row[2:]) for row in rows]
@@ -128,7 +137,7 @@ class Restorer:
         *,
         author: str,
     ) -> Apply[list[Done]]:
-        """Undo a merge. What was changed again since the merge stays, and is reported in `left`."""
+        """Undo a merge. Fields and records that were changed again since the merge are kept, and are reported in `left`."""
         batch, left = Batch(problem=Conflict), []
         for entry in self._entries(connection, changes.c.transaction == transaction):
             log = self._entries(connection, changes.c.record_id == entry.id)

@@ -1,4 +1,4 @@
-"""Turns a record's content into rows: one of its own table, and those of its parts."""
+"""Turns a record's content into rows: one row of the record's own table, and the rows of its parts."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ _SHOWN_BEST_FIRST = (
     NameType.TRANSLITERATION,
     NameType.DESCRIPTIVE,
 )
-"""Name types that may be shown to a reader of their language, best first; other types only serve search."""
+"""The types of names that are shown to readers of the name's language, the best type first; others are only searched."""
 
 names: sa.Table = Name.__table__
 Fill = Callable[[Content], Any]
@@ -39,7 +39,7 @@ class RowWriter:
         self._column_of: dict[str, str] = {}
         """By field: the column that holds its value unchanged."""
         self._nothing: dict[str, Any] = {}
-        """The values of these columns if the content has none."""
+        """The values of the columns in `_column_of` for fields that the content does not have."""
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
         for column in self.resource.table.c:
@@ -99,7 +99,10 @@ def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
 
 
 def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:
-    """The places of the names to show, one per language: the record's main name, else the best type, else the first."""
+    """The positions in `items` of the names to show, one for each language.
+
+    The record's main name is preferred, then the name with the best type, and of equal types the first.
+    """
     best: dict[str, tuple[int, int]] = {}
     for place, item in enumerate(items):
         if item["text"] == own_name:

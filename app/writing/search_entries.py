@@ -1,4 +1,4 @@
-"""Keeps the search entries of records: the terms that find each record, from its content and the actors involved in it."""
+"""Writes the search entries of records: the terms by which search finds a record, from its content and its involved actors."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
@@ -42,7 +42,7 @@ class SearchEntries:
         }
 
     def drafts(self, changed: Iterable[Wanted]) -> dict[str, Draft]:
-        """For each changed record, by id: the part of its search entry that follows from the record alone."""
+        """By id, for each changed record: the draft of its search entry, which depends on the record alone."""
         return {
             each.id: self._prepared(each) or self._draft(each.resource.kind, each.content)
             for each in changed
@@ -50,20 +50,23 @@ class SearchEntries:
         }
 
     def prepare(self, several: Iterable[Wanted]) -> None:
-        """Make that part before the write enters the queue, because it takes more than half of the time of an import."""
+        """Make the drafts before the write enters the queue, because they take more than half of the time of an import."""
         for each in several:
             if each.resource.kind in self.kinds:
                 each.draft = self._draft(each.resource.kind, each.content)
 
     @staticmethod
     def _prepared(wanted: Wanted) -> Draft | None:
-        """What `prepare` made; None if the record got another id since."""
+        """The draft that `prepare` made; None if there is none, or if the record's id has changed since."""
         draft: Draft | None = wanted.draft
-        wanted.draft = None  # it is as large as the record itself
+        wanted.draft = None  # frees memory: a draft is as large as the record itself
         return draft if draft is not None and draft.record_id == wanted.id else None
 
     def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], drafts: Mapping[str, Draft]) -> None:
-        """Remove the entries of the `replaced` records, and write those of these; `drafts` has parts that are made already."""
+        """Remove the entries of the `replaced` records, and write the entries of the records in `contents`.
+
+        `drafts`: parts of these entries that were made in advance, by id; the other drafts are made here.
+        """
         self._index.put(connection, self.entries(connection, contents, drafts), replaced=replaced)
 
     def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, drafts: Mapping[str, Draft]) -> None:
@@ -73,7 +76,7 @@ class SearchEntries:
         self.put(connection, {**contents, **others}, replaced=[*old, *others], drafts=drafts)
 
     def entries(self, connection: Connection, contents: Contents, drafts: Mapping[str, Draft]) -> Iterator[Entry]:
-        """The search entries of these records."""
+        """Yield the search entries of the records in `contents`; involved actors and inherited dates come from the database."""
         several = {each: found for each, found in contents.items() if found[0] in self.kinds}
         for ids in chunks(several):
             involved: dict[str, list[str]] = {}
@@ -119,11 +122,11 @@ class SearchEntries:
         )
 
     def disagreements(self, connection: Connection, contents: Contents) -> Iterator[str]:
-        """Entries of these records that differ from what their contents say."""
+        """Yield the differences between the stored search entries of these records and the entries made from `contents`."""
         return self._index.disagreements(connection, self.entries(connection, contents, {}))
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Differences between the entries and the database's full-text index."""
+        """Yield the differences between the search entries and the database's full-text index."""
         return self._index.unindexed(connection)
 
 

@@ -1,4 +1,4 @@
-"""Reads stored records in the exchange format, to compare and to export them, and what is known of deleted ones."""
+"""Reads stored records in the exchange format, and from the change log what is known about used ids."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -21,18 +21,18 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 EXPORT_PAGE = 250
-"""An export reads at most so many records at once, of some `EXPORT_LETTERS` characters: some records are very long."""
+"""The maximum number of records per query of an export. Very long records are limited to about `EXPORT_LETTERS` characters."""
 EXPORT_LETTERS = 4_194_304
 
 
 class Past(NamedTuple):
-    """What the change log knows of an id."""
+    """What the change log contains about an id that is or was used."""
 
     kind: Kind
     version: int
     """The last version."""
     into: str | None
-    """The record that it was merged into."""
+    """The id of the record into which it was merged, if it was."""
     created: str
     """When the record was created."""
 
@@ -63,7 +63,7 @@ class StoredRecords:
         self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
 
     def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
-        """Every record as a line of the exchange format: kinds in the order of the resources, then by id."""
+        """Yield (kind, line of the exchange format) for every record, ordered by kind (as the resources are), then by id."""
         for kind in self.resources:
             after, limit = "", EXPORT_PAGE // 10
             while rows := run(connection, self._pages(kind), after=after, limit=limit):
@@ -87,7 +87,7 @@ class StoredRecords:
             after = page[-1][1]
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:
-        """The content and version of those of these records that exist, by id."""
+        """The content and version of the records in `ids` that exist, by id."""
         statement = self._exchange(kind)
         found = {}
         for chunk in chunks(ids):
@@ -103,7 +103,7 @@ class StoredRecords:
         return self.states(connection, Kind.CITATION, found)
 
     def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
-        """What the log knows of those of these ids that are or were used."""
+        """What the change log contains about those of the given ids that are or were used, by id."""
         found: dict[str, Past] = {}
         for chunk in chunks(ids):
             rows = run(connection, self._past, ids=self.encode(chunk))

@@ -1,4 +1,4 @@
-"""The schema of what may be written, and a strict JSON parser. Content: a record's own fields, as the log has them."""
+"""The schema of what may be written, and a strict JSON parser. Content means a record's own fields, as the log stores them."""
 
 import json
 import re
@@ -21,14 +21,14 @@ from app.writing.identity import uuid5
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """The UUID namespace of ids that are derived from natural keys. It must never change."""
 _SPACED = json.JSONEncoder(ensure_ascii=False)
-"""Writes natural keys as text for these ids. Its output must never change either."""
+"""Serializes natural keys, from which these ids are derived. Its output must never change."""
 MAX_ITEMS = 500
 MAX_CITATIONS = 500
-"""Citations that may be sent with a record; more must be sent as records of their own."""
+"""The maximum number of citations that are sent with a record; further ones must be sent as records of their own."""
 MAX_PARTS = 20_000
-"""Fields, and objects and arrays, that a body or a line may have in all."""
+"""The maximum number of fields in a body or an import line, and the maximum number of objects and arrays."""
 MAX_DEPTH = 32
-"""Levels to which a body may be nested; a record needs four."""
+"""The maximum nesting depth of a body; a record needs four levels."""
 SHOWN_OF_A_VALUE = 60
 
 
@@ -42,7 +42,10 @@ class ReadReference(BaseModel):
 
 
 def _id_of(value: Any) -> Any:
-    """A reference may be written as an id, or as the object that a read returns."""
+    """The id in the object that a read returns for a reference; other values are returned unchanged.
+
+    Raises ValueError if an object is not a reference.
+    """
     if not isinstance(value, dict):
         return value
     try:
@@ -52,7 +55,7 @@ def _id_of(value: Any) -> Any:
 
 
 def id_in(value: Any) -> str | None:
-    """The id in a reference; None if it is no reference."""
+    """The id in a reference; None if the value is not a valid reference."""
     try:
         return _REFERENCE.validate_python(value)
     except ValidationError:
@@ -60,7 +63,7 @@ def id_in(value: Any) -> str | None:
 
 
 def listed(value: Any) -> Sequence[str]:
-    """The ids in a reference or an array of them."""
+    """The ids in the value of a reference field, which is one id or an array of ids."""
     return value if isinstance(value, list) else (value,)
 
 
@@ -69,7 +72,7 @@ _REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
 
 
 class ContentSchema:
-    """The schema of the records of a resource that may be written, derived from its read model."""
+    """The schema of what may be written into the records of a resource, derived from the resource's read model."""
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan], kinds: Mapping[str, Kind]) -> None:
         self.resource = resource
@@ -81,7 +84,7 @@ class ContentSchema:
         self.ignored = (resource.model.model_fields.keys() | shown) - written
         if resource.kind is Kind.CITATION:
             self.ignored -= {"citations"}
-        """What a record is read with and is no content of its own; its citations are records by themselves."""
+        """Fields that a read returns but that are not content, such as citations, which are records of their own."""
         self.model = self._model()
         self.references = self._references(kinds)
         """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
@@ -121,7 +124,10 @@ class ContentSchema:
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-        """Check data: (content, faults). Content has the order of the model, and no empty fields; its id may be None."""
+        """Validate `data`. Returns (content, faults).
+
+        The content has the field order of the model and no empty fields; its id may be None.
+        """
         if not self.resource.formerly.keys().isdisjoint(data):
             data = self._of_today(data)
         if not self.ignored.isdisjoint(data):
@@ -146,7 +152,10 @@ class ContentSchema:
         return content, faults
 
     def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The data with fields of an earlier release replaced by those of today. If both were sent, the old one is a fault."""
+        """The data with fields of an earlier release replaced by today's fields.
+
+        If the old field and today's were both sent, the old one is left in the data, so that it becomes a fault.
+        """
         found = dict(data)
         for name, lift in self.resource.formerly.items():
             if name in data and not (lifted := lift(data[name])).keys() & data.keys():
@@ -155,12 +164,12 @@ class ContentSchema:
         return found
 
     def name_today(self, field: str) -> str | None:
-        """Today's name of a field that an earlier release had, None if it has none; other names stay as they are."""
+        """Today's name for the name of a field of an earlier release, or None if it has none; other names stay unchanged."""
         formerly = self.resource.formerly.get(field)
         return next(iter(formerly(None)), None) if formerly else field
 
     def targets(self, content: Mapping[str, Any]) -> list[str]:
-        """The ids that the content refers to."""
+        """The ids to which the content refers."""
         return [target for name, _, _ in self.references if name in content for target in listed(content[name])]
 
     def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,7 +183,10 @@ class ContentSchema:
         return found
 
     def derived_id(self, content: Mapping[str, Any]) -> str | None:
-        """The id of a link record that was imported without one: the same natural key gives the same id in every registry."""
+        """The id of a link record that was imported without one; None for other records.
+
+        The same natural key gives the same id in every registry.
+        """
         if not self.resource.natural_key:
             return None
         key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
@@ -186,7 +198,7 @@ def _spaced(value: Any) -> str:
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a value states nothing; a zero does."""
+    """Whether a value is None, False or an empty array, and so is left out of the content. A zero is kept."""
     return value is None or value is False or (type(value) in (list, tuple) and not value)
 
 
@@ -207,7 +219,7 @@ def _pointer(location: Iterable[int | str]) -> str:
 
 
 def _explained(entry: Mapping[str, Any]) -> str:
-    """The fault in our words, where the library's message would not help a client."""
+    """The message of a fault: our own text where Pydantic's message would not help a client, otherwise Pydantic's."""
     match entry["type"]:
         case "missing":
             return "required"
@@ -233,7 +245,7 @@ def text_of(content: Mapping[str, Any]) -> str:
 
 
 def read_json(text: str | bytes) -> Any:
-    """Parse JSON strictly. ValueError says why it is not valid, or exceeds a limit."""
+    """Parse JSON strictly. Raises ValueError, with the reason, if the text is not valid JSON or exceeds a limit."""
     try:
         if isinstance(text, bytes):
             text = text.decode()
@@ -256,7 +268,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _refuse_many(text: str) -> None:
-    """ValueError, if a text has so many parts that to check them, and to name what is wrong with each, would take seconds."""
+    """Raise ValueError if a text has more than `MAX_PARTS` parts, because validating them could take seconds."""
     if text.count(":") + text.count("{") + text.count("[") <= MAX_PARTS:
         return
     bare = _STRING.sub("", text)

@@ -41,7 +41,7 @@ class Settled(NamedTuple):
     batch: Batch
     changed: Sequence[Wanted]
     kinds: Mapping[str, Kind]
-    """The kinds of all records that it names."""
+    """The kinds of the records in the batch and of the records to which they refer, by id."""
 
 
 class Writer(StoredRecords):
@@ -62,7 +62,7 @@ class Writer(StoredRecords):
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
 
     def reindex(self, engine: Engine, *, progress: Callable[[int], None]) -> None:
-        """Write all search entries anew, 1,000 records per transaction, so that other writes do not wait long."""
+        """Write all search entries again, 1,000 records per transaction, so that other writes do not wait long."""
         for kind in self.search_entries.kinds:
             after, statement = "", self._pages(kind)
             while True:
@@ -76,7 +76,7 @@ class Writer(StoredRecords):
                 after = page[-1][1]
 
     def is_indexed(self, connection: Connection) -> bool:
-        """Whether every record has its search entry; after an interrupted reindexing some are missing."""
+        """Whether every searchable record has a search entry. After an interrupted reindexing, some are missing."""
         kinds = [str(kind) for kind in self.search_entries.kinds]
         found = sa.select(sa.func.count()).select_from(records).where(records.c.kind.in_(kinds)).scalar_subquery()
         there = sa.select(sa.func.count()).select_from(search_entries).scalar_subquery()
@@ -89,10 +89,11 @@ class Writer(StoredRecords):
         return self.apply(connection, self.settle(connection, batch), author=author)
 
     def settle(self, connection: Connection, batch: Batch, *, check: Callable[[], None] = never) -> Settled:
-        """Compare the batch with what is stored and check all rules; a Problem names every fault. Nothing is written.
+        """Compare the batch with the stored records and check all rules. Raises a Problem with all faults. Nothing is written.
 
-        A record's own fields, names, identifiers and topics become what is said of them; citations that came with a record
-        replace those it had, and without them stay as they are. `check` is called again and again; what it raises stops it.
+        The content of a record will replace its stored content. Citations that were sent with a record will replace its stored
+        citations; if a record was sent without `citations`, they are kept. `check` is called between steps; an exception that
+        it raises stops the work.
         """
         kinds = self._compared(connection, batch, check)
         return Settled(batch, [wanted for wanted in batch.wanted.values() if wanted.changes], kinds)
@@ -158,7 +159,7 @@ class Writer(StoredRecords):
 
     @staticmethod
     def _check_cited(batch: Batch) -> None:
-        """A citation sent with a record must not belong to another record."""
+        """Add a fault if a citation that was sent with a record is stored as a citation of another record."""
         for record_id, cited in batch.cited.items():
             for wanted in cited:
                 if wanted.old is not None and wanted.old["record"] != record_id:
@@ -175,7 +176,10 @@ class Writer(StoredRecords):
                 batch.add(superfluous)
 
     def _move_cited(self, connection: Connection, batch: Batch) -> None:
-        """Raise a record's version when its citations change: a client that sends both must not overwrite those of another."""
+        """Increment a record's version when its citations change.
+
+        Otherwise a client that sends a record with its citations could overwrite citations that another client has changed.
+        """
         cited: dict[str, Wanted] = {}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.CITATION and wanted.changes:
@@ -195,7 +199,7 @@ class Writer(StoredRecords):
                 batch.add(moved)
 
     def _changed_by(self, cause: Wanted, kind: Kind, content: Content, version: int) -> Wanted:
-        """A stored record that changes because another one is written: in the log both are one operation."""
+        """A stored record that changes because `cause` is written; the change log gives both the same operation."""
         return Wanted(
             self.resources[kind],
             content,
@@ -207,7 +211,7 @@ class Writer(StoredRecords):
         )
 
     def _check_deleted(self, connection: Connection, batch: Batch) -> None:
-        """No record that stays may refer to a deleted one."""
+        """Add a fault if a record that is not deleted refers to a deleted one."""
         by_kind: dict[Kind, list[str]] = {}
         for wanted in batch.wanted.values():
             if wanted.deleted:
@@ -220,7 +224,7 @@ class Writer(StoredRecords):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
                         batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
 
-    # -- what was checked is written -----------------------------------------------------------------------------------
+    # -- applying a checked batch --------------------------------------------------------------------------------------
 
     def _apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None]) -> None:
         batch, changed, kinds = settled
@@ -228,7 +232,7 @@ class Writer(StoredRecords):
         deleted = [wanted for wanted in changed if wanted.deleted]
         stays = [wanted for wanted in changed if not wanted.deleted]
         replaced = [wanted for wanted in stays if wanted.old is not None]
-        # Two records may exchange their keys: their rows are deleted first, because each key is unique.
+        # Two records may exchange their keys. Because keys are unique, the rows of both are deleted and inserted again.
         rekeyed = [wanted for wanted in replaced if len(replaced) > 1 and _is_rekeyed(wanted)]
         self._remember_creation(connection, rekeyed)
         self._delete(connection, [*deleted, *rekeyed])
@@ -237,14 +241,15 @@ class Writer(StoredRecords):
         new = [wanted for wanted in stays if wanted.old is None or wanted.id in again]
         undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
-        new.sort(key=attrgetter("id"))  # in the order of the index, inserts are fastest
+        new.sort(key=attrgetter("id"))  # inserts are fastest in the order of the index
         origin = author, uuid7()
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
         words = [partial(self.search_entries.drafts, some) for some in chunks(changed)]
         drafts: dict[str, Draft] = {}
         with self.run_jobs([*rows, *log, *words]) as made, together(connection):
-            # Rows that others refer to are inserted first: otherwise SQLite would look for waiting references with each.
+            # `records` is filled first, because other rows refer to it: otherwise SQLite would search for unresolved
+            # references with each row of `records`.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
             for inserts in islice(made, len(rows) + len(log)):
                 check()
@@ -261,7 +266,7 @@ class Writer(StoredRecords):
         self.search_entries.refresh(connection, changed, self._others(connection, touched, changed), drafts)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
-        """The contents of records whose projections changed though they did not change themselves."""
+        """The contents of searchable records whose projections may have changed, although they did not change themselves."""
         by_kind: dict[Kind, list[str]] = {}
         for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
             if kind in self.search_entries.kinds:
@@ -279,7 +284,7 @@ class Writer(StoredRecords):
             wanted.created = self._rows.instant(made)
 
     def _delete(self, connection: Connection, gone: Iterable[Wanted]) -> None:
-        """Delete records' rows and those of their parts."""
+        """Delete the rows of records and of their parts."""
         by_kind: dict[Kind, list[str]] = {}
         for wanted in gone:
             by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
@@ -291,7 +296,7 @@ class Writer(StoredRecords):
     def _rows_of(
         self, new: Iterable[Wanted], kinds: Mapping[str, Kind], bounds: Mapping[str | None, edtf.Bounds], now: Any
     ) -> list[Insert]:
-        """INSERTs of new rows, except those of `records`. `bounds`: the dates of events, for records without their own."""
+        """The INSERTs of new rows, except those into `records`. `bounds`: the dates of events, by id, for undated records."""
         tables: dict[sa.Table, list[dict[str, Any]]] = {}
         for wanted in new:
             writer = self.rows[wanted.resource.kind]
@@ -316,7 +321,7 @@ class Writer(StoredRecords):
                 row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
                 del row["created_at"]
             if wanted.resource.dated_by and "date" not in wanted.content:
-                # Its dates are a projection, which is updated separately.
+                # The dates of an undated record are a projection, which is updated separately.
                 row = {name: value for name, value in row.items() if name not in ("date_start", "date_end")}
             rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
             before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
@@ -333,7 +338,7 @@ class Writer(StoredRecords):
             self._rows.insert(connection, table, part_rows)
 
     def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
-        """Update the copies of names in `records`, which references show."""
+        """Update the copies of names in the table `records`, because references show the name from there."""
         labels = [
             (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
         ]
@@ -347,7 +352,7 @@ class Writer(StoredRecords):
         self._rows.insert(connection, redirects, merged)
 
     def _log_of(self, written: Iterable[Wanted], now: Any, origin: tuple[str, str]) -> list[Insert]:
-        """The log entries. They are written under the write lock, so the order of the log is the order of the commits."""
+        """The INSERTs of log entries. Because of the write lock, the order of the log is the order of the commits."""
         log = [
             {
                 "record_id": wanted.id,

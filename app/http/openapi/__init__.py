@@ -1,1 +1,1 @@
-"""The OpenAPI document, built from the declarations that the operations themselves read."""
+"""The OpenAPI document, built from the same declarations that the endpoints use."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI says of its routes, and what the resources' declarations say of theirs."""
+"""The OpenAPI document: FastAPI's description of its routes, and the operations derived from the resources' declarations."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -70,7 +70,7 @@ QUESTIONS = {
 
 
 def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
-    """A function that builds the document when it is first asked for: it costs start-up time that most never need."""
+    """A function that builds the document at its first call, because building it at startup would delay every process."""
     built: Json = {}
 
     def document() -> Json:
@@ -82,7 +82,7 @@ def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchem
 
 
 def serving(document: Callable[[], Json]) -> Callable[[Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """An endpoint that answers with the document."""
+    """An ASGI endpoint that sends the document as JSON."""
     text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
 
     async def serve(_scope: Scope, request: RequestHeaders, _receive: Receive, send: Send) -> None:
@@ -132,11 +132,11 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
 
 
 _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
-"""The collections that most questions begin with stand first on the docs page."""
+"""The docs page lists these collections first, because most questions begin with them."""
 
 
 def _mend(operation: Json) -> None:
-    """Write what FastAPI tells of an operation as the other operations have it."""
+    """Change an operation that FastAPI described, in place, to the form of all other operations."""
     if examples := as_they_run(operation.pop(EXAMPLES, [])):
         operation["description"] += f"\n\n{examples}"
     if "parameters" in operation:

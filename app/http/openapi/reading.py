@@ -27,11 +27,11 @@ from app.http.representations import JSON, offering
 from app.reading.shapes import column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
-"""A record of each kind as the first data set has it, in English and in Russian: `make examples` writes it."""
+"""Examples from the first data set: one record of each kind, in English and in Russian. `make examples` writes this file."""
 
 
 def read_schemas(records: Records) -> Json:
-    """Schemas of the read models and of their lists. The descriptions of fields are those of the columns."""
+    """The schemas of the read models and of their lists. A field without a description gets the comment of its column."""
     resources = list(records.resources.values())
     _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=REF)
     schemas: Json = found["$defs"]
@@ -55,9 +55,9 @@ def read_schemas(records: Records) -> Json:
             }
             schema["properties"][f"{name}_more"] = {
                 "type": "string",
-                "description": f"where the rest is, if there are more than {INCLUDED_AT_MOST}",
+                "description": f"the list of all of them, if there are more than {INCLUDED_AT_MOST}",
             }
-        if resource.title in examples:  # `make examples` has none of a kind of which the first data set has no record
+        if resource.title in examples:  # the first data set may have no record of a kind
             schema["examples"] = examples[resource.title]
         schema["required"] = ["id"]
         schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
@@ -105,7 +105,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
 
 
 def _others(form: str) -> Json:
-    """The media types other than JSON that write a form."""
+    """The media types, other than JSON, in which this form of response (`record`, `page` or `stream`) is available."""
     return {each.media_type: {"schema": {"type": "string"}} for each in offering(form) if each is not JSON}
 
 
@@ -138,7 +138,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
 
 
 def any_kind(resources: list[Resource], schemas: Json) -> Json:
-    """The reading of records of whatever kind."""
+    """The OpenAPI operations, by path, that read records of any kind by their ids."""
     kinds = {
         "oneOf": [{"$ref": REF.format(model=resource.title)} for resource in resources],
         "discriminator": {

@@ -25,12 +25,12 @@ CONFLICT = (("409", "Conflict"),)
 
 
 def failures(*groups: Iterable[tuple[str, str]]) -> Json:
-    """Problems by status, as references to their descriptions."""
+    """The responses for problems, by status, as references to the components of `problem_responses`."""
     return {status: {"$ref": f"#/components/responses/{name}"} for group in groups for status, name in group}
 
 
 def problem_responses() -> Json:
-    """Every status of a problem, described once."""
+    """The component responses: one for each status of a problem, by the name of its class."""
     problems = errors.Problem.__subclasses__()
     return {
         problem.__name__: {
@@ -54,12 +54,12 @@ def problem_responses() -> Json:
 
 
 def _closer(problem: type[errors.Problem]) -> list[str]:
-    """Problems of the same status that say more closely what is wrong."""
+    """The explanations of the more specific problems (subclasses), which have the same status."""
     return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
 
 
 def shared_schemas() -> Json:
-    """The schemas that many operations share."""
+    """The component schemas that do not come from a model: `Problem`, and `Page` and `Links` of lists."""
     text, uri = {"type": "string"}, {"type": "string", "format": "uri"}
     return {
         "Problem": {
@@ -124,7 +124,7 @@ def shared_schemas() -> Json:
 
 
 def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
-    """A query model's fields as parameters."""
+    """The fields of a query model as OpenAPI parameters. Adds the schemas that they reference to `schemas`."""
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.get("$defs", {})
     found = []
@@ -138,7 +138,10 @@ def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
 
 
 def shown_parameter(parameter: Json) -> Json:
-    """A parameter as the docs page needs it: examples in the description, because the page would send them all at once."""
+    """A parameter in the form that the docs page needs.
+
+    Examples of query parameters move to the description, because the docs page would send all of them with one request.
+    """
     entry = {key: value for key, value in parameter["schema"].items() if key not in ("title", "description")}
     examples = entry.pop("examples", None)
     if "anyOf" in entry:
@@ -157,7 +160,7 @@ def shown_parameter(parameter: Json) -> Json:
 
 
 EXAMPLES = "x-examples"
-"""Where `described` leaves the examples for the whole document, which appends them to the description."""
+"""The key under which `described` stores examples. `document.py` moves them to the description of the operation."""
 
 
 def described(
@@ -172,10 +175,10 @@ def described(
     more_parameters: Sequence[Json] = (),
     body: Json | None = None,
 ) -> Json:
-    """The arguments of a FastAPI route that describe its operation, beside what FastAPI reads from signature and docstring.
+    """The arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature and docstring.
 
-    `answer`: what a successful response holds. `shown`: its headers. `examples`: addresses to try. `more_failures`: problems,
-    by status, beside those of every address. `more_parameters`: headers of requests.
+    `answer`: what a successful response contains. `shown`: its headers. `examples`: paths to try. `more_failures`: problems, by
+    status, in addition to those of every operation. `more_parameters`: request headers.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
@@ -191,7 +194,7 @@ def described(
 
 
 def headers(*names: str) -> Json:
-    """Headers of an answer, described."""
+    """The descriptions of response headers, by name."""
     known = {
         "ETag": "what this answer is known by; send it back in `If-None-Match`",
         "Content-Language": "the language asked for",
@@ -204,7 +207,7 @@ def headers(*names: str) -> Json:
 
 
 def header(name: str, description: str, **schema: Any) -> Json:
-    """A header of requests."""
+    """The OpenAPI parameter for a request header."""
     return {
         "name": name,
         "in": "header",
@@ -227,7 +230,7 @@ NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `I
 
 
 def id_parameter(example: str) -> Json:
-    """The id in an address."""
+    """The OpenAPI parameter for the id in a path."""
     parameter: Json = {
         "name": "id",
         "in": "path",
@@ -239,7 +242,7 @@ def id_parameter(example: str) -> Json:
 
 
 def as_they_run(paths: Sequence[str]) -> str:
-    """Addresses to try, as Markdown."""
+    """Example paths as a Markdown list of links; an empty string if there are none."""
     if not paths:
         return ""
     return "Examples, as they run against the first data set:\n" + "\n".join(f"- [`{path}`]({path})" for path in paths)

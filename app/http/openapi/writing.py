@@ -41,7 +41,7 @@ _IF_NONE_MATCH = header("If-None-Match", "`*`: only if nothing is there yet", en
 
 
 def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Json:
-    """The writes of a resource, by path and method."""
+    """The OpenAPI operations that write a resource, by path and method. Adds their schemas to `schemas`."""
     resource = schema.resource
     schemas |= _bodies(resource, schema, schemas)
     shared = (Changed, Left, ReadReference, RestoreBody, MergeBody)
@@ -173,7 +173,7 @@ def _reported(schema: str) -> Json:
 
 
 def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """`…Input` for POST and PUT, `…Patch`, `…Report`; of citations also what is written within a record."""
+    """The schemas `…Input` (POST and PUT), `…Patch` and `…Report`; for citations also `CitationPart`, used in other bodies."""
     fields = _fields(resource, schema, schemas)
     ignored = {
         name: {"description": "accepted, so that what was read can be sent back, and ignored"}
@@ -209,9 +209,6 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     return made
 
 
-_IGNORED = "accepted, so that what was read can be sent back, and ignored"
-
-
 def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     """The writable fields of a resource, with the descriptions of the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
@@ -236,7 +233,7 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 
 
 def _nullable(schema: Json) -> Json:
-    """A schema that takes null too."""
+    """The schema, extended to accept null."""
     null = {"type": "null"}
     if set(schema) <= {"description"} or null in schema.get("anyOf", ()):
         return schema
@@ -261,7 +258,7 @@ def _object(title: str, description: str, properties: Json, required: list[str])
 
 
 def _example(resource: Resource, schemas: Json) -> Json | None:
-    """A record like the first data set's, for collections whose records have names."""
+    """An example body, made from the example record of the schema; None if that has no name or the resource has other keys."""
     (shown, *_) = schemas[resource.title].get("examples", ({},))
     if "name" not in shown or resource.alternative_keys:
         return None

@@ -1,4 +1,4 @@
-"""The formats in which records are answered. A new one is a file beside these and a line in REPRESENTATIONS."""
+"""The response formats of records. To add one, add a file to this folder and an entry to REPRESENTATIONS."""
 
 from app.http.representations.csv import Csv
 from app.http.representations.json import Json
@@ -9,9 +9,9 @@ __all__ = ["JSON", "NDJSON", "REPRESENTATIONS", "Page", "Representation", "offer
 
 JSON, NDJSON = Json(), Ndjson()
 REPRESENTATIONS: tuple[Representation, ...] = (JSON, Csv(), NDJSON)
-"""All formats; the first is sent where the client accepts anything."""
+"""All formats. The first one is sent if the client accepts any format."""
 
 
 def offering(*forms: str) -> tuple[Representation, ...]:
-    """The formats that write one of these forms: `record`, `page`, `stream`."""
+    """The formats that offer at least one of these forms: `record`, `page`, `stream`."""
     return tuple(each for each in REPRESENTATIONS if not each.forms.isdisjoint(forms))

@@ -1,4 +1,4 @@
-"""CSV: a list as a table, a reference in two columns or three, arrays of plain values as their JSON."""
+"""CSV: a list as a table. A reference has two or three columns; an array of plain values is serialized as JSON."""
 
 import csv
 import io
@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from app.db.drivers import Row
+from app.db.driver import Row
 from app.http.representations.representation import Representation
 from app.reading.shapes import TableColumn
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of a cell that spreadsheets run as a formula."""
+"""Spreadsheets run a cell as a formula if it begins with one of these characters."""
 _SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
 
 
@@ -48,7 +48,7 @@ def _without_formula(cell: Any) -> Any:
 
 
 def _readable(row: Row, lists: Iterable[int]) -> list[Any]:
-    """The row with its arrays as JSON in which every letter stands for itself."""
+    """The row, with its arrays serialized as JSON in which non-ASCII characters are not escaped."""
     cells = list(row)
     for place in lists:
         cells[place] = json.dumps(json.loads(cells[place]), ensure_ascii=False)

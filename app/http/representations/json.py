@@ -1,4 +1,4 @@
-"""JSON: the form in which the database itself writes records."""
+"""JSON. The database itself serializes the records, so they are sent without being parsed."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from app.http.representations.representation import Page, Representation
 
 
 class Json(Representation):
-    """JSON, in pages that lead to one another."""
+    """JSON. A list is sent in pages, each with a link to the next."""
 
     name = "json"
     media_type = content_type = "application/json"
 
     def record(self, text: str) -> bytes:
-        """The record as it came."""
+        """The record's JSON, unchanged."""
         return text.encode()
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:

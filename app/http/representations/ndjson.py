@@ -1,9 +1,9 @@
-"""NDJSON: a whole list, one record a line."""
+"""NDJSON: a whole list, one record per line."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from app.db.drivers import Row
+from app.db.driver import Row
 from app.http.representations.representation import Representation
 from app.reading.shapes import TableColumn
 

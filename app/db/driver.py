@@ -1,0 +1,67 @@
+"""What a driver offers: it runs compiled statements that read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import ClauseElement
+
+from app.db.availability import Availability
+
+Row = tuple[Any, ...]
+
+
+@dataclass
+class Statement:
+    """A compiled statement: its SQL and the values of its constant parameters."""
+
+    sql: str
+    constants: Mapping[str, Any]
+    dear: int = 0
+    """The number of further runs on a thread, because the statement was too slow for the event loop."""
+    planned_anew: bool = False
+    """Whether Postgres must plan it for each set of values, because rare values need another plan than common ones."""
+
+    @cached_property
+    def looks_for_terms(self) -> bool:
+        """Whether the statement uses SQLite's full-text index, where one step of the virtual machine may take long."""
+        return " MATCH " in self.sql
+
+
+def to_statement(statement: ClauseElement, dialect: Dialect) -> Statement:
+    """Compile a SQLAlchemy statement for the driver."""
+    made = statement.compile(dialect=dialect)
+    return Statement(str(made), {name: value for name, value in made.params.items() if value is not None})
+
+
+class Driver(Protocol):
+    """Runs reads on one database."""
+
+    dialect: Dialect
+    reads: int
+    """The number of statements it has run."""
+    availability: Availability
+
+    async def open(self) -> None:
+        """Connect."""
+
+    async def watch(self) -> None:
+        """Watch for changes of the database that reads would not notice, such as a removed file. Runs until it is cancelled."""
+
+    async def close(self) -> None:
+        """Close all connections."""
+
+    async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
+        """Run the statement and return its rows. Raises Unavailable if the database does not answer in time.
+
+        With `letters`, the driver may stop reading once the first columns of the rows read so far have more than `letters`
+        characters in total. SQLite's driver does; Postgres' driver cannot, because the server sends all rows together.
+        """
+
+    async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
+        """The row of one record, with the id as its last column; None if there is none. Raises the same errors as `fetch`."""
+
+    def encode(self, values: Sequence[Any]) -> Any:
+        """Encode several values as one parameter: JSON on SQLite, an array on Postgres."""
