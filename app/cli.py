@@ -119,7 +119,7 @@ def serve(context: click.Context, *, demo: bool) -> None:
 
 
 def _listener(settings: Settings) -> socket.socket:
-    """Bind the port before its address is printed, and return the socket. Raises OperatorError if this is not possible."""
+    """Bind the port and return the socket; the caller then prints the address. Raises OperatorError if the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listener = socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)

@@ -68,7 +68,7 @@ class _Fts5(FullText):
         return " ".join(terms)
 
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-        del tier, way  # FTS5 reads the newest first and stops at the limit
+        del tier, way  # unused: FTS5 has one way to read, the newest entries first up to the limit
         within = f" AND rowid >= :{bounds[0]} AND rowid < :{bounds[1]}" if bounds else ""
         if since:
             within += f" AND (SELECT date_end FROM search_entries WHERE docid = {INDEX}.rowid) >= :date_from"

@@ -64,7 +64,7 @@ class Array:
 
 @dataclass(frozen=True)
 class Object:
-    """An object; null if the condition `absent` is true. `within` puts its SQL into the subquery that reads its members."""
+    """A JSON object. It is null if the condition `absent` is true. `within`, if given, wraps the object's SQL in a subquery."""
 
     members: Mapping[str, "Node"]
     absent: Sql | None = None

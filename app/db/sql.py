@@ -164,7 +164,7 @@ def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
-    """The position of a column's value among the values of one parameter; used for sorting."""
+    """The position of a column's value in the array that one bind parameter holds. Sorting by it gives the array's order."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -276,7 +276,7 @@ class Insert(NamedTuple):
 
 
 class Rows:
-    """Inserts and updates rows on the driver, with statements that are compiled once: half of the time that SQLAlchemy takes.
+    """Inserts and updates rows through the database driver. Its statements are compiled once, which halves SQLAlchemy's time.
 
     The values in rows are texts, numbers and booleans. Instants must be converted to texts by `instant`.
     """

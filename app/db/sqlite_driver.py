@@ -208,7 +208,7 @@ class SqliteDriver:
         return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until, letters)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """Read one record, without batching, because on the event loop a statement costs little more than what it reads."""
+        """Read one record. Reads are not batched, because a statement on the event loop has almost no overhead."""
         rows = await self.fetch(statement, {"id": record_id, **parameters})
         return rows[0] if rows else None
 

@@ -86,7 +86,7 @@ def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
 
 
 def _of_links(resource: Resource) -> Iterator[str]:
-    """Actors, occasions and dates for projections that are not references, or that lack a date."""
+    """A message for each declared actor or occasion that is not a reference, and for each one whose record has no date."""
     columns = resource.table.c
     for name in (*(actor.field for actor in resource.actors), resource.occasion, resource.dated_by):
         if name in resource.model.model_fields and f"{name}_id" not in columns:

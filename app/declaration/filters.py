@@ -202,10 +202,11 @@ class From(Filter):
         return {name: values[0], f"{name}_earliest": max(f"{year:04}-01-01", _FIRST_DAY)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Add a bound on the last day, and one on the first day, so that the index scan need not begin at the earliest record.
+        """Require that the record ends on the given day or later. A bound on its first day shortens the index scan.
 
-        The bound on the first day is the first day of the earliest matching record that lasts for years; if there is none, it
-        is January 1 of the year before. It also excludes undated records, because their first day is `edtf.NO_START`.
+        That bound is the first day of the earliest matching record that lasts for years. If there is none, it is January 1 of
+        the year before the given day, because all other records end at the latest in the year after their first day. It also
+        excludes undated records, because their first day is `edtf.NO_START`.
         """
         columns = narrowing.table.c
         last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)

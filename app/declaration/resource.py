@@ -67,7 +67,7 @@ class Actor(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """If the record's type is `type`, all actors of the event to which `field` refers are involved in the record, too."""
+    """A rule: in a record of type `type`, all actors of the event that its `field` refers to are involved as well."""
 
     field: str
     type: Vocabulary

@@ -83,7 +83,7 @@ def client_of(scope: Scope) -> str:
     """The client to count: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber has a whole /64."""
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
-        return "unknown"  # not an address: a proxy passed on what a client wrote into the header
+        return "unknown"  # too long for an IP address: a proxy passed on a header that the client had written
     if ":" not in host:
         return host
     try:

@@ -70,7 +70,7 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
 
 
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """The message for an invalid value, with the value if the message lacks it."""
+    """The error message for an invalid parameter. It quotes the value, unless pydantic's message already does."""
     if entry["type"] == "extra_forbidden":
         return f"there is no such parameter here; there are {', '.join(model.model_fields)}"
     if entry["type"] == "value_error":

@@ -77,7 +77,7 @@ class Connections:
 
 
 class Protocol(HttpToolsProtocol):
-    """The protocol of one connection."""
+    """uvicorn's HTTP protocol of one connection, with timeouts, limits on sizes, and a least rate of sending and receiving."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Refuse the connection if too many are open. Otherwise start the idle timeout, which is the same for every request."""
@@ -169,7 +169,8 @@ class Protocol(HttpToolsProtocol):
     def _parse_without_upgrade(self, rest: bytes) -> bool:
         """Parse the request again without its `Upgrade` header, because no other protocol is offered.
 
-        The parser ends a request with `Upgrade` after its head, so the request's body would be parsed as the next request.
+        If a request has the header `Upgrade`, the parser treats it as complete after its head; then it would parse the
+        request's body as the next request.
         `rest` is the data after the head. Returns the same as `_parse_piece`.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
@@ -221,7 +222,7 @@ class Protocol(HttpToolsProtocol):
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """A piece of the body has arrived."""
+        """Called by the parser for each piece of a request's body: count its bytes and pass it on."""
         self._body_fed += len(body)
         super().on_body(body)
 
@@ -319,7 +320,7 @@ class Protocol(HttpToolsProtocol):
     def watch_outgoing(self) -> None:
         """Start to measure how fast the client receives data, and abort the connection if the rate is below LEAST_RATE.
 
-        The measuring ends when no sent data is unacknowledged.
+        The measurement ends when the client has acknowledged all data that was sent.
         """
         if self._stall_timer is None:
             cast("Transport", self.transport).count_taken()

@@ -64,7 +64,7 @@ class QueuedWrites:
         self.budget = budget
 
     async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
-        """The answer to a write after its commit, or the stored answer if the same request was sent before (`write.retry`)."""
+        """Run a write and return its answer after the commit; or the stored answer, if the same request was sent before."""
         return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
 
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:

@@ -51,7 +51,7 @@ def route(path: str, **endpoints: Answering) -> Route:
 
 
 class _HotPath:
-    """An ASGI endpoint: reads the headers once and refuses addresses that are too long."""
+    """An ASGI endpoint of the most frequent requests. It reads the headers once and refuses URLs that are too long."""
 
     def __init__(self, answering: dict[str, Answering]) -> None:
         self.answering = {**answering, "HEAD": answering["GET"]} if "GET" in answering else answering

@@ -160,7 +160,8 @@ class Writes:
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
-        # Not for resources with other unique keys, because patches settled together could pass a key from record to record.
+        # A patch of a resource with further unique keys is settled alone: in a group, one patch could take the key that another
+        # patch gives up, and the order of the rows would then decide whether the database accepts both.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 

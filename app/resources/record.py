@@ -81,7 +81,7 @@ HeldOnDay = Annotated[
 
 
 class Record(Model):
-    """What every record carries; its own arrays are shown after its other fields."""
+    """The base of all read models: the fields that every record has. Arrays are shown after all other fields."""
 
     id: Annotated[Id, Field(examples=["sco"])]
     kind: Kind

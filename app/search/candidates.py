@@ -34,7 +34,7 @@ class Window(Enum):
 
 
 class TierSearch(NamedTuple):
-    """A compiled statement with its parameters. It returns rows (tier, docid), the newest entry of each tier first."""
+    """A compiled statement with its parameters. It returns rows (tier, docid), ordered by tier, then from the newest entry."""
 
     statement: Statement
     parameters: dict[str, Any]

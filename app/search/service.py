@@ -100,7 +100,7 @@ class SearchService:
         return await self._suggester.suggest(parsed(wanted.q), narrowed, languages, limit=wanted.limit)
 
     async def _find(self, query: Query, narrowed: Narrowed, *, everything: bool) -> _Candidates:
-        """Run the stages of a search. If one stage fills a tier, the later stages are skipped."""
+        """Run the stages of a search in order. As soon as a tier has CANDIDATES candidates, skip the remaining stages."""
         newest = self._candidates.newest
         if everything:
             return _candidates(await newest(tiers.everything(narrowed), narrowed))

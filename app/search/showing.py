@@ -78,7 +78,7 @@ class Showing:
         self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
 
     def matched(self, own: Sequence[Own]) -> Matched:
-        """The text that contains most typed words. If no text contains any, the form is RELATED."""
+        """The record's text that contains the largest number of the typed words. If none contains any, the form is RELATED."""
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
         for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:

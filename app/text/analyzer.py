@@ -154,7 +154,7 @@ def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
-    # Drop very short stems, because the rules of a wrong language may leave only a different, shorter word.
+    # Drop very short stems: the word may be stemmed by the rules of another language, and the rest may be another word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
 

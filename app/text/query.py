@@ -179,7 +179,7 @@ def in_names(query: Query) -> Node:
 
 
 def _beginnings(slot: Slot) -> list[Node]:
-    """Query nodes for words of names that begin with this word, as typed or by skeleton; empty for a phrase."""
+    """Nodes that match names in which a word begins with this word or its skeleton. The list is empty for a phrase."""
     if len(slot.words) > 1:
         return []
     (word,) = slot.words

@@ -87,7 +87,7 @@ class Letters:
 
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
-    """The terms of a record's kind and texts, first those in the order of the words; at most `MOST_TERMS`."""
+    """The terms of a record, at most `MOST_TERMS`: first its stems and skeletons in the order of the words, then all others."""
     named = kind.role is Role.ENTITY
     found = [KIND + kind, *([NAMED] if named else ()), *([LINK] if kind.role is Role.LINK else ())]
     others: list[str] = []

@@ -68,7 +68,7 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """Add a fault if an id is a country's code, in upper or lower case. Only a country has its alpha-2 code as its id."""
+        """Add a fault if a record other than a country has a country's alpha-2 code as its id, in upper or lower case."""
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.COUNTRY:

@@ -171,8 +171,8 @@ class Projections:
     def _rows(self, said_by: SaidBy = None) -> sa.CompoundSelect[Any]:
         """The rows that `involvements` should contain.
 
-        An actor is involved in the record that names it, in the event of that record, and in each record that involves all
-        actors of that event (`Sides`).
+        An actor is involved in the record that names it and in the event of that record. An actor of an event is also involved
+        in the event's records whose resource declares that all sides of the event take part (`Sides`).
         """
         involved = self._involved(said_by)
 
@@ -335,6 +335,6 @@ def _misdated(link: _Reference) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _dating(link: _Reference) -> sa.Update:
-    """The UPDATE that gives undated rows the dates of their events, where these differ."""
+    """The UPDATE that copies the dates of events to the records without a date of their own, unless they have them already."""
     start, end = _bounds(link)
     return sa.update(link.table).values(date_start=start, date_end=end).where(*_misdated(link))

@@ -1,4 +1,4 @@
-"""Reads stored records in the exchange format, and from the change log what is known about used ids."""
+"""Reads stored records in the exchange format; reads in the change log which ids were ever used, and by which kind."""
 
 import json
 from collections.abc import Iterable, Iterator
