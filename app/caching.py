@@ -20,8 +20,8 @@ def cached(
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Cache the results of a function with hashable arguments, in at most `most` bytes per process.
 
-    `size_of` estimates the size of an entry in bytes from the arguments. Without it, each entry is measured; for an entry of
-    many words, this takes as long as computing it.
+    `size_of` estimates the size of an entry in bytes from the arguments. Without it, each entry is measured; for a
+    result of many small values, measuring takes as long as computing it.
 
     Entries are kept in two generations. When the young generation reaches half of `most`, it becomes the old one, and the
     previous old one is dropped. An entry that is found in the old generation is moved to the young one. So entries in use are

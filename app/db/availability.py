@@ -82,7 +82,7 @@ class Availability:
                 self._loop.call_soon_threadsafe(self._set, trouble)
 
     async def ready(self) -> None:
-        """Raise Unavailable if the database cannot be read and written. Probes it, unless the last probe is still fresh."""
+        """Raise Unavailable if the database cannot be read and written. If no trouble is known, a probe may find out first."""
         if self.trouble == FINE and time.monotonic() >= self._fresh_until:
             await asyncio.shield(self._begin_to_ask())
         if self.trouble != FINE:

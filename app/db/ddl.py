@@ -227,7 +227,7 @@ def _parts(written: str) -> tuple[str, Definitions, str]:
 
 
 def _top_level(written: str, start: int) -> Iterator[int]:
-    """The positions of the commas between definitions, and of the closing parenthesis."""
+    """The positions, from `start` on, of the commas between a table's definitions, and of the parenthesis that ends them."""
     depth = 0
     for token in _TOKEN.finditer(written, start):
         if token[0] == "(":

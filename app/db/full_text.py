@@ -45,7 +45,7 @@ class FullText(ABC):
         """The statement that reads the newest matches of a tier; see `postgres_plans.newest`."""
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        """The statements that must run before the rows of `entries` that match the condition `those` are deleted."""
+        """The statements to run before rows of `entries` are deleted. The condition `those` selects the rows."""
         del entries, those
         return iter(())
 

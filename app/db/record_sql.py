@@ -43,7 +43,7 @@ class Truth:
 
 @dataclass(frozen=True)
 class Word:
-    """A constant word of plain text."""
+    """A constant string without characters that JSON must escape."""
 
     text: str
 

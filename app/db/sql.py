@@ -137,7 +137,7 @@ class matches_one_of(FunctionElement[Any]):  # noqa: N801
 
 
 class is_one_of(matches_one_of):  # noqa: N801
-    """The same condition for columns whose index is the best choice whatever the values are, such as ids.
+    """Like `matches_one_of`, but for columns, such as ids, whose index is the best choice for any values.
 
     Postgres plans the statement once; planning it for every list of values takes longer than reading a dozen records.
     """

@@ -149,7 +149,7 @@ class Filter(ABC):
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
-        """The property of the values on which the SQL depends, as a number: by default 1 for one value, 2 for several."""
+        """A number for the form of the SQL: values with the same number share one statement. By default 1 or 2 (several values)."""
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -245,7 +245,7 @@ class ValidAt(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records whose dates, read as widely as possible, contain the given day."""
+        """Keep records that can have held on the given day. An imprecise date counts as its longest possible range."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
 

@@ -102,7 +102,7 @@ class MembershipStatus(Vocabulary):
 
 
 class MeetingType(Vocabulary):
-    """What sort of occasion it was."""
+    """What sort of occasion a meeting was."""
 
     SUMMIT = "summit", "of heads of state or government, or so named"
     MINISTERIAL = "ministerial", "of ministers"
@@ -255,7 +255,7 @@ class OutcomeType(Vocabulary):
 
 
 class OutcomeStatus(Vocabulary):
-    """What became of it, as far as a source says."""
+    """What became of an outcome, as far as a source says."""
 
     OPEN = "open", "nothing is known to have come of it"
     UNDER_WAY = "under_way", "being carried out"

@@ -177,7 +177,7 @@ class RecordRequest:
 
 @dataclass(frozen=True)
 class ListRequest:
-    """A parsed request for a list."""
+    """A request for a list of records, parsed and validated."""
 
     shape: Shape
     parameters: Mapping[str, Any]

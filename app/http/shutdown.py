@@ -1,4 +1,4 @@
-"""Graceful shutdown: the server reports that it is not ready, finishes running requests, and aborts the longest ones."""
+"""Graceful shutdown: the server reports that it is not ready, lets requests finish, and aborts those that take too long."""
 
 import asyncio
 import logging

@@ -101,7 +101,7 @@ class Transport:
             self.write = self._write_and_count
 
     def count_no_more(self) -> None:
-        """Stop counting, because the client has acknowledged all data."""
+        """Stop counting the bytes that are written, because the client has acknowledged all of them."""
         if not self.is_closing():
             self.write = self._transport.write
 

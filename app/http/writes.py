@@ -231,7 +231,7 @@ class Writes:
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
-        retry = retry_of(scope, body)  # checked also for a dry run, which stores no answer
+        retry = retry_of(scope, body)  # the key is validated for a dry run as well, although a dry run stores no answer
         return _WriteRequest(resource, principal, view, body, None if view.dry_run else retry)
 
     async def _write(

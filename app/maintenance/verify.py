@@ -16,7 +16,7 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
-    """Check all citations against the documents in a folder. Returns (number of citations checked, faults, one line each).
+    """Check all citations against the documents in a folder. Returns (number checked, list of faults as lines of text).
 
     A file is the document of the source that has the same SHA-256; the name of the file does not matter.
     """

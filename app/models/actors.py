@@ -106,10 +106,10 @@ def _surely_from(content: Content) -> str:
 
 
 def _last_shown(content: Content) -> str:
-    """The last day on which the office or membership is shown to have held; NO_START if there is no evidence.
+    """The last day for which sources prove that the office or membership lasted; NO_START if none does.
 
-    The evidence is `since`, `until` and the attested dates. Each can mean several days, so its first possible day is taken; the
-    latest of these is returned.
+    The evidence is `since`, `until` and the attested dates. Each may be imprecise, so its first possible day counts. The result
+    is the latest of these days.
     """
     ends = [bounds_of(content, field) for field in ("since", "until") if content.get(field)]
     return max((shown.start for shown in [*ends, *_attested(content)]), default=edtf.NO_START)

@@ -38,7 +38,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """A field of a read model: its type, and its source. `source` is a marker; None if the source is a column."""
+    """A field of a read model. `source` is the marker that says where its value comes from; None: from a column."""
 
     name: str
     annotation: Any

@@ -24,7 +24,7 @@ THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(
 
 
 class Facets:
-    """Counts the hits of a search by facet values, on one database."""
+    """Counts the hits of a search by facet values."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver

@@ -48,7 +48,7 @@ class Found(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """All candidates of a search as (tier, docid), ordered as hits; and the records that the query names."""
+    """All candidates of a search as (tier, docid), in the order of the hits; and the records whose names the query contains."""
 
     rows: list[tuple[int, int]]
     truncated: bool

@@ -76,7 +76,7 @@ class KnownName(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A record with a name that is the query or a part of it, or that contains the whole query."""
+    """A record that the query names: one of its names is a part of the query, or contains the whole query."""
 
     record_id: str
     names: Sequence[KnownName]

@@ -141,7 +141,7 @@ class Integrity:
         for kind, several in by_kind.items():
             for fields in self.resources[kind].keys:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
-                if fields == self.resources[kind].natural_key:  # a natural key begins with a reference
+                if fields == self.resources[kind].natural_key:  # a natural key begins with a reference: if its target does not exist, no stored record has the key
                     firsts &= there.keys()  # no stored record refers to a record that does not exist
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:

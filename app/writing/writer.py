@@ -321,7 +321,7 @@ class Writer(StoredRecords):
                 row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
                 del row["created_at"]
             if wanted.resource.dated_by and "date" not in wanted.content:
-                # The dates of an undated record are a projection, which is updated separately.
+                # A record without a date has the dates of its event; they are a projection, which is updated separately.
                 row = {name: value for name, value in row.items() if name not in ("date_start", "date_end")}
             rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
             before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
