@@ -1,4 +1,4 @@
-"""Work that runs beside the requests, from the start of the application to its end."""
+"""Runs background work while the application serves requests, from its start to its end."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ class Background:
         self._works: dict[str, Work] = {}
 
     def add(self, name: str, work: Work) -> None:
-        """Add a coroutine function that runs until it is cancelled, or returns when there is nothing to do."""
+        """Add a coroutine function. It runs until it is cancelled, or returns earlier if it has nothing to do."""
         self._works[name] = work
 
     @asynccontextmanager

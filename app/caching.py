@@ -1,4 +1,7 @@
-"""A cache with a limit in bytes: a limit on entries would not bound its memory, because clients choose the length of keys."""
+"""A cache whose size is limited in bytes.
+
+A limit on the number of entries would not limit the memory, because clients choose the length of the keys.
+"""
 
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -10,7 +13,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _ENTRY = 400
-"""Overhead of an entry in bytes, besides its key and its result: its dictionary slot, and memory unknown to getsizeof."""
+"""Bytes that an entry takes besides its key and its result: its dictionary slot, and memory that getsizeof does not count."""
 _GENERATIONS = 2
 _MISSING: Any = object()
 
@@ -20,12 +23,14 @@ def cached(
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result]]:
     """Cache the results of a function with hashable arguments, in at most `most` bytes per process.
 
-    `size_of` estimates the size of an entry in bytes from the arguments. Without it, each entry is measured; for a
-    result of many small values, measuring takes as long as computing it.
+    `size_of` estimates the size of an entry in bytes from the arguments. Without `size_of`, each entry is measured when it is
+    stored. If a result consists of many small values, measuring it takes as long as computing it.
 
-    Entries are kept in two generations. When the young generation reaches half of `most`, it becomes the old one, and the
-    previous old one is dropped. An entry that is found in the old generation is moved to the young one. So entries in use are
-    kept, and nothing has to be sorted. An entry larger than a tenth of `most` is not cached. Threads may share the cache.
+    Entries are kept in two generations. When the young generation would exceed half of `most`, it becomes the old generation,
+    and the previous old generation is dropped. An entry that is found in the old generation is copied to the young one. So
+    entries in use are kept, and the cache need not sort its entries by their last use.
+
+    An entry larger than a tenth of `most` is not cached. Threads may share the cache.
     """
 
     def decorate(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -58,7 +63,7 @@ def cached(
 
 
 def bytes_of(value: Any) -> int:
-    """The approximate size in bytes of a value and all it contains. Enum members and classes count 0, as they are shared."""
+    """The approximate bytes of a value and of all that it contains. Enum members and classes, which are shared, count 0."""
     if isinstance(value, (Enum, type)):
         return 0
     size = getsizeof(value)

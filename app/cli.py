@@ -1,4 +1,4 @@
-"""The command `rapporteur`: everything an operator does."""
+"""The command `rapporteur`, with a subcommand for each task of an operator."""
 
 import asyncio
 import gc
@@ -69,7 +69,7 @@ class Refusing(click.Group):
 @click.version_option(__version__)
 @click.pass_context
 def main(context: click.Context) -> None:
-    """The system of record for international cooperation in ICT. Settings come from RAPPORTEUR_… variables."""
+    """The system of record for international cooperation in ICT. Environment variables RAPPORTEUR_… contain the settings."""
     context.obj = Settings.from_environment()
 
 
@@ -134,7 +134,7 @@ def _listener(settings: Settings) -> socket.socket:
 @click.option("--revision", default="head", show_default=True, help="The revision to bring the schema up to.")
 @click.pass_obj
 def migrate(settings: Settings, revision: str) -> None:
-    """Make or update the database's schema, and the search index where it is missing."""
+    """Create or update the database schema, and build the search index if it is missing or incomplete."""
     migrate_schema(settings.database_url, revision=revision)
     if revision != "head":
         return
@@ -151,7 +151,10 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @click.pass_obj
 def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool) -> None:
-    """Read records from files or folders of NDJSON (`-`: standard input): all, or if one is at fault none, and why."""
+    """Import records from NDJSON files or from folders that contain them. `-` is standard input.
+
+    If a record has a fault, no record is imported, and the faults are printed.
+    """
     if not paths and not demo:
         raise click.UsageError("say which files or folders to read, or --demo for the first data set")
     engine, writer = _writer(settings, run_in_workers)
@@ -171,7 +174,11 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
 @click.argument("target", type=click.Path(path_type=Path, allow_dash=True))
 @click.pass_obj
 def export(settings: Settings, target: Path) -> None:
-    """Write all records: to a folder, a file a kind; or to one file or standard output (`-`), all kinds in turn."""
+    """Write all records as NDJSON to TARGET: to a folder, to one file, or to standard output (`-`).
+
+    In a folder, each kind of record has its own file. If TARGET ends with `.ndjson` or is `-`, all records are written to it,
+    one kind after another.
+    """
     engine, writer = _writer(settings)
     with reading(engine) as connection:
         total = writer.count(connection)
@@ -196,7 +203,7 @@ def export(settings: Settings, target: Path) -> None:
 @main.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Compare tables, log and projections with one another; fails where they disagree."""
+    """Compare tables, references, change log, projections and search index with one another. Fails if they disagree."""
     engine, writer = _writer(settings)
     with reading(engine) as connection:
         total = writer.count(connection)
@@ -208,7 +215,10 @@ def check(settings: Settings) -> None:
 @main.command()
 @click.pass_obj
 def rebuild(settings: Settings) -> None:
-    """Compute all projections anew, the search index while others read and write."""
+    """Compute all projections again, and then the search index.
+
+    While the search index is rebuilt, other processes can read and write.
+    """
     engine, writer = _writer(settings)
     with writing(engine) as connection:
         writer.projections.rebuild(connection)
@@ -238,7 +248,10 @@ def verify(settings: Settings, directory: Path) -> None:
 )
 @click.pass_obj
 def search(settings: Settings, words: tuple[str, ...], kinds: tuple[str, ...], lang: str, limit: int) -> None:
-    """Find records by WORDS, in any script and spelling: kind, id, date, name, and the passage that was found."""
+    """Find records by WORDS, in any script and spelling.
+
+    Prints for each record its kind, id, date and name, and the passage that was found.
+    """
     if lang and not re.fullmatch(LANG_PATTERN, lang):
         raise click.BadParameter(f"{lang!r} is no language tag: write ru or pt-BR", param_hint="--lang")
     _engine(settings)
@@ -263,7 +276,7 @@ async def _found(settings: Settings, wanted: SearchQuery, languages: list[str]) 
 
 @main.group("keys")
 def keys_() -> None:
-    """Make, list and revoke the keys with which clients write."""
+    """Create, list and revoke the API keys that clients need to write."""
 
 
 @keys_.command("create")
@@ -281,7 +294,7 @@ def keys_() -> None:
 @click.option("--if-none", is_flag=True, help="Do nothing where there are keys already.")
 @click.pass_obj
 def create_key(settings: Settings, name: str, scopes: tuple[str, ...], expires: datetime | None, *, if_none: bool) -> None:
-    """Make a key for NAME and print it, this once."""
+    """Create a key for NAME and print it. The key cannot be shown again."""
     day = expires and expires.replace(tzinfo=UTC)
     if day is not None and day <= datetime.now(UTC):
         raise OperatorError(f"--expires {day.date()} is past already")
@@ -298,7 +311,10 @@ def create_key(settings: Settings, name: str, scopes: tuple[str, ...], expires: 
 @keys_.command("list")
 @click.pass_obj
 def list_keys(settings: Settings) -> None:
-    """List all keys: how each begins, whose it is, what it may do, when it was made, used, revoked."""
+    """List all keys.
+
+    Prints how each key begins, its name, its scopes, and when it was created, expires, was last used and was revoked.
+    """
     with reading(_engine(settings)) as connection:
         for row in keys.listed(connection):
             named = {name: row[f"{name}_at"] for name in ("created", "expires", "last_used", "revoked")}
@@ -310,7 +326,10 @@ def list_keys(settings: Settings) -> None:
 @click.argument("identifier", metavar="ID")
 @click.pass_obj
 def revoke_key(settings: Settings, identifier: str) -> None:
-    """Void the key ID (what stands between the underscores) for ever; its name stays in the history."""
+    """Revoke a key permanently. Its name stays in the history.
+
+    ID is the part of the key between the two underscores.
+    """
     with writing(_engine(settings)) as connection:
         row = keys.revoke(connection, identifier.removeprefix(f"{keys.MARK}_").rstrip("_…"))
     click.echo(f"the key of {row['name']!r} is revoked")

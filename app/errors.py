@@ -1,4 +1,4 @@
-"""The errors, each with its status and its stable code.
+"""The errors of this program. Each error that a client can get has an HTTP status and a code that never changes.
 
 RapporteurError
 ├── OperatorError                  shown to the operator on the terminal
@@ -44,7 +44,7 @@ class RapporteurError(Exception):
 
 
 class OperatorError(RapporteurError):
-    """An error that the operator must fix, not the API client; the message says how."""
+    """An error that the operator must fix, not the API client. The message says how to fix it."""
 
 
 class IncompleteDeclaration(OperatorError):
@@ -56,7 +56,7 @@ class Misconfigured(OperatorError):
 
 
 class StaleSchema(OperatorError):
-    """The database's schema is not the one this version needs."""
+    """The database schema is not the one that this version of the program needs."""
 
 
 class Problem(RapporteurError):
@@ -177,7 +177,7 @@ class Conflict(Problem):
 
 
 class StillReferenced(Conflict):
-    """The record cannot be deleted, because others refer to it."""
+    """The record cannot be deleted, because other records refer to it."""
 
     code = "still_referenced"
     title = "Other records refer to it"
@@ -194,7 +194,7 @@ class Gone(Problem):
 
 
 class Merged(Gone):
-    """The record was merged into another."""
+    """The record was merged into another record."""
 
     code = "merged"
     title = "The record was merged into another"
@@ -209,7 +209,7 @@ class Merged(Gone):
 
 
 class PreconditionFailed(Problem):
-    """The stored version does not meet `If-Match` or `If-None-Match`."""
+    """The stored version of the record does not meet the condition in `If-Match` or `If-None-Match`."""
 
     status = 412
     code = "precondition_failed"
@@ -271,7 +271,7 @@ class IdempotencyMismatch(Invalid):
 
 
 class PreconditionRequired(Problem):
-    """A change needs `If-Match`, so that no client overwrites a version that it has not seen."""
+    """The request has no `If-Match`. A change needs it, so that no client overwrites a version that it has not seen."""
 
     status = 428
     code = "precondition_required"
@@ -307,7 +307,7 @@ class HeadTooLarge(Problem):
 
 
 class Unexpected(Problem):
-    """An unexpected error in this program."""
+    """The request failed because of a bug in this program, not because of a mistake of the client."""
 
     status = 500
     code = "unexpected"
@@ -316,7 +316,7 @@ class Unexpected(Problem):
 
 
 class Unavailable(Problem):
-    """The database does not respond, or the work takes longer than its limit."""
+    """The database does not respond, or the request takes longer than its time limit."""
 
     status = 503
     code = "unavailable"

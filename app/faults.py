@@ -14,10 +14,10 @@ class Fault(NamedTuple):
     pointer: str | None = None
     header: str | None = None
     line: str | None = None
-    """The line, in an import or a file."""
+    """The place of the faulty line, if records are read from the lines of an import or a file."""
 
     def told(self) -> dict[str, str]:
-        """The fault as JSON."""
+        """The fault as a JSON object, without the fields that are None."""
         return {name: value for name, value in self._asdict().items() if value is not None}
 
     def __str__(self) -> str:
@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 MAX_FAULTS = 100
 """The maximum number of faults that one response lists."""
 FAULTS_ALIKE = 10
-"""The maximum number of faults of one sort that an import lists; further ones are only counted."""
+"""The maximum number of faults of one sort that an import lists. Further faults of this sort are only counted."""
 MOST_FAULTS = 10_000
 """The number of faults after which the check stops."""
 _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
@@ -35,7 +35,7 @@ _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 class Faults:
-    """The faults of a request or an import: those that are listed, and the number of further ones of each sort."""
+    """Collects the faults of a request or an import. It lists the first faults of each sort, and only counts the others."""
 
     def __init__(self, *, alike: int = MAX_FAULTS) -> None:
         """`alike`: how many faults of one sort (same field, same message) are listed."""
@@ -59,11 +59,11 @@ class Faults:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are so many faults that the check stops."""
+        """Whether there are `MOST_FAULTS` faults, so that the check stops."""
         return self.total >= MOST_FAULTS
 
     def told(self) -> list[Fault]:
-        """The listed faults in order. After the last listed fault of a sort, another one states how many were left out."""
+        """The listed faults in order. After the last listed fault of a sort, one more says how many are not listed."""
         found: list[Fault] = []
         seen: Counter[tuple[str, str]] = Counter()
         for fault in self._told:
@@ -86,5 +86,5 @@ def _sort_of(fault: Fault) -> tuple[str, str]:
 
 
 def summary(faults: Sequence[Fault]) -> str:
-    """The first three faults as one line of text, with the number of further ones."""
+    """The first three faults as one line of text, followed by the number of the other faults."""
     return "; ".join(map(str, faults[:3])) + (f" … and {len(faults) - 3} more" if len(faults) > 3 else "")

@@ -16,7 +16,10 @@ def escaped(text: str) -> str:
 
 
 class Formatter(logging.Formatter):
-    """Formats a record as time, level, logger and message. Tracebacks are indented, so that no line looks like a record."""
+    """Formats a log record as one line of time, level, logger and message.
+
+    Tracebacks are indented, so that none of their lines looks like a log record.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -37,7 +40,7 @@ def configuration(level: str) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "app.logs.Formatter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        # Errors of single connections are not logged: `app/db/availability.py` logs once that the database is unavailable.
+        # psycopg need not log each failed connection: `app/db/availability.py` logs once that the database is unavailable.
         "loggers": {"psycopg": {"level": "CRITICAL"}},
         "root": {"handlers": ["stderr"], "level": level.upper()},
     }

@@ -1,4 +1,4 @@
-"""Settings, read once from the environment: every name starts with RAPPORTEUR_."""
+"""The settings, which are read once from environment variables. The name of each variable starts with RAPPORTEUR_."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ def _beside_the_code(name: str) -> Path:
 
 MIGRATIONS = _beside_the_code("migrations")
 SEED = _beside_the_code("seed")
-"""The first data set, as `rapporteur import` reads it."""
+"""The folder with the first data set, in the format that `rapporteur import` reads."""
 
 
 def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
@@ -40,7 +40,7 @@ def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of an operator; the table in the README has the same descriptions."""
+    """The settings that an operator can change. The table in the README has the same descriptions."""
 
     database_url: str = _setting(
         "sqlite:///var/rapporteur.db",

@@ -14,11 +14,11 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 Job = Callable[[], Any]
-"""A job returns a result that can be pickled, and changes nothing."""
+"""A function that returns a result that can be pickled, and has no side effects."""
 JobRunner = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
 """Runs jobs, and yields their results in order."""
 WORTH_IT = 8
-"""The number of jobs, of about 10 ms each, from which forking is faster."""
+"""From this number of jobs on, forking is faster than running all jobs in this process. A job takes about 10 ms."""
 
 
 @contextmanager
@@ -29,7 +29,9 @@ def run_here(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
 
 @contextmanager
 def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Run the jobs in forked workers, which start immediately: one for each processor but one, which this process uses.
+    """Run the jobs in forked worker processes, which start immediately.
+
+    There is one worker for each processor but one, because this process uses one processor itself.
 
     This process must have no threads, and no job may use its database connections. The jobs run in this process if there is
     only one processor, if there are fewer than `WORTH_IT` jobs, and on systems other than Linux, where forking is not safe.
@@ -66,7 +68,10 @@ def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
 
 
 def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[Any, Any]") -> None:
-    """The loop of a worker. A thread sends the results, so that the worker need not wait until they are read."""
+    """Run jobs in a worker process until none is left.
+
+    A thread sends the results, so that the worker can run the next job before the parent process has read the last result.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process stops its workers when it is interrupted
     with ThreadPoolExecutor(1) as sending:
         while (number := next_one()) < len(jobs):

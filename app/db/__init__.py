@@ -1,1 +1,1 @@
-"""What differs between the two databases: engines, drivers, types, JSON, errors, changes of the schema."""
+"""The code that differs between SQLite and Postgres: engines, drivers, column types, JSON, errors, schema changes."""

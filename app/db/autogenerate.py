@@ -1,8 +1,8 @@
-"""Extends Alembic's autogenerate: what `make migration` compares, and what it writes.
+"""Extends Alembic's autogenerate: `make migration` also compares CHECKs, and writes calls of the functions in `app.db.ddl`.
 
-Alembic does not compare CHECK constraints. On SQLite it changes a table by copying all its columns; this fails, because
-generated columns cannot be written. So migrations call `app.db.ddl` to set constraints and to drop columns: one line for both
-databases.
+Alembic does not compare CHECK constraints. To change a table on SQLite, Alembic copies all columns of the table. The copy
+fails, because generated columns cannot be written. So migrations call functions of `app.db.ddl` to set constraints and to drop
+columns. The same call works on both databases.
 """
 
 import re
@@ -23,7 +23,10 @@ _BIND = "op.get_bind()"
 
 
 class SetConstraint(ops.MigrateOperation):
-    """The `set_constraint` operation: a constraint's name, its new and its old definition; None where it does not exist."""
+    """The `set_constraint` operation, which adds, replaces or drops a constraint.
+
+    `definition` is the constraint's new definition, `before` the old one. None means that the constraint does not exist.
+    """
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
         self.table, self.name, self.definition, self.before = table, name, definition, before
@@ -45,7 +48,7 @@ class DropColumn(ops.MigrateOperation):
 
 
 class SetComment(ops.MigrateOperation):
-    """The `set_comment` operation. It replaces `alter_column`, for which SQLite would copy the table."""
+    """The `set_comment` operation. It replaces Alembic's `alter_column`, which would copy the table on SQLite."""
 
     def __init__(self, table: str, column: str, comment: str) -> None:
         self.table, self.column, self.comment = table, column, comment
@@ -55,7 +58,7 @@ class SetComment(ops.MigrateOperation):
 def _compare_words(
     context: AutogenContext, changes: ops.ModifyTableOps, _: Any, name: Any, there: sa.Table | None, wanted: sa.Table | None
 ) -> None:
-    """Add the operations that give each column the CHECK for the words of its vocabulary."""
+    """Add an operation for each column whose CHECK differs from the words of the column's vocabulary."""
     if there is None or wanted is None or context.inspector is None:
         return
     stored = {each["name"]: _WORD.findall(each["sqltext"]) for each in context.inspector.get_check_constraints(name)}
@@ -74,7 +77,10 @@ def _check(column: str, words: list[str]) -> str | None:
 
 
 def flattened(changes: ops.ModifyTableOps) -> list[ops.MigrateOperation]:
-    """A table's changes as separate operations, in order, because with `batch_alter_table` SQLite would copy the table."""
+    """Return a table's changes as separate operations, in order.
+
+    Alembic would otherwise group the changes in `batch_alter_table`, which copies the table on SQLite.
+    """
     return [_ours(each) for each in changes.ops]
 
 

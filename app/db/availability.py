@@ -1,8 +1,8 @@
 """Tracks whether the database can be read and written.
 
-Reads and writes report their errors here. While the database is in trouble, it is probed twice a second. While it is known to
-be unreachable, requests are refused immediately instead of each waiting for its deadline, and the log has one line for each
-change of state instead of one for each request.
+The code that reads and writes reports its errors here. While the database is in trouble, a probe checks it twice a second.
+While the database is known to be unreachable, requests are refused immediately, so that they do not wait for their deadlines.
+The log has one line for each change of state, not one for each request.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from app.db.failures import AWAY, FINE, Trouble, unavailable
 
 AGAIN_SECONDS = 0.5
-"""Interval of probes while the database is in trouble."""
+"""Seconds between two probes while the database is in trouble."""
 FRESH_SECONDS = 1.0
 """How long the result of a probe is reused, so that many requests to `/readyz` do not each query the database."""
 PROBE_SECONDS = 3.0
@@ -24,13 +24,17 @@ _log = logging.getLogger("rapporteur.database")
 class Availability:
     """The state of one database, shared by all code that reads or writes it.
 
-    Any thread may call `report` and the `require_…` methods; the others belong to the event loop.
+    Any thread may call `report` and the `require_…` methods. All other methods must be called on the event loop.
     """
 
     def __init__(
         self, probe: Callable[[], Awaitable[Trouble]], changed: Callable[[Trouble], None], *, seconds: float = PROBE_SECONDS
     ) -> None:
-        """`probe` checks the database within `seconds`; `changed` is called on the event loop when the state changes."""
+        """Create the state of a database that is not in trouble.
+
+        `probe` checks the database. If a probe takes more than `seconds`, the database counts as AWAY. `changed` is called on
+        the event loop whenever the state changes.
+        """
         self._seconds = seconds
         self.trouble = FINE
         self._probe = probe
@@ -70,10 +74,10 @@ class Availability:
             raise unavailable(self.trouble.writes)
 
     def report(self, trouble: Trouble, *, certain: bool = False) -> None:
-        """Report the trouble that the error of a read or a write shows.
+        """Report the trouble that an error of a read or a write indicates.
 
-        If the trouble is AWAY and not `certain`, a probe must confirm it first, because a single connection may fail although
-        the server is healthy.
+        If the trouble is AWAY and `certain` is false, a probe must confirm the trouble first, because a single connection may
+        fail although the server is healthy.
         """
         if trouble not in (FINE, self.trouble) and self._loop is not None:
             if trouble == AWAY and not certain:
@@ -82,7 +86,10 @@ class Availability:
                 self._loop.call_soon_threadsafe(self._set, trouble)
 
     async def ready(self) -> None:
-        """Raise Unavailable if the database cannot be read and written. If no trouble is known, a probe may find out first."""
+        """Raise Unavailable if the database cannot be read and written.
+
+        If no trouble is known and the last probe is older than FRESH_SECONDS, the database is probed first.
+        """
         if self.trouble == FINE and time.monotonic() >= self._fresh_until:
             await asyncio.shield(self._begin_to_ask())
         if self.trouble != FINE:

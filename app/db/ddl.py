@@ -1,7 +1,8 @@
-"""Functions with which migrations change tables on both databases. SQLite's ALTER TABLE cannot change constraints or types.
+"""Functions with which migrations change tables on both databases.
 
-On SQLite a table is handled as its list of definitions: the texts between the parentheses of its CREATE TABLE, first the
-columns, then the constraints. A definition that is not changed keeps its exact text: checks, foreign keys, computed columns.
+SQLite's ALTER TABLE cannot change constraints or types, so on SQLite a table is rebuilt from its list of definitions. These are
+the texts between the parentheses of its CREATE TABLE: first the columns, then the constraints. A definition that is not changed
+keeps its exact text, including checks, foreign keys and computed columns.
 """
 
 import re
@@ -28,7 +29,7 @@ Definitions = list[str]
 
 @contextmanager
 def changing(engine: Engine) -> Iterator[sa.Connection]:
-    """A transaction in which tables may be changed.
+    """Run the block in a transaction in which tables may be changed.
 
     On SQLite, foreign keys are checked only at the end of the transaction, because a table does not exist for a moment while it
     is rebuilt. Raises OperatorError if a row then refers to a row that does not exist.
@@ -51,10 +52,10 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
-    """Add a constraint, or replace the table's constraint with the same name; None only drops that constraint.
+    """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop the old one.
 
-    `definition` is SQL: `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE INITIALLY
-    DEFERRED`. The database refuses the constraint if a row violates it.
+    `definition` is SQL, such as `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE
+    INITIALLY DEFERRED`. The database refuses the constraint if a row violates it.
     """
     if connection.dialect.name != "sqlite":
         _on_postgres(connection, f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
@@ -74,10 +75,10 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
 
 
 def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:
-    """Rename a column, and its CHECK, indexes and foreign keys accordingly; values stay.
+    """Rename a column, and rename its CHECK, indexes and foreign keys accordingly. The values are kept.
 
-    Only names that follow the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS`, `ck_TABLE_COLUMN` change. Raises ValueError if
-    a new name would be too long.
+    An index or constraint is renamed only if its name follows the convention `ix_TABLE_COLUMNS`, `fk_TABLE_COLUMNS` or
+    `ck_TABLE_COLUMN`. Raises ValueError if a new name would be longer than LONGEST_NAME.
     """
     connection.exec_driver_sql(f'ALTER TABLE "{table}" RENAME COLUMN "{old}" TO "{new}"')
     inspector = sa.inspect(connection)
@@ -86,7 +87,7 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
     constraints |= {str(each["name"]): each["constrained_columns"] for each in inspector.get_foreign_keys(table)}
 
     def renamed(sort: str, standing: Mapping[str, Sequence[str | None]]) -> dict[str, str]:
-        """A mapping from old to new names, for those that are named after their columns."""
+        """Return a mapping from old to new names, for the indexes or foreign keys that are named after their columns."""
         now = {name: [column or "" for column in columns] for name, columns in standing.items() if new in columns}
         before = {name: [old if column == new else column for column in columns] for name, columns in now.items()}
         names = {name: f"{sort}_{table}_{'_'.join(now[name])}" for name in now}
@@ -98,14 +99,14 @@ def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> 
 
 
 def rename_table(connection: sa.Connection, old: str, new: str) -> None:
-    """Rename a table, and the constraints and indexes that are named after it; rows stay.
+    """Rename a table, and the constraints and indexes that are named after it. The rows are kept.
 
-    Raises ValueError if a new name would be too long.
+    Raises ValueError if a new name would be longer than LONGEST_NAME.
     """
     connection.exec_driver_sql(f'ALTER TABLE "{old}" RENAME TO "{new}"')
 
     def renamed(names: Iterable[str]) -> dict[str, str]:
-        """A mapping from old to new names, for those that are named after the table."""
+        """Return a mapping from old to new names, for the indexes or constraints that are named after the table."""
         named_after = [name for name in names if re.match(f"((ix|uq|ck|fk|pk)_)?{old}(_|$)", name)]
         return {name: _checked(name.replace(old, new, 1)) for name in named_after}
 
@@ -113,7 +114,7 @@ def rename_table(connection: sa.Connection, old: str, new: str) -> None:
 
 
 def _constraints(connection: sa.Connection, table: str) -> list[str]:
-    """The names of a table's constraints. Since version 18 Postgres also names NOT NULL constraints."""
+    """Return the names of a table's constraints. Since version 18 of Postgres, NOT NULL constraints have names, too."""
     if connection.dialect.name == "sqlite":
         (written,) = _schema(connection, "type = 'table' AND name", table)
         return [_named(each) for each in _parts(written)[1] if each.startswith("CONSTRAINT")]
@@ -122,7 +123,7 @@ def _constraints(connection: sa.Connection, table: str) -> list[str]:
 
 
 def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
-    """The columns of each index of the table, by the index's name; without the indexes that constraints create."""
+    """Return the columns of each index of a table, by the index's name. Indexes that constraints create are left out."""
     with warnings.catch_warnings():
         # An index on an expression can be skipped, because its name is not derived from its columns.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
@@ -155,7 +156,7 @@ def _checked(name: str) -> str:
 
 
 def _renamed(definition: str, names: Mapping[str, str]) -> str:
-    """The definition with the constraint's new name; other definitions stay as they are."""
+    """Return the definition with the constraint's new name. If `names` has no new name, the definition is unchanged."""
     name = _named(definition)
     return definition.replace(name, names[name], 1) if definition.startswith("CONSTRAINT") and name in names else definition
 
@@ -172,10 +173,11 @@ def _on_postgres(connection: sa.Connection, statement: str) -> None:
 
 
 def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions], Definitions]) -> None:
-    """Rebuild a table of SQLite with the definitions that `edit` returns for the present ones. Rows and indexes stay.
+    """Rebuild a table of SQLite. `edit` receives the present definitions and returns the new ones.
 
-    Columns that exist before and after are copied by name; computed columns are computed again. Foreign keys that refer to the
-    table stay, too. Raises RuntimeError if the connection enforces foreign keys, because the table does not exist for a moment.
+    Rows and indexes are kept. Columns that exist before and after the change are copied by name; computed columns are computed
+    again. Foreign keys that refer to the table are kept, too. Raises RuntimeError if the connection enforces foreign keys,
+    because the table does not exist for a moment.
     """
     if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
         raise RuntimeError("a table cannot be made anew while SQLite enforces references")
@@ -206,7 +208,7 @@ def _schema(connection: sa.Connection, which: str, name: str) -> list[str]:
 
 
 def _stored_columns(connection: sa.Connection, table: str) -> list[str]:
-    """The columns that can be written, so without computed ones, for which SQLite says that `hidden` is not 0."""
+    """Return the columns that can be written. Computed columns are left out: SQLite marks them with a `hidden` other than 0."""
     return [row.name for row in connection.exec_driver_sql(f"PRAGMA table_xinfo({table})") if row.hidden == 0]
 
 
@@ -227,7 +229,10 @@ def _parts(written: str) -> tuple[str, Definitions, str]:
 
 
 def _top_level(written: str, start: int) -> Iterator[int]:
-    """The positions, from `start` on, of the commas between a table's definitions, and of the parenthesis that ends them."""
+    """Yield the positions, from `start` on, of the commas between a table's definitions, and of the closing parenthesis.
+
+    Commas within nested parentheses are skipped.
+    """
     depth = 0
     for token in _TOKEN.finditer(written, start):
         if token[0] == "(":

@@ -1,4 +1,4 @@
-"""What a driver offers: it runs compiled statements that read."""
+"""The interface of a driver, which runs compiled SELECT statements on one database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,17 @@ class Statement:
     sql: str
     constants: Mapping[str, Any]
     dear: int = 0
-    """The number of further runs on a thread, because the statement was too slow for the event loop."""
+    """How many more times the statement runs on a thread, because it was too slow for the event loop."""
     planned_anew: bool = False
-    """Whether Postgres must plan it for each set of values, because rare values need another plan than common ones."""
+    """Whether Postgres must plan the statement for each set of values, because rare values need another plan than common
+    ones."""
 
     @cached_property
     def looks_for_terms(self) -> bool:
-        """Whether the statement uses SQLite's full-text index, where one step of the virtual machine may take long."""
+        """Whether the statement uses SQLite's full-text index.
+
+        In that index, one step of SQLite's virtual machine may take long, so a limit on steps does not limit the time.
+        """
         return " MATCH " in self.sql
 
 
@@ -41,7 +45,7 @@ class Driver(Protocol):
 
     dialect: Dialect
     reads: int
-    """The number of statements it has run."""
+    """The number of statements that the driver has run."""
     availability: Availability
 
     async def open(self) -> None:
@@ -57,11 +61,14 @@ class Driver(Protocol):
         """Run the statement and return its rows. Raises Unavailable if the database does not answer in time.
 
         With `letters`, the driver may stop reading once the first columns of the rows read so far have more than `letters`
-        characters in total. SQLite's driver does; Postgres' driver cannot, because the server sends all rows together.
+        characters in total. SQLite's driver stops then. Postgres' driver cannot, because the server sends all rows together.
         """
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """The row of one record, with the id as its last column; None if there is none. Raises the same errors as `fetch`."""
+        """Return the row of one record, with the id as its last column; None if there is no such record.
+
+        Raises the same errors as `fetch`.
+        """
 
     def encode(self, values: Sequence[Any]) -> Any:
         """Encode several values as one parameter: JSON on SQLite, an array on Postgres."""

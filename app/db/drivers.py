@@ -1,8 +1,9 @@
-"""Runs reads on the databases' drivers directly, without transactions, on connections that stay open.
+"""Chooses the driver for a database. Drivers run reads without SQLAlchemy's engine and without transactions.
 
-SQLite: a query takes 95-126 µs through SQLAlchemy's engine and 8.5 µs through the driver; passing it to a thread takes another
-110-140 µs. So a read first runs on the event loop, with a limit on its steps that is too small to delay other requests. A read
-that exceeds the limit is aborted and runs again on one of two threads; its statement then stays on the threads for a while.
+Connections stay open. On SQLite, a query takes 95-126 µs through SQLAlchemy's engine and 8.5 µs through the driver. Passing a
+query to a thread takes another 110-140 µs. So a read first runs on the event loop, with a limit on its steps. The limit is so
+low that a read cannot delay other requests. A read that exceeds the limit is aborted and runs again on one of two threads. The
+next executions of its statement then run on the threads, too.
 
 Postgres (`app/db/postgres.py`): psycopg's own connection pool, autocommit, prepared statements.
 """

@@ -18,14 +18,14 @@ PATIENCE = 5.0
 WRITERS_LOCK = 7_270_001
 """The key of the Postgres advisory lock that allows one writer at a time, as SQLite's own write lock does.
 
-Because of this lock, rules over several records (references, keys, cycles, projections) need no locks of their own, there are
-no deadlocks, and the change log's sequence is the order of commits.
+Because of this lock, checks that involve several records (references, keys, cycles, projections) need no locks of their own,
+deadlocks cannot occur, and the change log has the order of commits.
 """
 SQLITE_PRAGMAS = (
     "PRAGMA page_size = 8192",  # for new files only; large pages, because rows with search terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",  # a page that several writes changed is then copied to the file only once
+    "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page that several writes change is copied only once
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -33,7 +33,7 @@ SQLITE_PRAGMAS = (
 
 
 def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True, pooler: str = "") -> Engine:
-    """An engine for writing: a transaction waits at most `patience` seconds for the write lock.
+    """Create an engine for writing. A transaction waits at most `patience` seconds for the write lock.
 
     `creates`: whether a missing SQLite file is created. `pooler`: as in `driver_for`.
     """
@@ -128,7 +128,8 @@ class FileIsGone(Exception):
 def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
     """Run the block in one transaction: commit at its end, or roll back if it raises or `keep` is false.
 
-    Raises FileIsGone if SQLite's file was moved or removed, or if its WAL was removed and the commit cannot be rescued from it.
+    Raises FileIsGone if SQLite's file was moved or removed. Also raises it if the file's WAL was removed, and the committed
+    data cannot be copied from the removed WAL into the file.
     """
     with engine.connect() as connection:
         with connection.begin() as transaction:
@@ -145,7 +146,7 @@ def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A read transaction: one snapshot of the whole database, which does not block writers."""
+    """Run the block in a read transaction, which sees one snapshot of the whole database and does not block writers."""
     options: dict[str, Any] = {_READS: True}
     if engine.dialect.name == "postgresql":
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
@@ -156,7 +157,8 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def analyze(connection: Connection) -> None:
     """Update Postgres' statistics of search terms after a large write; Postgres itself would update them only later.
 
-    Only `search_entries`: ANALYZE on an empty table would record 0 rows, and foreign-key checks would then scan that table.
+    Only the table `search_entries` is analyzed. On an empty table, ANALYZE would record that the table has 0 rows, and
+    foreign-key checks would then scan the whole table.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("ANALYZE search_entries")

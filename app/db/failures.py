@@ -12,12 +12,12 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
-    """The state of the database: a message for clients for each thing that does not work now; None for what works."""
+    """The state of the database. Each field is a message for clients if something does not work now, or None if it works."""
 
     reads: str | None = None
     writes: str | None = None
     damage: str | None = None
-    """Some of the data cannot be read; reads of other data are still answered."""
+    """The message if some of the data cannot be read. Reads of other data are still answered."""
 
     def __str__(self) -> str:
         return self.reads or self.damage or self.writes or "answers and takes writes"
@@ -54,12 +54,12 @@ class Failure(NamedTuple):
 
 
 def unavailable(why: str) -> Unavailable:
-    """503 with the reason and a `Retry-After` header."""
+    """Return the problem for status 503, with the reason and a `Retry-After` header."""
     return Unavailable(why, headers={"Retry-After": str(RETRY_SECONDS)})
 
 
 def busy() -> Busy:
-    """503 with a `Retry-After` header, for a write that waited too long because others were writing."""
+    """Return the problem for status 503, with a `Retry-After` header, for a write that waited too long for other writes."""
     detail = "others are writing, and this write's turn did not come"
     return Busy(detail, headers={"Retry-After": str(BUSY_RETRY_SECONDS)})
 
@@ -150,9 +150,10 @@ _REFUSED_BY_POSTGRES = {"23514": _NO_SUCH_VALUE, "23502": _MISSING, "23505": _SA
 
 
 def _of_constraint(error: BaseException) -> Failure | None:
-    """The Failure for a write that a constraint refused; None for other errors.
+    """Return the Failure for a write that a constraint refused; None for other errors.
 
-    It is logged as an error, because our own rules are checked first and should have refused the write with a better message.
+    The refusal is logged as an error, because our own rules are checked first and should have refused the write
+    with a better message.
     """
     refusal = _REFUSED_BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0))
     rule = str(error).partition(": ")[2]

@@ -15,11 +15,12 @@ from app.db.postgres_plans import Way
 from app.text.nodes import FTS5, TSQUERY, Syntax, tsvector
 
 INDEX = "search_entries_index"
-"""SQLite's full-text index over the terms; Postgres has an index of its own on the column."""
+"""The name of SQLite's full-text index over the terms. Postgres uses TERMS_INDEX instead."""
 TERMS_INDEX = "ix_search_entries_terms"
-"""The GIN index on Postgres."""
+"""The name of the GIN index over the terms on Postgres."""
 HELD = 1 << 24
-"""Bytes of terms that FTS5 buffers before it writes a segment. Large, so that an import writes few segments to merge."""
+"""Bytes of terms that FTS5 buffers before it writes a segment. The value is large, so that an import writes only few segments,
+because FTS5 must merge them."""
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
     "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
@@ -34,15 +35,15 @@ class FullText(ABC):
 
     syntax: Syntax
     statistics: str | None = None
-    """The query for the statistics by which `postgres_plans.chosen` chooses a way; None if there is only one way."""
+    """The query for the statistics by which `postgres_plans.chosen` chooses how to read matches; None if there is no choice."""
 
     @abstractmethod
     def stored(self, terms: Sequence[str], first: int) -> str:
-        """The terms in the form in which an entry stores them. `first`: the position of the first term, counted from 1."""
+        """Return the terms as a search entry stores them. `first`: the position of the first term, counted from 1."""
 
     @abstractmethod
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-        """The statement that reads the newest matches of a tier; see `postgres_plans.newest`."""
+        """Return the SQL that reads the newest matches of a tier. `postgres_plans.newest` explains the parameters."""
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
         """The statements to run before rows of `entries` are deleted. The condition `those` selects the rows."""
@@ -50,12 +51,15 @@ class FullText(ABC):
         return iter(())
 
     def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows] | None:
-        """The index table and its rows, to be written with the entries; None if the database updates its index itself."""
+        """Return the index table and the rows to insert into it together with the entries `rows`.
+
+        Returns None if the database updates its index itself.
+        """
         del rows
         return None
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Messages about differences between the entries and an index table that is written together with them."""
+        """Yield a message for each difference between the entries and the index table that is written together with them."""
         del connection
         return iter(())
 
@@ -128,7 +132,7 @@ def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def create_index(connection: Connection) -> None:
-    """Create SQLite's full-text index, which SQLAlchemy does not know."""
+    """Create SQLite's full-text index, because SQLAlchemy does not know virtual tables."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_CREATE_INDEX)
         connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('hashsize', ?)", (HELD,))

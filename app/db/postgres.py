@@ -44,12 +44,12 @@ are lost after each transaction."""
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """The arguments with which psycopg connects, the same for reading and for writing.
+    """Return the arguments with which psycopg connects. They are the same for reading and for writing.
 
-    A URL may name several hosts, in the syntax of SQLAlchemy (`?host=a:1&host=b:2`) or of libpq (`?host=a,b&port=1,2`), and
-    which of them to use (`target_session_attrs`). If the network is silent, libpq gives up after the timeouts set here, unless
-    the URL sets others. These timeouts do not detect a stopped server whose operating system still acknowledges packets; our
-    own timers do.
+    A URL may name several hosts, in the syntax of SQLAlchemy (`?host=a:1&host=b:2`) or of libpq (`?host=a,b&port=1,2`). It may
+    also say which of the hosts to use (`target_session_attrs`). If the network is silent, libpq gives up after the timeouts set
+    here, unless the URL sets other timeouts. If a server is stopped but its operating system still acknowledges packets, these
+    timeouts do not end the wait; our own timers do.
     """
     parsed = make_url(url).set(drivername="postgresql+psycopg")
     _, arguments = PostgresDriver.dialect.create_connect_args(parsed)
@@ -84,7 +84,7 @@ class PostgresDriver:
         self._connections = connections
         self._pools_transactions = pooler == TRANSACTION_POOLING
         self._conninfo = make_conninfo(**arguments, application_name="rapporteur reading")
-        # The server's timeout is shorter than our deadline, because the connection stays usable if the server cancels.
+        # The server's timeout is shorter than our deadline, because the connection stays usable if the server cancels a read.
         read_only = "transaction_read_only" if self._pools_transactions else "default_transaction_read_only"
         settings = {**READING_SETTINGS, read_only: "on", "statement_timeout": str(int(deadline * 1000 * SERVERS_SHARE))}
         of = "true" if self._pools_transactions else "false"
@@ -93,7 +93,7 @@ class PostgresDriver:
         self._closing: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Open the pool. It connects in the background, and reconnects after the server was unreachable."""
+        """Open the pool. The pool connects in the background, and reconnects after the server was unreachable."""
         self.availability.open()
         await self._open_pool()
 
@@ -115,7 +115,10 @@ class PostgresDriver:
         await self._pool.open()
 
     def _reporting(self) -> type[psycopg.AsyncConnection[Any]]:
-        """A connection class that reports failed attempts to connect; the pool itself would only retry, less and less often."""
+        """Return a connection class that reports failed attempts to connect.
+
+        The pool itself reports no failure. It only tries again, at increasing intervals.
+        """
         report = self._report
 
         class Reporting(psycopg.AsyncConnection[Any]):
@@ -184,13 +187,14 @@ class PostgresDriver:
     # -- reads -------------------------------------------------------------------------------------------------------------
 
     def encode(self, values: Sequence[Any]) -> list[str]:
-        """A list, which psycopg sends as an array."""
+        """Return the values as a list, which psycopg sends as an array."""
         return list(values)
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """Run the statement and return all rows; `letters` is ignored, because Postgres sends all rows together.
 
-        If the server has ended the connection, the read runs again on another connection of the pool. That is safe for a read.
+        If the server has ended the connection, the read runs again on another connection of the pool. A read
+        may safely run twice.
         """
         self.reads += 1
         given = {**statement.constants, **parameters}
@@ -241,9 +245,10 @@ class PostgresDriver:
             self.availability.report(found.trouble)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """Read all records that are requested in the same iteration of the event loop with one statement.
+        """Read one record, together with other records that are requested in the same iteration of the event loop.
 
-        A statement costs more than the record it reads: with 16 clients this doubles the throughput.
+        One statement reads up to GATHERED records, because executing a statement costs more than reading a record. With 16
+        clients this doubles the throughput.
         """
         key = statement.sql, repr(parameters)
         gathered = self._gathered.get(key)
@@ -252,7 +257,7 @@ class PostgresDriver:
             gathered = _Gathered(ids, asyncio.create_task(self._by_ids(key, ids, statement, parameters)))
             self._gathered[key] = gathered
         gathered.ids.append(record_id)
-        # If one request is cancelled, the others still need their rows.
+        # The task is shielded, because if one request is cancelled, the other requests still need their rows.
         return (await asyncio.shield(gathered.rows)).get(record_id)
 
     async def _by_ids(

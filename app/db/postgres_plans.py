@@ -16,9 +16,10 @@ from app.text.nodes import Node, all_of, any_of, share, term
 from app.text.terms import BEGINNINGS, BEGINS, KIND, NAMED
 
 READING_SETTINGS = {"jit": "off", "random_page_cost": "1.1"}
-"""Settings of connections that read. Reads use indexes, and the data is mostly in memory. With the default cost of random
-access, which is meant for rotating discs, Postgres scanned 20,000 search entries to find one, because it does not count what
-decompressing their terms costs. Compiling a statement (jit) takes longer than running it."""
+"""Settings of connections that read. `random_page_cost` is low, because reads use indexes and the data is mostly in memory.
+The default is meant for rotating discs. With it, Postgres scanned 20,000 search entries to find one, because its estimate does
+not include the cost of decompressing the entries' terms. `jit` is off, because compiling a statement takes longer than running
+it."""
 
 ONE_OF_ANY = "{column} = ANY({values})"
 """A filter with several values. Postgres decides by the statistics of these values whether to use the index."""
@@ -31,13 +32,13 @@ PLANNED_ANEW = True
 
 _BY_ORDER = "SELECT docid FROM search_entries WHERE ts_match_vq(terms, CAST(%({match})s AS tsquery)){within}"
 """Reads entries in the order of their numbers (`docid`) and compares each with the query. It calls the function behind the
-operator `@@`, because a function, unlike the operator, cannot use the GIN index."""
+operator `@@`, because Postgres could use the GIN index for the operator, but not for the function."""
 _BY_INDEX = "SELECT docid FROM search_entries WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
 """Reads entries through the GIN index. Without OFFSET 0, Postgres might read them in the order of their numbers instead."""
 _UNINDEXED = "docid + 0"
 """The entry's number, written so that a comparison with it cannot use the index on `docid`. If a request has a last day,
-Postgres would otherwise scan entries by number, because it ignores the cost of decompressing their terms: it then read a
-quarter of 20,000 entries (200 ms; 20 ms through the GIN index)."""
+Postgres would otherwise scan entries by number, because it ignores the cost of decompressing their terms. Such a scan read a
+quarter of 20,000 entries and took 200 ms; reading through the GIN index takes 20 ms."""
 
 STATISTICS = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
@@ -45,13 +46,15 @@ STATISTICS = (
     " WHERE s.most_common_elems IS NOT NULL AND s.schemaname = ANY (current_schemas(false))"
     " AND s.tablename = 'search_entries' AND s.attname = 'terms'"
 )
-"""A query for what ANALYZE recorded: the number of search entries, the frequent terms, and the share of entries with each."""
+"""A query for the statistics that ANALYZE recorded: the number of search entries, the frequent terms, and for each of these
+terms the share of entries that have it."""
 _IN_ORDER = 0.25
 """If at least this share of the entries matches, reading entries in order of date is faster than using the index."""
 _FEW = 3_000
 """Up to this number of matches, it is fast enough to read all of them through the index and sort them."""
 _ENOUGH = 2
-"""A window should hold this many times the requested rows, because the shares are only estimates."""
+"""A window (see `Way.WINDOW`) should contain this many times the requested number of rows, because the shares are only
+estimates."""
 _NEVER = int(NO_START[:4])
 
 
@@ -67,12 +70,16 @@ UNKNOWN = Frequencies(0, {})
 
 
 class Way(Enum):
-    """The way in which the newest matches are read. Postgres' planner alone would always use INDEX, also where it is slow."""
+    """The way in which the newest matches are read. We choose it, because Postgres' planner would always use INDEX.
+
+    INDEX is slow if many entries match.
+    """
 
     INDEX = "index"
     """Read all matches through the GIN index, then sort them. Bounds on dates are checked, but not through an index."""
     EITHER = "either"
-    """Read through the index or in order of date, as the planner chooses. Replaces WINDOW if a request has bounds on dates."""
+    """Read through the index or in order of date, as the planner chooses. Used instead of WINDOW if a request has bounds on
+    dates."""
     ORDER = "order"
     """Read the entries in order of date and compare each with the query."""
     WINDOW = "window"
@@ -82,8 +89,8 @@ class Way(Enum):
 class Chosen(NamedTuple):
     """The chosen way.
 
-    For WINDOW, `node` is the query limited to the window, and `newer` is the lowest number in the window: entries with a lower
-    number are newer than the window.
+    For WINDOW, `node` is the query limited to the window, and `newer` is the lowest entry number (`docid`) in the window.
+    Entries with a lower number are newer than the window.
     """
 
     way: Way
@@ -112,7 +119,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
 
 
 def _is_undated(node: Node) -> bool:
-    """Whether only entities can match, which have no dates."""
+    """Whether the query can match only entities, which have no dates."""
     sort, parts = node
     match sort:
         case "term":
@@ -127,10 +134,11 @@ def _is_undated(node: Node) -> bool:
 
 
 def newest(tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-    """The statement that reads the newest matches of a tier in the chosen way.
+    """Return the SQL that reads the newest matches of a tier in the chosen way.
 
-    `match`: the name of the parameter that holds the query. `bounds`: the names of the parameters that hold the lowest number
-    (included) and the highest (excluded). `since`: whether entries must end on the day in the parameter `date_from` or later.
+    `match`: the name of the parameter that holds the query. `bounds`: the names of the parameters that hold the lowest entry
+    number (included) and the highest (excluded). `since`: whether entries must end on or after the day in the parameter
+    `date_from`.
     """
     place = _UNINDEXED if way is Way.INDEX else "docid"
     within = f" AND {place} >= %({bounds[0]})s AND {place} < %({bounds[1]})s" if bounds else ""

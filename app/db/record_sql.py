@@ -57,7 +57,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Array:
-    """An array, as segments of its JSON text: a subquery that reads the elements also joins them."""
+    """An array, as segments of its JSON text. The subquery that reads the elements also joins them to one text."""
 
     segments: tuple[Segment, ...]
 
@@ -79,9 +79,9 @@ class RecordSql:
     """The parts of statements for reading records that differ between the databases. This class is for Postgres."""
 
     joins_references = False
-    """Whether a list joins the records to which its fields refer; otherwise a subquery reads each of them.
+    """Whether the statement for a list joins the records to which fields refer. If not, a subquery reads each of them.
 
-    On SQLite, a list of 50 takes a seventh less time with joins. Postgres might read all records for a join."""
+    On SQLite, a list of 50 takes a seventh less time with joins. On Postgres, a join might read all records of the table."""
 
     def has_id(self, column: Sql) -> Sql:
         """The condition with which the driver's `by_id` selects records.
@@ -91,14 +91,14 @@ class RecordSql:
         return is_one_of(column, ids_parameter())
 
     def json(self, node: Object) -> Sql:
-        """The object as JSON text."""
+        """Return SQL for the object as JSON text."""
         segments: list[Segment] = []
         for name, member in node.members.items():
             segments += [f'{"," if segments else "{"}"{name}":', *self.text(member)]
         return written_text([*segments, "}"])
 
     def text(self, node: Node) -> list[Segment]:
-        """A value as JSON text."""
+        """Return the segments of a value's JSON text."""
         match node:
             case Text(sql, plain, nullable):
                 quoted: list[Segment] = ['"', sql, '"'] if plain else [json_string(sql)]

@@ -30,7 +30,10 @@ def identity_of(path: Path | str) -> FileIdentity | None:
 
 
 def look_of(path: Path) -> object:
-    """The file's identity, size and time of change, which differ while it is being written; None if there is no file."""
+    """Return the file's identity, size and modification time; None if there is no file.
+
+    If two results differ, the file was written or replaced between the two calls.
+    """
     try:
         found = path.stat()
     except OSError:
@@ -42,7 +45,8 @@ class SqliteConnection(sqlite3.Connection):
     """A connection that knows which file it opened, so that it notices when the file was replaced.
 
     When the last connection to a file is closed, SQLite deletes the file's WAL by name. If the file was replaced meanwhile,
-    this is the WAL of the new file, with transactions committed to it. So a connection to a replaced file is never closed.
+    the WAL with that name belongs to the new file and holds transactions that were committed to it. So a connection to a
+    replaced file is never closed.
     """
 
     path: Path
@@ -63,7 +67,7 @@ class SqliteConnection(sqlite3.Connection):
     def is_current(self) -> bool:
         """Whether the connection may be used.
 
-        It may not after its file was replaced or repaired, because its page cache would not notice that.
+        It may not be used after its file was replaced or repaired, because its page cache may still hold old pages.
         """
         return self.generation == _generations.get(self.path, 0)
 
@@ -118,7 +122,8 @@ def renew(path: Path) -> None:
 def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConnection:
     """Open a database file.
 
-    With `creates`, a missing file is created. Only this account can read it, because it will hold digests of API keys.
+    With `creates`, a missing file is created. Only the account that runs this process can read the new file, because it will
+    hold digests of API keys.
     """
     generation = _generations.get(path, 0)
     with _opening:
@@ -136,7 +141,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         factory=SqliteConnection,
         **options,
     )
-    # The identity is compared from before and after opening, because the file may be replaced in between.
+    # The identities before and after opening are compared, because the file may be replaced in between.
     connection.path, connection.file = path, current if current == identity_of(path) else None
     connection.generation = generation
     connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
@@ -146,7 +151,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
 def _set_stale_logs_aside(path: Path) -> None:
     """Rename the WAL files beside a new database file if this process still has them open.
 
-    They belong to the file that was removed. SQLite would apply them to the new file, and damage it.
+    These WAL files belong to the database file that was removed. SQLite would apply them to the new file and damage it.
     """
     open_here = set()
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():  # noqa: PTH112, PTH208

@@ -1,4 +1,4 @@
-"""Reads SQLite: first on the event loop, within a limit, and beyond it on a thread; and watches the database file."""
+"""Runs reads on SQLite: first on the event loop, and on a thread if they exceed a limit. Also watches the database file."""
 
 import asyncio
 import sqlite3
@@ -159,14 +159,17 @@ class SqliteDriver:
         return FINE
 
     def _is_being_replaced(self) -> bool:
-        """Whether the file is missing or still being copied. A new file is opened only after it looked the same twice."""
+        """Whether the file is missing or still being copied. A new file must look the same in two successive probes."""
         if self._loop is None or self._loop.is_in_place:
             return False
         before, self._seen = self._seen, look_of(self._path)
         return self._seen is None or self._seen != before
 
     def _is_damaged(self) -> bool:
-        """Whether the file still counts as damaged: until a check of the whole file, which may take minutes, succeeds."""
+        """Whether the file still counts as damaged.
+
+        A damaged file counts as damaged until a check of the whole file succeeds. The check may take minutes.
+        """
         if self.availability.trouble.damage is None:
             return False
         if self._check is None:
@@ -186,7 +189,7 @@ class SqliteDriver:
     # -- reads -------------------------------------------------------------------------------------------------------------
 
     def encode(self, values: Sequence[Any]) -> str:
-        """A JSON array, for json_each."""
+        """Return the values as a JSON array, which the SQL reads with `json_each`."""
         return to_json(values).decode()
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import DDLCompiler
 
 Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-"""Text compared and sorted by bytes, whatever the server's locale: ids, dates, words of a vocabulary, sort keys."""
+"""Text that is compared and sorted by bytes, whatever the server's locale is. Used for ids, dates, words of a vocabulary and
+sort keys."""
 
 
 def instant_text(instant: datetime) -> str:
@@ -60,11 +61,11 @@ class Instant(sa.types.TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> sa.types.TypeEngine[Any]:
-        """Text on SQLite, which has no type for instants."""
+        """Return the type in the database: text on SQLite, which has no type for instants; `timestamptz` on Postgres."""
         return dialect.type_descriptor(sa.String() if dialect.name == "sqlite" else sa.DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """The value to store: its RFC 3339 text on SQLite. Raises ValueError if the instant has no time zone."""
+        """Return the value to store: on SQLite, RFC 3339 text. Raises ValueError if the instant has no time zone."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -72,7 +73,7 @@ class Instant(sa.types.TypeDecorator[datetime]):
         return instant_text(value) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """An aware time in UTC."""
+        """Return the stored instant as an aware `datetime` in UTC."""
         if value is None:
             return None
         return datetime.fromisoformat(value) if dialect.name == "sqlite" else value.astimezone(UTC)

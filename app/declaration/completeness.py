@@ -23,7 +23,7 @@ def require_complete(resources: Sequence[Resource]) -> None:
 
 
 def _of_fields(resource: Resource) -> Iterator[str]:
-    """Fields without a column, and columns without a field."""
+    """Yield a message for each field without a column, and for each column without a field."""
     table, model = resource.table, resource.model
     fields = {
         name
@@ -41,7 +41,7 @@ def _of_fields(resource: Resource) -> Iterator[str]:
 
 
 def _of_names(resource: Resource) -> Iterator[str]:
-    """Declarations that name a field that the model does not have."""
+    """Yield a message for each name of a field in a declaration that is not a field of the model."""
     searched = resource.searched
     named: dict[str, Iterable[str]] = {
         "actors": (actor.field for actor in resource.actors),
@@ -58,7 +58,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
 
 
 def _of_parameters(resource: Resource) -> Iterator[str]:
-    """Sorts, filters and former fields that do not fit the table or the model."""
+    """Yield a message for each sort, filter and former field that does not fit the table or the model."""
     for name, formerly in resource.formerly.items():
         for today in formerly(None):
             if today not in resource.model.model_fields:
@@ -77,7 +77,7 @@ def _of_parameters(resource: Resource) -> Iterator[str]:
 
 
 def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
-    """Includes through a reference field that the related kind does not have."""
+    """Yield a message for each include whose reference field (`through`) does not exist in the related kind."""
     for resource in resources.values():
         for name, include in resource.includes.items():
             related = resources.get(include.kind)
@@ -86,7 +86,11 @@ def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
 
 
 def _of_links(resource: Resource) -> Iterator[str]:
-    """A message for each declared actor or occasion that is not a reference, and for each one whose record has no date."""
+    """Yield a message for each field in `actors`, `occasion` or `dated_by` that is not a reference.
+
+    Also yield a message if the table lacks a date that the declaration needs. `dated_by` needs a date in the table, and so do
+    actors if no `occasion` is declared.
+    """
     columns = resource.table.c
     for name in (*(actor.field for actor in resource.actors), resource.occasion, resource.dated_by):
         if name in resource.model.model_fields and f"{name}_id" not in columns:

@@ -1,7 +1,8 @@
 """The filters of lists, one class for each type of condition.
 
 A filter declares what a client may send (`parse`, `multiple`) and the SQL condition (`narrow`). The statement never depends on
-the values, only on whether there is one value or several: one value is compared with `=`; several are one bind parameter.
+the values, only on whether there is one value or several. A single value is compared with `=`. Several values are passed
+together as one bind parameter.
 """
 
 from abc import ABC, abstractmethod
@@ -106,7 +107,7 @@ Lang = Annotated[
 ]
 
 Parameters = dict[str, Any]
-"""Bind parameters by name. Several values are one parameter: a JSON array on SQLite, a list on Postgres."""
+"""Bind parameters by name. Several values are passed as one parameter: as a JSON array on SQLite, as a list on Postgres."""
 
 
 @dataclass
@@ -124,7 +125,8 @@ class Narrowing:
     walked: str = ""
     """The name of the first sort column. The rows are read in order from its index."""
     from_cursor: bool = False
-    """Whether a cursor already bounds the sort column where the index scan begins. A second bound would only cost time."""
+    """Whether the request has a cursor. The cursor sets the bound at which the index scan begins, so a second bound at the same
+    end would only cost time."""
     default_order: bool = True
     dated: bool = False
 
@@ -149,11 +151,14 @@ class Filter(ABC):
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
-        """A number for the form of the SQL: values with the same number share one statement. By default 1 or 2 (several values)."""
+        """Return a number for the form of the SQL. Values with the same number share one statement.
+
+        By default, the number is 1 for one value and 2 for several values.
+        """
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """The values as bind parameters of the statement."""
+        """Return the values as bind parameters of the statement."""
         return {name: values[0] if len(values) == 1 else encode(values)}
 
     @abstractmethod
@@ -169,7 +174,10 @@ class Filter(ABC):
 
 @dataclass(frozen=True)
 class Equals(Filter):
-    """A field equals one of the values. `column` is its column; `words` is its vocabulary; `free` allows any text."""
+    """Records in which a field equals one of the values.
+
+    `column` is the column of the field. `words` is the vocabulary of its values. `free` allows any text as a value.
+    """
 
     column: str = ""
     words: type[Vocabulary] | None = None
@@ -194,7 +202,7 @@ class From(Filter):
     multiple: ClassVar[bool] = False
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """The day, and January 1 of the year before it.
+        """Return the given day, and January 1 of the year before the year of that day.
 
         A record that began before that January 1 and has not ended before the given day satisfies `LASTS_FOR_YEARS`.
         """
@@ -204,9 +212,10 @@ class From(Filter):
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Require that the record ends on the given day or later. A bound on its first day shortens the index scan.
 
-        That bound is the first day of the earliest matching record that lasts for years. If there is none, it is January 1 of
-        the year before the given day, because all other records end at the latest in the year after their first day. It also
-        excludes undated records, because their first day is `edtf.NO_START`.
+        Most records end at the latest in the year after their first day, so the bound is January 1 of the year before the given
+        day. If a record that lasts for years began before that January 1 and has not ended before the given day, the bound is
+        the first day of the earliest such record. The bound also excludes undated records, because their first day is
+        `edtf.NO_START`.
         """
         columns = narrowing.table.c
         last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)
@@ -227,7 +236,11 @@ class To(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Add a bound on the first day, unless the cursor already sets one: with two, SQLite scans the index from its start."""
+        """Require that the record begins on the given day or earlier.
+
+        The condition is left out if the cursor already sets a bound on the first day, because with two bounds SQLite scans the
+        index from its start.
+        """
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         first_day = narrowing.order.get("date_start", columns.date_start)
         if not narrowing.from_cursor or narrowing.walked != "date_start":
@@ -245,7 +258,7 @@ class ValidAt(Filter):
     multiple: ClassVar[bool] = False
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records that can have held on the given day. An imprecise date counts as its longest possible range."""
+        """Keep records that may have been valid on the given day. An imprecise date counts as its longest possible range."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
 
@@ -285,11 +298,11 @@ class Uncited(Filter):
         return 1 if values[0] == "true" else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """No parameters: the shape holds the choice."""
+        """Return no parameters, because the shape already says which records are kept."""
         return {}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records for which a subquery finds no citation, or finds one."""
+        """Keep records for which a subquery finds no citation (shape 1), or at least one citation (shape 2)."""
         assert self.citations is not None
         cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
         narrowing.conditions.append(~cited if shape == 1 else cited)
@@ -297,7 +310,10 @@ class Uncited(Filter):
 
 @dataclass(frozen=True)
 class Among(Filter):
-    """Records that have a row in a linked table: its column `match` is one of the values, its column `select` is their id."""
+    """Records that have a matching row in the linked table `table`.
+
+    In that row, the column `select` holds the id of the record, and the column `match` holds one of the values.
+    """
 
     table: sa.FromClause | None = None
     select: str = ""
@@ -312,12 +328,16 @@ class Among(Filter):
 
 @dataclass(frozen=True)
 class Involves(Filter):
-    """Records in which an actor is involved, also through its organizations and its people."""
+    """Records in which one of the given actors is involved, directly or through its organizations or people."""
 
     kind: Kind = Kind.MEETING
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Join the projection if there is one actor and the default order, which its index has; otherwise use a subquery."""
+        """Keep records for which the table `involvements` has a row with one of the actors.
+
+        For one actor and the default order, the table is joined, because its index returns the rows of an actor in that order.
+        Otherwise, a subquery is used.
+        """
         if shape == 1 and narrowing.default_order and not narrowing.order and "date_start" in narrowing.table.c:
             walked = involvements.alias(f"by_{name}")
             narrowing.source = walked.join(narrowing.source, narrowing.table.c.id == walked.c.record_id)
@@ -336,7 +356,7 @@ class Involves(Filter):
 
 @dataclass(frozen=True)
 class Between(Filter):
-    """Records in which all of two to five actors are involved together."""
+    """Records in which all given actors (two to five) are involved."""
 
     kind: Kind = Kind.MEETING
     parse: ClassVar[Any] = IdList
@@ -358,7 +378,10 @@ class Between(Filter):
 
 @dataclass(frozen=True)
 class Words(Filter):
-    """Records whose names contain all typed words, in any form that search finds, or words that begin with them."""
+    """Records whose names contain, for each typed word, the word itself or a word that begins with it.
+
+    A word matches in any form by which search finds it: in any script, spelling and inflection.
+    """
 
     parse: ClassVar[Any] = QueryText
     multiple: ClassVar[bool] = False
@@ -368,11 +391,11 @@ class Words(Filter):
         return 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """The query in the syntax of both databases; the statement uses one of them."""
+        """Return the query in the syntax of each database. The statement uses only one of the two parameters."""
         node = in_names(parsed(values[0]))
         return {f"{name}_fts5": FTS5.write(node), f"{name}_tsquery": TSQUERY.write(node)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records whose search entry contains the given terms."""
+        """Keep records whose search entry matches the query."""
         query = (sa.bindparam(f"{name}_{syntax}", type_=Exact) for syntax in ("fts5", "tsquery"))
         narrowing.conditions.append(has_terms(narrowing.table.c.id, *query))

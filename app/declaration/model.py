@@ -1,8 +1,8 @@
 """The types and markers with which a read model declares where its fields come from.
 
-A read model is a pydantic class. A field is read from the column of the same name, a `Ref` from the column `…_id`, an `AnyRef`
-from the columns `…_id` and `…_kind`. A marker in `Annotated[...]` declares any other source. The descriptions of fields are the
-comments of their columns.
+A read model is a pydantic class. By default, the value of a field is read from the column of the same name. A `Ref` is read
+from the column `…_id`, and an `AnyRef` from the columns `…_id` and `…_kind`. A marker in `Annotated[...]` declares any other
+source. The description of a field is the comment of its column.
 """
 
 import re
@@ -33,14 +33,16 @@ def _edtf(value: str) -> str:
 
 def _moment(value: str) -> str:
     """Validate an EDTF date that is not an interval."""
-    _edtf(value)  # first, because its errors explain slashes better, and because a value that passes is short enough to quote
+    # This check comes first, because its error messages explain slashes better. Also, a value that passes it is short enough
+    # to be quoted in the error message below.
+    _edtf(value)
     if "/" in value:
         raise ValueError(f"{value!r} is an interval; this field takes one date")
     return value
 
 
 def _closed(value: str) -> str:
-    """Validate an EDTF date, or an interval with both ends: an event must not have an open end."""
+    """Validate an EDTF date or interval. An interval must have both ends, because an event must not have an open end."""
     _edtf(value)
     if edtf.OPEN in value:
         raise ValueError(f"{value!r} is open; an event has both ends")
@@ -48,7 +50,7 @@ def _closed(value: str) -> str:
 
 
 def is_storable(value: str) -> bool:
-    """Whether both databases can store the text: they cannot store a NUL character or an unpaired surrogate."""
+    """Whether both databases can store the text. A NUL character or an unpaired surrogate cannot be stored."""
     return _UNSTORABLE.search(value) is None
 
 
@@ -108,16 +110,17 @@ class AnyRef(Model):
 
 @dataclass(frozen=True)
 class Derived:
-    """Marks a field that the registry computes. Responses contain it; it is ignored if a client sends it back."""
+    """Marks a field that the registry computes. Responses contain it. If a client sends it back, its value is ignored."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Marks an array whose items are rows of another table. A single record always shows it, a list only on `include`.
+    """Marks an array whose items are rows of another table.
 
-    The items are the rows of `table` whose column `owner` holds the record's id, sorted by `order`. `columns` are the item's
-    columns in the order of its keys; for a `Ref` item, the one column that holds the id. `only`: (column, value) pairs that the
-    rows must match.
+    A response with a single record contains the array by default. A list contains it only if the request asks for it by
+    `include` or `fields`. The items are the rows of `table` whose column `owner` holds the record's id, sorted by `order`.
+    `columns` are the columns that an item shows, in the order of its keys; for a `Ref` item, this is the one column that holds
+    the id. `only`: (column, value) pairs that the rows must match.
     """
 
     table: sa.Table
@@ -130,7 +133,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Computed:
-    """Marks a text field that an SQL expression over the record's table computes. It may be null, and is never written."""
+    """Marks a text field that is computed by an SQL expression over the record's table. Clients cannot write the field."""
 
     expression: Callable[[sa.FromClause], sa.ColumnElement[Any]]
     plain: bool = False
@@ -138,13 +141,16 @@ class Computed:
 
 @dataclass(frozen=True)
 class OnDay:
-    """Marks a field shown only if the request has `valid_at`: an SQL expression over the record's table and that day."""
+    """Marks a field that is shown only if the request has the parameter `valid_at`.
+
+    The value is computed by an SQL expression over the record's table and the day in `valid_at`.
+    """
 
     expression: Callable[[sa.FromClause, sa.ColumnElement[str]], sa.ColumnElement[str]]
 
 
 def derived(annotation: Any) -> Any:
-    """`annotation`, marked as computed by the registry."""
+    """Return the type `annotation`, marked as a field that the registry computes."""
     return Annotated[annotation, Derived(), Field(json_schema_extra={"readOnly": True})]
 
 

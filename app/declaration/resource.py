@@ -19,14 +19,17 @@ INCLUDED_AT_MOST = 200
 
 @dataclass(frozen=True)
 class Sort:
-    """The columns of a sort key. They differ if records without a value must come last in both directions."""
+    """The columns of a sort key: one for ascending and one for descending order.
+
+    Two different columns are needed if records without a value must come last in both directions.
+    """
 
     ascending: sa.Column[Any]
     descending: sa.Column[Any]
 
 
 def by(column: Any, *, ascending: Any = None) -> Sort:
-    """Sort by `column`, but in ascending order by the column `ascending`, if it is given."""
+    """Return the sort key for `column`. If `ascending` is given, that column is used for ascending order."""
     first = column if ascending is None else ascending
     return Sort(ascending=_column(first), descending=_column(column))
 
@@ -38,13 +41,16 @@ def _column(attribute: Any) -> sa.Column[Any]:
 
 
 def ordered(*columns: str) -> Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]]:
-    """The order of included records: by these columns, then by id."""
+    """Return the order of included records: by these columns, then by id."""
     return lambda table: tuple(table.c[name] for name in (*columns, "id"))
 
 
 @dataclass(frozen=True)
 class Include:
-    """Related records to embed: those of `kind` whose field `through` refers to this record, in a fixed order."""
+    """Related records that a response can embed in a record, in the order `order`.
+
+    They are the records of `kind` whose field `through` refers to the record.
+    """
 
     kind: Kind
     through: str
@@ -52,7 +58,7 @@ class Include:
 
 
 class NamesFieldOf(NamedTuple):
-    """The field `field` holds the name of a field of another record: of the one to which the field `record` refers."""
+    """Declares that `field` holds the name of a field of another record. The field `record` refers to that other record."""
 
     field: str
     record: str
@@ -67,21 +73,25 @@ class Actor(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """A rule: in a record of type `type`, all actors of the event that its `field` refers to are involved as well."""
+    """A rule for involved actors, which applies to records of the type `type`.
+
+    All actors of the event to which the record's field `field` refers are also involved in the record.
+    """
 
     field: str
     type: Vocabulary
 
 
 Formerly = Callable[[Any], Mapping[str, Any]]
-"""Converts the value of a field of an earlier release to today's fields; returns an empty mapping if no field replaces it.
+"""Converts the value of a field of an earlier release to today's fields. Returns an empty mapping if no field replaces it.
 
-For the value None, only the names in the result matter: a citation of the old field becomes a citation of the first of them.
+For the value None, only the field names in the result matter, because a citation of the old field becomes a citation of the
+first field in the result.
 """
 
 
 def renamed(new: str) -> Formerly:
-    """The conversion for a field that was renamed to `new` and whose values stay the same."""
+    """Return the conversion for a field that was renamed to `new` and keeps its values."""
     return lambda value: {new: value}
 
 
@@ -90,7 +100,7 @@ Rule = Callable[[Content], Iterable[tuple[str, str]]]
 
 @dataclass(frozen=True)
 class Searched:
-    """The fields that search reads, besides the names in all languages."""
+    """The fields that search reads. It also reads the names of the record in all languages."""
 
     names: tuple[str, ...] = ("name",)
     titles: tuple[str, ...] = ()
@@ -117,15 +127,18 @@ class Resource:
     natural_key: tuple[str, ...] = ()
     """The fields that identify a link record uniquely. An import derives the id from them if the id is missing."""
     alternative_keys: tuple[str, ...] = ()
-    """Unique columns other than the id. A request with a value of one of them is redirected to the id."""
+    """Unique columns other than the id. If a request has a value of such a column in place of the id, the client is redirected
+    to the URL with the id."""
     rules: tuple[Rule, ...] = ()
-    """Checks across fields: each yields (field, fault)."""
+    """Checks that compare several fields. Each check yields (field, fault)."""
     formerly: Mapping[str, Formerly] = field(default_factory=dict)
     """Fields of earlier releases, each with the function that converts it to today's fields, so that old exports still work."""
     dated_by: str = ""
-    """The field that refers to an event. The record's date must agree with the event's date, which it takes if it has none."""
+    """The field that refers to an event. The record's date must agree with the event's date. A record without a date takes the
+    event's date."""
     actors: tuple[Actor, ...] = ()
-    """The fields that refer to actors. Actors are involved in the record, and in the event to which `occasion` refers."""
+    """The fields that refer to actors. The actors are involved in the record, and also in the event to which the field
+    `occasion` refers."""
     occasion: str = ""
     sides: Sides | None = None
     names_field_of: NamesFieldOf | None = None

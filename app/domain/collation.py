@@ -1,4 +1,7 @@
-"""Sort keys and folding of text, computed here because the collations of the databases differ and fail on Cyrillic."""
+"""Computes sort keys and folded forms of text.
+
+The databases' own collations are not used, because they differ from each other and do not handle Cyrillic correctly.
+"""
 
 import re
 import unicodedata
@@ -8,13 +11,13 @@ from app.caching import cached
 
 _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
 """The letters of the Cyrillic alphabets in one order that agrees with the order of each alphabet. ё is left out, because it is
-folded to е; names that differ only in it are sorted by their lower-case forms, where ё comes after е."""
+folded to е. Names that differ only in ё and е are sorted by their lower-case forms, where ё comes after е."""
 _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
 _WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
 """Letters that Unicode decomposes, although they are separate letters in their alphabets, such as й."""
 _ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
 MAX_KEY = 300
-"""Number of characters of a name that decide its sort position."""
+"""Only this number of characters at the start of a name counts for its sort position."""
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 

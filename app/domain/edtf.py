@@ -6,9 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 NO_START = "0001-01-01"
-"""The value in the database if there is no first day, because sort keys there are never NULL. Responses show it as null."""
+"""The value that the database stores if a date has no first day, because a sort key must not be NULL. Responses show null."""
 NO_END = "9999-12-31"
-"""The value in the database if there is no last day. Responses show it as null."""
+"""The value that the database stores if a date has no last day. Responses show null."""
 OPEN = ".."
 """The open side of an interval: a start or an end that is unknown or has not come yet."""
 
@@ -49,8 +49,8 @@ def bounds(text: str) -> Bounds:
     """The bounds of an EDTF date or interval. Raises ValueError with what is wrong and what to write instead.
 
     The qualifiers `~`, `?` and `%` widen the bounds to the next coarser unit: a day to its month, a month or a season to its
-    year or years, and a year or several years by one year on each side. EDTF does not define by how much; the library `edtf`
-    widens by a year whatever the precision.
+    year or years, and a year or several years by one year on each side. EDTF does not define how far a qualifier widens a
+    date. The library `edtf` widens every date by a year.
 
     The winter of 2021 can be read in two ways: December 2021 to February 2022, or January, February and December 2021. Its
     bounds include both.
@@ -61,10 +61,10 @@ def bounds(text: str) -> Bounds:
 
 
 def surely(text: str) -> Bounds:
-    """The days that a valid date or interval covers without its `~`, `?` and `%`.
+    """Return the bounds of a valid date or interval as if it had no `~`, `?` or `%`.
 
-    For a winter this is December, because only December is in both readings. If an interval without its qualifiers ends before
-    it starts, no day is certain, and the result is the empty range from NO_END to NO_START.
+    The result for a winter is December, because only December is in both readings of a winter. If an interval without its
+    qualifiers ends before it starts, no day is certain, and the result is the empty range from NO_END to NO_START.
     """
     exact = "".join(letter for letter in text if letter not in _QUALIFIERS)
     try:
@@ -129,7 +129,7 @@ def _one(text: str) -> Bounds:
 def _years(first: int, last: int, qualifier: str | None) -> Bounds:
     _check_years(first, last)
     if qualifier:
-        # The last year is not exceeded, because 9999-12-31 means that there is no last day.
+        # The range is not widened beyond _LAST_YEAR, because 9999-12-31 means that there is no last day.
         first, last = first - 1, min(last + 1, _LAST_YEAR)
     return Bounds(f"{first:04}-01-01", f"{last}-12-31")
 
@@ -148,7 +148,7 @@ def _season(year: int, season: str, qualifier: str | None) -> Bounds:
 
 def _check_years(first: int, last: int) -> None:
     if first < _FIRST_YEAR or last > _LAST_YEAR:
-        # Other systems write the year 9999 for an unknown end.
+        # Other systems write the year 9999 for an unknown end, so the message for this year says how EDTF writes it.
         raise ValueError(f"{_OUTSIDE}: write '..' for an open end, as in 2004/.." if first == _LAST_YEAR + 1 else _OUTSIDE)
 
 

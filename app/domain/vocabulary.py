@@ -1,4 +1,4 @@
-"""The closed vocabularies: enums in the OpenAPI document, CHECKs in the database. Each word has a short explanation."""
+"""The closed vocabularies. They are enums in the OpenAPI document and CHECKs in the database. Each word has an explanation."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -24,7 +24,7 @@ class Vocabulary(StrEnum):
 
 
 class Role(StrEnum):
-    """The role of a kind: search and lists across kinds treat all kinds of one role alike."""
+    """The role of a kind. Search, and lists that contain several kinds, treat all kinds with the same role alike."""
 
     ENTITY = "entity"
     """An entity, such as a country, is named in many other records; users mostly search for it by its name."""
@@ -35,7 +35,7 @@ class Role(StrEnum):
 
 
 class Kind(Vocabulary):
-    """The kinds of record, in the order in which they depend on one another."""
+    """The kinds of record. A kind usually comes after the kinds to which its records refer."""
 
     role: Role
 
@@ -63,7 +63,7 @@ class Kind(Vocabulary):
 
 
 class NameType(Vocabulary):
-    """How a name stands to its bearer."""
+    """The relation between a name and the record that has the name."""
 
     OFFICIAL = "official", "the bearer's own full name"
     SHORT = "short", "a shorter form in common use"
@@ -77,7 +77,7 @@ class NameType(Vocabulary):
 
 
 class OrganizationType(Vocabulary):
-    """What an organization is."""
+    """The type of an organization."""
 
     INTERGOVERNMENTAL = "intergovernmental", "states are its members"
     BODY = "body", "an organ of an intergovernmental organization"
@@ -92,7 +92,7 @@ class OrganizationType(Vocabulary):
 
 
 class MembershipStatus(Vocabulary):
-    """How a member belongs."""
+    """The status of a member in an organization or a series."""
 
     FULL = "full", "a full member"
     ASSOCIATE = "associate", "an associate member"
@@ -102,7 +102,7 @@ class MembershipStatus(Vocabulary):
 
 
 class MeetingType(Vocabulary):
-    """What sort of occasion a meeting was."""
+    """The type of a meeting."""
 
     SUMMIT = "summit", "of heads of state or government, or so named"
     MINISTERIAL = "ministerial", "of ministers"
@@ -116,7 +116,7 @@ class MeetingType(Vocabulary):
 
 
 class MeetingFormat(Vocabulary):
-    """How those present met."""
+    """The way in which the participants of a meeting met."""
 
     IN_PERSON = "in_person", "in one place"
     ONLINE = "online", "by remote connection alone"
@@ -124,7 +124,7 @@ class MeetingFormat(Vocabulary):
 
 
 class MeetingStatus(Vocabulary):
-    """What the source says of it, never what the clock says."""
+    """The status of a meeting as its source states it. It never follows from today's date."""
 
     PLANNED = "planned", "announced"
     HELD = "held", "took place"
@@ -142,7 +142,7 @@ class Qualifier(Vocabulary):
 
 
 class ParticipantRole(Vocabulary):
-    """What part somebody took; two roles are two records."""
+    """The role of a participant in a meeting. A participant with two roles has two records."""
 
     CHAIR = "chair", "chaired it"
     VICE_CHAIR = "vice_chair", "vice-chaired it"
@@ -174,7 +174,7 @@ class Rank(Vocabulary):
 
 
 class Presence(Vocabulary):
-    """How somebody was there, or was not."""
+    """The way in which a participant was present at a meeting, or was not present."""
 
     IN_PERSON = "in_person", "was there"
     REMOTE = "remote", "took part by remote connection"
@@ -184,7 +184,7 @@ class Presence(Vocabulary):
 
 
 class MemorandumType(Vocabulary):
-    """What sort of instrument it is."""
+    """The type of an instrument."""
 
     MEMORANDUM = "memorandum", "a memorandum"
     AGREEMENT = "agreement", "an agreement, treaty or convention"
@@ -196,7 +196,7 @@ class MemorandumType(Vocabulary):
 
 
 class MemorandumStatus(Vocabulary):
-    """The furthest point that a source states."""
+    """The furthest stage of an instrument that a source states."""
 
     PROPOSED = "proposed", "somebody proposed it"
     DRAFT = "draft", "a draft exists"
@@ -208,7 +208,7 @@ class MemorandumStatus(Vocabulary):
 
 
 class PartyRole(Vocabulary):
-    """How a party stands to an instrument."""
+    """The role of a party in relation to an instrument."""
 
     PARTY = "party", "it is between them"
     ADOPTER = "adopter", "they adopted it"
@@ -217,7 +217,7 @@ class PartyRole(Vocabulary):
 
 
 class ActionType(Vocabulary):
-    """What was done."""
+    """The type of an action: what was done to an instrument or an outcome."""
 
     PROPOSED = "proposed", "it was proposed"
     DISCUSSED = "discussed", "its draft was discussed"
@@ -234,7 +234,7 @@ class ActionType(Vocabulary):
 
 
 class RelationType(Vocabulary):
-    """How one instrument stands to another, to a series or an organization."""
+    """The relation of an instrument to another instrument, to a series or to an organization."""
 
     BUILDS_ON = "builds_on", "rests on what the other laid down"
     IMPLEMENTS = "implements", "carries the other out"
@@ -244,7 +244,7 @@ class RelationType(Vocabulary):
 
 
 class OutcomeType(Vocabulary):
-    """What sort of result it is."""
+    """The type of an outcome."""
 
     PROPOSAL = "proposal", "put forward for others"
     UNDERSTANDING = "understanding", "the sides agreed on a step"
@@ -255,7 +255,7 @@ class OutcomeType(Vocabulary):
 
 
 class OutcomeStatus(Vocabulary):
-    """What became of an outcome, as far as a source says."""
+    """The status of an outcome, as far as a source reports it."""
 
     OPEN = "open", "nothing is known to have come of it"
     UNDER_WAY = "under_way", "being carried out"
@@ -264,7 +264,7 @@ class OutcomeStatus(Vocabulary):
 
 
 class Confidence(Vocabulary):
-    """How directly a passage states what it supports."""
+    """How directly the passage of a citation states the fact that it supports."""
 
     STATED = "stated", "the passage says so"
     INFERRED = "inferred", "one step away from what the passage says"
@@ -272,7 +272,7 @@ class Confidence(Vocabulary):
 
 
 class Review(Vocabulary):
-    """Whether a second reader has compared it with its source."""
+    """Whether a second reader has compared a citation with its source."""
 
     UNREVIEWED = "unreviewed", "nobody has yet"
     CONFIRMED = "confirmed", "a reader confirmed it"
@@ -280,7 +280,7 @@ class Review(Vocabulary):
 
 
 class Held(Vocabulary):
-    """How surely something held on the day asked for."""
+    """How certain it is that something was valid on the requested day."""
 
     CERTAIN = "certain", "the sources leave no other reading"
     POSSIBLE = "possible", "the sources leave it open"
@@ -312,4 +312,4 @@ CALLED: Mapping[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     (Kind.OUTCOME, OutcomeType.PROPOSAL): (("en", "proposal"), ("ru", "предложение")),
     (Kind.OUTCOME, OutcomeType.AWARD): (("en", "award"), ("ru", "награда"), ("ru", "премия")),
 }
-"""The words with which people search for records of a type, by language."""
+"""For each kind and type, the words with which people search for records of this type, each with its language."""

@@ -20,7 +20,7 @@ DATA_LICENCE = "CC-BY-4.0"
 
 
 class Health(BaseModel):
-    """That the process answers."""
+    """The response of a health check or a readiness check that has succeeded."""
 
     status: Annotated[str, Field(examples=["ok"])]
 
@@ -33,7 +33,7 @@ class LastChange(BaseModel):
 
 
 class Index(BaseModel):
-    """What this registry is and holds."""
+    """A description of this registry: name, version, licence of the data, number of records, last change, and links."""
 
     name: Annotated[str, Field(examples=["Rapporteur"])]
     description: str
@@ -45,20 +45,20 @@ class Index(BaseModel):
 
 
 class Word(BaseModel):
-    """A word of a vocabulary."""
+    """A word of a vocabulary, with its explanation."""
 
     word: str
     explanation: str
 
 
 class Vocabularies(BaseModel):
-    """The closed vocabularies with every word explained."""
+    """The closed vocabularies, with an explanation of every word."""
 
     vocabularies: dict[str, list[Word]]
 
 
 def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
-    """The routes. HEAD is answered wherever GET is."""
+    """The routes of these endpoints. Every path that answers GET answers HEAD, too."""
     routes = APIRouter(route_class=Endpoint, tags=["registry"])
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
@@ -70,12 +70,12 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
 
     @routes.get("/healthz", operation_id="get_health", summary="Whether the process lives")
     async def health() -> Health:
-        """Says nothing of the database; ask `/readyz` for that."""
+        """Answers as long as the process runs. The database is not checked here, but by `/readyz`."""
         return Health(status="ok")
 
     @routes.get("/readyz", operation_id="get_readiness", summary="Whether the registry can answer")
     async def readiness() -> Health:
-        """503 when the database does not answer, takes no writes or is damaged, and when the server is about to end."""
+        """Answers 503 if the database does not answer, refuses writes or is damaged, or if the server is about to end."""
         stopping.require_more_time()
         await driver.availability.ready()
         return Health(status="ok")
@@ -83,7 +83,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
     @routes.get("/v1", include_in_schema=False)
     @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
     async def index() -> Index:
-        """Version, licence of the data, counts, last change, links."""
+        """Returns the version, the licence of the data, the number of records of each kind, the last change, and links."""
         found = await driver.fetch(last, {})
         return Index(
             name="Rapporteur",
@@ -106,7 +106,10 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
 
     @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")
     async def vocabularies() -> Vocabularies:
-        """Every word that a closed field can have, with what it means, by the name of the vocabulary."""
+        """Returns all closed vocabularies by name.
+
+        A field with a closed vocabulary accepts only its words; each word is explained.
+        """
         return words
 
     return routes

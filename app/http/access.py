@@ -25,10 +25,17 @@ class Access:
         self._limit = limit
         self._lookup = compiler.to_statement(looked_up())
         self._met: dict[str, list[Row]] = {}
-        """Cache of key lookups, because `used` looks the key up again for each write, and so notices when it was revoked."""
+        """Cache of the database rows of keys, by the key's id.
+
+        A row in this cache may be out of date. That is safe, because `used` reads the key again in the transaction of each
+        write, so that a revoked key is refused.
+        """
 
     async def require(self, asgi: Asgi, scope: Scope) -> Principal:
-        """The owner of the request's key. Raises Unauthorized if no valid key was sent, Forbidden if it lacks the scope."""
+        """Return the owner of the request's key.
+
+        Raises Unauthorized if no valid key was sent, Forbidden if the key lacks the scope.
+        """
         given = [value.decode("latin-1") for name, value in asgi["headers"] if name == b"authorization"]
         if not given:
             raise _unauthorized("writing needs a key: Authorization: Bearer …")
@@ -52,11 +59,14 @@ class Access:
         return principal
 
     def key_with(self, scope: Scope) -> "KeyWith":
-        """A dependency for an endpoint's signature: it returns the owner of the request's key, which must have this scope."""
+        """A dependency for an endpoint's signature. It requires a key with this scope, and returns the key's owner."""
         return KeyWith(self, scope)
 
     def used(self, connection: Connection, principal: Principal) -> None:
-        """Record the use of the key, in the transaction of the write. Raises Unauthorized if the key was revoked meanwhile."""
+        """Record, in the transaction of a write, that the key was used.
+
+        Raises Unauthorized if the key was revoked or has expired since `require` checked it.
+        """
         try:
             used(connection, principal, self._lookup)
         except Unauthorized:
@@ -65,7 +75,7 @@ class Access:
 
 
 class KeyWith(SecurityBase):
-    """Requires a key with a scope; FastAPI describes it in the OpenAPI document."""
+    """A FastAPI dependency that requires a key with a scope. FastAPI adds this requirement to the OpenAPI document."""
 
     scheme_name = "key"
 
@@ -78,7 +88,7 @@ class KeyWith(SecurityBase):
         self._scope = scope
 
     async def __call__(self, request: Request) -> Principal:
-        """The owner of the request's key."""
+        """Return the owner of the request's key. Raises the errors of `Access.require`."""
         return await self._access.require(request.scope, self._scope)
 
 

@@ -1,4 +1,4 @@
-"""Reads and checks the bodies and headers of writes."""
+"""Reads and checks the bodies and headers of requests that write."""
 
 import re
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
@@ -23,20 +23,23 @@ _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 def header(scope: Scope, wanted: bytes) -> str:
-    """The value of a header; several values are joined by commas; '' if it was not sent."""
+    """Return the value of the header `wanted`, or '' if it was not sent.
+
+    If it was sent several times, join the values by commas.
+    """
     found = [value for name, value in scope["headers"] if name == wanted]
     return b",".join(found).decode("latin-1")
 
 
 class BodyBudget:
-    """Limits the bytes of all request bodies in memory: those being read, queued, or written."""
+    """Limits the total number of bytes of the request bodies in memory. A body counts while it is read, queued, or written."""
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     @contextmanager
     def reserve(self) -> Iterator["Reservation"]:
-        """A reservation of memory for one request. It is released at the end of the block."""
+        """Yield a reservation of memory for one request. The reserved bytes are released at the end of the `with` block."""
         reservation = Reservation(self)
         try:
             yield reservation
@@ -44,21 +47,21 @@ class BodyBudget:
             self._left += reservation.taken
 
     def take(self, size: int) -> None:
-        """Reserve `size` bytes. Raises Unavailable if they would exceed the limit."""
+        """Reserve `size` bytes. Raises Unavailable if all reserved bytes together would exceed the limit."""
         if size > self._left:
             raise Unavailable("too many bodies are being read; try again", headers={"Retry-After": str(RETRY_SECONDS)})
         self._left -= size
 
 
 class Reservation:
-    """The bytes that one request has reserved."""
+    """The number of bytes that one request has reserved in the budget."""
 
     def __init__(self, budget: BodyBudget) -> None:
         self._budget = budget
         self.taken = 0
 
     def take(self, size: int) -> None:
-        """Reserve `size` more bytes. Raises Unavailable if they would exceed the limit of all bodies."""
+        """Reserve `size` more bytes. Raises Unavailable if all bodies together would exceed the limit of the budget."""
         self._budget.take(size)
         self.taken += size
 
@@ -72,9 +75,10 @@ async def body_of(
     reservation: Reservation | None = None,
     needed: bool = True,
 ) -> bytes:
-    """The whole body. Raises UnsupportedMediaType for another content type, and PayloadTooLarge as soon as it is too long.
+    """Receive the whole body of a request, and return it.
 
-    Without `needed`, an empty body needs no content type.
+    Raises UnsupportedMediaType if the content type is not in `types`, and PayloadTooLarge as soon as more than `limit` bytes
+    have arrived. If `needed` is false, an empty body needs no content type.
     """
     body = _Body(scope, tuple(types), limit, reservation)
     pieces = []
@@ -87,7 +91,10 @@ async def body_of(
 async def pieces_of(
     scope: Scope, receive: Receive, *, types: Iterable[str], limit: int, reservation: Reservation | None = None
 ) -> AsyncGenerator[bytes]:
-    """The body in pieces as they arrive. Raises the errors of `body_of`, and Unavailable if the `reservation` cannot grow."""
+    """Yield the pieces of the body as they arrive.
+
+    Raises the errors of `body_of`, and Unavailable if the `reservation` cannot grow.
+    """
     body = _Body(scope, tuple(types), limit, reservation)
     while body.goes_on:
         yield body.piece(await receive())
@@ -95,7 +102,7 @@ async def pieces_of(
 
 
 class _Body:
-    """A body that is being received: each piece is checked when it arrives."""
+    """Receives the body of one request, and checks each piece when it arrives."""
 
     def __init__(self, scope: Scope, types: tuple[str, ...], limit: int, reservation: Reservation | None) -> None:
         if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
@@ -110,7 +117,7 @@ class _Body:
         self.goes_on = True
 
     def piece(self, message: Message) -> bytes:
-        """Check a message of the server, and return the piece of the body in it."""
+        """Check an ASGI message, and return the piece of the body that it contains."""
         if message["type"] == "http.disconnect":
             raise Malformed("the client went away before the body was whole")
         piece: bytes = message.get("body", b"")
@@ -125,7 +132,10 @@ class _Body:
         return piece
 
     def check_end(self, *, needed: bool) -> None:
-        """Check the content type of an empty body, too, if a body is needed."""
+        """Check the content type of an empty body, but only if a body is needed.
+
+        For other bodies, `piece` checks the content type.
+        """
         if needed and not self._size:
             _check_type(header(self._scope, b"content-type"), self._types)
 
@@ -169,14 +179,18 @@ def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
 
 
 def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
-    """The preconditions in `If-Match` and `If-None-Match`. Raises Invalid if one of them is malformed."""
+    """Return the preconditions in the headers `If-Match` and `If-None-Match`.
+
+    Raises Invalid if one of the headers is malformed.
+    """
     match, none_match = header(scope, b"if-match").strip(), header(scope, b"if-none-match").strip()
     if none_match and none_match != "*":
         fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
         raise Invalid(str(fault), faults=[fault])
     versions = None
     if match and match != "*":
-        # A weak tag never matches `If-Match` (RFC 9110), nor does a tag that this server did not make.
+        # Weak tags are left out, because `If-Match` never matches them (RFC 9110). Tags that this server did not make match
+        # nothing.
         tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)
@@ -191,7 +205,7 @@ def _tag(text: str) -> tuple[bool, str]:
 
 
 def idempotency_key(scope: Scope) -> str | None:
-    """The request's `Idempotency-Key`; None if it has none. Raises Invalid if the key is malformed."""
+    """Return the value of the header `Idempotency-Key`; None if it was not sent. Raises Invalid if the value is malformed."""
     if not any(name == b"idempotency-key" for name, _ in scope["headers"]):
         return None
     given = header(scope, b"idempotency-key")

@@ -1,4 +1,4 @@
-"""The change log over HTTP: the feed of all changes, and the history of each record."""
+"""Endpoints that read the change log: the list of all changes, and the history of each record."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ _HEADERS = ("ETag", "Link", "Vary")
 
 
 def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
-    """The route of the change log, and one route for each collection for the histories of its records."""
+    """The route of the change log, and for each collection one route that returns the history of a record."""
     routes = APIRouter(route_class=Endpoint)
     since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
     history = to_statement(changes.history(), driver.dialect)
@@ -41,10 +41,10 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
         ),
     )
     async def list_changes(request: Request, query: Annotated[changes.ChangesQuery, Query()]) -> Tagged:
-        """The change log in the order of commits, deletions included.
+        """Returns the changes in the order in which they were committed, including deletions.
 
-        Ask again with `after` the `last_seq` of the answer before (or its `next` link): nothing is missed and nothing comes
-        twice.
+        To continue, send the `last_seq` of the previous answer as `after`, or follow its link `next`. In this way, no change is
+        missed and no change is returned twice.
         """
         given = query.model_dump(mode="json", exclude_none=True, exclude={"limit"})
         statement = since(*(name for name in given if name != "after"))
@@ -76,7 +76,10 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
             record_id: Annotated[str, Path(alias="id", description="the record's id", examples=shown)],
             query: Annotated[changes.HistoryQuery, Query()],
         ) -> Tagged:
-            """Every version, the newest first, also of one that is gone."""
+            """Returns all versions of the record, the newest first.
+
+            A record that was deleted or merged still has its history.
+            """
             if not is_storable(record_id):
                 raise NotFound(f"no {resource.kind} has such an id")
             given = {"id": record_id, "before": query.before or changes.MAX_SEQ}
@@ -99,9 +102,9 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
 
 
 def _page(request: Request, entries: Sequence[str], page: Mapping[str, Any], following: Mapping[str, Any] | None) -> Tagged:
-    """A page of entries, which are JSON from the database, with links to this page and to the next one.
+    """A page of entries, with links to this page and to the next one. `entries` are JSON texts from the database.
 
-    `following`: the query of the next page; None for no link.
+    `following`: the query parameters of the next page; None if there is no next page to link to.
     """
     links, headers = page_links(request.scope, urlencode(following) if following else None)
     around = json.dumps({"page": page, "links": links}, separators=(",", ":"))

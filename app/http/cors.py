@@ -1,4 +1,4 @@
-"""CORS: scripts of any origin may read; none may write."""
+"""Cross-origin requests (CORS): scripts of any origin may read, but must not write."""
 
 from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
@@ -9,11 +9,14 @@ from app.errors import Forbidden
 from app.http.problems import answer
 
 KEPT = 86_400
-"""Seconds for which a browser may cache the answer to a preflight request."""
+"""The number of seconds for which a browser may cache the response to a preflight request."""
 
 
 class Preflight:
-    """Answers preflight requests (OPTIONS). All other responses already have the header that allows reading."""
+    """Answers preflight requests (OPTIONS).
+
+    For other requests there is nothing to do, because every response has the CORS header.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -22,7 +25,7 @@ class Preflight:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a preflight request; pass on any other."""
+        """Answer the request if it is a preflight request. Otherwise pass it on to the application."""
         if scope["type"] == "http" and scope["method"] == "OPTIONS":
             headers = Headers(scope=scope)
             if "origin" in headers and "access-control-request-method" in headers:

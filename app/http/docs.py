@@ -1,4 +1,7 @@
-"""The docs pages: Swagger UI, served from the application's own origin; all problems; what `/v1` promises."""
+"""The documentation pages: Swagger UI, the list of all problems, and what `/v1` promises.
+
+The files of Swagger UI are served by the application itself, so that a browser loads nothing from other servers.
+"""
 
 import os
 import re
@@ -18,7 +21,8 @@ from app.http.problems import all_problems
 from app.http.responses import SAFELY
 
 POLICY = (
-    # `data:` is allowed for images, because Swagger UI's style sheet embeds its icons; all else comes from this server.
+    # `data:` is allowed for images, because Swagger UI's style sheet embeds its icons. Everything else is loaded from this
+    # server.
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -53,7 +57,7 @@ _PAGE = """<!doctype html>
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 _STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
 _BELOW: Any = {"styles": _STYLES[1:], "base": "../"}
-"""Style and base of pages below `/docs`."""
+"""The style sheets of the pages below `/docs`, and the relative URL from these pages to the application's root."""
 _SWAGGER = """<main id="docs"></main>
 <noscript><p class="plain">This page is drawn by a script. The same is told by <a href="openapi.json">openapi.json</a>.</p>
 </noscript>
@@ -76,18 +80,21 @@ class _Assets(StaticFiles):
     """Static files, sent with the same security headers as all other responses."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find only the files that the docs page uses, because the package contains others, too."""
+        """Find a file only if the documentation page uses it, because the package also contains other files."""
         return super().lookup_path(path) if path in _ASSETS else ("", None)
 
     def file_response(self, *arguments: Any, **keywords: Any) -> Response:
-        """The response with the file, or 304."""
+        """The response with the file, or a response 304 if the client has the file already."""
         response = super().file_response(*arguments, **keywords)
         response.headers.update({name.decode(): value.decode() for name, value in SAFELY})
         return response
 
 
 def assets() -> StaticFiles:
-    """An ASGI app that serves Swagger UI's files from the package `fastapi-offline`. Raises RuntimeError if that is missing."""
+    """An ASGI app that serves the files of Swagger UI.
+
+    Raises RuntimeError if the package `fastapi-offline`, their source, is missing.
+    """
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
         raise RuntimeError("the package fastapi-offline, which brings the docs page's files, is not installed")
@@ -95,7 +102,7 @@ def assets() -> StaticFiles:
 
 
 def router() -> APIRouter:
-    """The routes of the pages and of their files."""
+    """The routes of the documentation pages, and of the scripts, style sheets and images that they use."""
     routes = APIRouter(include_in_schema=False)
 
     async def home() -> Response:
@@ -116,7 +123,7 @@ def router() -> APIRouter:
 
 
 def _file(name: str) -> str:
-    """The text of a file in the folder `pages`, which is served unchanged."""
+    """The text of a file in the folder `pages`. These files are served unchanged."""
     return (Path(__file__).parent / "pages" / name).read_text(encoding="utf-8")
 
 
@@ -134,7 +141,10 @@ def _page(title: str, *, body: str, styles: tuple[str, ...], base: str = "") -> 
 
 
 def _problems() -> str:
-    """Every problem with its status and code, at the anchor that its `type` names."""
+    """The HTML page that lists every problem with its status and code.
+
+    The `type` of a problem links to its entry in this page.
+    """
     entries = "\n".join(
         _PROBLEM.format(
             code=problem.code,

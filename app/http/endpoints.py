@@ -27,11 +27,11 @@ from app.http.representations import JSON, Representation
 from app.http.responses import ALWAYS, Header, RequestHeaders, request_headers, send_tagged
 
 MAX_ADDRESS = 16_384
-"""Bytes of the path and query of an address."""
+"""The maximum length of a URL's path and query together, in bytes."""
 
 
 class Request(FastApiRequest):
-    """A request; `wants` holds those of its headers on which the response depends."""
+    """A request. Its attribute `wants` contains the request headers on which the response depends."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
@@ -50,15 +50,16 @@ class NoContent(Response):
     """A response without a body (204)."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response."""
+        """Send the response 204 with the headers that all responses have."""
         await send({"type": "http.response.start", "status": 204, "headers": list(ALWAYS)})
         await send({"type": "http.response.body", "body": b""})
 
 
 class Endpoint(APIRoute):
-    """A route whose function takes any of: `Request`, a path parameter, `Query()`, `Body()`, `Security()`.
+    """A route whose function may have these parameters: `Request`, path parameters, `Query()`, `Body()`, `Security()`.
 
-    The function returns a pydantic model, `Tagged`, or any response. A request body may have at most `max_body_size` bytes.
+    The function returns a pydantic model, a `Tagged`, or an ASGI app that sends the response. A request body may have at most
+    `max_body_size` bytes.
     """
 
     offered: tuple[Representation, ...] = (JSON,)
@@ -70,7 +71,7 @@ class Endpoint(APIRoute):
         self._query: tuple[str | None, type[BaseModel]] = (None, NoQuery)
         self._body: tuple[str, type[BaseModel]] | None = None
         self._path: dict[str, str] = {}
-        """The name of the path parameter for each argument of the function that takes one."""
+        """The name of the path parameter, by the name of the function's argument that receives its value."""
         self._methods = frozenset(self.methods or ())
         self._request: str | None = None
         for name, parameter in inspect.signature(endpoint, eval_str=True).parameters.items():
@@ -79,7 +80,7 @@ class Endpoint(APIRoute):
         self.app = self._answer
 
     def _take(self, name: str, annotation: Any) -> None:
-        """Register a parameter of the function by its annotation."""
+        """Register a parameter of the function. Its annotation tells which part of the request it receives."""
         if annotation is Request:
             self._request = name
             return
@@ -97,8 +98,11 @@ class Endpoint(APIRoute):
                 raise TypeError(f"{self.path}: the parameter {name!r} is none that an endpoint takes")
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Whether path and method match this route, and the scope to add. HEAD matches a route for GET."""
-        match, found = Route.matches(self, scope)  # FastAPI's own looks for routers within routers, which we do not have
+        """Return whether the path and the method match this route, and the values to add to the scope.
+
+        HEAD matches a route for GET.
+        """
+        match, found = Route.matches(self, scope)  # FastAPI's `matches` also searches nested routers; we have none
         if match is Match.PARTIAL and scope["method"] == "HEAD" and "GET" in self._methods:
             return Match.FULL, found
         return match, found
@@ -140,13 +144,13 @@ def _joined_by_commas(model: type[BaseModel]) -> tuple[str, ...]:
 
 
 def require_short(scope: Scope) -> None:
-    """Raise AddressTooLong if path and query have more than MAX_ADDRESS bytes."""
+    """Raise AddressTooLong if the URL's path and query together have more than MAX_ADDRESS bytes."""
     if len(scope["path"]) + len(scope["query_string"]) > MAX_ADDRESS:
         raise AddressTooLong(f"the address has more than {MAX_ADDRESS} bytes")
 
 
 def methods_at(scope: Scope) -> set[str]:
-    """All methods of the routes that match this path."""
+    """The methods of all routes that match the request's path."""
     routes: list[BaseRoute] = scope["app"].routes
     return {
         method
@@ -157,6 +161,6 @@ def methods_at(scope: Scope) -> set[str]:
 
 
 def not_allowed(scope: Scope, methods: set[str]) -> MethodNotAllowed:
-    """The problem of a request whose method is not among the `methods` of its path."""
+    """The Problem for a request whose method is not allowed. `methods`: the methods that the request's path allows."""
     allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})

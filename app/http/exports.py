@@ -25,10 +25,10 @@ from app.http.shutdown import Stopping
 from app.writing.writer import Writer
 
 AT_ONCE = 4
-"""Exports that may run at the same time: each holds a snapshot of the database until its client has received it."""
+"""The maximum number of exports at the same time, because each keeps a database snapshot until its client has all data."""
 LINES_AT_ONCE, LETTERS_AT_ONCE = 250, 262_144
 OF_ONE_CLIENT = 2
-"""Exports that one client may run at the same time, so that one client cannot block all others."""
+"""The maximum number of exports of one client at the same time, so that one client cannot block the other clients."""
 RETRY_SECONDS = 30
 
 
@@ -39,13 +39,16 @@ class NdjsonEndpoint(Endpoint):
 
 
 class NdjsonResponse(Response):
-    """Names the media type for the OpenAPI document; no instance is sent."""
+    """A response class that tells the OpenAPI document the media type.
+
+    It is never instantiated: `Exports.send` sends the response.
+    """
 
     media_type = NDJSON.media_type
 
 
 def router(exports: "Exports") -> APIRouter:
-    """The route."""
+    """The route of the export."""
     routes = APIRouter(route_class=NdjsonEndpoint, tags=["records"])
 
     @routes.get(
@@ -59,19 +62,22 @@ def router(exports: "Exports") -> APIRouter:
         ),
     )
     async def export() -> ASGIApp:
-        """Every record as it was at one moment, a line each, as `import` reads them."""
+        """Returns all records as they were at one moment. Each line is one record, in the format that `import` reads."""
         return exports.send
 
     return routes
 
 
 class Exports:
-    """Streams exports, and limits how many run at the same time."""
+    """Streams exports to clients, and limits how many exports run at the same time."""
 
     def __init__(
         self, writer: Writer, engine: Engine, availability: Availability, stopping: Stopping, *, seconds: float
     ) -> None:
-        """`seconds`: after this time an export is aborted, because it holds a snapshot."""
+        """`seconds`: the maximum duration of an export.
+
+        A longer export is aborted, because it keeps a snapshot of the database.
+        """
         self._writer = writer
         self._engine = engine
         self._availability = availability
@@ -82,7 +88,7 @@ class Exports:
         self._running: Counter[str] = Counter()
 
     def close(self) -> None:
-        """Release the threads and the connections."""
+        """Stop the export threads, and close the database connections."""
         self._threads.shutdown(cancel_futures=True)
         self._engine.dispose()
 
@@ -135,7 +141,10 @@ class Exports:
 
 
 def _some(lines: Iterator[str]) -> Iterator[str]:
-    """The next lines, up to the size of one chunk."""
+    """Yield the lines of one chunk: at most LINES_AT_ONCE lines.
+
+    The chunk ends as soon as it exceeds LETTERS_AT_ONCE characters.
+    """
     letters = 0
     for line in islice(lines, LINES_AT_ONCE):
         yield line

@@ -1,4 +1,4 @@
-"""The URL as the client used it: the Host header is checked, and trusted proxies may report the original host and prefix."""
+"""Finds out which URL the client used: checks the Host header, and accepts host and prefix from trusted proxies."""
 
 import re
 from collections.abc import Iterable
@@ -19,18 +19,24 @@ HOSTS_KEPT = 256
 
 
 class Forwarded(ProxyHeadersMiddleware):
-    """Applies `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies (uvicorn handles the first two)."""
+    """Middleware that applies the headers `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies.
+
+    The base class, from uvicorn, handles the first two headers.
+    """
 
     def __init__(self, app: ASGIApp, *, trusted: str, hosts: Iterable[str] = (ANY,)) -> None:
-        """`hosts`: names under which the registry is reached, `*` for all."""
+        """`trusted`: IP addresses of the trusted proxies.
+
+        `hosts`: the host names that requests may use; `*` allows all names.
+        """
         super().__init__(app, trusted_hosts=trusted)  # type: ignore[arg-type]
         allowed = {name.strip().lower().encode() for name in hosts}
         self._allowed = frozenset[bytes]() if ANY.encode() in allowed else frozenset(allowed)
         self._fine: set[bytes] = set()
-        """Cache of valid hosts: checking one takes as long as routing a request."""
+        """Cache of valid Host values, because checking a value takes as long as routing a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        """Rewrite the host and the prefix, then let uvicorn rewrite the rest."""
+        """Check the host, apply the forwarded host and prefix, and let uvicorn's class apply the other forwarded headers."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)  # type: ignore[arg-type]
             return
@@ -47,7 +53,7 @@ class Forwarded(ProxyHeadersMiddleware):
             if (client[0] if client else None) in self.trusted_hosts:
                 fault = self._believe(scope, said)
         if fault is not None:
-            # The host is removed, because the response must contain no URL that is built from a wrong host.
+            # Remove the host, so that the response contains no URL with a wrong host.
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
             await answer(Malformed(str(fault), faults=[fault]), Request(scope))(scope, receive, send)
         elif said:
@@ -74,7 +80,10 @@ class Forwarded(ProxyHeadersMiddleware):
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
-        """Apply the headers of a trusted proxy. Returns a fault if one is invalid, whether the proxy or a client wrote it."""
+        """Apply the forwarding headers of a request that a trusted proxy sent. Returns a Fault if one of them is invalid.
+
+        An invalid header is refused even if the client wrote it and the proxy only passed it on.
+        """
         host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
         if host:
             if (fault := self._fault_in(host, "X-Forwarded-Host")) is not None:

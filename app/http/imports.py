@@ -1,4 +1,7 @@
-"""`POST /v1/import`: lines of the exchange format. They are parsed on separate threads, then either all or none are written."""
+"""`POST /v1/import`: writes many records, either all or none of them.
+
+The body has one record per line, in the exchange format. Separate threads parse the lines.
+"""
 
 import asyncio
 import time
@@ -34,27 +37,30 @@ from app.writing.queue import Apply
 from app.writing.writer import Writer
 
 FEW_BYTES = 1_048_576
-"""Imports up to this size are parsed on a separate thread, so that they do not wait for a large import."""
+"""The maximum size of a small import, in bytes.
+
+Small imports have a thread of their own, so that they do not wait for large ones.
+"""
 _EXAMPLE = '{"kind":"topic","id":"quantum-communication","name":"Quantum communication"}'
 LINES_AT_ONCE = 100
-"""Lines that are parsed before the import checks again whether it has to stop."""
+"""The number of lines that are parsed between two checks of whether the import has to stop."""
 
 
 class ImportQuery(BaseModel):
-    """The query parameters of an import: whether it is a dry run."""
+    """The query parameters of an import."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
 
 
 class ImportedLine(Changed):
-    """What became of a record of an import."""
+    """What an import did with one record, and the line that contained the record."""
 
     line: Annotated[str | None, Field(description="the line it came with", examples=["1"])]
 
 
 class ImportReport(BaseModel):
-    """What an import did."""
+    """The result of an import: how many records it created, replaced, left unchanged and deleted, and what it did with each."""
 
     created: int
     replaced: int
@@ -64,7 +70,7 @@ class ImportReport(BaseModel):
 
 
 def router(imports: "Imports", access: Access) -> APIRouter:
-    """The route."""
+    """The route of the import."""
     routes = APIRouter(route_class=Endpoint, tags=["records"])
     lines: Json = {"schema": {"type": "string"}, "example": _EXAMPLE}
 
@@ -86,9 +92,12 @@ def router(imports: "Imports", access: Access) -> APIRouter:
         principal: Annotated[Principal, Security(access.key_with(keys.Scope.WRITE))],
         query: Annotated[ImportQuery, Query()],
     ) -> Answered:
-        """NDJSON of mixed kinds in any order, what `export` writes: all of them, or none and the faults of every line.
+        """Writes all records of an NDJSON body, or none. If none are written, the answer lists the faults of the lines.
 
-        A record becomes exactly what its line says; it is not asked what it was before.
+        The body has the format that `export` writes. The records may be of different kinds, and in any order.
+
+        The content of each line replaces the stored content of its record. No precondition such as `If-Match` is checked. If a
+        line has no `citations`, the record's stored citations are kept.
         """
         return await imports.run(request, principal, dry_run=query.dry_run)
 
@@ -96,7 +105,7 @@ def router(imports: "Imports", access: Access) -> APIRouter:
 
 
 class Imports:
-    """Parses imports on two threads, one for small and one for large ones, and runs them in the write queue."""
+    """Parses imports on two threads, one for small imports and one for large imports, and writes them in the write queue."""
 
     def __init__(self, writer: Writer, queued: QueuedWrites, settings: Settings, stopping: Stopping) -> None:
         self._writer = writer
@@ -112,9 +121,10 @@ class Imports:
             threads.shutdown(cancel_futures=True)
 
     async def run(self, request: Request, principal: Principal, *, dry_run: bool) -> Answered:
-        """Parse and check the lines on a thread, then write them in the write queue.
+        """Parse and check the lines on a thread, then write the records in the write queue. Returns the answer.
 
-        A repeated request (same `Idempotency-Key`) gets the stored answer.
+        If the same request, with the same `Idempotency-Key`, was sent before, nothing is written and the stored answer is
+        returned.
         """
         with self._queued.budget.reserve() as reservation:
             self._stopping.require_more_time()
@@ -142,7 +152,10 @@ class Imports:
                 gone.cancel()
 
     async def _lines(self, scope: Scope, receive: Receive, reservation: Reservation) -> tuple[deque[Line], bytes]:
-        """The lines, and a digest of the body. Raises PayloadTooLarge for a line that is too long and for too many lines."""
+        """Receive the body, and return its lines and its digest.
+
+        Raises PayloadTooLarge if a line is too long or there are too many.
+        """
         settings = self._settings
         hashed = blake2b()
         lines: deque[Line] = deque()
@@ -173,7 +186,10 @@ class Imports:
         return lines, hashed.digest()
 
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
-        """Parse all lines into a batch. Parsed lines are removed from `lines`, because both together need much memory."""
+        """Parse all lines into a batch.
+
+        Each line is removed from `lines` when it is parsed, so that it is not in memory twice.
+        """
         batch = Batch.of_many()
         while lines:
             _pause(halt)
@@ -190,7 +206,7 @@ def _reports(_connection: Connection, _several: Sequence[None], reports: Sequenc
 
 
 def _report_of(report: Report) -> str:
-    """An `ImportReport` as JSON, written record by record: 100,000 pydantic models would take 60 MB."""
+    """An `ImportReport` as JSON. It is built without pydantic models, because 100,000 models would take 60 MB."""
     records = ",".join(
         to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
         for each in report.written
@@ -199,7 +215,10 @@ def _report_of(report: Report) -> str:
 
 
 def _pause(halt: Halt) -> None:
-    """Raise the reason if the import has to stop. Release the GIL, because the event loop may be waiting for it."""
+    """Raise a Problem if the import has to stop.
+
+    Otherwise release the GIL for a moment, because the event loop may be waiting for it.
+    """
     halt.check()
     time.sleep(0)
 

@@ -1,4 +1,4 @@
-"""API keys over HTTP, for admins."""
+"""Endpoints that manage API keys. They require a key with the scope `admin`."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -41,7 +41,7 @@ _SHOWN = ("ETag", "Vary")
 
 
 class KeyBody(BaseModel):
-    """A key to be made."""
+    """The request body that describes a key to create."""
 
     model_config = _STRICT
     name: KeyName
@@ -56,7 +56,7 @@ class KeyBody(BaseModel):
 
 
 class KeyShown(BaseModel):
-    """A key, without its secret."""
+    """The data of a key, without its secret."""
 
     id: Annotated[str, Field(examples=["k7m2p9qa"])]
     name: KeyName
@@ -70,25 +70,25 @@ class KeyShown(BaseModel):
 
 
 class KeyMade(KeyShown):
-    """A new key, with its secret, which is shown this once."""
+    """The data of a new key, with its secret. The secret is never shown again."""
 
     key: Annotated[str, Field(description="to be sent as `Authorization: Bearer …`; it is not shown again")]
 
 
 class KeyList(BaseModel):
-    """All keys, revoked ones too."""
+    """All keys, including the revoked ones."""
 
     data: list[KeyShown]
 
 
 def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
-    """The routes."""
+    """The routes of the keys."""
     routes = APIRouter(route_class=Endpoint, tags=["keys"])
     admin = Security(access.key_with(keys.Scope.ADMIN))
     of_one: Json = {"shown": _SHOWN, "more_failures": (*UNAUTHORIZED, ("404", "NotFound"))}
 
     async def queued(principal: Principal, do: Callable[[Connection], Result]) -> Result:
-        """Run `do` in the write queue and return its result. If `do` raises a Problem, it must not have written anything."""
+        """Run `do` in the write queue and return its result. `do` must not write anything before it raises a Problem."""
 
         def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Result]]:
             access.used(connection, principal)
@@ -108,7 +108,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         ),
     )
     async def list_keys(principal: Annotated[Principal, admin]) -> KeyList:
-        """Without their secrets; revoked ones too."""
+        """Returns all keys, including the revoked ones, without their secrets."""
         rows = await queued(principal, keys.listed)
         return KeyList(data=[KeyShown(**_shown(row)) for row in rows])
 
@@ -129,7 +129,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         principal: Annotated[Principal, admin],
         wanted: Annotated[KeyBody, Body(openapi_examples={"key": {"value": {"name": "desk officer", "scopes": ["write"]}}})],
     ) -> Tagged:
-        """The answer shows the key, this once: only a digest of it is kept."""
+        """Creates a key and returns it. The key cannot be shown again later, because only a digest of it is stored."""
         if wanted.expires_at is not None and wanted.expires_at <= datetime.now(UTC):
             fault = Fault("is past already", pointer="/expires_at")
             raise Invalid(str(fault), faults=[fault])
@@ -150,7 +150,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
     async def get_key(
         principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
     ) -> KeyShown:
-        """Without its secret."""
+        """Returns the data of the key, without its secret."""
         return KeyShown(**_shown(await queued(principal, lambda connection: keys.get(connection, key_id))))
 
     @routes.delete(
@@ -167,7 +167,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
     async def revoke_key(
         principal: Annotated[Principal, admin], key_id: Annotated[str, Path(alias="id", description="the key's id")]
     ) -> NoContent:
-        """It opens nothing from now on; its name stays in the history."""
+        """Revokes the key: from now on, requests with this key are refused. The key's name stays in the history."""
         await queued(principal, lambda connection: keys.revoke(connection, key_id))
         return NoContent()
 

@@ -1,4 +1,4 @@
-"""Rate limits, and the headers that report them."""
+"""Rate limits, and the response headers that report them."""
 
 import time
 from collections.abc import MutableMapping
@@ -12,18 +12,21 @@ from app.errors import TooManyRequests
 from app.http.problems import answer
 
 WINDOW = 60
-"""Seconds of a counting window."""
+"""The length of a counting window, in seconds. At its end, all counts start again at zero."""
 MOST_CLIENTS = 100_000
-"""Clients that are counted at the same time. With more, all counts are reset, so that addresses cannot fill the memory."""
+"""The maximum number of clients in the counts.
+
+When it is reached, all counts are reset, so that the counts cannot fill the memory.
+"""
 LONGEST_ADDRESS = 45
 UNCOUNTED = frozenset(("/healthz", "/readyz"))
 _SEEN = "rapporteur.limits"
 
 
 class Limit:
-    """A limit per minute and client, within this process.
+    """Limits how many requests each client may send to this process per minute.
 
-    The counts are kept in a dictionary that is cleared every minute. The storage of the package `limits` was too slow: it took
+    The counts are kept in a dictionary that is cleared every minute. The package `limits` is not used, because its storage took
     9 % of the time of a write, and needed a thread that woke up every 10 ms.
     """
 
@@ -35,7 +38,10 @@ class Limit:
         self._until = 0.0
 
     def count(self, scope: MutableMapping[str, Any], client: str) -> None:
-        """Count a request. Raises TooManyRequests above the limit; response headers say how many requests are left."""
+        """Count a request of a client. Raises TooManyRequests if the client has exceeded the limit.
+
+        The values for the response headers, with the number of requests that are left, are stored in the scope.
+        """
         now = time.monotonic()
         if now >= self._until:
             self._counts.clear()
@@ -52,14 +58,17 @@ class Limit:
 
 
 class Limited:
-    """Limits the requests of each client address, and reports in each response how many are left."""
+    """Middleware that limits the requests of each client, and reports in the response headers how many requests are left.
+
+    A client is recognized by its IP address (`client_of`). Requests for the paths UNCOUNTED are neither limited nor reported.
+    """
 
     def __init__(self, app: ASGIApp, *, limit: Limit) -> None:
         self._app = app
         self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 429 above the limit."""
+        """Answer 429 if the client has exceeded the limit. Otherwise pass the request on to the application."""
         if scope["type"] != "http" or scope["path"] in UNCOUNTED:
             await self._app(scope, receive, send)
             return
@@ -80,10 +89,13 @@ class Limited:
 
 
 def client_of(scope: Scope) -> str:
-    """The client to count: an IPv4 address, or the /64 network of an IPv6 address, because one subscriber has a whole /64."""
+    """The text by which a client is counted: its IPv4 address, or the /64 network of its IPv6 address.
+
+    All addresses of a /64 network count as one client, because one subscriber usually has a whole /64 network.
+    """
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
-        return "unknown"  # too long for an IP address: a proxy passed on a header that the client had written
+        return "unknown"  # no IP address is so long: the client wrote it, and a proxy passed it on
     if ":" not in host:
         return host
     try:

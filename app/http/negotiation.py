@@ -1,4 +1,4 @@
-"""Content negotiation: which representation and which languages the headers of a request prefer (RFC 9110, section 12)."""
+"""Content negotiation: finds the representation and the languages that a request's headers prefer (RFC 9110, section 12)."""
 
 import re
 
@@ -9,13 +9,16 @@ from app.http.parameters import SHOWN_OF_A_VALUE
 from app.http.representations.representation import Representation
 
 MAX_RANGE = 60
-"""Characters of a language range with its weight."""
+"""The maximum number of characters of one language range with its weight, such as `de-AT;q=0.5`. A longer one is ignored."""
 _RANGE = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*|\*)\s*(?:;\s*q\s*=\s*([01](?:\.\d{0,3})?)\s*)?", re.ASCII)
 
 
 @cached(256_000)
 def negotiated(accept: str, *offered: Representation) -> Representation:
-    """The representation that an Accept header prefers; NotAcceptable if it accepts none of those offered."""
+    """Return the offered representation that the Accept header prefers.
+
+    Raises NotAcceptable if the header accepts none of them.
+    """
     if not accept or accept == "*/*":
         return offered[0]
     wanted: dict[str, float] = {}
@@ -24,7 +27,7 @@ def negotiated(accept: str, *offered: Representation) -> Representation:
         wanted[media] = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
 
     def quality(representation: Representation) -> float:
-        """The quality of the most specific range that matches."""
+        """The quality (`q`) of the most specific media range that matches the representation; 0 if no range matches."""
         media = representation.media_type
         ranges = (media, f"{media.split('/')[0]}/*", "*/*")
         return next((wanted[each] for each in ranges if each in wanted), 0.0)
@@ -44,7 +47,10 @@ def _quality(option: str) -> float:
 
 
 def requested_languages(lang: str | None, accept_language: str) -> list[str]:
-    """The languages to show names in, the preferred one first. `lang` takes precedence over the header."""
+    """The languages in which names are shown, the preferred one first.
+
+    If `lang` is given, the header Accept-Language is ignored.
+    """
     return looked_for([lang] if lang else _ranges(accept_language))
 
 

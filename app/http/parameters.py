@@ -23,9 +23,10 @@ class NoQuery(BaseModel):
 
 
 def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
-    """The names and values in a query string.
+    """Return the (name, value) pairs of a query string.
 
-    Raises Malformed if it is not percent-encoded UTF-8, contains a NUL character, or has more than MAX_PARAMETERS parameters.
+    Raises Malformed if the query string is not percent-encoded UTF-8, contains a NUL character, or has more than
+    MAX_PARAMETERS parameters.
     """
     try:
         pairs = parse_qsl(query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
@@ -40,9 +41,9 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
 
 
 def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> Query:
-    """Validate the parameters against the model. Raises Invalid, which lists every fault.
+    """Validate query parameters, and return them as an instance of `model`. Raises Invalid, which lists every fault.
 
-    Parameters in `commas` may have several values joined by commas.
+    `commas`: the names of the parameters whose values are split at commas.
     """
     given: dict[str, list[str]] = {}
     for name, value in pairs:
@@ -70,7 +71,11 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
 
 
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """The error message for an invalid parameter. It quotes the value, unless pydantic's message already does."""
+    """The error message for one invalid parameter, made from pydantic's error `entry`.
+
+    It quotes the rejected value, except if the parameter is unknown or missing, or if a validator of the registry wrote the
+    message.
+    """
     if entry["type"] == "extra_forbidden":
         return f"there is no such parameter here; there are {', '.join(model.model_fields)}"
     if entry["type"] == "value_error":
@@ -85,6 +90,6 @@ def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
 
 @lru_cache(maxsize=256)
 def _lists_of(model: type[BaseModel]) -> frozenset[str]:
-    """The parameters that take several values."""
+    """The names of the parameters that accept several values."""
     annotations = {name: (field.annotation, *get_args(field.annotation)) for name, field in model.model_fields.items()}
     return frozenset(name for name, each in annotations.items() if any(get_origin(part) is list for part in each))

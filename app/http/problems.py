@@ -1,4 +1,4 @@
-"""All errors have one shape: application/problem+json, RFC 9457."""
+"""Answers every error in the same format: application/problem+json (RFC 9457)."""
 
 import json
 import logging
@@ -24,7 +24,7 @@ _log = logging.getLogger("rapporteur")
 
 
 def all_problems() -> list[type[errors.Problem]]:
-    """All problems that a client can get, by status."""
+    """All classes of problems that a client can get, sorted by status and code."""
     found: list[type[errors.Problem]] = []
     waiting = list(errors.Problem.__subclasses__())
     while waiting:
@@ -35,7 +35,7 @@ def all_problems() -> list[type[errors.Problem]]:
 
 
 def text_of(problem: errors.Problem, scope: Scope) -> str:
-    """The body of a problem response."""
+    """The body of the response to a request that failed with this problem, as JSON."""
     told: dict[str, Any] = {
         "type": f"{base_url(scope)}{PAGE}#{problem.code}",
         "title": problem.title,
@@ -50,21 +50,24 @@ def text_of(problem: errors.Problem, scope: Scope) -> str:
 
 
 def answer(problem: errors.Problem, request: Request) -> Response:
-    """The problem as a response."""
+    """The response to a request that failed with this problem."""
     headers = {name.decode(): value.decode() for name, value in ALWAYS}
     text = text_of(problem, request.scope)
     return Response(text.encode("utf-8", "replace"), problem.status, {**headers, **problem.headers}, MEDIA_TYPE)
 
 
 class _Failures:
-    """Logs server errors, one line per kind and minute, because an unavailable database causes thousands of them."""
+    """Logs server errors.
+
+    Errors with the same code and detail are logged only once a minute, because an unavailable database causes thousands.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._until = 0.0
 
     def note(self, request: Request, problem: errors.Problem) -> None:
-        """Count an error, and log it if it is the first of its kind in this minute."""
+        """Count an error, and log it if it is the first with this code and detail in this minute."""
         now = time.monotonic()
         if now >= self._until:
             for detail, count in self._counts.items():
@@ -84,7 +87,7 @@ _failures = _Failures()
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
-    """Answer a Problem."""
+    """Answer a request whose handling raised a Problem. A server error (status 500 or above) is also logged."""
     assert isinstance(error, errors.Problem)
     if error.status >= 500:
         _failures.note(request, error)
@@ -92,7 +95,7 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
-    """Answer an error that the router or the framework raised."""
+    """Answer a request for which the router or the framework raised an HTTPException."""
     assert isinstance(error, HTTPException)
     headers: Mapping[str, str] = error.headers or {}
     if error.status_code == 405:
@@ -107,19 +110,25 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
 
 
 async def on_mistake(request: Request, error: Exception) -> Response:
-    """Answer an unexpected exception: details go to the log, never to the client."""
+    """Answer 500 to a request that failed with an unexpected exception. The details go to the log, never to the client."""
     _log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
     return answer(errors.Unexpected("something went wrong that is not your fault"), request)
 
 
 class Mistakes:
-    """Catches unexpected exceptions inside the other middleware, so that their responses have the usual headers, too."""
+    """Middleware that answers 500 if the application raises an unexpected exception.
+
+    It runs inside the other middleware, so that this response also gets the headers that the other middleware adds.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run the application; if it raises before the response has started, answer 500."""
+        """Run the application.
+
+        If it raises an exception before the response has started, answer 500; otherwise raise it again.
+        """
         begun = False
 
         async def note(message: Message) -> None:

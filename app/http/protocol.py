@@ -22,9 +22,15 @@ from app.http.transport import Flow, Transport
 from app.settings import Settings
 
 SLICE = 1_024
-"""Bytes passed to the parser at once where a new request may begin, so that at most about 50 requests are parsed ahead."""
+"""The number of bytes that are passed to the parser at once, except within a body of known length.
+
+It is small, so that of pipelined requests at most about 50 are parsed before the earlier ones are answered.
+"""
 LEAST_RATE = 1_024
-"""Bytes per second that a client must receive of a response, or send of a request body; slower clients are disconnected."""
+"""The minimum rate, in bytes per second, at which a client must receive a response or send a request body.
+
+Slower clients are disconnected.
+"""
 RETRY_SECONDS = 1
 _BODILESS = frozenset(("GET", "HEAD"))
 _NO_HTTP = (
@@ -35,7 +41,10 @@ _SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 class Connections:
-    """The limits of each connection and of all connections together. uvicorn's `app_state` passes it to each protocol."""
+    """The limits of each connection and of all connections together.
+
+    Each protocol gets this object from uvicorn's `app_state`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.head_bytes: int = settings.head_limit
@@ -46,7 +55,10 @@ class Connections:
         self._most_unsent: int = settings.unsent_limit
         self._open: WeakSet[Protocol] = WeakSet()
         self._unsent: dict[Protocol, None] = {}
-        """Connections whose client receives data more slowly than the server sends it; the first to become slow comes first."""
+        """The connections with a slow client, in the order in which they became slow.
+
+        A client is slow if it receives data more slowly than the server sends it.
+        """
 
     def opened(self, protocol: "Protocol") -> None:
         """Register a new connection."""
@@ -67,20 +79,20 @@ class Connections:
             each.transport.abort()
 
     def waits_no_more(self, protocol: "Protocol") -> None:
-        """Unregister a connection, because its client has received the data or is gone."""
+        """Unregister a slow connection, because its client has received most of the data, or the connection has ended."""
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
-        """Close all connections at once, also those with unfinished requests, because the shutdown has run out of time."""
+        """Abort all connections immediately, even those with unfinished requests, because the time for the shutdown is over."""
         for each in list(self._open):
             each.transport.abort()
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol of one connection, with timeouts, limits on sizes, and a least rate of sending and receiving."""
+    """uvicorn's HTTP protocol for one connection, with timeouts, size limits, and a minimum rate of sending and receiving."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Refuse the connection if too many are open. Otherwise start the idle timeout, which is the same for every request."""
+        """Called when a client has connected: refuse the connection if too many are open; otherwise start the idle timeout."""
         self._limits: Connections = self.app_state["connections"]
         self._unread = bytearray()
         self._idle_since: float | None = None
@@ -102,7 +114,7 @@ class Protocol(HttpToolsProtocol):
         self._wait_for_a_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has ended: release what it held."""
+        """Called when the connection has ended: cancel its timers, and discard its data and its waiting requests."""
         for timer in (self._idle_timer, self._head_timer, self._body_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
@@ -110,7 +122,8 @@ class Protocol(HttpToolsProtocol):
         self._unread.clear()
         self.pipeline.clear()
         if self._answering is not None and not self._answering.response_complete:
-            # uvicorn notifies only the newest request of the disconnect, and that may be one that is queued behind this one.
+            # uvicorn notifies only the newest request of the disconnect. If requests are queued, the running one is not the
+            # newest.
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -118,7 +131,10 @@ class Protocol(HttpToolsProtocol):
     # -- incoming data -------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Parse received data. While an earlier pipelined request waits, the data is kept unparsed and reading is paused."""
+        """Called with received data: parse it.
+
+        While a pipelined request waits for its turn, the data is stored unparsed, and reading from the socket is paused.
+        """
         if self._refusal is not None or self.transport.is_closing():
             cast("Transport", self.transport).discarded(len(data))
             return
@@ -145,7 +161,10 @@ class Protocol(HttpToolsProtocol):
             self._watch_incoming()
 
     def _parse_piece(self, piece: bytes) -> bool:
-        """Pass data to the parser. Returns False if parsing must stop: the request was refused, or the connection closes."""
+        """Pass data to the parser.
+
+        Returns False if parsing must stop, because the request was refused or the connection is closing.
+        """
         self._completed, self._body_fed = False, 0
         self._received += len(piece)
         try:
@@ -169,9 +188,8 @@ class Protocol(HttpToolsProtocol):
     def _parse_without_upgrade(self, rest: bytes) -> bool:
         """Parse the request again without its `Upgrade` header, because no other protocol is offered.
 
-        If a request has the header `Upgrade`, the parser treats it as complete after its head; then it would parse the
-        request's body as the next request.
-        `rest` is the data after the head. Returns the same as `_parse_piece`.
+        If a request has the header `Upgrade`, the parser treats the request as complete after its head, and would parse the
+        body as the next request. `rest` is the data after the head. Returns the same as `_parse_piece`.
         """
         method, version = self.parser.get_method(), self.parser.get_http_version().encode()
         if method == b"CONNECT":
@@ -186,7 +204,7 @@ class Protocol(HttpToolsProtocol):
         return self._parse_piece(head + b"\r\n" + rest)
 
     def _watch_incoming(self) -> None:
-        """Start the timeout of the incomplete head, or of the incomplete body."""
+        """Start a timeout for the incomplete request: for its head, or for its body if the head is complete."""
         if self._head_bytes and not self._in_body:
             if self._head_timer is None:
                 self._head_timer = self.loop.call_later(self._limits.head_seconds, self._head_is_late)
@@ -194,12 +212,12 @@ class Protocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(self._limits.stall_seconds, self._check_body, self._received)
 
     def on_message_begin(self) -> None:
-        """The head of a request begins."""
+        """Called by the parser when the head of a request begins: start to count its bytes."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
     def on_headers_complete(self) -> None:
-        """The head is complete: start the request, or queue it if an earlier one is unanswered."""
+        """Called by the parser when the head is complete: start the request, or queue it if an earlier one is unanswered."""
         if self.parser.should_upgrade():
             self._upgrades = True
             return
@@ -214,11 +232,15 @@ class Protocol(HttpToolsProtocol):
                     self._body_left = int(value)
         self.scope["break_off"] = self.break_off  # type: ignore[typeddict-unknown-key]
         if b"%2" in self.scope["raw_path"]:
-            # An escaped slash is part of its path segment (RFC 3986). It stays escaped, so that it cannot select another route.
+            # An escaped slash belongs to a path segment (RFC 3986). Keep it escaped, because it could otherwise select another
+            # route.
             self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
 
     def on_chunk_header(self) -> None:
-        """Start a new count: chunk headers and trailers are limited in size like the head of a request."""
+        """Called by the parser for each chunk header: count from zero again.
+
+        Chunk headers and trailers have the same size limit as the head of a request.
+        """
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
@@ -227,7 +249,7 @@ class Protocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is complete."""
+        """Called by the parser when a request is complete: reset the counts, and stop the timeout of the body."""
         if self._upgrades:
             return
         self._in_body, self._completed, self._head_bytes, self._body_left = False, True, 0, 0
@@ -237,13 +259,13 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Start the next queued request. When no further request is queued, parse the data that was left unread.
+        """Called when a response is complete: start the next queued request. If the queue is empty then, parse the stored data.
 
-        This replaces uvicorn's method, which starts and cancels a timer for every request.
+        uvicorn's own method is not used, because it starts and cancels a timer for every request.
         """
         self.server_state.total_requests += 1
         if self._in_body and not self.pipeline:
-            self.transport.close()  # instead of receiving the rest of a body that is not used
+            self.transport.close()  # because the rest of the body would be received for nothing
         if self.transport.is_closing():
             return
         if self.pipeline:
@@ -267,7 +289,10 @@ class Protocol(HttpToolsProtocol):
         return bool(self._in_body or self._in_head or self._unread or self.pipeline or self._refusal)
 
     def break_off(self) -> None:
-        """Abort the connection when a response cannot be completed, so that the client notices that it is truncated."""
+        """Abort the connection, because a response cannot be completed.
+
+        So the client notices that the response is truncated.
+        """
         if self._answering is not None:
             self._answering.disconnected = True
         cast("Transport", self.transport).abort()
@@ -307,20 +332,21 @@ class Protocol(HttpToolsProtocol):
             cast("Transport", self.transport).close(linger=False)
 
     def pause_writing(self) -> None:
-        """The write buffer is full, because the client receives data more slowly than the server sends it: measure its rate."""
+        """Called when the write buffer is full: measure the client's rate, and register the connection as slow."""
         super().pause_writing()
         self.watch_outgoing()
         self._limits.waits(self)
 
     def resume_writing(self) -> None:
-        """The client has received most of the data."""
+        """Called when the client has received most of the buffered data: the connection is not slow any more."""
         super().resume_writing()
         self._limits.waits_no_more(self)
 
     def watch_outgoing(self) -> None:
-        """Start to measure how fast the client receives data, and abort the connection if the rate is below LEAST_RATE.
+        """Start to measure how fast the client receives data, unless a measurement is running already.
 
-        The measurement ends when the client has acknowledged all data that was sent.
+        If the rate is below LEAST_RATE, the connection is aborted. The measurement ends when the client has acknowledged all
+        data that was sent.
         """
         if self._stall_timer is None:
             cast("Transport", self.transport).count_taken()
@@ -339,16 +365,16 @@ class Protocol(HttpToolsProtocol):
     # -- refusals ------------------------------------------------------------------------------------------------------
 
     def _refuse(self, problem: Problem) -> None:
-        """Send a problem response, unless a response has already begun, and close the connection.
+        """Refuse the current request: send the problem, unless a response has begun already, and close the connection.
 
-        If earlier requests are unanswered, do this after their responses.
+        If earlier requests are not answered yet, the problem is kept, and is sent after their responses.
         """
         if self.transport.is_closing():
             return
         under_way = self.cycle is not None and not self.cycle.response_complete
         if self.pipeline or (under_way and not self._in_body):
             if self.pipeline and self._in_body:
-                self.pipeline.popleft()  # the newest request is the one whose body is invalid
+                self.pipeline.popleft()  # remove the newest request, because its body is the invalid one
                 self.cycle = self.pipeline[0][0] if self.pipeline else cast("RequestResponseCycle", self._answering)
             self._refusal, self._in_body = problem, False
             self._unread.clear()

@@ -1,4 +1,4 @@
-"""The query strings of records and lists: their parameters as pydantic models, and the parsed requests."""
+"""Parses the query strings of requests for records and lists. The query parameters are defined by pydantic models."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +33,10 @@ _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count"
 
 
 def _joined_by_commas(words: Sequence[str], description: str, example: str) -> Any:
-    """The field of a parameter that takes several of these words, joined by commas or repeated."""
+    """The type and the pydantic field of a query parameter whose values are some of `words`.
+
+    A client joins several values by commas, or repeats the parameter.
+    """
     several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
     return (
         several | None,
@@ -42,7 +45,10 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
 
 
 _OWN_FIELDS_FROM = 5
-"""Index of a resource's first own field, after the fields of every record: id, kind, version, created_at, updated_at."""
+"""The index of the first field that belongs to the resource itself.
+
+The fields before it are those of every record: id, kind, version, created_at, updated_at.
+"""
 
 
 class AnyOneQuery(BaseModel):
@@ -67,7 +73,10 @@ class AnyManyQuery(AnyOneQuery):
 
 
 class QueryModels:
-    """The query parameters of a resource's endpoints, as pydantic models made from its declaration."""
+    """The query parameters of a resource's endpoints, as pydantic models.
+
+    The models are made from the resource's declaration.
+    """
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan]) -> None:
         self.resource = resource
@@ -89,14 +98,17 @@ class QueryModels:
 
     @cached_property
     def put(self) -> type[BaseModel]:
-        """The query parameters of a PUT: those of any write, and `upsert`."""
+        """The query parameters of a PUT request: the parameters of every write, and `upsert`."""
         description = "`true`: replace on purpose whatever is there, without `If-Match`"
         fields = {"upsert": (bool, Field(default=False, description=description))}
         return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
     def records(self) -> type[BaseModel]:
-        """The query parameters of the list. Raises TypeError if a filter has the name of a parameter that all lists have."""
+        """The query parameters of the resource's list.
+
+        Raises TypeError if a filter has the name of a parameter that all lists have.
+        """
         fields: dict[str, Any] = {}
         of_all = {*_OF_ALL_LISTS, *(name for each in REPRESENTATIONS for name in each.parameters)}
         if taken := of_all & set(self.resource.filters):
@@ -137,7 +149,7 @@ class QueryModels:
 
     @cached_property
     def _view(self) -> dict[str, Any]:
-        """The query parameters `include` and `fields`, which choose what is shown of a record."""
+        """The query parameters `include` and `fields`. They select which related records and which fields a response shows."""
         parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
         includes = [*self.resource.includes, *parts]
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
@@ -152,7 +164,10 @@ class QueryModels:
 
 
 def _format(*forms: str, more: str = "") -> Any:
-    """The parameter `format`. Its values are the representations that offer one of these forms (`record`, `page`, `stream`)."""
+    """The query parameter `format`. Its values are the names of the representations that offer at least one of `forms`.
+
+    The forms are `record`, `page` and `stream`.
+    """
     names = tuple(each.name for each in offering(*forms))
     description = f"{more}goes before `Accept`"
     return Literal[names] | None, Field(default=None, description=description, examples=[names[0]])
@@ -165,7 +180,7 @@ def _query_model(name: str, fields: Mapping[str, Any]) -> type[BaseModel]:
 
 @dataclass(frozen=True)
 class RecordRequest:
-    """A parsed request for a single record, or for a write, whose response shows a single record."""
+    """A parsed request whose response shows a single record: a read or a write."""
 
     shape: Shape
     parameters: Mapping[str, Any]
@@ -184,18 +199,24 @@ class ListRequest:
     language: str | None
     form: Representation
     options: Mapping[str, Any]
-    """The values of the parameters that belong to a representation."""
+    """The values of the query parameters that only some representations use, such as `csv_safe`."""
     limit: int
     count: bool
     digest: str
     query: str
-    """The query string without `cursor`; the link to the next page appends its own."""
+    """The query string without the parameter `cursor`.
+
+    The link to the next page consists of it and of the cursor of that page.
+    """
 
 
 def record_request(
     models: QueryModels, query: type[BaseModel], query_string: bytes, accept: str, accept_language: str, *, encode: Encode
 ) -> RecordRequest:
-    """Parse a request for a single record. `query`: the model of its parameters."""
+    """Parse a request whose response shows a single record. `query`: the pydantic model of the query parameters.
+
+    Raises Invalid, which lists every fault.
+    """
     given = validated(query, query_pairs(query_string), commas=("include", "fields")).model_dump(mode="json")
     form = _form(given, accept, offering("record"))
     languages = requested_languages(given.get("lang"), accept_language)
@@ -217,7 +238,7 @@ def record_request(
 
 
 def list_request(models: QueryModels, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> ListRequest:
-    """Parse a request for a list. Raises Invalid, with a list of the faults."""
+    """Parse a request for a list of records. Raises Invalid, which lists every fault."""
     pairs = query_pairs(query_string)
     resource = models.resource
     given = validated(models.records, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
@@ -251,13 +272,13 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
 
 
 def _form(given: Mapping[str, Any], accept: str, offered: tuple[Representation, ...]) -> Representation:
-    """The representation that `format` names, otherwise the one that the client's Accept header prefers."""
+    """The representation that the parameter `format` names. Without `format`, it is the one that the Accept header prefers."""
     named = given.get("format")
     return next((each for each in offered if each.name == named), None) or negotiated(accept, *offered)
 
 
 def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
-    """Raise CursorInvalid if a part of the cursor's key cannot be parsed as a value of its sort column."""
+    """Raise CursorInvalid if a part of the cursor's key cannot be a value of the sort column at the same position."""
     for name, part in zip(sort, key, strict=False):
         kind = resource.sorts[name.removeprefix("-")].ascending.type
         try:

@@ -1,4 +1,4 @@
-"""Shared by all writes over HTTP: the write queue, stored answers to repeated requests, and responses after the commit."""
+"""Runs the writes of all endpoints in the write queue, stores answers for repeated requests, and responds after the commit."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
@@ -17,20 +17,23 @@ from app.writing.queue import Apply, WriteQueue
 
 
 class Write(NamedTuple):
-    """A write in the queue: the owner of the key, the operation, and how its answer is made."""
+    """A write in the queue: the owner of the key, a function that settles the write, and a function that makes its answer."""
 
     principal: Principal
     retry: tuple[str, str] | None
     settle: Callable[[Connection, Sequence[Any]], Apply[Sequence[Any]]]
-    """Checks the `wish` of each of several writes of the same operation; returns the function that applies them."""
+    """Checks one or several writes of the same operation, and returns the function that applies them.
+
+    It is called with the `wish` of each write.
+    """
     wish: Any
     answer: Callable[[Connection, Sequence[Any], Sequence[Any]], list[Answer]]
-    """Makes the answers of these writes from the `context` and the result of each."""
+    """Makes the answers to the applied writes. It is called with the `context` of each write, and the result of each write."""
     context: Any = None
 
 
 class Answered(NamedTuple):
-    """The answer to a write, after its commit."""
+    """The answer to a write that is committed."""
 
     answer: Answer
     again: bool
@@ -41,7 +44,7 @@ class Answered(NamedTuple):
         await self.send(scope, send, request_headers(scope))
 
     async def send(self, scope: Scope, send: Send, request: RequestHeaders) -> None:
-        """Send the answer as the response to a request whose headers are parsed already."""
+        """Send the answer as the response to a request. `request`: its parsed headers."""
         answer = self.answer
         headers: list[Header] = language_header(answer.language)
         if answer.location is not None:
@@ -64,11 +67,18 @@ class QueuedWrites:
         self.budget = budget
 
     async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
-        """Run a write and return its answer after the commit; or the stored answer, if the same request was sent before."""
+        """Run a write, and return its answer after the commit.
+
+        If `write.retry` shows that the same request was sent before, nothing is written and the stored answer is returned.
+        `alike`, `keep`, `seconds` and `size` are those of `WriteQueue.run`.
+        """
         return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
 
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
-        """Settle writes of the same operation. The returned function applies them and returns an answer for each."""
+        """Settle writes of the same operation.
+
+        The returned function applies the writes, and returns an answer for each write.
+        """
         for principal in {write.principal for write in writes}:
             self._access.used(connection, principal)
         write = writes[0]
@@ -86,7 +96,7 @@ class QueuedWrites:
 
 
 class HasBudget(Protocol):
-    """Endpoints that read request bodies, whose memory is limited by one shared budget."""
+    """A class of endpoints that read request bodies. The memory of all bodies together is limited by one budget."""
 
     _queued: QueuedWrites
 
@@ -97,7 +107,7 @@ Handling = TypeVar("Handling", bound=HasBudget)
 def with_budget(
     handle: Callable[[Handling, Scope, RequestHeaders, Receive, Send, Reservation], Awaitable[None]],
 ) -> Callable[[Handling, Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """Decorate an endpoint so that the request's body counts in the memory budget until the response is sent."""
+    """A decorator for endpoints: the bytes of the request's body count in the memory budget until the response is sent."""
 
     @wraps(handle)
     async def handler(self: Handling, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
@@ -108,7 +118,10 @@ def with_budget(
 
 
 def retry_of(scope: Scope, body: bytes) -> tuple[str, str] | None:
-    """The `Idempotency-Key` of a POST and the digest of the request; None for other methods or without the header."""
+    """Return the `Idempotency-Key` of a POST request, and the digest of the request.
+
+    Returns None if the method is not POST, or if the header was not sent. Raises Invalid if the header is malformed.
+    """
     key = idempotency_key(scope) if scope["method"] == "POST" else None
     if key is None:
         return None

@@ -1,7 +1,7 @@
-"""The hot path: endpoints that read records and lists.
+"""Endpoints that read records and lists, which are the most frequent requests.
 
 These are plain ASGI endpoints, because FastAPI takes more time for a request than the database does (docs/decisions). The
-OpenAPI document describes them from the same declarations that they use.
+OpenAPI document describes the endpoints from the same declarations that the endpoints use.
 """
 
 import json
@@ -35,12 +35,15 @@ from app.reading.paging import PAGE_LETTERS, PagedRead, read_page
 from app.reading.shapes import Shape
 
 PARSED_BYTES = 3_000_000
-"""Bytes of each cache of parsed requests: one for single records, one for lists, one for PUT, one for other writes."""
+"""The size in bytes of each cache of parsed requests.
+
+There are four caches: for reads of single records, for lists, for PUT, and for all other writes.
+"""
 STATEMENT_BYTES = 8_000_000
 
 
 class Records:
-    """Read endpoints of the records of all resources."""
+    """The endpoints that read the records of all resources."""
 
     def __init__(self, resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> None:
         self._stopping = stopping
@@ -60,7 +63,10 @@ class Records:
         self._miss = self.compiler.to_statement(_missing(self.resources.values()))
 
     def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
-        """A function that parses requests and caches the result. `query`: the attribute of `QueryModels` to validate with."""
+        """A function that parses requests and caches the results.
+
+        `query`: the name of the attribute of `QueryModels` whose model validates the query parameters.
+        """
 
         def parse(plural: str, query_string: bytes, accept: str, language: str) -> RecordRequest:
             models = self.queries[plural]
@@ -72,7 +78,7 @@ class Records:
         return list_request(self.queries[plural], query_string, accept, language, encode=self.driver.encode)
 
     def resource(self, scope: Scope) -> Resource:
-        """The resource that the address names."""
+        """The resource whose collection is named in the URL's path."""
         return self.resources[scope["path_params"]["plural"]]
 
     # -- one record ----------------------------------------------------------------------------------------------
@@ -112,7 +118,11 @@ class Records:
     async def _explain_miss(
         self, scope: Scope, receive: Receive, send: Send, record_id: str, resource: Resource | None
     ) -> None:
-        """Redirect from a former id or another spelling of the id; otherwise raise the Problem that explains the miss."""
+        """Answer a request for an id that no record has.
+
+        If the id is a former id of a record, another spelling of its id, or an alternative key, redirect to the record.
+        Otherwise raise the Problem that explains why there is no record.
+        """
         rows: list[Row] = []
         if is_storable(record_id):
             same = {"id": record_id, "lower": record_id.lower(), "upper": record_id.upper()}
@@ -189,9 +199,10 @@ class Records:
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """The query that explains why no record has an id. Its rows are (what, id, kind).
+    """The query that explains why no record has a given id. Its rows are (what, id, kind).
 
-    `leads`: the id of a record that a former id or another spelling leads to. `gone`: the record was deleted.
+    `what` is `leads` if the given id is a former id, another spelling of the id, or an alternative key of the record `id`. It
+    is `gone` if the record was deleted.
     """
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))

@@ -19,7 +19,7 @@ Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
 COMPRESSED_FROM = 1_000
-"""Responses of at least this many bytes are compressed."""
+"""The minimum size, in bytes, of a body that is compressed. It does not apply to streams."""
 _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9
@@ -30,7 +30,7 @@ SAFELY: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
-"""Security headers: a browser guesses no content type, runs no script of the response, and shows it in no frame."""
+"""Security headers. They forbid a browser to guess the content type, to run scripts, and to show the response in a frame."""
 EXPOSED = b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
@@ -43,7 +43,7 @@ ALWAYS: tuple[Header, ...] = (
 
 
 class RequestHeaders(NamedTuple):
-    """The request headers on which a response depends, and the method."""
+    """The properties of a request on which the form of its response depends: values of headers, and the kind of the method."""
 
     accept: str
     accept_language: str
@@ -54,7 +54,7 @@ class RequestHeaders(NamedTuple):
 
 
 def request_headers(scope: Scope) -> RequestHeaders:
-    """Collect these values from the headers of a request, in one pass."""
+    """Make the RequestHeaders of a request. Its list of headers is read only once."""
     accept = language = none_match = encoding = b""
     for name, value in scope["headers"]:
         if name == b"accept":
@@ -85,13 +85,16 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether `If-None-Match` contains the response's entity tag, so that 304 can be sent."""
+    """Whether the header `If-None-Match` is `*` or contains the response's entity tag. Then 304 can be sent."""
     return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
 def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
-    """The entity tag: the record's version, which `If-Match` compares, and a digest of the body."""
-    # Processors have instructions for SHA-256: for a page it takes half of the time of BLAKE2.
+    """The entity tag of a response: the record's version, if given, and a digest of the body.
+
+    `If-Match` compares only the version.
+    """
+    # For a page, SHA-256 takes half of the time of BLAKE2, because processors have instructions for it.
     digest = sha256(body, usedforsecurity=False).hexdigest()[: 2 * _DIGEST_BYTES]
     return f'"{digest}{encoding}"' if version is None else f'"{version}.{digest}{encoding}"'
 
@@ -106,7 +109,10 @@ async def send_tagged(
     headers: Iterable[Header] = (),
     content_type: str = "application/json",
 ) -> None:
-    """Send a body with its entity tag; 304 if the client has it already."""
+    """Send a body with its entity tag.
+
+    If `If-None-Match` shows that the client has this body already, send 304 without the body.
+    """
     compressed = request.gzip and len(body) >= COMPRESSED_FROM
     tag = tag_of(body, version, encoding="-gzip" if compressed else "")
     common = [*ALWAYS, (b"etag", tag.encode()), *headers]
@@ -135,10 +141,10 @@ async def send_stream(
     headers: Iterable[Header] = (),
     seconds: float | None = None,
 ) -> None:
-    """Send a result of any length in chunks; stop if the client disconnects.
+    """Send a result of any length in chunks. Stop if the client disconnects.
 
-    If the server cannot complete the stream, it aborts the connection, so that the client notices that the result is truncated.
-    That happens after `seconds`, at a shutdown, and if the database becomes unavailable.
+    The connection is aborted if the stream takes longer than `seconds`, if the server shuts down, or if the database becomes
+    unavailable. So the client notices that the result is truncated.
     """
     first = "" if request.head else await anext(chunks, "")
     common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
@@ -162,7 +168,7 @@ async def send_stream(
                     if gone.done():
                         return
                     await _send_chunk(send, packer, chunk)
-                    await asyncio.sleep(0)  # lets other tasks run, because with a fast client no other await suspends
+                    await asyncio.sleep(0)  # let other tasks run: with a fast client, no other `await` does
             last = packer.flush() if packer and not request.head else b""
             await send({"type": "http.response.body", "body": last})
     except Unavailable as problem:
@@ -176,7 +182,7 @@ async def send_stream(
 
 
 def _cannot_be_broken_off() -> None:
-    """Used if the ASGI server offers no `break_off`: there, a response ends when the application returns."""
+    """Do nothing. This replaces `break_off` if the ASGI server does not offer it; then the connection is not aborted."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -193,9 +199,9 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
 
 
 def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str | None], list[Header]]:
-    """The URLs of this page and of the next one, and the `Link` header to the next one.
+    """Return the URLs of this page and of the next page, and the `Link` header with the URL of the next page.
 
-    `query_of_next`: the query string of the next page; None on the last page.
+    `query_of_next`: the query string of the next page. On the last page it is None; then there is no `Link` header.
     """
     here = f"{base_url(scope)}{scope['path']}"
     query = scope["query_string"].decode("latin-1")
@@ -212,14 +218,20 @@ def language_header(language: str | None = None) -> list[Header]:
 
 
 def moved(scope: Scope, path: str, record_id: str) -> Response:
-    """A redirect to a record at another path, with the same query. It names no host, so that no Host header is trusted."""
+    """A redirect to a record at another path, with the same query string.
+
+    The URL contains no host, so that a wrong Host header cannot redirect the client to another server.
+    """
     query = scope["query_string"].decode("latin-1")
     where = f"{scope.get('shown_prefix', '')}{path}/{quote(record_id)}" + (f"?{query}" if query else "")
     return RedirectResponse(where, 308, {name.decode(): value.decode() for name, value in ALWAYS})
 
 
 def base_url(scope: Scope) -> str:
-    """Scheme, host and prefix of the URL that the client used. Values reported by trusted proxies are in the scope already."""
+    """The scheme, host and prefix of the URL that the client used.
+
+    If a trusted proxy reported them, `Forwarded` has already written them to the scope.
+    """
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), None)
     if host is None:  # allowed in HTTP/1.0
         host, port = scope.get("server") or ("localhost", None)
@@ -228,7 +240,7 @@ def base_url(scope: Scope) -> str:
 
 
 def address(scope: Scope) -> str:
-    """The path and query of the request, percent-encoded."""
+    """The path and the query string of the request's URL, percent-encoded."""
     query = scope["query_string"]
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
     return path + ("?" + query.decode("latin-1") if query else "")

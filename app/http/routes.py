@@ -1,4 +1,4 @@
-"""The routes of the records. The most frequent ones come first, because the router tries routes in order."""
+"""The routes of the records. The most frequently used routes come first, because the router tries the routes in order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ register_url_convertor("collection", _Collection())
 
 
 def of_records(records: Records, writes: Writes) -> list[Route]:
-    """The routes that read and write records (the hot paths)."""
+    """The routes that read and write records."""
     single = {"GET": records.read, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
         route("/v1/{plural:collection}/{id}", **single),
@@ -40,18 +40,21 @@ def of_records(records: Records, writes: Writes) -> list[Route]:
 
 
 def of_nothing(records: Records) -> list[Route]:
-    """The routes of collections that do not exist. They must come after all others, because they match any path below `/v1`."""
+    """The routes for collections that do not exist. They must be the last routes, because they match every path below `/v1`."""
     nothing = _NoCollection(records)
     return [Route("/v1/{plural}", nothing), Route("/v1/{plural}/{rest:path}", nothing)]
 
 
 def route(path: str, **endpoints: Answering) -> Route:
-    """A route with an endpoint for each method."""
+    """A route for a path, with one endpoint for each HTTP method."""
     return Route(path, _HotPath(endpoints))
 
 
 class _HotPath:
-    """An ASGI endpoint of the most frequent requests. It reads the headers once and refuses URLs that are too long."""
+    """The ASGI app of one path. It calls the endpoint for the request's method.
+
+    It parses the headers only once, because these requests are the most frequent ones. It refuses URLs that are too long.
+    """
 
     def __init__(self, answering: dict[str, Answering]) -> None:
         self.answering = {**answering, "HEAD": answering["GET"]} if "GET" in answering else answering
@@ -65,7 +68,7 @@ class _HotPath:
 
 
 class _NoCollection:
-    """Answers requests for an unknown collection with NotFound, which names the existing ones."""
+    """Answers requests for unknown collections with NotFound. The message names the existing collections."""
 
     def __init__(self, records: Records) -> None:
         self._known = records.resources

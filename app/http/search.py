@@ -1,4 +1,4 @@
-"""Search and suggestions over HTTP."""
+"""The endpoints of search and of suggestions."""
 
 import re
 from typing import Annotated
@@ -18,12 +18,12 @@ from app.search.models import SearchAnswer, SearchPage, SearchQuery, Suggestions
 from app.search.service import SearchService
 
 _OFFSET = re.compile(r"[1-9]\d{0,5}", re.ASCII)
-"""The content of a search cursor: an offset, which is the number of hits before the page."""
+"""Matches the content of a search cursor: an offset, which is the number of hits before the page."""
 _HEADERS = ("ETag", "Content-Language", "Link", "Vary")
 
 
 def router(service: SearchService) -> APIRouter:
-    """The routes."""
+    """The routes of search and of suggestions."""
     routes = APIRouter(route_class=Endpoint, tags=["search"])
 
     @routes.get(
@@ -43,16 +43,18 @@ def router(service: SearchService) -> APIRouter:
         ),
     )
     async def search(request: Request, query: Annotated[SearchQuery, Query()]) -> Tagged:
-        """Finds records by what somebody types, in any script, spelling and inflection.
+        """Finds records that match the typed text, in any script, spelling and inflection.
 
-        `Залесского`, `Zalessky` and `zalesskij` find the same. A name that is what was typed stands first, then names that have
-        all of it, then titles and places, then texts, then what is involved with the best names; the newest first among equals.
-        Each hit says why it was found, in its own words.
+        For example, `Залесского`, `Zalessky` and `zalesskij` find the same records. The hits are ordered by where the text was
+        found: first names that are equal to the typed text, then names that contain all typed words, then titles and places,
+        then texts, then records that involve the best matching names. Within each group, the newest records come first. Each
+        hit shows why it was found, with an excerpt from the record.
 
-        `"a phrase"`, `-word`, `beginn*`; whatever else is typed is looked for as words. Where no record has all of them, those
-        that have most are found (`relaxed`), and `did_you_mean` proposes known names.
+        The text may contain `"a phrase"`, `-word` (which must not occur) and `beginn*`. Everything else is searched for as
+        words. If no record has all words, the records that have most of them are returned (`relaxed`), and `did_you_mean`
+        proposes known names.
 
-        The cursor is a place in the hits: after a write that changes them it may repeat or skip one.
+        A cursor is a position in the list of hits. If a write changes the hits, the next page may repeat or skip a hit.
         """
         if query.date_from and query.date_to and query.date_from > query.date_to:
             fault = Fault(f"{query.date_to} lies before date_from, {query.date_from}", parameter="date_to")
@@ -89,9 +91,9 @@ def router(service: SearchService) -> APIRouter:
         ),
     )
     async def suggest(request: Request, query: Annotated[SuggestQuery, Query()]) -> Tagged:
-        """Names whose words begin like what was typed, in any script and with room for a slip.
+        """Returns names in which words begin with the typed text, in any script. Small typing errors are tolerated.
 
-        What is named most often stands first.
+        The records that are named most often come first.
         """
         languages = requested_languages(query.lang, request.wants.accept_language)
         answer = Suggestions(data=await service.suggest(query, languages))

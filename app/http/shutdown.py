@@ -1,4 +1,4 @@
-"""Graceful shutdown: the server reports that it is not ready, lets requests finish, and aborts those that take too long."""
+"""Graceful shutdown: the server reports that it is not ready, waits for requests to end, and aborts slow ones."""
 
 import asyncio
 import logging
@@ -14,11 +14,11 @@ from typing import Any
 from app.errors import Unavailable
 
 DRAIN_SHARE = 0.1
-"""Share of the stop time in which new requests are still answered, so that a load balancer can read `/readyz`."""
+"""The part of the shutdown time during which new requests are still answered, so that a load balancer can read `/readyz`."""
 END_SHARE = 0.6
-"""Share of the stop time after which imports are rolled back and streams aborted."""
+"""The part of the shutdown time after which imports are rolled back and streams are aborted."""
 CUT_SHARE = 0.8
-"""Share of the stop time after which the remaining connections are closed."""
+"""The part of the shutdown time after which the remaining connections are closed."""
 RETRY_SECONDS = 5
 _log = logging.getLogger("rapporteur")
 
@@ -27,19 +27,23 @@ class Stopping:
     """Knows whether the server is shutting down, and notifies long operations (imports, streams) when they must end."""
 
     def __init__(self, seconds: float) -> None:
-        """`seconds`: the process ends after this time at the latest."""
+        """`seconds`: the shutdown time. The process ends at the latest when this time is over."""
         self._seconds = seconds
         self._callbacks: set[Callable[[], None]] = set()
         self._cut: Callable[[], None] = _nothing
         self.has_begun = False
         """Whether a shutdown was requested."""
         self.ended = False
-        """Whether long work must end now."""
+        """Whether long operations must end now."""
 
     def listen(self) -> None:
-        """Start the shutdown at SIGTERM and SIGINT, then pass the signal to uvicorn. Call it on the event loop's thread."""
+        """Set handlers for SIGTERM and SIGINT that start the shutdown, and then pass the signal to uvicorn.
+
+        Call this method on the thread of the event loop. If the process has a parent, the end of the parent has the same
+        effect.
+        """
         if threading.current_thread() is not threading.main_thread():
-            return  # signal handlers can only be set on the main thread; elsewhere the host program handles signals
+            return  # signal handlers can be set only on the main thread; otherwise the embedding program handles the signals
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             uvicorns = signal.getsignal(number)
@@ -47,7 +51,7 @@ class Stopping:
                 signal.signal(number, self._handler(loop, uvicorns))
         parent = multiprocessing.parent_process()
         if parent is not None:
-            # If the parent was killed, this worker ends too, because it would keep the port and nothing would restart it.
+            # If the parent process is gone, this worker must end: it would keep the port, and nothing would restart it.
             loop.add_reader(parent.sentinel, self._parent_is_gone, loop, parent.sentinel)
 
     @staticmethod
@@ -74,19 +78,22 @@ class Stopping:
         return handle
 
     def _give_up(self) -> None:
-        """End the process although something hangs. Nothing is lost, because acknowledged writes are committed."""
+        """End the process immediately, because something did not end in time.
+
+        No acknowledged write is lost, because it is committed.
+        """
         _log.warning("something did not end in %g s; the process ends without it", self._seconds)
         os._exit(1)
 
     def end(self) -> None:
-        """Tell all long work to end."""
+        """Tell all long operations to end, by calling their callbacks."""
         self.has_begun = self.ended = True
         for callback in tuple(self._callbacks):
             callback()
 
     @contextmanager
     def telling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """Within the block, `callback` is called when long work must end."""
+        """A context manager: if long operations must end while its block runs, `callback` is called."""
         self._callbacks.add(callback)
         try:
             yield
@@ -94,25 +101,25 @@ class Stopping:
             self._callbacks.discard(callback)
 
     def cut_with(self, callback: Callable[[], None]) -> None:
-        """Register the function that closes the remaining connections."""
+        """Register the function that closes the remaining connections (after CUT_SHARE of the shutdown time)."""
         self._cut = callback
 
     def tell_at_last(self, callback: Callable[[], None]) -> None:
-        """Register a function to be called when long work must end."""
+        """Register a function permanently. It is called when long operations must end."""
         self._callbacks.add(callback)
 
     def require_more_time(self) -> None:
-        """Raise Unavailable during a shutdown, because long work is not started any more."""
+        """Raise Unavailable if a shutdown has begun, because then no long operation may start."""
         if self.has_begun:
             raise about_to_end()
 
 
 def _nothing() -> None:
-    """The default of `cut_with`: closes nothing."""
+    """Do nothing. This is used if no function was registered with `cut_with`."""
 
 
 def about_to_end() -> Unavailable:
-    """The Problem for requests that the shutdown leaves no time for."""
+    """The Problem for requests that cannot be finished before the server ends."""
     return Unavailable(
         "the server is about to end; what was asked for was not done", headers={"Retry-After": str(RETRY_SECONDS)}
     )

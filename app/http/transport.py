@@ -10,15 +10,16 @@ from typing import Protocol, cast
 from uvicorn.protocols.http.flow_control import FlowControl
 
 LINGER_SECONDS = 2
-"""For this many seconds after a refusal, data from the client is read and discarded, so that the client gets the response.
+"""The number of seconds between the last response and the closing of the connection, if the client is still sending data.
 
-If a connection is closed while received bytes are unread, TCP resets it, and the response may be lost.
+During this time the data is read and discarded. If a connection is closed while received bytes are unread, TCP resets the
+connection, and the client may lose the response.
 """
 LINGER_BYTES = 4_194_304
 
 
 class Connection(Protocol):
-    """The attributes of a connection's protocol that `Transport` uses."""
+    """The attributes and methods of the asyncio protocol that `Transport` uses."""
 
     flow: FlowControl
     loop: asyncio.AbstractEventLoop
@@ -28,7 +29,7 @@ class Connection(Protocol):
         """Whether bytes that the client sent, or is still sending, will not be parsed."""
 
     def watch_outgoing(self) -> None:
-        """Start to measure how fast the client receives data, and abort the connection if that is too slow."""
+        """Start to measure how fast the client receives data. The connection is aborted if the client is too slow."""
 
 
 class Flow(FlowControl):
@@ -37,12 +38,12 @@ class Flow(FlowControl):
     held = False
 
     def hold(self) -> None:
-        """Pause reading until `release`."""
+        """Pause reading until `release` is called."""
         self.held = True
         self.pause_reading()
 
     def release(self) -> None:
-        """Resume reading."""
+        """Resume reading, because no pipelined request waits any more."""
         self.held = False
         self.resume_reading()
 
@@ -53,19 +54,19 @@ class Flow(FlowControl):
 
 
 class Transport:
-    """A transport whose `close` lets the client get the last response, and that counts the bytes that a slow client receives.
+    """Wraps asyncio's transport: counts the bytes that a slow client receives, and sends the last response before closing.
 
-    The methods that every response uses are asyncio's own. `write` and `is_closing` are replaced only while the transport
-    counts or closes.
+    To save time, the methods that every response uses are those of asyncio's transport. Only while bytes are counted, or while
+    the connection is closing, other functions replace `write` and `is_closing`.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Connection) -> None:
         self._transport = transport
         self._protocol = protocol
         self.waited = 0
-        """Bytes that the client had not acknowledged when the count began."""
+        """The number of bytes that the client had not acknowledged yet when the counting began."""
         self._to_take = 0
-        """`waited`, plus the bytes sent since the count began."""
+        """`waited`, plus the number of bytes that were written since the counting began."""
         self._left = LINGER_BYTES
         self.write: Callable[[bytes], None] = transport.write
         self.is_closing = transport.is_closing
@@ -77,10 +78,10 @@ class Transport:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the client has not acknowledged: those in the write buffer, and those in the system's socket buffer.
+        """The number of bytes in the write buffer and in the system's socket buffer. The client has not acknowledged them.
 
-        The write buffer alone would mislead, because the system takes data from it in steps of a third of the socket buffer. A
-        client that reads 8 KiB a second makes room for such a step only once in 100 s.
+        The size of the write buffer alone is not enough: it shrinks only when a third of the socket buffer is free. With a
+        client that reads 8 KiB a second, this happens only once in 100 s.
         """
         socket = self.get_extra_info("socket")
         try:
@@ -91,7 +92,7 @@ class Transport:
 
     @property
     def taken(self) -> int:
-        """Bytes that the client has acknowledged since the count began."""
+        """The number of bytes that the client has acknowledged since the counting began."""
         return self._to_take - self.waiting
 
     def count_taken(self) -> None:
@@ -101,7 +102,7 @@ class Transport:
             self.write = self._write_and_count
 
     def count_no_more(self) -> None:
-        """Stop counting the bytes that are written, because the client has acknowledged all of them."""
+        """Stop counting, because the client has acknowledged all bytes that were sent."""
         if not self.is_closing():
             self.write = self._transport.write
 
@@ -110,9 +111,10 @@ class Transport:
         self._transport.write(data)
 
     def close(self, *, linger: bool = True) -> None:
-        """Send the buffered data, then close.
+        """Send the buffered data, then close the connection.
 
-        With `linger`, data that the client is still sending is discarded for LINGER_SECONDS before the connection is closed.
+        With `linger`, if not all data of the client was parsed, the connection stays open for LINGER_SECONDS. During this time,
+        the data that the client sends is discarded.
         """
         if self.is_closing():
             return
@@ -127,14 +129,14 @@ class Transport:
             self._transport.close()
 
     def discarded(self, size: int) -> None:
-        """Count `size` received bytes as discarded; close the connection after LINGER_BYTES."""
+        """Count `size` received bytes as discarded. Close the connection if more than LINGER_BYTES were discarded."""
         self._left -= size
         if self._left < 0:
             self._transport.close()
 
 
 def _sent_to_nobody(_data: bytes) -> None:
-    """Discard what the application writes after the last response."""
+    """Discard data that the application writes after the transport was told to close."""
 
 
 def _is_closing() -> bool:

@@ -49,7 +49,7 @@ _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 class RestoreBody(BaseModel):
-    """What to restore."""
+    """The request body of a restore: the version whose content is restored."""
 
     model_config = _STRICT
     version: Annotated[
@@ -58,7 +58,7 @@ class RestoreBody(BaseModel):
 
 
 class MergeBody(BaseModel):
-    """What to merge into."""
+    """The request body of a merge: the record that stays, and which link records stay if two contradict each other."""
 
     model_config = _STRICT
     into: Annotated[Id, Field(description="the id of the record that stays", examples=["sco"])]
@@ -69,7 +69,7 @@ class MergeBody(BaseModel):
 
 
 class Changed(BaseModel):
-    """What became of a record."""
+    """A record that a request has written, and the operation that was done with it."""
 
     id: Annotated[str, Field(examples=["sco"])]
     kind: Kind
@@ -77,25 +77,28 @@ class Changed(BaseModel):
 
 
 class Left(BaseModel):
-    """What could not be put back."""
+    """A part of a merge that a restore could not undo, because the record or field was changed again since the merge."""
 
     pointer: str
     detail: str
 
 
 class _WriteRequest(NamedTuple):
-    """A parsed request for a write, and the owner of its key."""
+    """A parsed request that writes, and the owner of its API key."""
 
     resource: Resource
     principal: Principal
     view: RecordRequest
     body: bytes
     retry: tuple[str, str] | None
-    """The `Idempotency-Key` and the digest of the request."""
+    """The `Idempotency-Key` and the digest of the request.
+
+    None without this header, for methods other than POST, and for dry runs.
+    """
 
 
 class Writes:
-    """Endpoints that write records: POST, PUT, PATCH, DELETE, restore, merge."""
+    """The endpoints that write records: POST, PUT, PATCH, DELETE, restore and merge."""
 
     def __init__(self, records: Records, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings) -> None:
         self._records = records
@@ -160,8 +163,8 @@ class Writes:
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
-        # A patch of a resource with further unique keys is settled alone: in a group, one patch could take the key that another
-        # patch gives up, and the order of the rows would then decide whether the database accepts both.
+        # If a resource has unique keys besides the id, its patches are settled one by one. Otherwise one patch could take a key
+        # that another patch gives up, and the order of the rows would decide whether the database accepts both patches.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 
@@ -221,7 +224,7 @@ class Writes:
         need: keys.Scope = keys.Scope.WRITE,
         needed: bool = True,
     ) -> _WriteRequest:
-        """Read and validate the request. Permission is checked first, before the body is read."""
+        """Read and validate the request. The API key is checked before the body is read."""
         resource = self._records.resource(scope)
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
@@ -231,7 +234,7 @@ class Writes:
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
-        retry = retry_of(scope, body)  # the key is validated for a dry run as well, although a dry run stores no answer
+        retry = retry_of(scope, body)  # also validates the `Idempotency-Key` of a dry run, although a dry run stores no answer
         return _WriteRequest(resource, principal, view, body, None if view.dry_run else retry)
 
     async def _write(
@@ -266,7 +269,10 @@ class Writes:
     def _with_current_tag(
         self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired
     ) -> PreconditionRequired:
-        """The problem with the current entity tag: the tag that a GET of the same view would return."""
+        """The same problem, extended by the record's current entity tag.
+
+        This is the tag that a GET request with the same query parameters and language would return.
+        """
         body, version = self._read(connection, parsed, problem.record_id)
         tag = tag_of(body.encode(), version)
         fault = Fault(f"required; the current tag is {tag}", header="If-Match")
@@ -290,7 +296,7 @@ class Writes:
         return name
 
     def _records_now(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """Answers that show the records after the write. Records with the same view are read by one query."""
+        """Answers that show the records after the write. Records that are shown in the same form are read with one query."""
         alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
         for parsed, each in zip(several, done, strict=True):
             view = parsed.view
@@ -308,7 +314,10 @@ class Writes:
         return answers
 
     def _report(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """Answers that show each record after the write, the records changed with it, and what could not be restored."""
+        """Answers to restores and merges.
+
+        Each shows the record after the write, all records that were written, and what was not restored.
+        """
         answers = []
         for parsed, each in zip(several, done, strict=True):
             body, version = self._read(connection, parsed, each.id)
@@ -327,7 +336,8 @@ def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: S
 def _may_join(parsed: _WriteRequest) -> bool:
     """Whether this write may be settled together with other writes.
 
-    Citations may not: two citations of the same record would increase the record's version only once instead of twice.
+    A dry run may not. A citation may not either, because two citations of the same record would increase the record's version
+    only once instead of twice.
     """
     return not parsed.view.dry_run and parsed.resource.kind is not Kind.CITATION
 

@@ -1,4 +1,4 @@
-"""Checks that tables, references, change log and projections agree with one another."""
+"""Checks that tables, references, change log, projections and search index agree with one another."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -97,7 +97,7 @@ def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], v
 
 
 def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: dict[str, Kind]) -> Iterator[str]:
-    """Yield the columns and the rows of parts that differ from those made from the record's content."""
+    """Yield a message for each column or part of a record whose stored values differ from those derived from its content."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
     inherits = kind in writer.projections.inheriting
@@ -119,7 +119,10 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
 
 
 def _broken_references(connection: Connection) -> Iterator[str]:
-    """Yield broken foreign keys, found by queries, because a database may have been written with constraints disabled."""
+    """Yield a message for each broken foreign key.
+
+    Queries look for them, because a client may have written to the database while its constraints were disabled.
+    """
     for table in records.metadata.sorted_tables:
         for constraint in table.foreign_key_constraints:
             target = constraint.referred_table.alias("target")
@@ -134,7 +137,7 @@ def _broken_references(connection: Connection) -> Iterator[str]:
 
 
 def _last_states(connection: Connection) -> dict[str, tuple[int, str | None]]:
-    """The last version of every record that ever existed and its state (None if it was deleted), by id."""
+    """By record id: the last version of every record that ever existed, and its last state (None if it was deleted)."""
     last = sa.select(sa.func.max(changes.c.seq)).group_by(changes.c.record_id)
     columns: tuple[Any, ...] = (changes.c.record_id, changes.c.version, changes.c.state)
     query = sa.select(*columns).where(changes.c.seq.in_(last))

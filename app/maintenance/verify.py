@@ -1,4 +1,4 @@
-"""Checks that the quote of every citation is found, word for word, in the paragraph of the document that it names."""
+"""Checks that each citation's quote is contained, word for word, in the paragraph of the document that the citation names."""
 
 import re
 import unicodedata
@@ -16,9 +16,10 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
-    """Check all citations against the documents in a folder. Returns (number checked, list of faults as lines of text).
+    """Check citations against the documents in a folder. Returns (number of checked citations, list of fault messages).
 
-    A file is the document of the source that has the same SHA-256; the name of the file does not matter.
+    A file is the document of the source that has the same SHA-256; the name of the file does not matter. If no file is the
+    document of a source, this is a fault, and the citations of this source are not checked.
     """
     documents = {sha256(content).hexdigest(): content for content in _contents(directory)}
     found, paragraphs = [], {}

@@ -72,7 +72,7 @@ def flag(comment: str) -> MappedColumn[Any]:
 
 
 def code(comment: str) -> MappedColumn[Any]:
-    """A column of text that JSON never has to escape, compared by bytes."""
+    """A column of text that is compared by bytes and has no characters that JSON must escape."""
     return mapped_column(Exact, comment=comment, info={"plain": True})
 
 
@@ -108,12 +108,15 @@ def edtf_date(comment: str) -> MappedColumn[Any]:
 
 
 def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = False) -> MappedColumn[Any]:
-    """A column that `derive` computes from the record's content at every write. `plain`: JSON never has to escape it."""
+    """A column that `derive` computes from the record's content at every write.
+
+    `plain`: whether the values have no characters that JSON must escape.
+    """
     return mapped_column(Exact, comment=comment, info={"derive": derive, "plain": plain})
 
 
 def first_day(field: str) -> MappedColumn[Any]:
-    """The earliest day that an EDTF field can mean."""
+    """A derived column: the earliest day that the EDTF date in the field `field` can mean."""
     return derived(
         lambda content: bounds_of(content, field).start,
         f"the earliest day that `{field}` can mean; {edtf.NO_START} for none",
@@ -122,7 +125,7 @@ def first_day(field: str) -> MappedColumn[Any]:
 
 
 def last_day(field: str) -> MappedColumn[Any]:
-    """The latest day that an EDTF field can mean."""
+    """A derived column: the latest day that the EDTF date in the field `field` can mean."""
     return derived(
         lambda content: bounds_of(content, field).end,
         f"the latest day that `{field}` can mean; {edtf.NO_END} for none",
@@ -131,9 +134,10 @@ def last_day(field: str) -> MappedColumn[Any]:
 
 
 def ascending(first: str) -> MappedColumn[Any]:
-    """A computed copy of the column `first` to sort by in ascending order, in which records without a first day come last.
+    """A computed copy of the column `first`, for sorting in ascending order. Records without a first day come last.
 
-    Descending order uses the column `first` itself, where these records have the lowest value and so come last, too.
+    Descending order uses the column `first` itself. There, records without a first day have the lowest value, so they come
+    last, too.
     """
     return mapped_column(
         Exact,
@@ -149,7 +153,7 @@ def bounds_of(content: Content, field: str) -> edtf.Bounds:
 
 
 class Versioned:
-    """The columns that every kind has: the id, which is a foreign key to `records`, the version, and the times."""
+    """The columns that every kind has: id (a foreign key to `records`), version, time of creation, time of last change."""
 
     @declared_attr
     def id(self) -> Mapped[str]:
@@ -193,7 +197,11 @@ class Lasting(Versioned):
 
 
 class Holding(Versioned):
-    """When something held: possibly between `possible_from` and `possible_until`, surely between the two `certain_…` days."""
+    """The days on which something was valid, such as an instrument, an office or a membership.
+
+    It can have been valid from `possible_from` to `possible_until`. It was certainly valid from `certain_from` to
+    `certain_until`.
+    """
 
     possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")
     certain_from: Mapped[str] = derived(lambda content: edtf.NO_END, "the first day on which it surely held")
@@ -205,22 +213,25 @@ LASTS_FOR_YEARS = (
     "CAST(substr(date_end, 1, 4) AS INTEGER) - CAST(substr(date_start, 1, 4) AS INTEGER) > 1"
     f" AND date_start > '{edtf.NO_START}'"
 )
-"""SQL condition for long records: they end later than in the year after their start. The filter `From` looks for these records
-further back than for others."""
+"""SQL condition for long records, which end later than in the year after the year of their start. The filter `From` looks for
+long records among earlier first days than for other records."""
 
 
 def windows() -> tuple[sa.Index, ...]:
-    """Indexes for filters by date range, in ascending and descending order of date."""
+    """Return the indexes for filters by date range: for ascending and descending order of date, and for long records."""
     lasting = sa.text(LASTS_FOR_YEARS)
     long = sa.Index(None, "date_start", "date_end", sqlite_where=lasting, postgresql_where=lasting)
     return (*orders("date_start", "date_order"), long)
 
 
 def lookups(order: str, *columns: str) -> tuple[sa.Index, ...]:
-    """One index for each column that can be filtered by, in the default order of lists: by `order`, then by the id."""
+    """Return one index for each column that filters use.
+
+    Within an index, rows with the same value have the default order of lists: by the column `order`, then by the id.
+    """
     return tuple(sa.Index(None, column, order, "id") for column in columns)
 
 
 def orders(*columns: str) -> tuple[sa.Index, ...]:
-    """One index for each column that can be sorted by, with the id as the tie-breaker."""
+    """Return one index for each column by which lists can be sorted, with the id as the tie-breaker."""
     return tuple(sa.Index(None, column, "id") for column in columns)

@@ -41,10 +41,10 @@ _NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.
 
 
 def _span(content: Content) -> tuple[str, str, str, str]:
-    """The values of `possible_from`, `certain_from`, `certain_until` and `possible_until`, in this order.
+    """Return the values of `possible_from`, `certain_from`, `certain_until` and `possible_until`, in this order.
 
-    They follow from `period`, or without it from `date`, with an open end. Without both, every day is possible and none is
-    certain. While an instrument is only proposed, drafted or negotiated, it holds on no day.
+    The values follow from `period`. Without a `period` they follow from `date`, and the end is open. Without both, every day is
+    possible and no day is certain. An instrument that is only proposed, drafted or negotiated is valid on no day.
     """
     if content.get("status") in _NOT_YET:
         return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START

@@ -11,7 +11,7 @@ from app.models.columns import Base, code, flag, number, reference, text, word
 
 
 class Record(Base):
-    """Every record of every kind. Foreign keys that may refer to records of several kinds refer to this table."""
+    """One row for each record of every kind. Foreign keys that may refer to records of several kinds refer to this table."""
 
     __tablename__ = "records"
     __table_args__ = (sa.UniqueConstraint("id", "kind"), {"comment": "every record of every kind"})
@@ -72,7 +72,10 @@ class RecordTopic(Base):
 
 
 class Involvement(Base):
-    """Projection: the actors that take part in a meeting, are party to an instrument, or made or received an outcome."""
+    """The actors that take part in a meeting, are party to an instrument, or made or received an outcome.
+
+    The table is a projection: its rows are computed from the records.
+    """
 
     __tablename__ = "involvements"
     __table_args__ = (

@@ -14,7 +14,10 @@ from app.models.columns import Base, code, reference, text
 
 
 class SearchEntry(Base):
-    """Projection: a record's search entry, with its words and the terms by which search finds it."""
+    """A record's search entry, with the record's words and the terms by which search finds the record.
+
+    The table is a projection: its rows are computed from the records.
+    """
 
     __tablename__ = "search_entries"
     __table_args__ = (

@@ -41,7 +41,7 @@ class Change(BaseModel):
 
 
 class HistoryEntry(Change):
-    """A version of a record."""
+    """An entry of a record's history: one version of the record."""
 
     changed: Annotated[list[str], Field(description="the fields that differ from the version before")]
 
@@ -51,27 +51,27 @@ class _Strict(BaseModel):
 
 
 class LogLinks(_Strict):
-    """Addresses."""
+    """The URLs of this page and of the next page."""
 
     self: Uri
     next: Uri | None
 
 
 class HistoryPage(_Strict):
-    """Where in the log this page is."""
+    """The size of this page, and whether more entries follow."""
 
     limit: int
     more: Annotated[bool, Field(description="whether there are more")]
 
 
 class ChangesPage(HistoryPage):
-    """Where in the log this page is."""
+    """The size of this page, whether more entries follow, and the position in the log at which this page ends."""
 
     last_seq: Annotated[int, Field(description="what to ask `after` next")]
 
 
 class Changes(_Strict):
-    """Entries of the change log."""
+    """A page of the change log."""
 
     data: Annotated[list[Change], Field(description="the entries")]
     page: ChangesPage
@@ -79,7 +79,7 @@ class Changes(_Strict):
 
 
 class History(_Strict):
-    """Entries of the change log."""
+    """A page of a record's history: entries of the change log about one record."""
 
     data: Annotated[list[HistoryEntry], Field(description="the entries")]
     page: HistoryPage
@@ -87,7 +87,7 @@ class History(_Strict):
 
 
 class ChangesQuery(_Strict):
-    """The parameters of the change log."""
+    """The query parameters of a request for the change log."""
 
     after: Annotated[
         int, Field(ge=0, le=MAX_SEQ, description="changes behind this `seq`: the last one seen, 0 for all", examples=[0])
@@ -100,7 +100,7 @@ class ChangesQuery(_Strict):
 
 
 class HistoryQuery(_Strict):
-    """The parameters of a record's history."""
+    """The query parameters of a request for a record's history."""
 
     before: Annotated[
         int | None, Field(ge=1, le=MAX_SEQ, description="versions before the one with this `seq`: the last one seen")
@@ -109,9 +109,9 @@ class HistoryQuery(_Strict):
 
 
 def since(*narrowed: str) -> sa.Select[Any]:
-    """A SELECT of rows (entry as JSON, seq) whose seq is greater than the parameter `after`, the oldest first.
+    """Return a SELECT of rows (entry as JSON, seq) whose seq is greater than the parameter `after`, the oldest first.
 
-    `narrowed`: columns (`kind`, `transaction`) that must be equal to the parameter of the same name.
+    `narrowed`: the columns (`kind`, `transaction`) whose values must equal the parameters of the same names.
     """
     statement = sa.select(_entry(), changes.c.seq).where(changes.c.seq > sa.bindparam("after", type_=sa.BigInteger))
     for name in narrowed:
@@ -120,7 +120,10 @@ def since(*narrowed: str) -> sa.Select[Any]:
 
 
 def history() -> sa.Select[Any]:
-    """A SELECT of rows (entry as JSON, seq, kind, state) of the record `id` with a seq less than `before`, the newest first."""
+    """Return a SELECT of rows (entry as JSON, seq, kind, state) of one record, the newest first.
+
+    The parameter `id` is the record's id. Only entries whose seq is less than the parameter `before` are selected.
+    """
     return (
         sa.select(_entry(), changes.c.seq, changes.c.kind, changes.c.state)
         .where(
@@ -133,7 +136,10 @@ def history() -> sa.Select[Any]:
 
 
 def _entry() -> sa.ColumnElement[str]:
-    """An entry as JSON, with the fields of `Change`. The state is inserted unchanged, because it is stored as JSON."""
+    """Return the SQL for an entry as JSON, with the fields of `Change`.
+
+    The state is inserted unchanged, because it is stored as JSON.
+    """
 
     def number(name: str) -> list[Any]:
         return [literal(f'"{name}":'), sa.cast(changes.c[name], sa.String), literal(",")]
@@ -165,7 +171,10 @@ def _entry() -> sa.ColumnElement[str]:
 
 
 def with_changed(entry: str, state: str | None, before: str | None) -> str:
-    """The history entry (JSON) with a member `changed`: the names of the fields that differ from the version before."""
+    """Return the history entry (JSON) with an added member `changed`: the names of the fields that this version changed.
+
+    `state` is the record after this change, `before` is the record in the previous version; None if it did not exist.
+    """
     now, was = (json.loads(text) if text else {} for text in (state, before))
     names = [name for name in {**was, **now} if was.get(name) != now.get(name) and name not in ("kind", "id")]
     return f'{entry[:-1]},"changed":{json.dumps(names, ensure_ascii=False, separators=(",", ":"))}}}'

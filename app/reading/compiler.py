@@ -43,9 +43,9 @@ from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field
 records: sa.Table = Record.__table__
 
 Referred = Mapping[str, sa.FromClause]
-"""By the name of a reference field: the alias of `records` that is joined to read the target of the reference."""
+"""Maps the name of a reference field to the alias of `records` that is joined to read the target of the reference."""
 _ASKED_FOR = records.alias("ref")
-"""The alias of `records` for targets of references that are read by a subquery instead of a join."""
+"""The alias of `records` for a target of a reference that is read by a subquery instead of a join."""
 
 
 class Compiler:
@@ -59,7 +59,7 @@ class Compiler:
         self._sql = record_sql_of(dialect)
 
     def compile(self, shape: Shape) -> Statement:
-        """Compile the SELECT for a shape. Callers cache it, because this takes 1 to 4 ms."""
+        """Compile the SELECT for a shape. Callers cache the statement, because compiling takes 1 to 4 ms."""
         builders = {
             "one": self._by_id,
             "some": self._by_id,
@@ -71,9 +71,10 @@ class Compiler:
         return self.to_statement(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
-        """Compile a SELECT of records of any kind by id: one record with its version, or (`many`) several without.
+        """Compile a SELECT of records of any kind by id.
 
-        The SELECT of each kind is a branch of one CASE, so the database runs only the branch of the record's kind.
+        It selects one record with its version or, if `many`, several records without their versions. The SELECT of each kind
+        is a branch of one CASE, so the database runs only the branch of the record's kind.
         """
         table = records.alias("any")
         branches, versions = [], []
@@ -96,11 +97,18 @@ class Compiler:
         return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(asked_for)
 
     def _asked_for(self, ids: sa.ColumnElement[Any], *, many: bool) -> sa.ColumnElement[Any]:
-        """The condition for the one record that the driver's `by_id` reads, or (`many`) for all records with the given ids."""
+        """Return the condition that selects records by id.
+
+        It selects the one record that the driver's method `by_id` reads or, if `many`, all records with the given ids.
+        """
         return is_one_of(ids, ids_parameter()) if many else self._sql.has_id(ids)
 
     def _exchange(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
-        """Records in the exchange format, sorted by id: those with the given ids, or a page of all records after an id."""
+        """Return a SELECT of records in the exchange format, sorted by id.
+
+        If `shape.after` is true, it selects one page of all records, which begins after an id. Otherwise, it selects the
+        records with the given ids.
+        """
         rows = resource.table.alias("t")
         statement = sa.select(self._content(rows, resource), rows.c.id, rows.c.version).order_by(rows.c.id)
         if shape.after:
@@ -141,7 +149,10 @@ class Compiler:
         return narrowing
 
     def _order(self, shape: Shape, resource: Resource, narrowing: Narrowing) -> list[tuple[sa.ColumnElement[Any], bool]]:
-        """The sort columns, each with whether it is descending. The id breaks ties, in the direction of the last column."""
+        """Return the sort columns as (column, whether it is descending).
+
+        The last column is the id, which orders records with equal values. It has the direction of the column before it.
+        """
         order = []
         for key in shape.sort:
             descending = key.startswith("-")
@@ -153,7 +164,7 @@ class Compiler:
     # -- the values of a record ------------------------------------------------------------------------------------
 
     def table(self, shape: Shape) -> list[TableColumn]:
-        """The columns of this shape in a tabular format such as CSV, in order."""
+        """Return the columns of this shape in a tabular format such as CSV, in order."""
         found: list[TableColumn] = []
         table = self.resources[shape.kind].table
         for plan in self._in_table(shape):
@@ -169,7 +180,7 @@ class Compiler:
         return [plan for plan in self._shown(shape) if not isinstance(plan.source, Part)]
 
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
-        """The SQL values of the columns that `table` lists, in the same order; null if a record has no value."""
+        """Yield the SQL values of the columns that `table` returns, in the same order. A value is null if a record has none."""
         for plan in self._in_table(shape):
             value = self._value(plan, rows, shape, referred)
             if not isinstance(value, Object):
@@ -186,27 +197,30 @@ class Compiler:
         return [plan for plan in self.plans[shape.kind] if _is_shown(plan, shape)]
 
     def _referred(self, rows: NamedFromClause, shape: Shape) -> Referred:
-        """For each shown reference field, the alias to join; empty if this database reads references by subqueries."""
+        """Return the alias to join for each shown reference field.
+
+        The mapping is empty if this database reads the targets of references by subqueries.
+        """
         if not self._sql.joins_references:
             return {}
         references = (plan for plan in self._shown(shape) if plan.annotation in (Ref, AnyRef))
         return {plan.name: records.alias(f"{rows.name}_{plan.name}") for plan in references}
 
     def _objects(self, rows: NamedFromClause, shape: Shape) -> sa.Select[Any]:
-        """A SELECT of records in their read model, each serialized as JSON."""
+        """Return a SELECT of records in their read model, each serialized as JSON."""
         referred = self._referred(rows, shape)
         item = self._sql.json(self._object(rows, shape, referred)).label("item")
         return sa.select(item).select_from(_joined_with(referred, rows, rows))
 
     def _object(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Object:
-        """A record in its read model, with the includes of the shape, as a tree of SQL values."""
+        """Return the tree of SQL values for a record in its read model, with the includes of the shape."""
         members: dict[str, Node] = {plan.name: self._value(plan, rows, shape, referred) for plan in self._shown(shape)}
         resource = self.resources[shape.kind]
         members |= {name: self._included(name, rows, shape, resource) for name in resource.includes if name in shape.include}
         return Object(members)
 
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> Node:
-        """The value of a field as a tree of SQL values, from the field's column or its marker."""
+        """Return the tree of SQL values for a field. The value comes from the field's marker or its column."""
         match plan.source:
             case Part():
                 return Array(("[", self._items(plan.source, _item_type(plan), rows, shape.languages), "]"))
@@ -227,7 +241,10 @@ class Compiler:
     def _items(
         self, part: Part, item: Any, rows: sa.FromClause, languages: int, *, exchange: bool = False
     ) -> sa.ColumnElement[str]:
-        """The items of an array field as JSON, joined by commas. In the exchange format, references are only ids."""
+        """Return the SQL for the items of an array as JSON, joined by commas.
+
+        In the exchange format, a reference is only an id.
+        """
         own = part.table.alias("own")
         if item in (Ref, AnyRef):
             key = own.c[part.columns[0]]
@@ -244,7 +261,10 @@ class Compiler:
         return sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
 
     def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource) -> Array:
-        """The array of up to 200 related records. If there are more, a member `{name}_more` with a link to all follows."""
+        """Return the array of an include, which has up to 200 related records.
+
+        If there are more related records, a member `{name}_more` follows the array, with a link to the list of all of them.
+        """
         include = resource.includes[name]
         related = self.resources[include.kind]
         own = related.table.alias(f"r_{name}")
@@ -267,7 +287,10 @@ class Compiler:
         return Array(("[", sa.select(whole).correlate(rows).scalar_subquery()))
 
     def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:
-        """A record in the exchange format: writable fields only, references as ids, empty fields left out."""
+        """Return the SQL for a record in the exchange format.
+
+        The format contains only writable fields. References are ids, and empty fields are left out.
+        """
         segments: list[Segment] = [f'{{"kind":"{resource.kind}","id":"', rows.c.id, '"']
         for plan in self.plans[resource.kind]:
             if not plan.writable or plan.name in ("kind", "id"):
@@ -299,7 +322,7 @@ def _is_shown(plan: FieldPlan, shape: Shape) -> bool:
 
 
 def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause) -> sa.FromClause:
-    """The FROM clause `source`, outer-joined with the records to which the fields of `rows` refer."""
+    """Return the FROM clause `source`, outer-joined with the records to which the fields of `rows` refer."""
     for name, target in referred.items():
         source = source.outerjoin(target, target.c.id == rows.c[f"{name}_id"])
     return source
@@ -308,7 +331,10 @@ def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause)
 def _reference(
     key: sa.ColumnElement[Any], annotation: Any, languages: int, target: sa.FromClause, *, nullable: bool = False
 ) -> Object:
-    """A reference with the name of its target, which is read from a joined alias, or by a subquery (`_ASKED_FOR`)."""
+    """Return a reference as a tree of SQL values, with the name of its target.
+
+    If `target` is `_ASKED_FOR`, the name is read by a subquery. Otherwise, `target` is an alias that is already joined.
+    """
 
     def within(sql: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
         return sa.select(sql).where(target.c.id == key).correlate_except(target).scalar_subquery()
@@ -325,7 +351,7 @@ def _item_type(plan: FieldPlan) -> Any:
 
 
 def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable: bool = False) -> Scalar:
-    """The value of a column that is not a reference, as a node of the tree of SQL values."""
+    """Return the node of the tree of SQL values for a column that is not a reference."""
     if declared.info.get("list"):
         return Stored(sa.func.coalesce(column, literal("[]")))
     if isinstance(declared.type, sa.Boolean):
@@ -341,7 +367,7 @@ def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable
 
 
 def _after(order: Sequence[tuple[sa.ColumnElement[Any], bool]]) -> sa.ColumnElement[bool]:
-    """The condition for rows after the cursor's key, in a form for which both databases use an index."""
+    """Return the condition for rows after the cursor's key, in a form for which both databases use an index."""
     keys = [_key_parameter(place, column) for place, (column, _) in enumerate(order)]
     if len({descending for _, descending in order}) == 1:
         left, right = sa.tuple_(*(column for column, _ in order)), sa.tuple_(*keys)
@@ -359,6 +385,9 @@ def _beyond(order: Sequence[tuple[sa.ColumnElement[Any], bool]], keys: Sequence[
 
 
 def _key_parameter(place: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
-    """The bind parameter for one part of the cursor's key. The part is text, and is cast if the column holds an instant."""
+    """Return the bind parameter for one part of the cursor's key.
+
+    The part is text. If the column holds an instant, the text is cast to an instant.
+    """
     name = f"key_{place}"
     return as_instant(name) if isinstance(column.type, Instant) else sa.bindparam(name, type_=column.type)

@@ -1,4 +1,4 @@
-"""Cursors: the key of the last row of a page, with a digest of the request for which the cursor is valid."""
+"""Cursors. A cursor contains the key of the last row of a page, and a digest of the request for which it is valid."""
 
 import base64
 import binascii
@@ -18,17 +18,20 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True)
 
 
 def request_digest(*parts: Any) -> str:
-    """A short digest of the request to which a cursor belongs."""
+    """Return a short digest of the request to which a cursor belongs."""
     return base64.urlsafe_b64encode(blake2b(_ENCODER.encode(parts).encode(), digest_size=_DIGEST_BYTES).digest()).decode()
 
 
 def encode(key: Sequence[str], digest: str) -> str:
-    """An opaque cursor: the digest, then the last row's key."""
+    """Return an opaque cursor: the digest of the request, then the key of the last row."""
     return digest + base64.urlsafe_b64encode(to_json(key)).decode().rstrip("=")
 
 
 def decode(cursor: str, *, digest: str, length: int) -> list[str]:
-    """The key in a cursor. CursorInvalid if the registry did not make it, CursorMismatch if it belongs to another request."""
+    """Return the key that a cursor contains.
+
+    Raises CursorInvalid if the registry did not make the cursor, and CursorMismatch if the cursor belongs to another request.
+    """
     head, body = cursor[: len(digest)], cursor[len(digest) :]
     try:
         key = json.loads(base64.b64decode(body.encode("ascii") + b"=" * (-len(body) % 4), altchars=b"-_", validate=True))

@@ -13,9 +13,10 @@ names: sa.Table = Name.__table__
 
 
 def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages: int) -> sa.ColumnElement[str]:
-    """The record's name in the first requested language in which it has a name; otherwise its main name, `own`.
+    """Return the SQL for the record's name in the requested language, or for its main name `own` if it has no such name.
 
-    `languages`: 0 if no language was requested, 1 for one, 2 for several.
+    If several languages are requested, the first one in which the record has a name is used. `languages`: 0 if no language was
+    requested, 1 for one, 2 for several.
     """
     if not languages:
         return own
@@ -31,7 +32,7 @@ def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages:
 
 
 def language_parameters(languages: Sequence[str], encode: Encode) -> dict[str, Any]:
-    """The languages as parameters of a statement that uses `name_in`."""
+    """Return the languages as bind parameters of a statement that uses `name_in`."""
     if not languages:
         return {}
     if len(languages) == 1:

@@ -8,16 +8,17 @@ from app.db.driver import Driver, Row, Statement
 from app.reading import cursor as cursors
 
 PAGE_LETTERS = 8_388_608
-"""Maximum number of characters of a page. The page ends before the row that would exceed it, but has at least one row."""
+"""Maximum number of characters of a page. A row that would exceed it goes to the next page; a page has at least one row."""
 STREAM_LETTERS = 4_194_304
-"""Approximate number of characters of a page of a stream. Longer records are sent one by one."""
+"""Approximate maximum number of characters of a page of a stream. Records longer than this are sent one by one."""
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
-"""Rows of a page of a stream: the normal number, and the maximum while no other request reads. Pages are small because other
-requests wait while a page is written, and on SQLite also while it is read. No transaction stays open between two pages."""
+"""The number of rows of a page of a stream: the normal number, and the maximum while no other request reads. Pages are small,
+because other requests wait while a page is written to the response, and on SQLite also while it is read. No transaction stays
+open between two pages."""
 
 
 class Page(NamedTuple):
-    """The rows of a page, and the cursor of the next page; None if there is no next page."""
+    """The rows of a page, and the cursor of the next page. The cursor is None if there is no next page."""
 
     rows: list[Row]
     next_cursor: str | None
@@ -27,18 +28,18 @@ class PagedRead(NamedTuple):
     """A list that is sorted by a unique key. Each page begins after the last key of the previous page."""
 
     statement: Callable[..., Statement]
-    """`statement(after=…)` selects at most `limit` rows of (shown columns …, key columns …): the first rows, or those after the
-    key in the parameters."""
+    """`statement(after=…)` returns a SELECT of rows (shown columns …, key columns …), at most as many as the parameter `limit`
+    says. If `after` is true, the rows begin after the key in the parameters; otherwise, they are the first rows of the list."""
     parameters: Mapping[str, Any]
     key: int
     """The number of columns of the key."""
     digest: str = ""
-    """The digest of the request. A cursor contains it, so that the cursor cannot be used with another request."""
+    """The digest of the request. A cursor contains the digest, so that it cannot be used with another request."""
     after: bool = False
     """Whether the first page begins after a key in the parameters."""
 
     async def page(self, driver: Driver, limit: int) -> Page:
-        """One page of at most `limit` rows."""
+        """Read the first page, of at most `limit` rows."""
         rows, beyond = await read_page(driver, self.statement(after=self.after), self.parameters, limit)
         return Page(rows, cursors.encode(rows[-1][-self.key :], self.digest) if beyond is not None else None)
 
@@ -70,14 +71,17 @@ class PagedRead(NamedTuple):
 
 
 def key_parameters(key: Sequence[Any]) -> dict[str, Any]:
-    """The bind parameters with which a statement selects the rows after this key."""
+    """Return the bind parameters with which a statement selects the rows after this key."""
     return {f"key_{place}": part for place, part in enumerate(key)}
 
 
 async def read_page(
     driver: Driver, statement: Statement, parameters: Mapping[str, Any], limit: int
 ) -> tuple[list[Row], Row | None]:
-    """The first rows of a statement, at most `limit` rows and `PAGE_LETTERS` characters; and the row after them, or None."""
+    """Read the first rows of a statement, at most `limit` rows and `PAGE_LETTERS` characters.
+
+    Returns these rows, and the row that follows them; None if no row follows.
+    """
     rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=PAGE_LETTERS)
     kept = rows[:limit]
     letters = sum(len(row[0]) for row in kept)
@@ -87,5 +91,8 @@ async def read_page(
 
 
 def _as_many_as_fit(rows: Sequence[Row]) -> int:
-    """How many rows of the average length of these rows fit into `STREAM_LETTERS` characters; at least one."""
+    """Return how many rows fit into `STREAM_LETTERS` characters, at least 1.
+
+    The estimate assumes that further rows have the same average length as these rows.
+    """
     return max(len(rows) * STREAM_LETTERS // max(sum(len(row[0]) for row in rows), 1), 1)

@@ -1,4 +1,4 @@
-"""The part of a request on which its SQL depends (`Shape`), and the source of a field of a read model (`FieldPlan`)."""
+"""The part of a request that decides which SQL is used (`Shape`), and the source of each read model field (`FieldPlan`)."""
 
 from dataclasses import dataclass
 from types import UnionType
@@ -16,7 +16,7 @@ class TableColumn(NamedTuple):
 
     name: str
     holds_list: bool = False
-    """Whether its values are JSON arrays."""
+    """Whether the values in the column are JSON arrays."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,17 @@ class Shape:
     languages: int = 0
     """0: main names; 1: names in one language; 2: names in one of several languages, in order of preference."""
     purpose: str = "list"
-    """`one` (a record for the driver's `by_id`), `some` (records by their ids), `list`, `table` (a list in columns), `exchange`
-    (writable content only, without empty fields), or `count`."""
+    """The kind of statement: `one` (a record, read by the driver's method `by_id`), `some` (several records by their ids),
+    `list`, `table` (a list in columns, such as CSV), `exchange` (only writable fields, without the empty ones), or `count`."""
 
 
 @dataclass(frozen=True)
 class FieldPlan:
-    """A field of a read model. `source` is the marker that says where its value comes from; None: from a column."""
+    """A field of a read model.
+
+    `source` is the marker (`Part`, `Computed`, `OnDay`) that says where the value comes from. If it is None, the value is read
+    from a column.
+    """
 
     name: str
     annotation: Any
@@ -48,9 +52,9 @@ class FieldPlan:
 
 
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
-    """The fields of the read model in order, but arrays (`Part`) last.
+    """Return the fields of the read model in order, with all arrays (`Part`) at the end.
 
-    Raises TypeError if a field and its column do not agree on null, or if the databases write its values differently.
+    Raises TypeError if only one of a field and its column may be null, or if the two databases write the values differently.
     """
     plans = []
     for name, info in resource.model.model_fields.items():
@@ -87,5 +91,5 @@ def _refuse_unfaithful(resource: Resource, plan: FieldPlan) -> None:
 
 
 def column_name(plan: FieldPlan) -> str:
-    """The name of the column that holds the value of a field."""
+    """Return the name of the column that holds the value of a field."""
     return f"{plan.name}_id" if plan.annotation in (Ref, AnyRef) else plan.name

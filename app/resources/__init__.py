@@ -1,4 +1,4 @@
-"""The kinds of record, one file each: schema, filters, sorts, includes, rules, actors."""
+"""Declares each kind of record in one file: its schema, filters, sorts, includes, rules and actors."""
 
 from app.declaration.resource import Resource
 from app.resources.action import ACTION

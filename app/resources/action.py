@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Action(Record):
-    """What was done to an instrument or an outcome: its dated life, from proposal to end."""
+    """Something that was done to an instrument or an outcome, such as its proposal, its signing or its end."""
 
     kind: Literal[Kind.ACTION]
     of: AnyRef

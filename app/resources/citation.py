@@ -35,7 +35,7 @@ def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
 
 
 class Citation(Record):
-    """Which passage of which source supports which record, or one field of it."""
+    """A passage of a source that supports a record, or one field of the record."""
 
     kind: Literal[Kind.CITATION]
     record: AnyRef

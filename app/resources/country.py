@@ -17,7 +17,7 @@ from app.resources.record import (
 
 
 class Country(Record):
-    """A state, by its ISO 3166-1 alpha-2 code."""
+    """A state. Its id is its ISO 3166-1 alpha-2 code."""
 
     kind: Literal[Kind.COUNTRY]
     alpha_3: Text

@@ -21,7 +21,7 @@ from app.resources.record import (
 
 
 class Meeting(Record):
-    """An occasion with a date, place or named participants of its own."""
+    """An occasion that has its own date, place or named participants."""
 
     kind: Literal[Kind.MEETING]
     name: Text

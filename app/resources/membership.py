@@ -21,7 +21,10 @@ from app.resources.record import (
 
 
 class Membership(Record):
-    """A country or organization in an organization or series; `valid_at` asks what held on a day."""
+    """The membership of a country or an organization in an organization or a series.
+
+    The filter `valid_at` returns the memberships that were valid, certainly or possibly, on a day.
+    """
 
     kind: Literal[Kind.MEMBERSHIP]
     of: AnyRef

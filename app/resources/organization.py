@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Organization(Record):
-    """A body with members or acts of its own."""
+    """A body that has members or acts in its own name."""
 
     kind: Literal[Kind.ORGANIZATION]
     name: Text

@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Outcome(Record):
-    """What a meeting or a party brought about short of an instrument."""
+    """A result of a meeting, or of an act of a party, that is not itself an instrument."""
 
     kind: Literal[Kind.OUTCOME]
     name: Text

@@ -23,7 +23,10 @@ from app.resources.record import (
 
 
 class Participant(Record):
-    """Who took part in a meeting, in what capacity; somebody in two roles is two records."""
+    """A person, organization, country or group that took part in a meeting, with the capacity in which it took part.
+
+    A participant with two roles has two records.
+    """
 
     kind: Literal[Kind.PARTICIPANT]
     meeting: Ref

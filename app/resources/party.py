@@ -17,7 +17,7 @@ from app.resources.record import (
 
 
 class Party(Record):
-    """Between whom an instrument is, who adopted or sponsored it."""
+    """A country or organization that is party to an instrument, or that adopted, sponsored or keeps it."""
 
     kind: Literal[Kind.PARTY]
     memorandum: Ref

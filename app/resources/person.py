@@ -16,7 +16,7 @@ from app.resources.record import (
 
 
 class Person(Record):
-    """Somebody who takes part: in meetings, in an office, by signing."""
+    """A person who takes part in meetings, holds an office or signs instruments."""
 
     kind: Literal[Kind.PERSON]
     name: Text

@@ -21,7 +21,7 @@ from app.resources.record import (
 
 
 class Position(Record):
-    """An office that a person holds, with the days on which a source shows it."""
+    """An office that a person holds, with the days for which a source confirms that the person held it."""
 
     kind: Literal[Kind.POSITION]
     person: Ref

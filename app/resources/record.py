@@ -23,7 +23,7 @@ class Name(Model):
 
 
 class Identifier(Model):
-    """An identifier of a record in a scheme of somebody else's."""
+    """An identifier of a record in an external scheme, such as Wikidata."""
 
     scheme: Annotated[Text, Field(description="the scheme: `wikidata`, `ror`, `un-symbol` …")]
     identifier: Annotated[Text, Field(description="the identifier in that scheme")]
@@ -81,7 +81,7 @@ HeldOnDay = Annotated[
 
 
 class Record(Model):
-    """The base of all read models: the fields that every record has. Arrays are shown after all other fields."""
+    """The base class of all read models, with the fields that every record has. Arrays are shown after all other fields."""
 
     id: Annotated[Id, Field(examples=["sco"])]
     kind: Kind
@@ -118,7 +118,7 @@ def named_filters(example: str) -> dict[str, Filter]:
 
 
 def window_filters(what: str) -> dict[str, Filter]:
-    """The filters of dated resources. `what` names the records, as the first words of the filters' descriptions."""
+    """The filters of dated resources. `what` names the records; the description of each filter begins with it."""
     return {
         "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),

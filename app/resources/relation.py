@@ -11,7 +11,7 @@ from app.resources.record import CITATIONS, Record, common_filters, common_sorts
 
 
 class Relation(Record):
-    """How an instrument stands to another, to a series or an organization."""
+    """The relation of an instrument to another instrument, to a series or to an organization."""
 
     kind: Literal[Kind.RELATION]
     memorandum: Ref

@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Series(Record):
-    """What recurs under one name: meetings, a forum, a summit in phases, a prize."""
+    """Something that recurs under one name, such as meetings, a forum, a summit in phases or a prize."""
 
     kind: Literal[Kind.SERIES]
     name: Text

@@ -16,7 +16,7 @@ from app.resources.record import (
 
 
 class Source(Record):
-    """A document; its full text stays with its publisher."""
+    """A document that citations refer to. The registry does not store its full text, which stays with the publisher."""
 
     kind: Literal[Kind.SOURCE]
     title: Text

@@ -1,4 +1,7 @@
-"""Reads the candidates of a search from the database: for each tier, the newest matching search entries."""
+"""Reads the candidates of a search from the database: for each tier, the newest matching search entries.
+
+A tier is a rank of hits, such as hits in a name; see `tiers.py`.
+"""
 
 import time
 from collections import Counter
@@ -29,17 +32,18 @@ class Window(Enum):
     UNTIL = "until"
     """Only an upper bound (`date_to`)."""
     SINCE = "since"
-    """A lower bound (`date_from`), and perhaps an upper bound. A second SELECT searches for long events, because they may have
-    begun before the lower bound."""
+    """A lower bound (`date_from`), and perhaps an upper bound. Long events are searched for by a second SELECT, because they
+    may have begun long before the lower bound."""
 
 
 class TierSearch(NamedTuple):
-    """A compiled statement with its parameters. It returns rows (tier, docid), ordered by tier, then from the newest entry."""
+    """A compiled statement with its parameters. It returns rows (tier, docid), ordered by tier, then newer entries first."""
 
     statement: Statement
     parameters: dict[str, Any]
     windowed: tuple[int, ...]
-    """Tiers of which only the last years are searched. If one returns too few rows, it is searched again in all years."""
+    """The tiers for which the statement searches only the last years. A tier that returns fewer rows than requested is searched
+    again in all years."""
 
 
 class Candidates:
@@ -53,7 +57,10 @@ class Candidates:
         self._known_until = 0.0
 
     async def newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
-        """Rows (tier, docid): for each tier the newest `limit` entries that match its query, the newest first."""
+        """Return rows (tier, docid): for each tier, the newest `limit` entries that match its query, newer entries first.
+
+        If the search has a lower date bound, up to `limit` long events are added to each tier.
+        """
         return await self._newest(tiers, narrowed, await self._known_frequencies(), limit)
 
     async def _newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, limit: int) -> list[Row]:
@@ -68,7 +75,7 @@ class Candidates:
         return rows
 
     async def _known_frequencies(self) -> Frequencies:
-        """The statistics of frequent terms, cached for a minute; UNKNOWN if the database needs no statistics."""
+        """Return the statistics of frequent terms, cached for a minute. Returns UNKNOWN if the database needs no statistics."""
         statistics = self._full_text.statistics
         if statistics is not None and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
@@ -77,7 +84,7 @@ class Candidates:
         return self._frequencies
 
     def _search_of(self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, limit: int) -> TierSearch | None:
-        """The statement that searches these tiers; None if none of them can match."""
+        """Return the statement that searches these tiers, or None if no tier can match."""
         also, write = narrowed.node(), self._full_text.syntax.write
         nodes = {int(tier): all_of((node, also)) if also else node for tier, node in tiers.items() if node != NOTHING}
         if not nodes:
@@ -114,9 +121,10 @@ class Candidates:
 
 
 def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
-    """The date bounds of a search, and their bind parameters: `lo` and `hi` are the docids between which matches lie.
+    """Return which date bounds a search has, and their bind parameters.
 
-    With `date_from`, `hi` is `LONG_FROM` days further back, because an event may have begun before `date_from` and still go on.
+    Matching entries have a docid of at least `lo` and less than `hi`; earlier days have greater docids. With `date_from`, `hi`
+    lies `LONG_FROM` days before that day, because an event may have begun before `date_from` and not yet have ended.
     """
     undated = first_docid(NO_START)
     low = first_docid(narrowed.date_to) if narrowed.date_to else 0

@@ -20,7 +20,7 @@ record_topics: sa.Table = RecordTopic.__table__
 MAX_FACET = 50
 """Maximum number of values of a facet. The most frequent values are kept."""
 THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
-"""Condition: the docid of the search entry is in the parameter `docids`."""
+"""The SQL condition that the docid of a search entry is in the parameter `docids`."""
 
 
 class Facets:
@@ -32,7 +32,7 @@ class Facets:
         self._named = lru_cache(3)(self._named_with)
 
     async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
-        """For each wanted facet, its values among the hits with these docids, the most frequent value first."""
+        """Count the hits with these docids by value, for each wanted facet. The most frequent value comes first."""
         rows = await self._driver.fetch(self._counts, {"docids": self._driver.encode(docids)}) if docids else []
         found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
         for facet, value, count in rows:
@@ -58,7 +58,7 @@ class Facets:
 
 
 def _counts() -> sa.CompoundSelect[Any]:
-    """A SELECT of rows (facet, value, number of hits)."""
+    """Return a SELECT of rows (facet, value, number of hits)."""
 
     def counted(facet: str, value: Any, *joined: Any) -> sa.Select[Any]:
         chosen = sa.select(sa.literal_column(f"'{facet}'"), value, sa.func.count()).where(THESE, *joined)

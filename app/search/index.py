@@ -21,16 +21,18 @@ from app.workers import JobRunner, run_here
 
 search_entries: sa.Table = SearchEntry.__table__
 _NEAR = 1_000
-"""If the computed docid of an entry is already taken, the entry gets a later one. The check searches this many docids."""
+"""The check of the index looks for an entry at its computed docid and at this many docids after it, because an entry gets a
+greater docid if the computed one is already taken."""
 LETTERS_SHOWN = 20_000
-"""Maximum number of characters of a record's texts that are stored for snippets. One search may read hundreds of entries."""
+"""Maximum number of characters of a record's texts that are stored for snippets. It is limited because one search may read
+hundreds of entries."""
 LONG_FROM = 400
-"""Days. Longer events have the term LONG and are searched separately. For all other events, a search by `date_from` has to look
-only this many days back."""
+"""Events that last longer than this number of days are long: they have the term LONG and are searched separately. Therefore, a
+search by `date_from` has to look only this many days back for all other events."""
 
 
 class Draft(NamedTuple):
-    """The part of a search entry that depends only on the record itself, so that it can be computed before the write begins."""
+    """The part of a search entry that is computed before the write begins, because it depends only on the record itself."""
 
     record_id: str
     kind: Kind
@@ -39,12 +41,12 @@ class Draft(NamedTuple):
     refers: Collection[str]
     """Ids of the records that this record refers to."""
     words: str
-    """The record's texts as a JSON array of [weight, field, language, text], cut for snippets."""
+    """The record's texts as a JSON array of [weight, field, language, text], together at most `LETTERS_SHOWN` characters."""
     terms: str
     many: int
     """The number of terms."""
     place: int
-    """The place of the entry among all entries with the same first day: the shortest name comes first."""
+    """The place of the entry among all entries with the same first day. The entry with the shortest name comes first."""
 
 
 class Entry(NamedTuple):
@@ -57,12 +59,18 @@ class Entry(NamedTuple):
 
 
 def docid_of(entry: Entry) -> int:
-    """The docid of an entry, computed from its first day, name and id, so that it is the same on every database."""
+    """Compute the docid of an entry from its first day, name and id.
+
+    The result is the same on every database. If this docid is already taken, the entry is stored with a greater one.
+    """
     return first_docid(entry.bounds.start) + entry.draft.place
 
 
 def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-    """The texts to store for snippets and suggestions, up to `LETTERS_SHOWN` characters. Terms are built from uncut texts."""
+    """Yield the texts to store for snippets and suggestions, together at most `LETTERS_SHOWN` characters.
+
+    The terms are built from the complete texts.
+    """
     left = LETTERS_SHOWN
     for each in own:
         yield each, each.text[:left]
@@ -102,15 +110,15 @@ class Index:
         country_id: str | None,
         refers: Collection[str],
     ) -> Draft:
-        """The part of an entry that depends only on the record itself. The first of the `own` texts must be its name."""
+        """Compute the part of an entry that depends only on the record. The first of the `own` texts must be its name."""
         found = own_terms(kind, own)
-        # Plain values, because serializing named tuples and enum members takes ten times as long.
+        # Convert to plain values, because serializing named tuples and enum members takes ten times as long.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()
         place = place_in_day(record_id, own[0].text if own else "")
         return Draft(record_id, kind, date, country_id, refers, words, self._full_text.stored(found, 1), len(found), place)
 
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
-        """The row of the table `search_entries` for an entry."""
+        """Return the row of the table `search_entries` for an entry."""
         draft = entry.draft
         others = reference_terms((*draft.refers, *entry.involved))
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
@@ -141,10 +149,10 @@ class Index:
         return found + (self._rows.inserts(*copies) if copies else [])
 
     def _placed(self, connection: Connection, entries: Iterable[Entry]) -> list[tuple[int, Entry]]:
-        """The entries with free docids, in ascending order of the docids.
+        """Give each entry a free docid, and return (docid, entry) in ascending order of the docids.
 
-        The order matters because FTS5 writes a new segment whenever a docid is smaller than the one before. If the docid of an
-        entry is already taken, the entry gets the next free docid.
+        If the computed docid of an entry is already taken, the entry gets the next free docid. The order matters because FTS5
+        writes a new segment whenever a docid is smaller than the one before.
         """
         several = sorted((docid_of(entry), entry.draft.record_id, entry) for entry in entries)
         wanted = [(docid, entry) for docid, _, entry in several]
@@ -167,7 +175,7 @@ class Index:
                 execute(connection, statement, ids=self._encode(several))
 
     def disagreements(self, connection: Connection, entries: Iterable[Entry]) -> Iterator[str]:
-        """Compare the stored entries with these computed ones; yield a message for each that is missing or different."""
+        """Compare these computed entries with the stored ones. Yield a message for each entry that is missing or differs."""
         for entry in entries:
             row = self.row(docid_of(entry), entry)
             same = [search_entries.c[name].is_not_distinct_from(row[name]) for name in row if name not in ("docid", "terms")]
@@ -177,5 +185,5 @@ class Index:
                 yield f"search_entries: {row['record_id']} is not found by what it says"
 
     def unindexed(self, connection: Connection) -> Iterator[str]:
-        """Messages about differences between the search entries and the database's full-text index."""
+        """Return messages about differences between the search entries and the database's full-text index."""
         return self._full_text.disagreements(connection)

@@ -25,7 +25,7 @@ def _several(what: str, example: str) -> Any:
 
 
 class SearchQuery(BaseModel):
-    """The parameters of a search."""
+    """The query parameters of a search."""
 
     model_config = _STRICT
     q: Annotated[
@@ -56,7 +56,7 @@ class SearchQuery(BaseModel):
 
 
 class SuggestQuery(BaseModel):
-    """The parameters of suggestions."""
+    """The query parameters of a request for suggestions."""
 
     model_config = _STRICT
     q: Annotated[str, Field(description="what has been typed of a name, in any script", examples=["zales"])]
@@ -89,7 +89,7 @@ class Hit(BaseModel):
 
 
 class FacetValue(BaseModel):
-    """A value and how many hits have it."""
+    """A value of a facet, and the number of hits that have it."""
 
     value: str
     name: Annotated[str | None, Field(description="the name of the country or topic")]
@@ -97,7 +97,7 @@ class FacetValue(BaseModel):
 
 
 class SearchPage(BaseModel):
-    """Where the page stands."""
+    """The size of the page, the cursor of the next page, and the number of all hits."""
 
     limit: int
     next_cursor: str | None
@@ -111,7 +111,7 @@ class SearchPage(BaseModel):
 
 
 class SearchAnswer(BaseModel):
-    """What was found."""
+    """The answer to a search: a page of hits, the facets, and how the query was understood."""
 
     data: list[Hit]
     page: SearchPage
@@ -124,7 +124,7 @@ class SearchAnswer(BaseModel):
 
 
 class Suggestion(BaseModel):
-    """A record whose name goes on like what was typed."""
+    """A record with a name that completes the typed text, or that is similar to it."""
 
     kind: Kind
     id: str
@@ -134,6 +134,6 @@ class Suggestion(BaseModel):
 
 
 class Suggestions(BaseModel):
-    """Names that go on like what was typed."""
+    """Records with names that complete the typed text, or that are similar to it."""
 
     data: list[Suggestion]

@@ -25,8 +25,8 @@ from app.text.terms import LETTERS, Letters
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
 NAMES_LETTERS = 3_000
-"""Maximum number of characters of names that a search analyzes to find the records named by the query. `did_you_mean` has the
-same limit."""
+"""Maximum number of characters of stored names that a search analyzes to find out which records the query names. The names for
+`did_you_mean` have a limit of the same size."""
 
 
 class Found(NamedTuple):
@@ -36,9 +36,9 @@ class Found(NamedTuple):
     more: bool
     """Whether there are hits after this page."""
     total: int | None
-    """How many records were found; None if only the newest were read."""
+    """The number of records found; None if only the newest matching records were read."""
     truncated: bool
-    """Whether some tier was full, so that more records may match than were read."""
+    """Whether some tier reached its maximum number of candidates, so that more records may match than were read."""
     relaxed: bool
     """True if no record has all typed words, so that each hit has only some of them."""
     ignored: tuple[str, ...]
@@ -48,7 +48,11 @@ class Found(NamedTuple):
 
 
 class _Candidates(NamedTuple):
-    """All candidates of a search as (tier, docid), in the order of the hits; and the records whose names the query contains."""
+    """All candidates of a search.
+
+    `rows` are the candidates as (tier, docid), in the order in which hits are returned. `known` are the records whose names the
+    query contains.
+    """
 
     rows: list[tuple[int, int]]
     truncated: bool
@@ -95,12 +99,15 @@ class SearchService:
         )
 
     async def suggest(self, wanted: SuggestQuery, languages: Sequence[str]) -> list[Suggestion]:
-        """Records with names that begin with the typed words; if there are none, records with similar names."""
+        """Return records whose names have words that begin with the typed words.
+
+        If there are no such records, return records with similar names.
+        """
         narrowed = Narrowed(kinds=tuple(wanted.kind or ()))
         return await self._suggester.suggest(parsed(wanted.q), narrowed, languages, limit=wanted.limit)
 
     async def _find(self, query: Query, narrowed: Narrowed, *, everything: bool) -> _Candidates:
-        """Run the stages of a search in order. As soon as a tier has CANDIDATES candidates, skip the remaining stages."""
+        """Run the stages of a search in order. As soon as a tier has `CANDIDATES` records, skip the remaining stages."""
         newest = self._candidates.newest
         if everything:
             return _candidates(await newest(tiers.everything(narrowed), narrowed))
@@ -117,7 +124,11 @@ class SearchService:
         return _candidates(rows, known=called, relaxed=bool(rows))
 
     async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
-        """(called, named): records whose whole name is the query or a part of it; records whose names contain all of it."""
+        """Return the entities that the query names, as two lists (called, named).
+
+        `called`: entities with a complete name that is the query or a part of it. `named`: the best entities whose names
+        contain all typed words, at most `BEST_NAMES`.
+        """
         rows = await self._candidates.newest(tiers.known_names(query), Narrowed(), limit=tiers.KNOWN_AT_MOST)
         if not rows:
             return [], []
@@ -161,7 +172,7 @@ def _candidates(rows: Sequence[Row], *, known: Sequence[Known] = (), relaxed: bo
 
 
 def narrowed_by(wanted: SearchQuery) -> Narrowed:
-    """The filters that a search request contains."""
+    """Return the filters that a search request contains."""
     refers = tuple(tuple(ids) for ids in (wanted.country, wanted.topic, wanted.organization) if ids)
     return Narrowed(tuple(wanted.kind or ()), refers, wanted.date_from, wanted.date_to)
 

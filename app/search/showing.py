@@ -18,7 +18,7 @@ _BEFORE = 80
 
 
 class Form(StrEnum):
-    """In which form a typed word occurs in a record."""
+    """The form in which a typed word occurs in a record, the closest form first."""
 
     AS_TYPED = "as_typed"
     INFLECTED = "inflected"
@@ -32,7 +32,7 @@ _BEST_FIRST = tuple(Form)
 
 
 class Matched(NamedTuple):
-    """The text that matched: its field, its language, how it matched, its snippet."""
+    """The text that matched: its field, its language, the form in which it contains the typed words, and its snippet."""
 
     field: str | None
     language: str | None
@@ -41,7 +41,7 @@ class Matched(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A typed word in the forms that are compared with the words of a text. `starred`: whether it is a prefix."""
+    """A typed word in the forms that are compared with the words of a text. `starred`: whether the word is a prefix."""
 
     folded: str
     stems: frozenset[str]
@@ -58,7 +58,7 @@ class Showing:
     """Finds the words of one query in records' texts."""
 
     def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
-        """`other_names`: for each name of the records that the query names, the stems of its words."""
+        """`other_names`: the names of the records that the query names. Each name is given as the stems of its words."""
         self._letters = letters
         self._looked = [
             _Looked(
@@ -78,7 +78,10 @@ class Showing:
         self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
 
     def matched(self, own: Sequence[Own]) -> Matched:
-        """The record's text that contains the largest number of the typed words. If none contains any, the form is RELATED."""
+        """Return the record's text that contains the largest number of the typed words.
+
+        If no text contains a typed word, return the summary or the name, with the form RELATED.
+        """
         best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
         for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
@@ -100,7 +103,10 @@ class Showing:
         return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]))
 
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
-        """How a word of a text matches the query; None if it does not. `others`: the stems of the other names in the text."""
+        """Return the form in which a word of a text matches the query, or None if it does not match.
+
+        `others`: the stems of those `other_names` that the text contains.
+        """
         _, stem, skeletons = word.forms
         if (
             stem not in self._stems
@@ -124,12 +130,15 @@ class Showing:
 
 
 def _telling(own: Sequence[Own]) -> str:
-    """The text to show if no word of a record matches: its summary, or otherwise its name."""
+    """Return the text to show if no word of a record matches: its summary or, if it has none, its name."""
     return next((each.text for each in own if each.field == "summary"), own[0].text if own else "")
 
 
 def _cut(text: str, first: int) -> tuple[str, int, str, str]:
-    """A piece of a text around the position `first`: (piece, its start, prefix, suffix); `…` shows where text was cut off."""
+    """Cut a piece out of a text, around the position `first`.
+
+    Returns (piece, its start, prefix, suffix). The prefix and the suffix are `…` where text was cut off, and empty otherwise.
+    """
     if len(text) <= LENGTH or first <= _BEFORE:
         start = 0
     else:
@@ -141,7 +150,7 @@ def _cut(text: str, first: int) -> tuple[str, int, str, str]:
 
 
 def _marked(text: str, words: Sequence[Word]) -> str:
-    """A snippet around the first of these words, as HTML: these words are in `<mark>`, and all other text is escaped."""
+    """Return an HTML snippet around the first of these words. The words are put in `<mark>`, and all text is escaped."""
     piece, start, before, behind = _cut(text, words[0].start)
     parts, place = [before], 0
     for first, last in _joined((word.start - start, word.end - start) for word in words):
@@ -153,7 +162,7 @@ def _marked(text: str, words: Sequence[Word]) -> str:
 
 
 def _joined(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The spans, with overlapping ones merged into one. Pairs of Han characters overlap."""
+    """Merge spans that overlap. Spans can overlap because Han text is split into overlapping pairs of characters."""
     joined: list[tuple[int, int]] = []
     for first, last in spans:
         if joined and first < joined[-1][1]:

@@ -1,4 +1,8 @@
-"""Suggests names while a user types: by prefixes of their words, in any script, with one or two typing errors per word."""
+"""Suggests names while a user types.
+
+A name is suggested if its words begin with the typed words, in any script. If there is no such name, one or two typing errors
+per word are tolerated.
+"""
 
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -46,7 +50,7 @@ USES = (1, 3, 10, 30)
 PROPOSED = 3
 """Maximum number of names in `did_you_mean`."""
 MEANT_WORDS = 3
-"""If no name is similar to the whole query, this many of its words are tried one by one."""
+"""If no name is similar to the whole query, this number of its words, from the first on, are tried one by one."""
 
 
 class Suggester:
@@ -58,7 +62,10 @@ class Suggester:
         self._used = lru_cache(3)(self._used_with)
 
     async def suggest(self, query: Query, narrowed: Narrowed, languages: Sequence[str], *, limit: int) -> list[Suggestion]:
-        """Records with names that begin with the typed words; if there are none, those with the fewest typing errors."""
+        """Return records whose names have words that begin with the typed words.
+
+        If there are no such records, return records with similar names. The names with the fewest typing errors come first.
+        """
         letters = Letters()
         found: list[Suggestion] = []
         for stage in begun(query):
@@ -69,7 +76,10 @@ class Suggester:
         return found[:limit]
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
-        """Names for `did_you_mean`: similar to the whole query, or, if there are none, to one of its first words."""
+        """Return the names for `did_you_mean`.
+
+        They are similar to the whole query. If there are no such names, they are similar to one of its first words.
+        """
         for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
             if found:
@@ -86,7 +96,10 @@ class Suggester:
         *,
         enough: int = LOOKED_AT,
     ) -> list[Suggestion]:
-        """Records with a matching name, ordered by typing errors, then by how often others refer to them, then by docid."""
+        """Return records with a name that matches the query.
+
+        They are ordered by the number of typing errors, then by how often other records refer to them, then by docid.
+        """
         rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
         if not rows:
             return []
@@ -102,7 +115,10 @@ class Suggester:
         return sorted(found, key=attrgetter("slips"))
 
     def _used_with(self, languages: int) -> Statement:
-        """A SELECT of the candidates with their names, and how often other records refer to them (counted up to a maximum)."""
+        """Compile a SELECT of the candidates with their names, and with the number of references to them from other records.
+
+        The references of each type are counted only up to the last threshold of `USES`.
+        """
 
         def used(column: sa.ColumnElement[str]) -> sa.ColumnElement[int]:
             one: sa.ColumnElement[int] = sa.literal_column("1")
@@ -124,18 +140,22 @@ class Suggester:
 
 
 _UNFINISHED = {"s": "w", "sc": "w", "c": "q", "k": "h", "t": "c", "tc": "q", "z": "z", "d": "j"}
-"""What the end of an unfinished word may become in a skeleton: after `s` may come `h`, and skeletons have `w` for `sh`."""
+"""Maps the end of an unfinished word to the letter that it may become in a skeleton, when the user types on. For example, `s`
+may become `sh`, and a skeleton has `w` for `sh`."""
 
 
 def _forms(word: Typed) -> tuple[str, ...]:
-    """The prefixes to look for in the words of names, if this part of a word was typed."""
+    """Return the prefixes to look for in the words of names. The typed word may be unfinished."""
     forms = word.skeletons or word.stems[:1]
     finished = (form[: -len(end)] + sound for form in forms for end, sound in _UNFINISHED.items() if form.endswith(end))
     return tuple(dict.fromkeys((*forms, *finished)))
 
 
 def begun(query: Query) -> list[Node]:
-    """Queries for names with words that begin with the typed words: the first for entities, the second for other records."""
+    """Return two queries for names with words that begin with the typed words.
+
+    The first query is for entities, the second for all other records. The list is empty if no word was typed.
+    """
     if not query.words:
         return []
     return [
@@ -145,7 +165,7 @@ def begun(query: Query) -> list[Node]:
 
 
 def slips(query: Query) -> Node:
-    """A query for names that contain most trigrams of each typed word."""
+    """Return a query for names that contain, for each typed word, most of its trigrams or a word that begins with it."""
     return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
 
 
@@ -163,13 +183,13 @@ class Named(NamedTuple):
     """A name that is similar to the query."""
 
     distance: int
-    """The number of typing errors in the query, if this name was meant."""
+    """The number of typing errors in the query, if the user meant this name."""
     text: str
     language: str | None
 
 
 def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
-    """The name most similar to the query; None if the query has too many typing errors for each name.
+    """Return the name that is most similar to the query, or None if no name is similar enough.
 
     Each typed word is compared with the beginnings of the name's words.
     """
@@ -187,12 +207,12 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
 
 @cached(4_000_000, size_of=lambda name, language: 30 * len(name))
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
-    """For each word of a name: its skeletons, or its stem if it has no skeletons."""
+    """Return the skeletons of each word of a name. For a word without skeletons, return its stem."""
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
 
 
 def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) -> int | None:
-    """The number of typing errors in all typed words; None if one of them is not similar to any word of the name."""
+    """Return the number of typing errors in all typed words, or None if a typed word is not similar to any word of the name."""
     total = 0
     for typed in several:
         distance = _distance(typed, forms)
@@ -203,7 +223,10 @@ def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) ->
 
 
 def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
-    """Typing errors of a typed word, compared with the beginning of the most similar word of a name; None if too many."""
+    """Return the number of typing errors in a typed word, or None if there are too many.
+
+    The typed word is compared with the beginnings of the name's words, and the most similar one counts.
+    """
     if any(form.startswith(several) for form in forms):
         return 0
     best: int | None = None

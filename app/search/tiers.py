@@ -1,8 +1,9 @@
 """Builds the queries of a search. They are grouped in tiers, which give the same ranking on both databases.
 
-A hit in a better tier comes before all hits in the tiers below it. Within a tier, newer records come first. So the ranking does
-not need a relevance score, which each database would compute differently. Each tier returns at most the newest 1,000 records,
-so that a search for the most common word is as fast as a search for a rare word.
+A tier says where a record matches the query, such as in its name or in its text. A hit in a better tier comes before all hits
+in the tiers below it. Within a tier, newer records come first. Therefore, the ranking does not need a relevance score, which
+each database would compute differently. Each tier returns only the newest 1,000 records, so that a search for the most common
+word is as fast as a search for a rare word.
 """
 
 from collections import Counter
@@ -19,17 +20,23 @@ from app.text.query import Query, Typed, all_slots, whole_name
 from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
-"""Maximum number of records per tier. The newest records are taken."""
+"""Maximum number of records that are read for a tier. The newest records are read. If a search has a lower date bound, long
+events are read separately, with the same maximum."""
 BEST_NAMES = 5
-"""Maximum number of records named by the query whose related records are added as hits (tier RELATED)."""
+"""Maximum number of records named by the query that are used for the tier RELATED. The hits in this tier are the records that
+refer to them."""
 KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
-"""Maximum number of words in tier MOST_WORDS, which leaves out each word in turn, so the query grows with the square of it."""
+"""Maximum number of words in the query of tier MOST_WORDS. This query leaves out each word in turn, so its size grows with the
+square of the number of words."""
 _WORDS_OF_A_NAME = 4
 
 
 class Tier(IntEnum):
-    """Why a record was found, the best reason first. NAMED is IN_NAME restricted to entities, such as countries and people."""
+    """The reason why a record was found, the best reason first.
+
+    NAMED is the same as IN_NAME, but only for entities, such as countries and people.
+    """
 
     NAME_IS = 0
     NAME_SOUNDS = 1
@@ -61,7 +68,10 @@ class Narrowed:
     date_to: str | None = None
 
     def node(self) -> Node | None:
-        """The filters by kind and reference as a query node; None if there are none. Dates are compared in SQL."""
+        """Return the filters by kind and by reference as a query node, or None if there are none.
+
+        The date filters are not part of the node, because dates are compared in SQL.
+        """
         groups = [any_of(term(KIND + kind) for kind in self.kinds)] if self.kinds else []
         groups += [any_of(term(REFERS + each.lower()) for each in several) for several in self.refers]
         return all_of(groups) if groups else None
@@ -76,14 +86,17 @@ class KnownName(NamedTuple):
 
 
 class Known(NamedTuple):
-    """A record that the query names: one of its names is a part of the query, or contains the whole query."""
+    """A record that the query names: one of the record's names is a part of the query, or contains the whole query."""
 
     record_id: str
     names: Sequence[KnownName]
 
 
 def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
-    """The record with its analyzed names. They are analyzed only once, because they are compared with every typed word."""
+    """Return the record with its analyzed names.
+
+    The names are analyzed once, in advance, because they are compared with every typed word.
+    """
     names = []
     for each, text in letters.of(each for each in own if each.weight is Weight.NAME):
         words = [word.forms for word in analyze(text, each.language)]
@@ -96,7 +109,10 @@ def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
 
 
 def known_names(query: Query) -> dict[Tier, Node]:
-    """Queries for entities. NAME_IS: a whole name is the query or a part of it. NAMED: a name contains all typed words."""
+    """Return the queries for the entities that a query names.
+
+    NAME_IS: a complete name of the entity is the query or a part of it. NAMED: a name of the entity contains all typed words.
+    """
     if not query.slots or query.has_phrases:
         return {}
     words = query.words
@@ -107,7 +123,10 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
-    """Queries on names, in stages. If a stage fills a tier, the later stages are skipped."""
+    """Return the queries on names, in stages.
+
+    If a tier of a stage has `CANDIDATES` records, the caller skips the later stages.
+    """
     if not query.slots:
         return []
     slots = query.slots
@@ -124,9 +143,10 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """Queries on titles, texts, other names and references.
+    """Return the queries on titles, texts, other names and references.
 
-    `called`: records whose whole name is the query or a part of it. `named`: the best records whose names contain all of it.
+    `called`: records with a complete name that is the query or a part of it. `named`: the best records whose names contain all
+    typed words.
     """
     slots = query.slots
     if not slots:
@@ -142,25 +162,32 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
 
 
 def _is_plain(query: Query) -> bool:
-    """Whether the query has plain words only: no phrases, no prefixes."""
+    """Whether the query has only plain words, without phrases and prefixes."""
     return len(query.slots) == len(query.words) and not any(slot.starred for slot in query.slots)
 
 
 def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
-    """The queries of the tiers, changed so that no record with an excluded word matches."""
+    """Change the queries of the tiers so that no record with an excluded word matches."""
     barred = query.barred()
     return {tier: but_not(node, barred) for tier, node in tiers.items()}
 
 
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
-    """The query if no words were typed. It matches all records, but link records only if the request filters by kind."""
+    """Return the query for a search without typed words, which matches all records.
+
+    Link records match only if the request filters by kind.
+    """
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
 
 
 def relaxed(query: Query) -> dict[Tier, Node]:
-    """Queries for when no record has all words. MOST_WORDS: all words but one. ANY_WORD: at least one word."""
-    # Prefixes become plain words, because MOST_WORDS would search each prefix once for every word that is left out.
+    """Return the queries to run if no record has all typed words.
+
+    MOST_WORDS: a record has all words except one. ANY_WORD: a record has at least one word.
+    """
+    # Prefixes become plain words, because the query of MOST_WORDS repeats each word for every other word that is left out, and
+    # searching for a prefix many times is slow.
     slots = [slot._replace(starred=False) for slot in query.slots]
     if len(slots) < 2:
         return {}
@@ -171,7 +198,11 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 
 
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
-    """A query for all words, in which a known name also matches the record's other names and references to the record."""
+    """Return a query for records that have all words of the query.
+
+    If some of the words form a name of a known record, the record's other names and references to it match as well. Returns
+    NOTHING if the query contains no name of a known record.
+    """
     groups: list[Node] = []
     place, changed = 0, False
     while place < len(query.slots):
@@ -184,7 +215,10 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
 
 
 def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
-    """How many of the first words form a known name, and the query for its records by other names and references; 0 if none."""
+    """Return how many of the first words form a name of a known record, and a query for that record.
+
+    The query matches the record's names and references to it. Returns (0, NOTHING) if the first words form no such name.
+    """
     for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
@@ -202,7 +236,7 @@ def _ways_to_say(known: Known) -> list[Node]:
 
 
 def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
-    """Each candidate once, in its best tier: (tier, docid), ordered by tier, then the newest first."""
+    """Return each candidate once, in its best tier, as (tier, docid). Better tiers come first, then newer records."""
     best: dict[int, int] = {}
     for tier, docid in rows:
         best.setdefault(docid, tier)
@@ -210,5 +244,5 @@ def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
 
 
 def is_cut(rows: Sequence[Row]) -> bool:
-    """Whether some tier is full, so that it may have more records than were read."""
+    """Whether some tier has reached `CANDIDATES` records, so that more records may match than were read."""
     return any(count >= CANDIDATES for count in Counter(tier for tier, _ in rows).values())

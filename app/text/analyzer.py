@@ -1,15 +1,15 @@
 """Splits texts in any script into words, and reduces each word to the forms by which it is found.
 
-The functions are pure, and the same for both databases. Each word has
+The functions have no side effects, and their results are the same for both databases. Each word has
 
 - a *stem*: the word without case, marks and inflection, so that inflected forms match. The inflection is removed by the rules
   of the word's language (by Snowball, if it supports the language);
 - *skeletons*: the word in Latin letters, reduced to what all usual romanisations have in common, so that romanisations match:
   `Залесский`, `Zalessky` (press), `Zalesskiy` (BGN/PCGN), `Zalesskij` (ISO 9) and `Zalesskii` (ICAO) have the same skeleton.
-  The whole word has one; its stem, and other readings of the word, may have others.
+  The whole word has one skeleton. Its stem and other readings of the word may have further skeletons.
 
 Han text (Han characters, kana and Hangul) is split into overlapping pairs of characters, because spaces do not show where its
-words end. It has no skeletons.
+words end. These pairs have no skeletons.
 """
 
 import re
@@ -24,12 +24,13 @@ from app.caching import cached
 from app.domain.collation import fold
 
 _LETTERS = "[^\\W_](?:[^\\W_]+|[\u0300-\u036f]+)*"
-"""Letters with the combining marks that follow them, because `İ` in lower case is an `i` and a combining dot."""
+"""Letters with the combining marks that follow them. The marks matter: `İ` in lower case is `i` and a combining dot."""
 _WORD = re.compile(f"{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")
-"""An elided word before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар. Does not match the Uzbek letters o' and g'."""
+"""An elided word before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар. The pattern does not match the Uzbek letters o' and
+g'."""
 _TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[ae]r?)$")
 """Turkish case endings, which an apostrophe separates from a name."""
 _DIGIT = re.compile(r"\d")
@@ -65,7 +66,7 @@ _SNOWBALL = {
 }
 _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in _SNOWBALL.items()}
 _LATIN_ASKED = ("en", "tr", "de", "fr", "es")
-"""A typed Latin word is stemmed in each of these languages, because a query does not say its language."""
+"""A typed Latin word is stemmed in each of these languages, because the language of a query is unknown."""
 _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
 """Replaces Belarusian and Ukrainian letters by similar Russian ones, so that the Russian stemmer removes their endings, too."""
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
@@ -93,11 +94,11 @@ class Forms(NamedTuple):
     """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
-    """The skeleton of the whole word, then those of its stem and of other readings, if they differ. Han words have none."""
+    """The skeleton of the whole word, then those of its stem and of other readings, if they differ. None for Han text."""
 
 
 def analyze(text: str, language: str | None = None) -> Iterator[Word]:
-    """The words of a text in their order; `language` is its BCP 47 tag, if it is known."""
+    """Yield the words of a text in their order. `language` is the BCP 47 tag of the text, if it is known."""
     primary = language.partition("-")[0] if language else ""
     for found in _WORD.finditer(text):
         word, start = found[0], found.start()
@@ -117,7 +118,7 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
 
 
 def all_forms(text: str, language: str | None = None) -> list[Forms]:
-    """The forms of a text's words, in order: the same as from `analyze`, but without positions."""
+    """Return the forms of a text's words, in order. They are the same as from `analyze`, but without positions."""
     if _HAN.search(text) or _APOSTROPHES.search(text):
         return [word.forms for word in analyze(text, language)]
     primary = language.partition("-")[0] if language else ""
@@ -125,7 +126,10 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
 
 
 def forms(word: str, language: str = "") -> Forms:
-    """The search forms of a word. `language` is a primary tag such as `ru`; if empty, it is guessed from the script."""
+    """Return the forms by which a word is found.
+
+    `language` is a primary language tag such as `ru`. If it is empty, the language is guessed from the script.
+    """
     return _forms(word[:MAX_WORD], language)
 
 
@@ -141,7 +145,7 @@ def _forms(word: str, language: str) -> Forms:
 
 
 def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """(stems, skeletons) of a typed word. The stems are those in every language that the word may belong to."""
+    """Return (stems, skeletons) of a typed word. There is a stem for each language to which the word may belong."""
     return _typed_forms(word[:MAX_WORD])
 
 
@@ -154,7 +158,8 @@ def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
-    # Drop very short stems: the word may be stemmed by the rules of another language, and the rest may be another word.
+    # Drop very short stems: here, a word is also stemmed by the rules of languages to which it does not belong, and a very
+    # short rest may be another word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
 
@@ -164,20 +169,21 @@ _UZBEK_O = re.compile("o[ʻ‘'’`]")
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
-    """Additional skeletons of a word, if it has letters that languages romanise differently."""
+    """Yield additional skeletons of a word, if it has letters that are romanised in different ways."""
     lowered = word.casefold()
     if "ў" in lowered:
         yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names
     if "ə" in lowered:
         yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
     if _HARD_C.search(lowered):
-        yield skeleton(_latin(_HARD_C.sub("k", lowered)))  # telecom matches телеком; the first skeleton keeps c, ISO 9 for ц
+        # So telecom matches телеком. The first skeleton keeps the c, because ISO 9 writes c for ц.
+        yield skeleton(_latin(_HARD_C.sub("k", lowered)))
     if _UZBEK_O.search(lowered):
         yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic
 
 
 def folded(word: str) -> str:
-    """A word without case, marks, apostrophes and an English possessive `'s`."""
+    """Return a word without case, marks, apostrophes and the English possessive `'s`."""
     bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
     if not bare.isascii():
         bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD]  # cut, because NFKC expands ﷺ to 18 characters
@@ -276,7 +282,8 @@ _MIN_SKELETON = 3
 def skeleton(latin: str) -> str:
     """Reduce a word in Latin letters to what all usual romanisations have in common.
 
-    A sound that is written with several letters is replaced by one letter that is otherwise unused: w for sh, q for ch.
+    A sound that is written with several letters is replaced by one letter, which skeletons use for nothing else: w for sh, q
+    for ch.
     """
     if len(latin) < _MIN_SKELETON:
         return latin
@@ -292,7 +299,7 @@ def skeleton(latin: str) -> str:
 
 
 def _latin(word: str) -> str:
-    """Transliterate a word to Latin letters by its sound: `š` becomes sh, as `ш` does."""
+    """Transliterate a word to Latin letters by its sound. For example, `š` and `ш` both become sh."""
     if word.isascii():
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)

@@ -17,27 +17,27 @@ NOTHING = Node("term", ("#nothing",))
 
 
 def term(text: str) -> Node:
-    """A query for a term."""
+    """Return a query for a term."""
     return Node("term", (text,))
 
 
 def beginning(text: str) -> Node:
-    """A query for a prefix: matches all terms that begin with `text`."""
+    """Return a query for a prefix. It matches all terms that begin with `text`."""
     return Node("beginning", (text,))
 
 
 def in_a_row(texts: Sequence[str]) -> Node:
-    """A query for consecutive terms."""
+    """Return a query for consecutive terms."""
     return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
 
 
 def any_of(nodes: Iterable[Node]) -> Node:
-    """A query that matches if at least one of the nodes matches; NOTHING if there are none."""
+    """Return a query that matches if at least one of the nodes matches. Returns NOTHING if there are no nodes."""
     return _joined("or", nodes)
 
 
 def all_of(nodes: Iterable[Node]) -> Node:
-    """A query that matches if all of the nodes match; NOTHING if one of them is NOTHING."""
+    """Return a query that matches if all nodes match. Returns NOTHING if a node is NOTHING, or if there are no nodes."""
     parts = list(nodes)
     return NOTHING if NOTHING in parts else _joined("and", parts)
 
@@ -50,12 +50,12 @@ def _joined(sort: str, nodes: Iterable[Node]) -> Node:
 
 
 def but_not(node: Node, without: Node) -> Node:
-    """A query that matches if `node` matches and `without` does not."""
+    """Return a query that matches if `node` matches and `without` does not match."""
     return node if NOTHING in (node, without) else Node("not", (node, without))
 
 
 def share(node: Node, shares: Mapping[str, float]) -> float:
-    """The estimated share of search entries that match a node, computed from the shares of the frequent terms.
+    """Estimate the share of search entries that match a node, from the shares of the frequent terms.
 
     The share of `or` is the largest share of its parts, not their sum, because the forms of a word occur in the same entries.
     """
@@ -76,7 +76,7 @@ def share(node: Node, shares: Mapping[str, float]) -> float:
 
 
 class Syntax(NamedTuple):
-    """The query syntax of a database: a format string or an operator for each sort of node."""
+    """The query syntax of a database. For each sort of node, it has a format string or an operator."""
 
     quoted: Callable[[str], str]
     """Escapes a term that will be put between quotes."""
@@ -84,7 +84,7 @@ class Syntax(NamedTuple):
     term: str
     beginning: str
     row: str
-    """Consecutive terms, joined by `between`."""
+    """The format string for consecutive terms, which are joined by `between`."""
     between: str
     joined: Mapping[str, str]
 
@@ -120,5 +120,5 @@ TSQUERY = Syntax(_in_apostrophes, "'{}'", "'{}':*", "('{}')", "' <-> '", {"and":
 
 
 def tsvector(several: Sequence[str], first: int = 1) -> str:
-    """Terms with their positions, counted from `first`, in the syntax of Postgres' tsvector."""
+    """Serialize terms with their positions, counted from `first`, in the syntax of Postgres' tsvector."""
     return " ".join([f"'{_in_apostrophes(each)}':{place}" for place, each in enumerate(several, first)])

@@ -12,13 +12,14 @@ from app.text.terms import BEGINNINGS, LONGEST_BEGINNING, SKELETON, STEM, WORD, 
 MOST_TYPED = 1_000
 """Maximum number of characters of a query. The rest is ignored."""
 MOST_SLOTS = 12
-"""Maximum number of words and phrases to search for; also the maximum number to exclude."""
+"""Maximum number of words and phrases to search for. The same maximum applies to the words and phrases to exclude."""
 MOST_STARRED = 2
-"""Maximum number of prefixes, because tens of thousands of words may begin with one prefix."""
+"""Maximum number of prefixes. It is small because tens of thousands of words may begin with one prefix."""
 MOST_IN_A_ROW = 16
 """Maximum number of words of one phrase, or of consecutive pairs of Han characters."""
 MOST_WORDS = 24
-"""Maximum number of words and pairs of Han characters in all slots together, because each adds to the cost of the search."""
+"""Maximum number of words and pairs of Han characters in all slots together. It is limited because each of them makes the
+search slower. Excluded words count, too."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
@@ -26,18 +27,18 @@ _FORMS_IN_A_NAME = 4
 
 
 class Typed(NamedTuple):
-    """A typed word, and the forms of it that are searched for."""
+    """A typed word, and its forms that are searched for."""
 
     text: str
     stems: tuple[str, ...]
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """A query node that matches one of the word's stems in texts of this weight."""
+        """Return a query node that matches one of the word's stems in texts of this weight."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """A query node that matches one of the word's stems or skeletons in texts of this weight."""
+        """Return a query node that matches one of the word's stems or skeletons in texts of this weight."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 
@@ -49,7 +50,7 @@ class Slot(NamedTuple):
     """Whether the last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """A query node that matches this slot, or an inflected form of it, in texts of this weight."""
+        """Return a query node that matches this slot by stem, so in any inflected form, in texts of this weight."""
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
@@ -60,7 +61,7 @@ class Slot(NamedTuple):
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
-        """A query node that matches this slot by stem or by skeleton, so in any spelling, in texts of this weight."""
+        """Return a query node that matches this slot by stem or by skeleton, so in any spelling, in texts of this weight."""
         if len(self.words) > 1:
             sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
             return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
@@ -71,7 +72,7 @@ class Slot(NamedTuple):
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """A query node that matches this slot by stem or by skeleton, in texts of every weight."""
+        """Return a query node that matches this slot by stem or by skeleton, in texts of every weight."""
         return any_of(self.sound(weight) for weight in Weight)
 
 
@@ -81,7 +82,7 @@ class Query(NamedTuple):
     slots: tuple[Slot, ...]
     without: tuple[Slot, ...]
     ignored: tuple[str, ...]
-    """Words beyond the limits, which are not searched for."""
+    """Typed words that are not searched for, because the query exceeds a limit."""
 
     @property
     def words(self) -> list[Typed]:
@@ -94,12 +95,12 @@ class Query(NamedTuple):
         return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
 
     def barred(self) -> Node:
-        """A query node that matches if a text contains any of the excluded words."""
+        """Return a query node that matches if a text contains any of the excluded words or phrases."""
         return any_of(slot.anywhere() for slot in self.without)
 
 
 def parsed(text: str) -> Query:
-    """Parse the typed text. It never fails: any text gives a query."""
+    """Parse the typed text. Parsing never fails, because any text is a valid query."""
     slots: list[Slot] = []
     without: list[Slot] = []
     ignored: list[str] = []
@@ -131,7 +132,7 @@ def parsed(text: str) -> Query:
 
 
 def _first_words(text: str) -> tuple[list[Typed], str]:
-    """The first `MOST_WORDS` words of a text, and the rest of the text, which is not analyzed."""
+    """Return the first `MOST_WORDS` words of a text, and the rest of the text, which is not analyzed."""
     words = list(islice(analyze(text), MOST_WORDS))
     rest = text[words[-1].end :] if len(words) == MOST_WORDS else ""
     return [_as_typed(text, word) for word in words], rest
@@ -145,7 +146,7 @@ def _as_typed(text: str, word: Word) -> Typed:
 
 
 def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
-    """Group words into slots: each word alone, but consecutive pairs of Han characters together as one phrase."""
+    """Group words into slots. Each word is a slot, but consecutive pairs of Han characters form one slot, as a phrase."""
     groups: list[tuple[Typed, ...]] = []
     in_han = False
     for word in words:
@@ -159,7 +160,10 @@ def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
 
 
 def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
-    """Two query nodes for names that consist of exactly these words: one by stems, one by stems or skeletons."""
+    """Return two query nodes for names that consist of exactly these words.
+
+    The first node matches by stems, the second by stems or skeletons.
+    """
     if not words:
         return NOTHING, NOTHING
     stems, sounds = [], []
@@ -173,13 +177,16 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
 
 
 def in_names(query: Query) -> Node:
-    """A query node for records whose names contain, for each typed word, the word or one that begins with it."""
+    """Return a query node for records whose names contain each typed word, or a word that begins with it."""
     begins = (any_of((slot.sound(Weight.NAME), *_beginnings(slot))) for slot in query.slots)
     return but_not(all_of(begins), query.barred())
 
 
 def _beginnings(slot: Slot) -> list[Node]:
-    """Nodes that match names in which a word begins with this word or its skeleton. The list is empty for a phrase."""
+    """Return nodes that match names in which a word begins with the typed word or its skeleton.
+
+    If the slot is a phrase, the list is empty.
+    """
     if len(slot.words) > 1:
         return []
     (word,) = slot.words
@@ -188,5 +195,5 @@ def _beginnings(slot: Slot) -> list[Node]:
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
-    """A query node that matches all slots in texts of this weight: by stem, or if `sound`, also by skeleton."""
+    """Return a query node that matches all slots in texts of this weight, by stem and, if `sound` is true, also by skeleton."""
     return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

@@ -2,13 +2,16 @@
 
 A search entry is a list of terms. Each term begins with a mark that shows its type:
 
-- `ns`, `nk` a stem and a skeleton in one of the record's names; `ts`, `tk` in its titles and places; `xs`, `xk` in its texts
-- `nw` a word of one of its names, without case and marks
-- `=`, `~` a complete name, as stems and as skeletons
-- `p` the beginning of a word of an entity's name, `pp` of another record's name; `g` a trigram of a word of an entity's name;
-  all three are for suggestions
-- `@` the id of a record that it refers to or of an actor that is involved in it
-- `#` its kind, the year of its first day, or one of the marks `#named`, `#link` and `#long`
+- `ns`, `nk`: a stem and a skeleton of a word in one of the record's names
+- `ts`, `tk`: the same, in its titles and places
+- `xs`, `xk`: the same, in its texts
+- `nw`: a word of one of its names, without case and marks
+- `=`, `~`: a complete name, as stems and as skeletons
+- `p`, `pp`: the beginning of a word of a name; `p` if the record is an entity, `pp` if it is not (for suggestions and
+  filters by name)
+- `g`: a trigram of a word of an entity's name (for suggestions)
+- `@`: the id of a record to which the record refers, or of an actor that is involved in the record
+- `#`: the record's kind, the year of its first day, or one of the marks `#named` (entity), `#link` (link record) and `#long`
 
 Stems and skeletons are in the order of the words, so that phrases can be found. `|` separates texts, so that no phrase matches
 across two texts.
@@ -37,13 +40,14 @@ NAMED_WORD = Weight.NAME + WORD
 NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
-"""The marks of terms for beginnings of words in names: of entities, and of all other records."""
+"""The marks of terms for beginnings of words in names: the first for entities, the second for all other records."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
 NAMED, LINK = "#named", "#link"
-"""The term that every entity has, and the term that every link record has."""
+"""Every entity has the term `NAMED`, and every link record has the term `LINK`."""
 LONG = "#long"
-"""The term of events longer than `index.LONG_FROM` days, which may have begun long before the first day of a search."""
+"""The term of events that last longer than `index.LONG_FROM` days. They are searched for separately, because they may have
+begun long before the first day that a search asks for."""
 _LONGEST_NAME = 60
 LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
@@ -61,8 +65,8 @@ class Own(NamedTuple):
 
 
 LETTERS = 20_000
-"""Maximum number of characters of stored texts that one request may analyze. Words that are not cached take about 1.5 µs per
-character."""
+"""Maximum number of characters of stored texts that one request may analyze. Analyzing a word that is not cached takes about
+1.5 µs per character."""
 
 
 class Letters:
@@ -72,9 +76,10 @@ class Letters:
         self.left = left
 
     def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-        """Yield each text of a record with the leading part of it that may be analyzed.
+        """Yield each text of a record, together with the leading part of the text that may be analyzed.
 
-        The leading parts of one record together have at most a fifth of the characters that are left in the budget.
+        For one record, all leading parts together have at most a fifth of the characters that are left in the budget. Texts
+        beyond this limit are not yielded.
         """
         allowed = self.left // 5
         for each in own:
@@ -87,7 +92,10 @@ class Letters:
 
 
 def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
-    """The terms of a record, at most `MOST_TERMS`: first its stems and skeletons in the order of the words, then all others."""
+    """Return the terms for a record's kind and its texts, at most `MOST_TERMS`.
+
+    The stems and skeletons come first, in the order of the words. All other terms of the texts follow.
+    """
     named = kind.role is Role.ENTITY
     found = [KIND + kind, *([NAMED] if named else ()), *([LINK] if kind.role is Role.LINK else ())]
     others: list[str] = []
@@ -102,13 +110,13 @@ def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
 
 
 def reference_terms(refers: Iterable[str]) -> list[str]:
-    """The terms for the ids that a record refers to, sorted; at most `MOST_REFERENCES`."""
+    """Return the sorted terms for the ids of the records to which a record refers, at most `MOST_REFERENCES`."""
     return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
 
 
 @cached(4_000_000, size_of=lambda weight, language, text, *, named: 120 * len(text))
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
-    """The terms of a text: those in the order of its words, and those whose position has no meaning."""
+    """Return two lists of the terms of a text: those in the order of its words, and those whose position has no meaning."""
     words = all_forms(text, language)
     stems: list[str] = []
     skeletons: list[str] = []
@@ -125,7 +133,7 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
 
 @cached(8_000_000, size_of=lambda weight, word, *, named: 150 * len(word.folded))
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """The terms of a word: its stem, its first skeleton if it has one, and terms whose position has no meaning."""
+    """Return the terms of a word: its stem, its first skeleton if it has one, and the terms whose position has no meaning."""
     _, stem, skeletons = word
     sounds = tuple(weight + SKELETON + each for each in skeletons)
     others = sounds[1:]
@@ -135,7 +143,7 @@ def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[st
 
 
 def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> list[str]:
-    """The terms that match only the complete name: one made of its stems, and one made of its skeletons."""
+    """Return the two terms that match only the complete name: one made of its stems, and one made of its skeletons."""
     if not stems:
         return []
     sounds = [several[0] if several else stem for stem, several in zip(stems, skeletons, strict=True)]
@@ -147,9 +155,10 @@ def _short(name: str) -> str:
 
 
 def begin(form: str, *, named: bool) -> tuple[str, ...]:
-    """The terms that match a word of a name while a user types it.
+    """Return the terms by which a word of a name is found while a user types it.
 
-    For an entity (`named`): its beginnings of at least one letter, and its trigrams. Otherwise: of at least three letters.
+    For an entity (`named`), these are the beginnings of the word with one letter or more, and its trigrams. For any other
+    record, these are the beginnings with three letters or more.
     """
     sort = BEGINNINGS[not named]
     beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
@@ -157,6 +166,6 @@ def begin(form: str, *, named: bool) -> tuple[str, ...]:
 
 
 def grams(form: str) -> list[str]:
-    """All trigrams of a form, after two hyphens are added before it."""
+    """Return all trigrams of a form, to which two hyphens are prepended."""
     padded = "--" + form
     return [padded[place : place + GRAM_LENGTH] for place in range(len(form))]

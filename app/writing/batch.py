@@ -65,7 +65,7 @@ class Wanted:
 
     @property
     def changes(self) -> bool:
-        """Whether writing it changes anything."""
+        """Whether writing this record changes anything."""
         return self.deleted or self.moved or self.old != self.content
 
     @property
@@ -80,7 +80,7 @@ class Wanted:
         return "replace" if self.doing == "create" else self.doing
 
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
-        """The record's key: its values in `fields`, None where one is empty."""
+        """The record's key, which consists of its values in `fields`. An empty value is None in the key."""
         return tuple(self.content.get(name) or None for name in fields)
 
 
@@ -101,7 +101,7 @@ class Report:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many records were created, replaced (also patched, merged or restored), unchanged, deleted."""
+        """The numbers of records that were created, replaced (or patched, merged or restored), unchanged and deleted."""
         said = {"create": "created", "unchanged": "unchanged", "delete": "deleted"}
         found = dict.fromkeys(("created", "replaced", "unchanged", "deleted"), 0)
         for each in self.written:
@@ -125,21 +125,31 @@ class Batch:
     problem: type[Problem] | None = None
     """The Problem class that reports the faults; by default Conflict if there are only `conflicts`, otherwise Invalid."""
     suspects: list[Wanted] = field(default_factory=list)
-    """Invalid records with only their references, and their citations: wrong references are reported with the other faults."""
+    """The invalid records, reduced to their references, and their citations.
+
+    Their references are checked too, so that the client gets all faults in one response.
+    """
     cut: set[str] = field(default_factory=set)
-    """Ids of records that were sent with only their first citations, because a read of a record cuts a long list of them."""
+    """Ids of records that were sent with only a part of their citations, so that their other stored citations are kept.
+
+    The client sent back what it had read: a read of a record shows only its first citations if there are many.
+    """
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
-    """The citations that were sent with each record, by the record's id. Its other stored citations are deleted."""
+    """By record id: the citations that were sent with the record. Its other stored citations are deleted (except for `cut`)."""
     _read: "_Read | None" = None
-    """The state of the batch as it was read, for a second attempt after a transaction was rolled back."""
+    """The state of the batch as it was read, to which `again` resets it. None before the first call of `again`."""
 
     @classmethod
     def of_many(cls) -> Self:
-        """An empty batch for many records: of each sort of faults, it reports only the first few."""
+        """An empty batch for many records. It reports only the first `FAULTS_ALIKE` faults of each sort."""
         return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE))
 
     def again(self) -> Self:
-        """Reset this batch to the state in which it was read, because a rolled-back transaction may have changed it."""
+        """Prepare this batch for an attempt to write it, and return it.
+
+        The first call saves the state of the batch. Later calls restore it, because a transaction that was rolled back may
+        have changed the batch.
+        """
         if self._read is None:
             self._read = _Read(
                 list(self.wanted.values()),
@@ -158,7 +168,10 @@ class Batch:
         return self
 
     def add(self, wanted: Wanted) -> Wanted:
-        """Add a record and return it. If the batch has a record with this id, return that one; its content must be equal."""
+        """Add a record and return it. If the batch already has a record with this id, return that record instead.
+
+        In this case, adds a fault if the contents of the two records differ.
+        """
         first = self.wanted.setdefault(wanted.id, wanted)
         if first is not wanted and first.content != wanted.content:
             where = first.line or first.pointer
@@ -166,7 +179,7 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """Give the record the stored id, because it was sent without an id but is stored already."""
+        """Give a record that was sent without an id the id of the stored record that has the same key."""
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
@@ -258,7 +271,7 @@ class Intake:
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
-        """Check the citations of an invalid record too, and keep its references in `suspects` to be checked later."""
+        """Check the citations of an invalid record. Add both to `suspects`, so that their references are checked later."""
         record_id = id_in(data.get("id")) or uuid7()
         batch.faulty[record_id] = schema.resource.kind
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)

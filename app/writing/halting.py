@@ -1,4 +1,4 @@
-"""Stops long work early, because its time is over, its client has disconnected, or the server is shutting down."""
+"""Stops long work early if its time is over, its client has disconnected, or the server is shutting down."""
 
 import gc
 import threading
@@ -11,7 +11,7 @@ from app.errors import Problem
 
 
 class Halt:
-    """A stop signal for long work: the work calls `check` between its steps, and any thread may call `now`."""
+    """A stop signal for long work: the work calls `check` between its steps, and any thread may call `now` to stop it."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: how long the work may take."""

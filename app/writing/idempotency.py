@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 def digest(*parts: bytes) -> str:
-    """The hexadecimal digest of the parts of a request, each with its length, so that different requests differ."""
+    """The hexadecimal digest of the parts of a request. Their lengths are included, so that different parts differ."""
     hashed = blake2b(digest_size=24)
     for part in parts:
         hashed.update(len(part).to_bytes(8, "big") + part)
@@ -49,7 +49,7 @@ def first(connection: Connection, key_id: str, idempotency_key: str, request: st
 
 
 def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
-    """Store the response for a day (`KEPT`), and delete the responses of all keys that are older."""
+    """Store the response for one day (`KEPT`). Also delete all older responses, including those of other API keys."""
     now = datetime.now(UTC)
     connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
     row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}

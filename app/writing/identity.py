@@ -35,7 +35,10 @@ def slug(name: str, kind: str) -> str:
 
 
 def namesakes(made: str) -> Iterator[list[str]]:
-    """Yield lists of candidate ids, each longer than the last: first the slug, then the slug with numbers if it is taken."""
+    """Yield lists of ids to try. The first list has only the slug; the others have the slug with numbers, in case it is taken.
+
+    Each list is longer than the one before, so that few queries find a free id.
+    """
     yield [made]
     first, several = 2, 10
     while True:
@@ -44,16 +47,16 @@ def namesakes(made: str) -> Iterator[list[str]]:
 
 
 def uuid5(namespace: UUID, name: str) -> str:
-    """The UUID of a name in a namespace (RFC 9562). It takes half of the time of the standard library's function."""
+    """The UUID of a name in a namespace (RFC 9562). This takes half the time of the standard library's function."""
     return _uuid(5, sha1(namespace.bytes + name.encode(), usedforsecurity=False).hexdigest())
 
 
 def uuid7() -> str:
-    """A new UUID; UUIDs sort by the millisecond in which they were made (RFC 9562)."""
+    """A new UUID of version 7 (RFC 9562). Such UUIDs sort by the millisecond in which they were made."""
     return _uuid(7, f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}")
 
 
 def _uuid(version: int, digits: str) -> str:
-    """The UUID with these hexadecimal digits, in which the digits for its version and variant are replaced."""
+    """The UUID with these hexadecimal digits. The digits that mark the version and the variant are replaced."""
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-{version}{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"

@@ -1,4 +1,4 @@
-"""Checks a batch against the stored records: ids, references, unique keys, dates that must agree, chains without cycles."""
+"""Checks a batch against the stored records: ids, references, unique keys, dates of events, and chains of parents."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -18,12 +18,12 @@ from app.writing.write_schema import ContentSchema, listed
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50
-"""The longest allowed chain of parents."""
+"""The maximum number of records in a chain of parents."""
 ALL = 2**31 - 1
 
 
 class Integrity:
-    """Rules that involve several records. They are checked under the write lock, so they are still true at the commit."""
+    """Checks rules that involve several records. The caller holds the write lock, so the result is still true at the commit."""
 
     def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
         self.schemas = schemas
@@ -40,7 +40,7 @@ class Integrity:
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
         }
-        """By kind, its references to records of the same kind, such as `parent`. They must not form a cycle."""
+        """By kind: the fields, such as `parent`, that refer to a record of the same kind. They must form no cycle."""
 
     def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
         """The kinds of the records in `ids` that exist, by id."""
@@ -55,9 +55,10 @@ class Integrity:
         return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
 
     def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], check: Callable[[], None] = never) -> None:
-        """Add a fault to the batch for each rule that is broken. `kinds`: the kind of each record, stored or in the batch.
+        """Add a fault to the batch for each broken rule.
 
-        `check` is called between steps; an exception that it raises stops the work.
+        `kinds` has, by id, the kinds of the records that the batch contains or refers to. `check` is called
+        between steps; an exception that it raises stops the work.
         """
         changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
@@ -68,7 +69,10 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """Add a fault if a record other than a country has a country's alpha-2 code as its id, in upper or lower case."""
+        """Add a fault if a new country's id is not two capital letters, or if the id of another new record is.
+
+        Also add a fault if the id of a new record that is not a country is any code of a country (alpha-2, alpha-3 or numeric).
+        """
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.COUNTRY:
@@ -82,7 +86,7 @@ class Integrity:
                 batch.blame(wanted, f"{wanted.id!r} is a country's code", "/id")
 
     def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
-        """Those of the given ids that are country codes (compared without case), returned in upper case."""
+        """The country codes (alpha-2, alpha-3, numeric) among the given ids, in upper case. The ids may be in any case."""
         found: set[str] = set()
         for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= 3):
             found.update(code for (code,) in run(connection, self._codes, ids=self.encode(chunk)))
@@ -112,9 +116,9 @@ class Integrity:
                     batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
 
     def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
-        """Replace field names of earlier releases by today's names.
+        """In records that name a field, such as citations, replace field names of earlier releases by today's names.
 
-        This must precede the comparison of keys, because the key of a citation contains the name of a field.
+        This must be done before keys are compared, because the key of a citation contains the name of a field.
         """
         for wanted in batch.wanted.values():
             if (named := wanted.resource.names_field_of) and not wanted.deleted and (field := wanted.content.get(named.field)):
@@ -131,8 +135,8 @@ class Integrity:
     def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
         """Check that keys other than the id are unique: the natural key of a link record, the codes of a country.
 
-        If a record was sent without an id and its key is stored, it gets the id of the stored record. `there`: the kinds of
-        the records that exist, by id; the stored records that are found by their key are added to it.
+        If a record was sent without an id and its key is stored, it gets the id of the stored record.
+        `there` has, by id, the kinds of the records that exist. A stored record whose id is taken over is added to it.
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
@@ -141,8 +145,10 @@ class Integrity:
         for kind, several in by_kind.items():
             for fields in self.resources[kind].keys:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
-                if fields == self.resources[kind].natural_key:  # a natural key begins with a reference: if its target does not exist, no stored record has the key
-                    firsts &= there.keys()  # no stored record refers to a record that does not exist
+                if fields == self.resources[kind].natural_key:
+                    # The first field of a natural key is a reference. No stored record refers to a record that does not exist,
+                    # so only references to existing records need a lookup.
+                    firsts &= there.keys()
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:
                     self._check_key(batch, wanted, fields, taken, there)
@@ -173,7 +179,10 @@ class Integrity:
     def standing_keys(
         self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
     ) -> dict[tuple[Any, ...], str]:
-        """The ids of stored records whose key in `fields` begins with one of the values `firsts`, by key."""
+        """The ids of stored records, by key. A key consists of a record's values in `fields`.
+
+        Only the records whose key begins with one of the values in `firsts` are returned.
+        """
         if (kind, fields) not in self._keys:
             table = self.resources[kind].table
             columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
@@ -188,7 +197,10 @@ class Integrity:
     # -- dates -------------------------------------------------------------------------------------------------------
 
     def _check_agreement(self, connection: Connection, batch: Batch, changed: Sequence[Wanted]) -> None:
-        """Add a fault if a record's date does not overlap the date of the event it refers to, as far as both are known."""
+        """Add a fault if the date of a record does not overlap the date of its event. Unknown dates are not compared.
+
+        If the date of an event changes, the new date is also compared with the stored records that refer to the event.
+        """
         dated = [wanted for wanted in changed if wanted.occasion and wanted.content.get("date")]
         bounds = self.bounds_of_occasions(connection, batch, dated)
         for wanted in dated:
@@ -246,7 +258,7 @@ class Integrity:
     # -- chains ------------------------------------------------------------------------------------------------------
 
     def _check_chains(self, connection: Connection, batch: Batch, changed: Iterable[Wanted], check: Callable[[], None]) -> None:
-        """Add a fault if a record would be its own ancestor through `parent`, `broader` or `part_of`."""
+        """Add a fault if a record would be its own ancestor through a field such as `parent`, or if its chain is too long."""
         above: dict[tuple[str, str], str | None] = {}
         for wanted in changed:
             check()
@@ -262,7 +274,7 @@ class Integrity:
         field: str,
         known: dict[tuple[str, str], str | None],
     ) -> None:
-        """Check one chain of parents. `known` caches the parent by (field, id), so that each is queried only once."""
+        """Check one chain of parents. `known` caches the parent by (field, id), so that each parent is queried only once."""
         table = wanted.resource.table
         above: str | None = wanted.content[field]
         chain = [wanted.id]
@@ -290,9 +302,10 @@ class Integrity:
     def referrers(
         self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
     ) -> list[tuple[Kind, str, str, str]]:
-        """The references to the records in `ids`, which are of one kind, ordered by the id of the referring record.
+        """The references to the records in `ids`, at most `limit`, ordered by the id of the referring record.
 
-        Each is (kind of the referring record, its id, its field, id to which it refers).
+        All records in `ids` must be of the kind `kind`. A reference is (kind of the referring record, its id, its field, id to
+        which the field refers).
         """
         if kind not in self._referrers:
             self._referrers[kind] = self._compiler.to_statement(self._all_that_refer_to(kind))

@@ -30,7 +30,7 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 MAX_NAME = 100
 CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
 USED_EVERY = timedelta(minutes=1)
-"""The precision of `last_used_at`, which the transaction of a write updates at most once in this interval."""
+"""The transactions of writes update the `last_used_at` of a key at most once in this interval."""
 
 
 class Scope(Vocabulary):
@@ -55,8 +55,9 @@ class Principal(NamedTuple):
 class Keyring:
     """Creates and verifies keys.
 
-    The database holds a BLAKE2b digest of 256 random bits, keyed with a secret of the operator that is not in the database.
-    A slow password hash is not needed, because nobody can guess 256 random bits; it would slow down every write.
+    For each key, the database holds a BLAKE2b digest of the key's 256 random bits. The digest is keyed with a secret of the
+    operator, which is not in the database. A slow password hash would slow down every write. It is not needed, because nobody
+    can guess 256 random bits.
     """
 
     def __init__(self, secret: str) -> None:
@@ -123,8 +124,9 @@ def looked_up() -> sa.Select[Any]:
 
 
 def used(connection: Connection, principal: Principal, lookup: Compiled) -> None:
-    """Record in the transaction of a write that a key was used. Raises Unauthorized if it was revoked or expired meanwhile.
+    """Record that a key was used, in the transaction of a write.
 
+    Raises Unauthorized if the key was revoked or has expired since it was verified.
     `lookup` is the compiled query `looked_up()`.
     """
     ((*_, expires, revoked, last_used),) = run(connection, lookup, id=principal.id)
@@ -140,7 +142,7 @@ def _is_past(expires: str | None) -> bool:
 
 
 def get(connection: Connection, identifier: str) -> RowMapping:
-    """A key's row; NotFound if there is none."""
+    """The row of a key. Raises NotFound if there is no such key."""
     found = connection.execute(sa.select(keys).where(keys.c.id == identifier)) if is_storable(identifier) else None
     row = found.mappings().first() if found is not None else None
     if row is None:
@@ -154,7 +156,7 @@ def listed(connection: Connection) -> Sequence[RowMapping]:
 
 
 def revoke(connection: Connection, identifier: str) -> RowMapping:
-    """Revoke a key permanently, and return its row. The key's name stays in the change log. Raises NotFound."""
+    """Revoke a key permanently, and return its row. The change log keeps the key's name. Raises NotFound."""
     if get(connection, identifier)["revoked_at"] is None:
         connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
     return get(connection, identifier)

@@ -1,4 +1,8 @@
-"""Merges one record into another: references move to the record that stays, and link records that become equal are joined."""
+"""Merges one record into another, so that only the other record stays.
+
+References to the merged record become references to the record that stays. If two link records then have the same key, they
+are merged too.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -16,11 +20,11 @@ from app.writing.queue import Apply
 UNDETERMINED = "und"
 """The tag for a name whose language is not known (BCP 47)."""
 STAY_AS_THEY_ARE = (NameType.ACRONYM, NameType.FORMER, NameType.AS_PRINTED, NameType.ALIAS)
-"""Names of these types keep their type when they move to the other record; all others become aliases."""
+"""Names of these types keep their type when they are moved to the record that stays. All other names become aliases."""
 
 
 class Merger:
-    """Carries out one merge."""
+    """Merges one record into another. An instance is used for one merge."""
 
     def __init__(self, operations: Operations, connection: Connection, *, prefer: str | None) -> None:
         self._operations = operations
@@ -65,7 +69,7 @@ class Merger:
         return self._operations.settled(self.connection, batch, [into], author=author)
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:
-        """The record with the changes made so far."""
+        """The record, with the changes that this merge has made so far."""
         if record_id not in self._wanted:
             if record_id not in self._states:
                 self._states |= self.writer.states(self.connection, kind, [record_id])
@@ -82,7 +86,7 @@ class Merger:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
-        """Add the names (most as aliases), identifiers and topics of the merged record. Scalar fields are not merged."""
+        """Add the names (most as aliases), identifiers and topics of the merged record. Its other fields are not used."""
         names = [*gone.get("names", ())]
         if "name" in gone and all(name["text"] != gone["name"] for name in names):
             names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
@@ -113,7 +117,10 @@ class Merger:
                 self._collapse(referring)
 
     def _collapse(self, moved: Wanted) -> None:
-        """Merge a changed link record into another one with the same key. Delete it if it now links a record with itself."""
+        """Merge a changed link record into another link record with the same key, if there is one.
+
+        If the changed link record now links a record with itself, it is deleted instead.
+        """
         fields = moved.resource.natural_key
         if not fields:
             return

@@ -1,4 +1,7 @@
-"""The operations on records: create, replace, patch, delete. Each settles a batch, which the write queue then applies."""
+"""The operations on records: create, replace, patch, delete.
+
+Each operation checks a batch, and returns the function that writes the batch. The write queue calls this function.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -67,7 +70,7 @@ class Done(NamedTuple):
 
 
 MAX_NAMED = 200
-"""Characters of a name that are used to make an id."""
+"""The maximum number of characters of a name that are used to guess its id, because the name is not validated yet."""
 
 
 class Creation(NamedTuple):
@@ -98,7 +101,7 @@ class Operations:
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
     def create(self, connection: Connection, several: Sequence[Creation]) -> Apply[list[Done]]:
-        """Create records, each with the id it was sent with or a new one. Conflict if an id is taken."""
+        """Create records. Each gets the id that was sent with it, or else a new one. Raises Conflict if an id is taken."""
         ids = _Ids(self.writer, connection, several)
         batch, created = Batch(), []
         for resource, data, author in several:
@@ -110,7 +113,8 @@ class Operations:
                 ids.refuse_taken(batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
-                each.named = True  # so that a stored record with the same key is a conflict, and does not lend its id
+                # A stored record with the same key is a conflict. If this were False, the new record would get its id.
+                each.named = True
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
 
@@ -125,10 +129,10 @@ class Operations:
         author: str,
         shown: Callable[[], str | None] | None = None,
     ) -> Apply[list[Done]]:
-        """Replace the record by `data`, or create it. Parts that `data` leaves out, for example `names`, are kept.
+        """Replace the record by `data`, or create it if it does not exist.
 
-        `shown` returns the name that a read shows in the requested language. If the client sends this name back, the stored
-        name is kept.
+        If `data` leaves out parts of the record, for example `names`, these parts are kept. `shown` returns the name that
+        a read shows in the requested language. If the client sends this name back, the stored name is kept.
         """
         schema = self.schemas[resource.kind]
         old, version = self.standing_or_gone(connection, resource, record_id)
@@ -150,7 +154,11 @@ class Operations:
         return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
 
     def patch(self, connection: Connection, several: Sequence[Patch]) -> Apply[list[Done]]:
-        """Apply merge patches (RFC 7396) to different records: absent fields stay, null clears."""
+        """Apply merge patches (RFC 7396), each to another record.
+
+        A field that a patch does not contain stays as it is, and null removes a field. Raises Conflict if two patches are
+        for the same record.
+        """
         if len({patch.id for patch in several}) < len(several):
             raise Conflict("one of these is to be changed twice, which takes one after the other")
         batch, standing = Batch(), self._all_standing(connection, several)
@@ -189,9 +197,9 @@ class Operations:
         )
 
     def _as_it_was(self, connection: Connection, resource: Resource, record_id: str) -> Identify:
-        """Return a function that gives a citation without an id the id of the stored citation with the same natural key.
+        """Return a function that chooses the id of a citation of this record that was sent without an id.
 
-        If there is none, the function returns a new id.
+        The function returns the id of the stored citation with the same natural key, or a new id if there is none.
         """
         fields = self.schemas[Kind.CITATION].resource.natural_key
         schema = self.schemas[resource.kind]
@@ -210,7 +218,7 @@ class Operations:
     def delete(
         self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str
     ) -> Apply[list[Done]]:
-        """Delete the record and its citations. StillReferenced names other records that refer to it."""
+        """Delete the record and its citations. Raises StillReferenced, with a list of them, if other records refer to it."""
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
         guard.check(record_id, version)
@@ -314,7 +322,7 @@ class _Ids:
     def identify(self, schema: ContentSchema, content: Content) -> str | None:
         """The id for a record that was sent without one: a slug of its name, with a number if the slug is taken.
 
-        A link record gets a UUID. None for a country, whose id must be sent.
+        A link record gets a UUID. Returns None for a country, because the id of a country must be sent.
         """
         if schema.resource.natural_key:
             return uuid7()
@@ -341,7 +349,7 @@ class _Ids:
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
-    """The record and its citations, after they were given the same author and transaction for the change log."""
+    """Give a record and its citations the same author and transaction for the change log. Returns all of them."""
     several = [wanted, *batch.cited.get(wanted.id, ())]
     origin = author, uuid7()
     for each in several:

@@ -19,12 +19,12 @@ class Read(NamedTuple):
     records: list[tuple[Kind, Content, str | None, str, bool]]
     """(kind, content, line, pointer within the line, whether the id was given)."""
     cited: dict[str, list[str]]
-    """The ids of the citations that were sent with a record, by its id."""
+    """By record id: the ids of the citations that were sent with the record."""
     cut: set[str]
 
 
 def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], None]) -> Batch:
-    """Read all lines into a batch: the same batch, with the same faults, as if one process had read them."""
+    """Read all lines into a batch. The batch and its faults are the same as if one process had read all lines."""
     batch = Batch.of_many()
     pieces = [lines[start : start + AT_ONCE] for start in range(0, len(lines), AT_ONCE)]
     with writer.run_jobs([partial(_read, writer, piece) for piece in pieces]) as found:
@@ -38,7 +38,10 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
 
 
 def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
-    """Parse lines in a worker. Returns None if a line has a fault: the main process then parses them again for the faults."""
+    """Parse lines in a worker. Returns None if a line has a fault.
+
+    In this case, the main process parses all these lines again to collect the faults.
+    """
     try:
         batch = writer.intake.lines(piece)
     except Problem:

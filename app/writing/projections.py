@@ -1,8 +1,8 @@
-"""Projections: the involvements of actors, and the dates that undated records inherit. They make reading simple.
+"""Projections: the involvements of actors, and the dates that undated records inherit from events.
 
-They are derived from records as the resources declare it: `actors`, `occasion`, `sides` and `dated_by`. Each projection is
-one SELECT that returns the expected rows. A write runs it for the affected records, `rebuild` runs it for all records, and
-`check` compares its result with the stored rows.
+Projections are stored, because this makes reads simple. They are derived from records; the resources declare with `actors`,
+`occasion`, `sides` and `dated_by` how. For each projection there is one query for the expected values. A write runs this query
+for the affected records, `rebuild` runs it for all records, and `check` compares its result with the stored values.
 """
 
 from collections import defaultdict
@@ -23,13 +23,13 @@ involvements: sa.Table = Involvement.__table__
 organizations: sa.Table = Organization.__table__
 
 PROJECT_ALL_FROM = 20_000
-"""From this number of affected records on, it is faster to compute all projections again."""
+"""From this number of affected records on, computing all projections again is faster than updating some of them."""
 _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
 
 Changed = tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]
 """The kind of a record, its content before (None if it is new) and after (None if it was deleted)."""
 SaidBy = sa.BindParameter[Any] | None
-"""The parameter with the ids of the records whose actors are read; None for all records."""
+"""The SQL parameter with the ids of the records whose actors are read. None means all records."""
 
 
 class _Reference(NamedTuple):
@@ -116,9 +116,10 @@ class Projections:
     # -- the expected rows -------------------------------------------------------------------------------------------------
 
     def _reach(self, said_by: SaidBy) -> sa.CTE:
-        """For each organization, the actors that are involved wherever it is: itself, its ancestors, and the countries of all.
+        """For each organization, the actors that are involved whenever it is: itself, its ancestors, and all their countries.
 
-        The result covers all organizations, or only those to which the records in `said_by` refer.
+        The result has a row for each (organization, actor), for all organizations or only for those to which the records in
+        `said_by` refer.
         """
         start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
         if said_by is not None:
@@ -171,8 +172,8 @@ class Projections:
     def _rows(self, said_by: SaidBy = None) -> sa.CompoundSelect[Any]:
         """The rows that `involvements` should contain.
 
-        An actor is involved in the record that names it and in the event of that record. An actor of an event is also involved
-        in the event's records whose resource declares that all sides of the event take part (`Sides`).
+        An actor is involved in the record that names it and in the event of that record. For records of some
+        types, a resource declares that all actors of the record's event are involved in the record as well (`Sides`).
         """
         involved = self._involved(said_by)
 
@@ -215,7 +216,7 @@ class Projections:
                 continue
             for content in filter(None, states):
                 touched.setdefault(kind, set()).add(content["id"])
-                # The actors of an event are named by all records that refer to it, so these have to be read again.
+                # All records that refer to an event can name its actors. So if one of them changes, all of them are read again.
                 occasions |= {content[field] for field in self._events_of[kind] if content.get(field)}
         if Kind.ORGANIZATION in touched:
             self._add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions)
@@ -230,7 +231,8 @@ class Projections:
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
         """Whether the change affects projections.
 
-        A new record of a kind that projections read only through references affects none: no unchanged record refers to it.
+        Records of the kinds in `_depended_on` affect projections only if other records refer to them. A new record of such a
+        kind affects none, because no unchanged record refers to it.
         """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):
@@ -270,7 +272,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """The ids of further records whose projections may have changed, because they take actors or dates from the events."""
+        """The ids of further records whose projections may have changed, because they get actors or dates from the events."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -319,7 +321,7 @@ def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
 
 
 def _bounds(link: _Reference) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """The SQL expressions for the dates of an undated row: those of the event it refers to, or `NO_START` and `NO_END`."""
+    """The SQL expressions for the dates of an undated row: its event's dates, or without an event `NO_START` and `NO_END`."""
     event = link.target.table.alias("its_event")
 
     def of(column: str, none: str) -> sa.ColumnElement[str]:
@@ -335,6 +337,9 @@ def _misdated(link: _Reference) -> tuple[sa.ColumnElement[bool], ...]:
 
 
 def _dating(link: _Reference) -> sa.Update:
-    """The UPDATE that copies the dates of events to the records without a date of their own, unless they have them already."""
+    """The UPDATE that copies the dates of each event to the undated records that refer to the event.
+
+    Records that already have these dates are not updated.
+    """
     start, end = _bounds(link)
     return sa.update(link.table).values(date_start=start, date_end=end).where(*_misdated(link))

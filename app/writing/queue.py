@@ -4,10 +4,10 @@ SQLite allows one writer at a time, and on Postgres an advisory lock has the sam
 the process is fair, and it starts the next write immediately. A write spends most of its time waiting for the commit, so
 queued writes share one commit. No request is answered before the commit.
 
-A write has two steps. *Settle* reads and validates, and refuses the write by raising a Problem. Because the transaction is
-shared and is committed all the same, a settle that raises must not have written anything of the refused write (only the
-last use of the API key may be recorded). *Apply* writes what was settled and never refuses. So after a refused write
-nothing has to be undone in the shared transaction.
+A write has two steps. *Settle* reads and validates, and refuses the write by raising a Problem. *Apply* writes what was
+settled, and never refuses. The shared transaction is committed even if one of its writes was refused. Therefore a settle
+that raises must not have written anything of the refused write (only the last use of the API key may be recorded). So after
+a refused write, nothing has to be undone in the shared transaction.
 """
 
 import asyncio
@@ -32,9 +32,15 @@ Result = TypeVar("Result")
 TOGETHER = 32
 """The maximum number of writes that share a commit."""
 BYTES_TOGETHER = 262_144
-"""The maximum total size, in bytes, of the bodies of the writes that share a commit, because each waits for all others."""
+"""The maximum total size, in bytes, of the bodies of the writes that share a commit.
+
+It is limited, because each of these writes waits until all of them are done.
+"""
 GATHERING_SECONDS = 0.005
-"""The maximum time, in seconds, that the thread waits until as many writes are queued as shared the last commit."""
+"""The maximum time, in seconds, that the thread waits for further writes to share a commit.
+
+It stops waiting as soon as there are as many writes as shared the last commit.
+"""
 MAX_WAITING = 1_000
 """The maximum number of queued writes; further writes are refused with 503."""
 TRIES = 5
@@ -91,7 +97,7 @@ class WriteQueue:
         self._deadline = deadline
         self._ended: Problem | None = None
         self._beginning: Sequence[_Waiting[Any, Any]] = ()
-        """The writes whose transaction is waiting for the database's lock, so that nothing of them is done yet."""
+        """The writes whose transaction waits for the database's lock. Nothing of them is done yet, so `end` can refuse them."""
         self._beginning_lock = threading.Lock()
         self._is_settling = False
         """Whether the transaction of the current group has begun. From then on, a single write may be the cause of an error."""
@@ -184,8 +190,8 @@ class WriteQueue:
         Returns (the group, a write that was taken from the queue but belongs to the next group, whether to stop).
 
         Clients that were answered by one commit send their next requests almost at the same moment. If the thread began with
-        the first one immediately, it would compete for the GIL with the event loop, which is still parsing the others:
-        measured, a group of 2 then took as long as a group of 14.
+        the first one immediately, it would compete for the GIL with the event loop, which is still parsing the other
+        requests. In a measurement, a group of 2 then took as long as a group of 14.
         """
         group, size = [first], first.size
         until = time.monotonic() + GATHERING_SECONDS
@@ -280,7 +286,7 @@ def _tell(group: Sequence[_Waiting[Any, Any]], outcomes: Sequence[Any]) -> None:
 
 
 class _OutcomeUnknown(Exception):
-    """The connection broke while the transaction was committed."""
+    """The connection broke during the commit, so it is not known whether the transaction was committed."""
 
 
 def _failure(error: Exception) -> Failure | None:

@@ -1,4 +1,4 @@
-"""Brings records back: to an earlier version, after a deletion, or out of a merge."""
+"""Restores records: to an earlier version, after a deletion, or by undoing a merge."""
 
 import json
 from typing import NamedTuple
@@ -30,14 +30,15 @@ class Entry(NamedTuple):
 
 
 def _last_content(log: list[Entry]) -> Content:
-    """The last content in the log of a record; the entry of a deletion has none."""
+    """The last content in the log of a record. Entries of deletions have no content and are skipped."""
     content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
     return content
 
 
 def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
-    """Undo in one content what a merge changed. Returns the content, and the names of fields that were changed again since.
+    """Undo the changes that a merge made to the content of one record.
 
+    Returns the content, and the names of the fields that are not undone because they were changed again after the merge.
     `now` is the current content, `was` the content before the merge, `became` the content after it.
     """
     content, kept = dict(now), []

@@ -20,14 +20,14 @@ _SHOWN_BEST_FIRST = (
     NameType.TRANSLITERATION,
     NameType.DESCRIPTIVE,
 )
-"""The types of names that are shown to readers of the name's language, the best type first; others are only searched."""
+"""The types of names that are shown to readers of the name's language, best type first. Other names are only searched."""
 
 names: sa.Table = Name.__table__
 Fill = Callable[[Content], Any]
 
 
 class RowWriter:
-    """Makes a resource's rows."""
+    """Makes the table rows that store the records of one resource."""
 
     def __init__(self, schema: ContentSchema) -> None:
         self.schema = schema

@@ -42,7 +42,7 @@ class SearchEntries:
         }
 
     def drafts(self, changed: Iterable[Wanted]) -> dict[str, Draft]:
-        """By id, for each changed record: the draft of its search entry, which depends on the record alone."""
+        """The drafts of changed records, by id. A draft is the part of a search entry that depends on the record alone."""
         return {
             each.id: self._prepared(each) or self._draft(each.resource.kind, each.content)
             for each in changed
@@ -50,7 +50,7 @@ class SearchEntries:
         }
 
     def prepare(self, several: Iterable[Wanted]) -> None:
-        """Make the drafts before the write enters the queue, because they take more than half of the time of an import."""
+        """Make the drafts before the write enters the queue, because this takes more than half of the time of an import."""
         for each in several:
             if each.resource.kind in self.kinds:
                 each.draft = self._draft(each.resource.kind, each.content)
@@ -65,7 +65,7 @@ class SearchEntries:
     def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], drafts: Mapping[str, Draft]) -> None:
         """Remove the entries of the `replaced` records, and write the entries of the records in `contents`.
 
-        `drafts`: parts of these entries that were made in advance, by id; the other drafts are made here.
+        `drafts` has, by record id, the drafts that were made in advance. The missing drafts are made here.
         """
         self._index.put(connection, self.entries(connection, contents, drafts), replaced=replaced)
 
@@ -132,5 +132,5 @@ class SearchEntries:
 
 @cache
 def _called(kind: Kind, type_of: str) -> Sequence[Own]:
-    """The names of a type of record, in each language."""
+    """The names of a record type in each language, as texts by which search finds the records of this type."""
     return [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, type_of), ())]

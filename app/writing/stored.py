@@ -1,4 +1,7 @@
-"""Reads stored records in the exchange format; reads in the change log which ids were ever used, and by which kind."""
+"""Reads stored records in the exchange format.
+
+It also reads in the change log which ids were ever used, and by records of which kind.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -21,8 +24,9 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 EXPORT_PAGE = 250
-"""The maximum number of records per query of an export. Very long records are limited to about `EXPORT_LETTERS` characters."""
+"""The maximum number of records that one query of an export reads. It reads fewer if the records are long."""
 EXPORT_LETTERS = 4_194_304
+"""The approximate maximum number of characters that one query of an export reads."""
 
 
 class Past(NamedTuple):
@@ -32,7 +36,7 @@ class Past(NamedTuple):
     version: int
     """The last version."""
     into: str | None
-    """The id of the record into which it was merged, if it was."""
+    """The id of the record into which this record was merged; None if it was not merged."""
     created: str
     """When the record was created."""
 
@@ -73,11 +77,11 @@ class StoredRecords:
                 limit = max(1, min(EXPORT_PAGE, limit * 2, len(rows) * EXPORT_LETTERS // letters))
 
     def count(self, connection: Connection) -> int:
-        """How many records there are."""
+        """The number of stored records."""
         return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
 
     def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
-        """Every record of a kind in the order of their ids: (line of the exchange format, id, version)."""
+        """Yield (line of the exchange format, id, version) for every record of a kind, ordered by id."""
         after, statement = "", self._pages(kind)
         while True:
             page = run(connection, statement, after=after, limit=CHUNK)

@@ -1,4 +1,7 @@
-"""The schema of what may be written, and a strict JSON parser. Content means a record's own fields, as the log stores them."""
+"""The schema of the data that clients may write, and a strict JSON parser.
+
+The content of a record is its own fields, in the form in which the change log stores them.
+"""
 
 import json
 import re
@@ -21,10 +24,10 @@ from app.writing.identity import uuid5
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """The UUID namespace of ids that are derived from natural keys. It must never change."""
 _SPACED = json.JSONEncoder(ensure_ascii=False)
-"""Serializes natural keys, from which these ids are derived. Its output must never change."""
+"""Serializes the natural keys from which ids are derived. Its output must never change."""
 MAX_ITEMS = 500
 MAX_CITATIONS = 500
-"""The maximum number of citations that are sent with a record; further ones must be sent as records of their own."""
+"""The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line, and the maximum number of objects and arrays."""
 MAX_DEPTH = 32
@@ -33,7 +36,7 @@ SHOWN_OF_A_VALUE = 60
 
 
 class ReadReference(BaseModel):
-    """A reference as a read returns it; only its id is used."""
+    """A reference in the form in which a read returns it. A write uses only its id."""
 
     model_config = ConfigDict(extra="forbid")
     id: Id
@@ -164,7 +167,10 @@ class ContentSchema:
         return found
 
     def name_today(self, field: str) -> str | None:
-        """Today's name for the name of a field of an earlier release, or None if it has none; other names stay unchanged."""
+        """Today's name of a field. The name of a field that exists today is returned unchanged.
+
+        For a field of an earlier release, this is the first field that replaces it, or None if no field replaces it.
+        """
         formerly = self.resource.formerly.get(field)
         return next(iter(formerly(None)), None) if formerly else field
 
@@ -173,7 +179,7 @@ class ContentSchema:
         return [target for name, _, _ in self.references if name in content for target in listed(content[name])]
 
     def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The valid references in data that has faults elsewhere."""
+        """The valid references in `data`, by field. Other parts of the data may have faults."""
         found: dict[str, Any] = {}
         for name, several, _ in self.references:
             given = data.get(name)

@@ -1,4 +1,7 @@
-"""Writes a batch: compares it with the stored records, checks it, writes rows, log entries and projections; all or nothing."""
+"""Writes a batch, either completely or not at all.
+
+A write compares the batch with the stored records, checks it, and writes rows, log entries and projections.
+"""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -110,7 +113,10 @@ class Writer(StoredRecords):
         )
 
     def _compared(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
-        """Compare the batch with the stored records and check all rules; returns the kinds of all records it names."""
+        """Compare the batch with the stored records and check all rules.
+
+        Returns, by id, the kinds of the records that the batch contains or refers to.
+        """
         named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
         there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         check()
@@ -134,7 +140,10 @@ class Writer(StoredRecords):
         return kinds
 
     def _compare(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
-        """Load the stored records with ids of the batch, and the last versions of deleted ones."""
+        """Load the stored content and version of each record of the batch, and the last version of each that was deleted.
+
+        Add a fault if an id was used by a record of another kind, or if its record was merged into another record.
+        """
         by_kind: dict[Kind, list[str]] = {}
         new = {}
         for wanted in batch.wanted.values():
@@ -166,7 +175,7 @@ class Writer(StoredRecords):
                     batch.blame(wanted, f"{wanted.id!r} is a citation of {wanted.old['record']!r}", "/id", conflict=True)
 
     def _delete_superfluous_citations(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
-        """Delete citations that are not among those sent with their record."""
+        """If a record was sent with citations, delete those of its stored citations that were not sent."""
         kept = {wanted.id for several in batch.cited.values() for wanted in several}
         standing = [record_id for record_id in batch.cited if record_id in there and record_id not in batch.cut]
         for citation_id, (content, version) in self.citations_of(connection, standing).items():
@@ -266,7 +275,7 @@ class Writer(StoredRecords):
         self.search_entries.refresh(connection, changed, self._others(connection, touched, changed), drafts)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
-        """The contents of searchable records whose projections may have changed, although they did not change themselves."""
+        """The contents, by id, of searchable records that are not changed, but whose projections may have changed."""
         by_kind: dict[Kind, list[str]] = {}
         for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
             if kind in self.search_entries.kinds:

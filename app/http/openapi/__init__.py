@@ -1,1 +1,1 @@
-"""The OpenAPI document, built from the same declarations that the endpoints use."""
+"""Builds the OpenAPI document from the same declarations that the endpoints use."""

@@ -1,4 +1,4 @@
-"""The OpenAPI document: FastAPI's description of its routes, and the operations derived from the resources' declarations."""
+"""Builds the OpenAPI document. FastAPI describes its own routes; the other operations are derived from the resources."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -70,7 +70,10 @@ QUESTIONS = {
 
 
 def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
-    """A function that builds the document at its first call, because building it at startup would delay every process."""
+    """A function that returns the document.
+
+    The first call builds it, because building it at startup would delay every process.
+    """
     built: Json = {}
 
     def document() -> Json:
@@ -136,7 +139,7 @@ _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
 
 
 def _mend(operation: Json) -> None:
-    """Change an operation that FastAPI described, in place, to the form of all other operations."""
+    """Change, in place, an operation that FastAPI has described, so that it has the same form as all other operations."""
     if examples := as_they_run(operation.pop(EXAMPLES, [])):
         operation["description"] += f"\n\n{examples}"
     if "parameters" in operation:

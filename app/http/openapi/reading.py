@@ -27,11 +27,17 @@ from app.http.representations import JSON, offering
 from app.reading.shapes import column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
-"""Examples from the first data set: one record of each kind, in English and in Russian. `make examples` writes this file."""
+"""The file with the examples: one record of each kind from the first data set, in English and in Russian.
+
+`make examples` writes this file.
+"""
 
 
 def read_schemas(records: Records) -> Json:
-    """The schemas of the read models and of their lists. A field without a description gets the comment of its column."""
+    """The schemas of the read models and of their lists.
+
+    If a field has no description, the comment of its database column becomes its description.
+    """
     resources = list(records.resources.values())
     _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=REF)
     schemas: Json = found["$defs"]
@@ -138,7 +144,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
 
 
 def any_kind(resources: list[Resource], schemas: Json) -> Json:
-    """The OpenAPI operations, by path, that read records of any kind by their ids."""
+    """The OpenAPI operations that read records of any kind by id. They are returned by path."""
     kinds = {
         "oneOf": [{"$ref": REF.format(model=resource.title)} for resource in resources],
         "discriminator": {

@@ -1,4 +1,4 @@
-"""Parts of the OpenAPI document that operations share: problems, headers, parameters."""
+"""Parts of the OpenAPI document that several operations use: problems, headers, parameters."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,12 +25,18 @@ CONFLICT = (("409", "Conflict"),)
 
 
 def failures(*groups: Iterable[tuple[str, str]]) -> Json:
-    """The responses for problems, by status, as references to the components of `problem_responses`."""
+    """The OpenAPI responses for groups of (status, name of the problem), by status.
+
+    They refer to the components of `problem_responses`.
+    """
     return {status: {"$ref": f"#/components/responses/{name}"} for group in groups for status, name in group}
 
 
 def problem_responses() -> Json:
-    """The component responses: one for each status of a problem, by the name of its class."""
+    """The OpenAPI component responses, by the name of the problem's class.
+
+    There is one for each status that a problem can have.
+    """
     problems = errors.Problem.__subclasses__()
     return {
         problem.__name__: {
@@ -54,7 +60,7 @@ def problem_responses() -> Json:
 
 
 def _closer(problem: type[errors.Problem]) -> list[str]:
-    """The explanations of the more specific problems (subclasses), which have the same status."""
+    """The explanations of the problem's subclasses. They are more specific problems with the same status."""
     return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
 
 
@@ -124,7 +130,7 @@ def shared_schemas() -> Json:
 
 
 def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
-    """The fields of a query model as OpenAPI parameters. Adds the schemas that they reference to `schemas`."""
+    """The fields of a query model as OpenAPI parameters. The schemas to which the fields refer are added to `schemas`."""
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.get("$defs", {})
     found = []
@@ -138,9 +144,10 @@ def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
 
 
 def shown_parameter(parameter: Json) -> Json:
-    """A parameter in the form that the docs page needs.
+    """The parameter in the form that the documentation page (Swagger UI) needs.
 
-    Examples of query parameters move to the description, because the docs page would send all of them with one request.
+    The example of a query parameter is moved to its description. Otherwise the page would fill in the examples of all
+    parameters, and send all of them with one request.
     """
     entry = {key: value for key, value in parameter["schema"].items() if key not in ("title", "description")}
     examples = entry.pop("examples", None)
@@ -160,7 +167,10 @@ def shown_parameter(parameter: Json) -> Json:
 
 
 EXAMPLES = "x-examples"
-"""The key under which `described` stores examples. `document.py` moves them to the description of the operation."""
+"""The key under which `described` stores example paths.
+
+`document.py` moves the examples to the description of the operation.
+"""
 
 
 def described(
@@ -177,8 +187,9 @@ def described(
 ) -> Json:
     """The arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature and docstring.
 
-    `answer`: what a successful response contains. `shown`: its headers. `examples`: paths to try. `more_failures`: problems, by
-    status, in addition to those of every operation. `more_parameters`: request headers.
+    `name`: the id of the operation. `answer`: what a successful response contains. `shown`: the names of the headers of this
+    response. `examples`: paths that a reader can try. `more_failures`: (status, name) of the problems that not every operation
+    has. `more_parameters`: the request headers.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
@@ -194,7 +205,7 @@ def described(
 
 
 def headers(*names: str) -> Json:
-    """The descriptions of response headers, by name."""
+    """The OpenAPI descriptions of these response headers, by name."""
     known = {
         "ETag": "what this answer is known by; send it back in `If-None-Match`",
         "Content-Language": "the language asked for",
@@ -207,7 +218,7 @@ def headers(*names: str) -> Json:
 
 
 def header(name: str, description: str, **schema: Any) -> Json:
-    """The OpenAPI parameter for a request header."""
+    """The OpenAPI parameter that describes a request header."""
     return {
         "name": name,
         "in": "header",
@@ -230,7 +241,7 @@ NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `I
 
 
 def id_parameter(example: str) -> Json:
-    """The OpenAPI parameter for the id in a path."""
+    """The OpenAPI parameter that describes the id in a path."""
     parameter: Json = {
         "name": "id",
         "in": "path",
@@ -242,7 +253,7 @@ def id_parameter(example: str) -> Json:
 
 
 def as_they_run(paths: Sequence[str]) -> str:
-    """Example paths as a Markdown list of links; an empty string if there are none."""
+    """The example paths as a Markdown list of links; an empty string if there are no paths."""
     if not paths:
         return ""
     return "Examples, as they run against the first data set:\n" + "\n".join(f"- [`{path}`]({path})" for path in paths)

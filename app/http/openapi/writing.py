@@ -41,7 +41,7 @@ _IF_NONE_MATCH = header("If-None-Match", "`*`: only if nothing is there yet", en
 
 
 def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Json:
-    """The OpenAPI operations that write a resource, by path and method. Adds their schemas to `schemas`."""
+    """The OpenAPI operations that write the records of a resource, by path and method. Their schemas are added to `schemas`."""
     resource = schema.resource
     schemas |= _bodies(resource, schema, schemas)
     shared = (Changed, Left, ReadReference, RestoreBody, MergeBody)
@@ -173,7 +173,10 @@ def _reported(schema: str) -> Json:
 
 
 def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """The schemas `…Input` (POST and PUT), `…Patch` and `…Report`; for citations also `CitationPart`, used in other bodies."""
+    """The schemas of the bodies: `…Input` (POST and PUT), `…Patch`, and `…Report` (the response to a restore or a merge).
+
+    For citations there is also `CitationPart`, because the body of any other record may contain its citations.
+    """
     fields = _fields(resource, schema, schemas)
     ignored = {
         name: {"description": "accepted, so that what was read can be sent back, and ignored"}
@@ -210,7 +213,7 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 
 
 def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """The writable fields of a resource, with the descriptions of the read model."""
+    """The schemas of the fields that a client can write, by name. The descriptions are taken from the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
     schemas |= content.get("$defs", {})
     found: Json = {}
@@ -233,7 +236,7 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 
 
 def _nullable(schema: Json) -> Json:
-    """The schema, extended to accept null."""
+    """The schema, changed so that it also accepts null."""
     null = {"type": "null"}
     if set(schema) <= {"description"} or null in schema.get("anyOf", ()):
         return schema
@@ -258,7 +261,10 @@ def _object(title: str, description: str, properties: Json, required: list[str])
 
 
 def _example(resource: Resource, schemas: Json) -> Json | None:
-    """An example body, made from the example record of the schema; None if that has no name or the resource has other keys."""
+    """An example of a request body, made from the example record in the read schema.
+
+    None if the example record has no name, or if the resource has alternative keys.
+    """
     (shown, *_) = schemas[resource.title].get("examples", ({},))
     if "name" not in shown or resource.alternative_keys:
         return None

@@ -1,4 +1,7 @@
-"""CSV: a list as a table. A reference has two or three columns; an array of plain values is serialized as JSON."""
+"""The CSV format: a list as a table.
+
+A reference to another record has two or three columns. An array of plain values is one column, serialized as JSON.
+"""
 
 import csv
 import io
@@ -13,15 +16,15 @@ from app.http.representations.representation import Representation
 from app.reading.shapes import TableColumn
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a cell as a formula if it begins with one of these characters."""
+"""The characters at the beginning of a cell that make a spreadsheet run the cell as a formula."""
 _SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
 
 
 class Csv(Representation):
-    """One row per record, after a row of column names (RFC 4180).
+    """Writes a row with the column names, then one row per record (RFC 4180).
 
-    Values stay as they are, because a registry must not alter its data; with `csv_safe`, values that a spreadsheet would run as
-    formulas get an apostrophe in front.
+    Values are not changed, because a registry must not alter its data. Only if the client sends `csv_safe`, an apostrophe is
+    put in front of each value that a spreadsheet would run as a formula.
     """
 
     name = "csv"
@@ -34,7 +37,7 @@ class Csv(Representation):
     async def stream(
         self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
     ) -> AsyncGenerator[str]:
-        """The column names, then the rows."""
+        """Yield the row of column names together with the first page of rows, then the rows of each further page."""
         lists = [place for place, column in enumerate(columns) if column.holds_list]
         head = _lines([[column.name for column in columns]])
         async for rows in pages:

@@ -1,4 +1,4 @@
-"""JSON. The database itself serializes the records, so they are sent without being parsed."""
+"""The JSON format. The records are sent without being parsed, because the database already returns them as JSON."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from app.http.representations.representation import Page, Representation
 
 
 class Json(Representation):
-    """JSON. A list is sent in pages, each with a link to the next."""
+    """Writes single records, and lists in pages. Each page has a link to the next page."""
 
     name = "json"
     media_type = content_type = "application/json"
@@ -18,7 +18,7 @@ class Json(Representation):
         return text.encode()
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:
-        """The records in `data`, then `page` and `links`."""
+        """The body of a page: an object with the records in `data`, then `page` and `links`."""
         stands = {"limit": page.limit, "next_cursor": page.next_cursor, "total": page.total}
         around = to_json({"page": stands, "links": page.links})
         return b'{"data":[%b],%b' % (",".join(texts).encode(), around[1:])

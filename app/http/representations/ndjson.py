@@ -1,4 +1,4 @@
-"""NDJSON: a whole list, one record per line."""
+"""The NDJSON format: a whole list, with one record per line."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ from app.reading.shapes import TableColumn
 
 
 class Ndjson(Representation):
-    """Each record as one line of JSON."""
+    """Writes a whole list. Each line is one record as JSON."""
 
     name = "ndjson"
     media_type = content_type = "application/x-ndjson"
@@ -17,7 +17,7 @@ class Ndjson(Representation):
     async def stream(
         self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
     ) -> AsyncGenerator[str]:
-        """A line for each record."""
+        """Yield one chunk for each page, with one line for each record."""
         del columns, options
         async for rows in pages:
             yield "".join(f"{row[0]}\n" for row in rows)

@@ -1,4 +1,4 @@
-"""The base class of response formats: the media type, and how one record, a page or a whole list is written."""
+"""The base class of the response formats. A format has a media type, and writes single records, pages or whole lists."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
@@ -10,7 +10,7 @@ _FORMS = ("record", "page", "stream")
 
 
 class Page(NamedTuple):
-    """The position of a page in its list."""
+    """The data of a page besides its records: its size, the next cursor, the total number, and the links."""
 
     limit: int
     next_cursor: str | None
@@ -18,13 +18,13 @@ class Page(NamedTuple):
     total: int | None
     """The number of all matching records; None if the request did not ask for it."""
     links: Mapping[str, str | None]
-    """The addresses of this page (`self`) and of the next one (`next`)."""
+    """The URLs of this page (`self`) and of the next page (`next`; None on the last page)."""
 
 
 class Representation:
-    """A response format. A subclass overrides either `page` or `stream` for lists, and `record` for single records.
+    """A response format. Each subclass overrides the methods for the forms that it offers: `record`, `page`, `stream`.
 
-    A subclass does not offer the forms that it does not override. `representations/__init__.py` registers the subclasses.
+    For lists, a subclass overrides either `page` or `stream`. `representations/__init__.py` registers the subclasses.
     """
 
     name: ClassVar[str]
@@ -33,32 +33,33 @@ class Representation:
     content_type: ClassVar[str]
     """The value of the header `Content-Type`: the media type with its parameters."""
     suffix: ClassVar[str | None] = None
-    """The extension of the file in which a browser saves a list; None if the browser displays the list."""
+    """The extension of the file name under which a browser saves a list. None if the browser displays the list instead."""
     is_table: ClassVar[bool] = False
-    """Whether a list is read as columns of plain values, one row per record. A table has no arrays and no related records."""
+    """Whether a list is read as a table: one row per record, with columns of plain values and without related records."""
     parameters: ClassVar[Mapping[str, Any]] = {}
-    """Additional query parameters of lists, which only this format uses: (type, pydantic field) by name."""
+    """The query parameters of lists that only this format uses: (type, pydantic field) by the parameter's name."""
 
     def record(self, text: str) -> bytes:
-        """One record. `text` is its JSON."""
+        """The response body for one record. `text` is the record's JSON."""
         raise NotImplementedError
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:
-        """A page of a list. `texts` are its records' JSON."""
+        """The response body for a page of a list. `texts` are the records' JSON texts."""
         raise NotImplementedError
 
     def stream(
         self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
     ) -> AsyncGenerator[str]:
-        """A whole list, in chunks. Each row in `pages` has the values of `columns` if `is_table`, otherwise one JSON text.
+        """Yield the response body for a whole list, in chunks.
 
-        `options`: the values of the `parameters` of all formats. The first page must be awaited before anything is yielded,
-        so that an error in it can still be answered as a problem.
+        `pages`: the rows of the list. If `is_table`, a row has a value for each of `columns`; otherwise a row has one JSON
+        text. `options`: the values of the `parameters` of all formats. A subclass must await the first page before it yields
+        anything, because an error can be answered as a problem only before the response has begun.
         """
         raise NotImplementedError
 
     forms: ClassVar[frozenset[str]] = frozenset()
-    """The names of the methods `record`, `page` and `stream` that the subclass overrides."""
+    """The forms that the subclass offers: those of the methods `record`, `page` and `stream` that it overrides."""
 
     def __init_subclass__(cls) -> None:
         """Set `forms` of the subclass."""
