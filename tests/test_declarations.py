@@ -52,6 +52,10 @@ def instead(resource: Resource, **changes: Any) -> Sequence[Resource]:
             instead(MEETING, filters={"of": Equals("whose", "BY", column="of_id")}),
             "the filter 'of' asks for the column 'of_id'",
         ),
+        (
+            instead(MEETING, filters={"place": Equals("which of its series", "4", column="ordinal")}),
+            "the filter 'place' asks for the column 'ordinal', which holds no text: filters compare texts",
+        ),
         (instead(OUTCOME, filters={"by": Involves("who", "BY")}), "Outcome: the filter 'by' is of another kind: meeting"),
         (instead(TOPIC, includes={"kin": Include(Kind.TOPIC, "kin")}), "Topic: the include 'kin' goes through 'kin', which no"),
         (instead(TOPIC, formerly={"above": renamed("over")}), "Topic: formerly turns 'above' into the field 'over', which it"),

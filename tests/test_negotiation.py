@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module i
 many = settings(derandomize=True, deadline=None, max_examples=150)
 
 OFFERED = tuple(each.name for each in REPRESENTATIONS)
-MEDIA = {"json": "application/json", "csv": "text/csv", "ndjson": "application/x-ndjson"}
+MEDIA = {each.name: each.media_type for each in REPRESENTATIONS}
 TAG = re.compile(r"[a-z]{1,8}(-([A-Z][a-z]{3}|[A-Z]{2}|[A-Z]\d|\d[A-Z]|[a-z0-9]{1,8}|\d[a-z0-9]{3}))*", re.IGNORECASE)
 
 media_ranges = st.sampled_from(

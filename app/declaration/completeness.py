@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import sqlalchemy as sa
+
 from app.declaration.model import Computed, OnDay, Part
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
@@ -15,7 +17,7 @@ def require_complete(resources: Sequence[Resource]) -> None:
     if [resource.kind for resource in resources] != sorted(declared, key=list(Kind).index):
         faults.append("RESOURCES is not in the order of Kind")
     for resource in resources:
-        for found in (_of_fields, _of_names, _of_parameters, _of_links):
+        for found in (_of_fields, _of_names, _of_parameters, _of_filters, _of_links):
             faults += [f"{resource.title}: {fault}" for fault in found(resource)]
     faults += _of_includes({resource.kind: resource for resource in resources})
     if faults:
@@ -58,7 +60,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
 
 
 def _of_parameters(resource: Resource) -> Iterator[str]:
-    """Yield a message for each sort, filter and former field that does not fit the table or the model."""
+    """Yield a message for each sort and former field that does not fit the table or the model."""
     for name, formerly in resource.formerly.items():
         for today in formerly(None):
             if today not in resource.model.model_fields:
@@ -68,10 +70,16 @@ def _of_parameters(resource: Resource) -> Iterator[str]:
     for name, sort in resource.sorts.items():
         if sort.ascending.nullable or sort.descending.nullable:
             yield f"the sort {name!r} needs a column that is never null, such as name_key or date_start"
+
+
+def _of_filters(resource: Resource) -> Iterator[str]:
+    """Yield a message for each filter that does not fit the table."""
     for name, filter_ in resource.filters.items():
         column = getattr(filter_, "column", "")
         if column and column not in resource.table.c:
             yield f"the filter {name!r} asks for the column {column!r}, which the table {resource.table.name!r} does not have"
+        elif column and not isinstance(resource.table.c[column].type, sa.String):
+            yield f"the filter {name!r} asks for the column {column!r}, which holds no text: filters compare texts"
         if (kind := getattr(filter_, "kind", resource.kind)) is not resource.kind:
             yield f"the filter {name!r} is of another kind: {kind}"
 

@@ -292,11 +292,12 @@ def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str
 
 def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: Representation, include: Sequence[str]) -> None:
     faults = []
+    others = " or ".join(each.name for each in offering("page", "stream") if not each.is_table)
     parts = [name for name in given.get("fields") or () if isinstance(models.plans[name].source, Part)]
     if form.is_table and include:
-        faults.append(Fault("a table has no room for related records; ask for JSON or NDJSON", parameter="include"))
+        faults.append(Fault(f"a table has no room for related records; ask for {others}", parameter="include"))
     if form.is_table and parts:
-        faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for JSON or NDJSON", parameter="fields"))
+        faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for {others}", parameter="fields"))
     if "page" not in form.forms and given.get("cursor") is not None:
         faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
     if "page" not in form.forms and given.get("count"):

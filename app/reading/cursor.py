@@ -23,7 +23,12 @@ def request_digest(*parts: Any) -> str:
 
 
 def encode(key: Sequence[str], digest: str) -> str:
-    """Return an opaque cursor: the digest of the request, then the key of the last row."""
+    """Return an opaque cursor: the digest of the request, then the key of the last row.
+
+    Raises TypeError if a part of the key is not text, because `decode` accepts text only.
+    """
+    if not all(isinstance(part, str) for part in key):
+        raise TypeError(f"the key of a page must be selected as text; it is {key!r}")
     return digest + base64.urlsafe_b64encode(to_json(key)).decode().rstrip("=")
 
 
