@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
@@ -225,6 +225,7 @@ def test_any_text_has_an_answer(client: TestClient, q: str) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(text=st.text(max_size=60))
+@example(text="ↀ ⑴ 〵 ː ߷ 𖠀 ꫲ")
 def test_words_lie_within_their_text_in_their_order(text: str) -> None:
     words = list(analyze(text))
     assert all(0 <= word.start < word.end <= len(text) for word in words)

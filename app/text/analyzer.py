@@ -35,6 +35,7 @@ _TURKISH_CASE = re.compile(r"['’ʼ](?:n?in|n?un|[sny]?[iuae]|n?[dt][ae]n?|y?l[
 """Turkish case endings, which an apostrophe separates from a name."""
 _DIGIT = re.compile(r"\d")
 _APOSTROPHES = re.compile(r"['’ʼʻ‘`]")
+_QUERY_SIGNS = str.maketrans("", "", " '\"|&!:()*\\")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
 """Maximum number of characters of a word that are analyzed, and maximum length of each form of the word."""
@@ -304,4 +305,5 @@ def _latin(word: str) -> str:
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
     latin = (sounds if sounds.isascii() else anyascii(sounds).lower())[: 2 * MAX_WORD]
-    return _APOSTROPHES.sub("", latin).replace("\\", "")  # anyascii turns the repetition mark 〵 into a backslash
+    # anyascii writes some letters with signs that mean something in a full-text query: ↀ becomes (|), and ⑴ becomes (1).
+    return _APOSTROPHES.sub("", latin).translate(_QUERY_SIGNS)
