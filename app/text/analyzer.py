@@ -142,7 +142,8 @@ def _forms(word: str, language: str) -> Forms:
     stem = _stem(bare, language)
     # Only Cyrillic stems get a skeleton, because Latin words are mostly stemmed by English rules, which do not fit names.
     of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) else ()
-    return Forms(bare, stem, tuple(dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))))
+    skeletons = dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))
+    return Forms(bare, stem, tuple(filter(None, skeletons)))
 
 
 def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -187,7 +188,8 @@ def folded(word: str) -> str:
     """Return a word without case, marks, apostrophes and the English possessive `'s`."""
     bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
     if not bare.isascii():
-        bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD]  # cut, because NFKC expands ﷺ to 18 characters
+        # Cut, because NFKC expands ﷺ to 18 characters; without signs, because it turns ⑴ into (1).
+        bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD].translate(_QUERY_SIGNS) or bare
     return fold(bare)[:MAX_WORD]
 
 
@@ -305,5 +307,5 @@ def _latin(word: str) -> str:
         return word.lower().replace("'", "").replace("`", "")
     sounds = unicodedata.normalize("NFC", word).casefold().translate(_SOUNDS)
     latin = (sounds if sounds.isascii() else anyascii(sounds).lower())[: 2 * MAX_WORD]
-    # anyascii writes some letters with signs that mean something in a full-text query: ↀ becomes (|), and ⑴ becomes (1).
+    # anyascii writes some letters with signs that have a meaning in full-text queries: it turns ↀ into (|).
     return _APOSTROPHES.sub("", latin).translate(_QUERY_SIGNS)
