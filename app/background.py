@@ -1,4 +1,4 @@
-"""Runs background work while the application serves requests, from its start to its end."""
+"""Runs background work from the startup of the application to its shutdown."""
 
 import asyncio
 import logging
@@ -12,14 +12,14 @@ _log = logging.getLogger("rapporteur.background")
 
 
 class Background:
-    """Starts and stops all background work, which `main.py` adds."""
+    """Starts and stops all background work. `main.py` registers the work with `add`."""
 
     def __init__(self, *, restart_seconds: float = RESTART_SECONDS) -> None:
         self._restart_seconds = restart_seconds
         self._works: dict[str, Work] = {}
 
     def add(self, name: str, work: Work) -> None:
-        """Add a coroutine function. It runs until it is cancelled, or returns earlier if it has nothing to do."""
+        """Register a coroutine function. It runs until it is cancelled, or returns earlier if it has nothing to do."""
         self._works[name] = work
 
     @asynccontextmanager

@@ -13,7 +13,7 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 _ENTRY = 400
-"""Bytes that an entry takes besides its key and its result: its dictionary slot, and memory that getsizeof does not count."""
+"""Bytes that an entry takes in addition to its key and result: its dictionary slot, and memory that getsizeof ignores."""
 _GENERATIONS = 2
 _MISSING: Any = object()
 
@@ -24,7 +24,8 @@ def cached(
     """Cache the results of a function with hashable arguments, in at most `most` bytes per process.
 
     `size_of` estimates the size of an entry in bytes from the arguments. Without `size_of`, each entry is measured when it is
-    stored. If a result consists of many small values, measuring it takes as long as computing it.
+    stored. Pass `size_of` if results consist of many small values, because measuring such a result takes as long as computing
+    it.
 
     Entries are kept in two generations. When the young generation would exceed half of `most`, it becomes the old generation,
     and the previous old generation is dropped. An entry that is found in the old generation is copied to the young one. So
@@ -63,7 +64,7 @@ def cached(
 
 
 def bytes_of(value: Any) -> int:
-    """The approximate bytes of a value and of all that it contains. Enum members and classes, which are shared, count 0."""
+    """The approximate bytes of a value and its contents. Enum members and classes count as 0 bytes, because they are shared."""
     if isinstance(value, (Enum, type)):
         return 0
     size = getsizeof(value)

@@ -108,7 +108,7 @@ def serve(context: click.Context, *, demo: bool) -> None:
     if settings.workers > 1:
         Multiprocess(config, sockets=[listener]).run()
         return
-    gc.disable()  # the application enables it again when it has started
+    gc.disable()  # the application enables the garbage collector again when it has started
     try:
         server = uvicorn.Server(config)
         server.run(sockets=[listener])
@@ -230,7 +230,7 @@ def rebuild(settings: Settings) -> None:
 @click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.pass_obj
 def verify(settings: Settings, directory: Path) -> None:
-    """Check every citation against the documents in a folder."""
+    """Check that the quote of every citation occurs in its source document. The documents are the files of a folder."""
     engine, _ = _writer(settings)
     with reading(engine) as connection:
         checked, found = failures(connection, directory)

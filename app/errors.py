@@ -271,7 +271,7 @@ class IdempotencyMismatch(Invalid):
 
 
 class PreconditionRequired(Problem):
-    """The request has no `If-Match`. A change needs it, so that no client overwrites a version that it has not seen."""
+    """The request has no `If-Match`. A change needs this header, so that no client overwrites an unseen version."""
 
     status = 428
     code = "precondition_required"

@@ -14,7 +14,7 @@ class Fault(NamedTuple):
     pointer: str | None = None
     header: str | None = None
     line: str | None = None
-    """The place of the faulty line, if records are read from the lines of an import or a file."""
+    """Which line has the fault, if the records are read from the lines of an import or a file."""
 
     def told(self) -> dict[str, str]:
         """The fault as a JSON object, without the fields that are None."""
@@ -27,11 +27,11 @@ class Fault(NamedTuple):
 MAX_FAULTS = 100
 """The maximum number of faults that one response lists."""
 FAULTS_ALIKE = 10
-"""The maximum number of faults of one sort that an import lists. Further faults of this sort are only counted."""
+"""The maximum number of faults of one sort (same field, same message) that an import lists. Further ones are only counted."""
 MOST_FAULTS = 10_000
-"""The number of faults after which the check stops."""
+"""When this number of faults is found, the rest of the request or import is not checked."""
 _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
-"""Matches the variable parts of a message: quoted values and numbers. Without them, faults of one sort have equal messages."""
+"""Matches quoted values and numbers. Two faults are of one sort if their fields and messages differ only in such parts."""
 
 
 class Faults:
@@ -59,11 +59,15 @@ class Faults:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are `MOST_FAULTS` faults, so that the check stops."""
+        """Whether there are `MOST_FAULTS` faults. The caller then stops checking."""
         return self.total >= MOST_FAULTS
 
     def told(self) -> list[Fault]:
-        """The listed faults in order. After the last listed fault of a sort, one more says how many are not listed."""
+        """The listed faults, in the order in which they were added, and faults that say what is not listed.
+
+        If some faults of a sort (same field, same message) are only counted, an additional fault says how many. It follows the
+        last listed fault of this sort.
+        """
         found: list[Fault] = []
         seen: Counter[tuple[str, str]] = Counter()
         for fault in self._told:

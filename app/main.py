@@ -93,12 +93,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.router.routes += routes.of_records(records, writes)
     for router in (
         search.router(SearchService(driver)),
-        changes.router(RESOURCES, driver),
+        changes.router(driver),
         exporting.router(exports),
         importing.router(imports, access),
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping),
         docs.router(),
+        changes.histories(RESOURCES, driver),
     ):
         app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())

@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 Job = Callable[[], Any]
-"""A function that returns a result that can be pickled, and has no side effects."""
+"""A function without side effects. Its result must be picklable."""
 JobRunner = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
-"""Runs jobs, and yields their results in order."""
+"""Runs jobs, and yields their results in the order of the jobs."""
 WORTH_IT = 8
 """From this number of jobs on, forking is faster than running all jobs in this process. A job takes about 10 ms."""
 
@@ -29,12 +29,13 @@ def run_here(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
 
 @contextmanager
 def run_in_workers(jobs: Sequence[Job]) -> Iterator[Iterator[Any]]:
-    """Run the jobs in forked worker processes, which start immediately.
+    """Run the jobs in forked worker processes. All workers are started before the first result is read.
 
-    There is one worker for each processor but one, because this process uses one processor itself.
+    There is one worker fewer than processors, because this process uses one processor itself.
 
-    This process must have no threads, and no job may use its database connections. The jobs run in this process if there is
-    only one processor, if there are fewer than `WORTH_IT` jobs, and on systems other than Linux, where forking is not safe.
+    This process must have no threads, and no job may use a database connection of this process. The jobs run in this process
+    if there is only one processor, if there are fewer than `WORTH_IT` jobs, and on systems other than Linux, where forking is
+    not safe.
     """
     many = len(os.sched_getaffinity(0)) - 1 if sys.platform == "linux" else 0
     if not many or len(jobs) < WORTH_IT:
@@ -79,7 +80,7 @@ def _work(jobs: Sequence[Job], next_one: Callable[[], int], pipe: "Connection[An
 
 
 def _done(jobs: Sequence[Job], next_one: Callable[[], int], pipes: list["Connection[Any, Any]"]) -> Iterator[Any]:
-    """Yield the results in order. While the next result is missing, this process runs jobs itself.
+    """Yield the results in the order of the jobs. While the next result is missing, this process runs jobs itself.
 
     If a worker was killed, this process repeats the worker's unfinished job.
     """

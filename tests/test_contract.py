@@ -445,3 +445,17 @@ def test_an_include_is_cut_at_200_and_says_where_the_rest_is(database: Database)
         assert answer["participants_more"] == "/v1/participants?meeting=big"
         assert len(walk(client, answer["participants_more"])) == 205
         assert "outcomes_more" not in answer
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/v1", "/v1/", "/v1/vocabularies"])
+@pytest.mark.parametrize("query", ["", "?ts=1", "?x=%ff", "?q=" + "x" * 17_000])
+@pytest.mark.parametrize("accept", ["*/*", "text/html", "application/json;q=0"])
+def test_what_a_probe_adds_to_its_request_does_not_matter(client: TestClient, path: str, query: str, accept: str) -> None:
+    assert client.get(path + query, headers={"Accept": accept}).status_code == 200
+    assert client.head(path + query, headers={"Accept": accept}).status_code == 200
+
+
+def test_a_collection_that_there_is_not_is_told_whatever_is_asked(client: TestClient) -> None:
+    assert client.get("/v1/planets?q=" + "x" * 17_000).status_code == 404
+    refused = client.get("/v1/export?x=1").json()
+    assert refused["errors"] == [{"parameter": "x", "detail": "there is no such parameter here; there are none"}]

@@ -25,7 +25,8 @@ _BIND = "op.get_bind()"
 class SetConstraint(ops.MigrateOperation):
     """The `set_constraint` operation, which adds, replaces or drops a constraint.
 
-    `definition` is the constraint's new definition, `before` the old one. None means that the constraint does not exist.
+    `before` is the constraint's definition before the operation, `definition` the one after it. None means that the constraint
+    does not exist then.
     """
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
@@ -41,7 +42,7 @@ class SetConstraint(ops.MigrateOperation):
 
 
 class DropColumn(ops.MigrateOperation):
-    """Our own `drop_column` operation, which replaces Alembic's."""
+    """The `drop_column` operation. It replaces Alembic's operation, which would copy the table on SQLite."""
 
     def __init__(self, table: str, column: str) -> None:
         self.table, self.column = table, column
@@ -58,7 +59,7 @@ class SetComment(ops.MigrateOperation):
 def _compare_words(
     context: AutogenContext, changes: ops.ModifyTableOps, _: Any, name: Any, there: sa.Table | None, wanted: sa.Table | None
 ) -> None:
-    """Add an operation for each column whose CHECK differs from the words of the column's vocabulary."""
+    """If the CHECK of a column in the database differs from the column's vocabulary, add an operation that corrects it."""
     if there is None or wanted is None or context.inspector is None:
         return
     stored = {each["name"]: _WORD.findall(each["sqltext"]) for each in context.inspector.get_check_constraints(name)}

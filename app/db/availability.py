@@ -17,7 +17,7 @@ AGAIN_SECONDS = 0.5
 FRESH_SECONDS = 1.0
 """How long the result of a probe is reused, so that many requests to `/readyz` do not each query the database."""
 PROBE_SECONDS = 3.0
-"""Seconds that a probe may take."""
+"""If a probe takes longer than this number of seconds, the database counts as AWAY. `Availability` uses it by default."""
 _log = logging.getLogger("rapporteur.database")
 
 

@@ -1,8 +1,9 @@
 """Functions with which migrations change tables on both databases.
 
-SQLite's ALTER TABLE cannot change constraints or types, so on SQLite a table is rebuilt from its list of definitions. These are
-the texts between the parentheses of its CREATE TABLE: first the columns, then the constraints. A definition that is not changed
-keeps its exact text, including checks, foreign keys and computed columns.
+SQLite's ALTER TABLE cannot change constraints or types, so on SQLite a table is rebuilt from a changed list of its
+definitions. A definition is the text that defines one column or one constraint in the table's CREATE TABLE statement. The
+columns come first, then the constraints. A definition that is not changed keeps its exact text, including checks, foreign keys
+and computed columns.
 """
 
 import re
@@ -38,7 +39,7 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
         is_sqlite = engine.dialect.name == "sqlite"
         if is_sqlite:
             driver: Any = connection.connection.driver_connection
-            driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction, because within one it has no effect
+            driver.execute("PRAGMA foreign_keys = OFF")  # before the transaction, because the PRAGMA has no effect within one
         try:
             with connection.begin():
                 yield connection
@@ -52,7 +53,7 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
-    """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop the old one.
+    """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop that one.
 
     `definition` is SQL, such as `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE
     INITIALLY DEFERRED`. The database refuses the constraint if a row violates it.
@@ -123,7 +124,7 @@ def _constraints(connection: sa.Connection, table: str) -> list[str]:
 
 
 def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
-    """Return the columns of each index of a table, by the index's name. Indexes that constraints create are left out."""
+    """Return a mapping from the name of each index of a table to its columns, without the indexes that constraints create."""
     with warnings.catch_warnings():
         # An index on an expression can be skipped, because its name is not derived from its columns.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
@@ -177,7 +178,7 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions],
 
     Rows and indexes are kept. Columns that exist before and after the change are copied by name; computed columns are computed
     again. Foreign keys that refer to the table are kept, too. Raises RuntimeError if the connection enforces foreign keys,
-    because the table does not exist for a moment.
+    because the table does not exist for a moment, and references to its rows would then be invalid.
     """
     if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
         raise RuntimeError("a table cannot be made anew while SQLite enforces references")

@@ -20,7 +20,7 @@ class Statement:
     sql: str
     constants: Mapping[str, Any]
     dear: int = 0
-    """How many more times the statement runs on a thread, because it was too slow for the event loop."""
+    """If the statement was too slow for the event loop: the number of its next executions that run on a thread; otherwise 0."""
     planned_anew: bool = False
     """Whether Postgres must plan the statement for each set of values, because rare values need another plan than common
     ones."""
@@ -49,7 +49,7 @@ class Driver(Protocol):
     availability: Availability
 
     async def open(self) -> None:
-        """Connect."""
+        """Connect to the database."""
 
     async def watch(self) -> None:
         """Watch for changes of the database that reads would not notice, such as a removed file. Runs until it is cancelled."""
@@ -60,8 +60,9 @@ class Driver(Protocol):
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """Run the statement and return its rows. Raises Unavailable if the database does not answer in time.
 
-        With `letters`, the driver may stop reading once the first columns of the rows read so far have more than `letters`
-        characters in total. SQLite's driver stops then. Postgres' driver cannot, because the server sends all rows together.
+        `letters` limits the size of the result: if the first columns of the rows that were read have more than `letters`
+        characters in total, the driver may stop reading. SQLite's driver stops. Postgres' driver reads all rows, because the
+        server sends all of them together.
         """
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:

@@ -5,7 +5,7 @@ query to a thread takes another 110-140 µs. So a read first runs on the event l
 low that a read cannot delay other requests. A read that exceeds the limit is aborted and runs again on one of two threads. The
 next executions of its statement then run on the threads, too.
 
-Postgres (`app/db/postgres.py`): psycopg's own connection pool, autocommit, prepared statements.
+On Postgres, the driver (`app/db/postgres.py`) uses psycopg's own connection pool, autocommit and prepared statements.
 """
 
 from sqlalchemy.engine import make_url
@@ -15,7 +15,10 @@ from app.db.sqlite_driver import SqliteDriver
 
 
 def driver_for(url: str, *, deadline: float, connections: int, pooler: str = "") -> Driver:
-    """The driver for the database of this URL. `pooler`: the mode of a connection pooler in front of Postgres, '' for none."""
+    """Return the driver for the database with this URL.
+
+    `pooler`: the mode of the connection pooler between this program and Postgres; '' if there is no pooler.
+    """
     if make_url(url).get_backend_name() == "sqlite":
         return SqliteDriver(url, deadline=deadline)
     # psycopg is imported only for Postgres, because the import takes a tenth of the start-up time.

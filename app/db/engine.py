@@ -25,7 +25,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA page_size = 8192",  # for new files only; large pages, because rows with search terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page that several writes change is copied only once
+    "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page that several writes change is copied to the file only once
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -121,15 +121,15 @@ def cut_connections(engine: Engine) -> None:
 
 
 class FileIsGone(Exception):
-    """Raised after a commit into a file that was moved or removed: the write must not be acknowledged."""
+    """Raised after a commit into a file that was moved or removed. The client must not be told that the write succeeded."""
 
 
 @contextmanager
 def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
-    """Run the block in one transaction: commit at its end, or roll back if it raises or `keep` is false.
+    """Run the block in one transaction. If the block raises or `keep` is false, roll back; otherwise, commit.
 
-    Raises FileIsGone if SQLite's file was moved or removed. Also raises it if the file's WAL was removed, and the committed
-    data cannot be copied from the removed WAL into the file.
+    Raises FileIsGone if SQLite's file was moved or removed. Also raises FileIsGone if the file's WAL was removed, and the
+    committed data cannot be copied from the removed WAL into the file.
     """
     with engine.connect() as connection:
         with connection.begin() as transaction:

@@ -12,7 +12,7 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
-    """The state of the database. Each field is a message for clients if something does not work now, or None if it works."""
+    """The state of the database. Each field is None if all is well, or a message that tells clients what does not work."""
 
     reads: str | None = None
     writes: str | None = None
@@ -93,7 +93,7 @@ def _of_sqlite(error: sqlite3.Error) -> Failure | None:
 
 
 _AWAY = ("08", "28", "3D", "57P")
-"""Prefixes of the SQLSTATEs of connections that fail, are refused, or are ended by the server."""
+"""Prefixes of the SQLSTATEs which mean that a connection failed, or that the server refused or ended it."""
 _NO_RESOURCES = ("53", "54")
 _TOO_LARGE = "54000"
 _DAMAGED = ("58", "XX")

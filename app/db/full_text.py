@@ -1,4 +1,4 @@
-"""Full-text search as each database does it: FTS5 on SQLite, `tsvector` and GIN on Postgres."""
+"""The parts of full-text search that differ between the databases: FTS5 on SQLite, `tsvector` and GIN on Postgres."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -19,8 +19,8 @@ INDEX = "search_entries_index"
 TERMS_INDEX = "ix_search_entries_terms"
 """The name of the GIN index over the terms on Postgres."""
 HELD = 1 << 24
-"""Bytes of terms that FTS5 buffers before it writes a segment. The value is large, so that an import writes only few segments,
-because FTS5 must merge them."""
+"""Bytes of terms that FTS5 buffers before it writes them as a segment of the index. Each segment must later be merged with
+others, so the value is large: an import then writes only a few segments."""
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
     "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
@@ -35,7 +35,8 @@ class FullText(ABC):
 
     syntax: Syntax
     statistics: str | None = None
-    """The query for the statistics by which `postgres_plans.chosen` chooses how to read matches; None if there is no choice."""
+    """The query for the statistics with which `postgres_plans.chosen` chooses how to read matches; None if the database has
+    only one way to read them."""
 
     @abstractmethod
     def stored(self, terms: Sequence[str], first: int) -> str:
@@ -43,23 +44,29 @@ class FullText(ABC):
 
     @abstractmethod
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-        """Return the SQL that reads the newest matches of a tier. `postgres_plans.newest` explains the parameters."""
+        """Return the SQL that reads the newest matches of a tier (one level of the search ranking, see `app/search/tiers.py`).
+
+        `postgres_plans.newest` explains the parameters.
+        """
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        """The statements to run before rows of `entries` are deleted. The condition `those` selects the rows."""
+        """Yield the statements that remove entries from the index table, if the database does not update its index itself.
+
+        They must run before the rows of `entries` are deleted. The condition `those` selects the rows.
+        """
         del entries, those
         return iter(())
 
     def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows] | None:
-        """Return the index table and the rows to insert into it together with the entries `rows`.
+        """Return the index table, and the rows that must be inserted into it whenever the search entries `rows` are inserted.
 
-        Returns None if the database updates its index itself.
+        Return None if the database updates its index itself.
         """
         del rows
         return None
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Yield a message for each difference between the entries and the index table that is written together with them."""
+        """Yield a message for each search entry that the index table lacks, and for each row of that table without an entry."""
         del connection
         return iter(())
 
@@ -111,7 +118,7 @@ def full_text_of(dialect: Dialect) -> FullText:
 
 
 class has_terms(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
-    """Whether a record's search entry matches a query. Arguments: the record's id, the query for FTS5, the query as tsquery."""
+    """Whether a record's search entry matches a query. Arguments: the record's id; the query for FTS5; the same as tsquery."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -132,13 +139,16 @@ def _at_at(element: has_terms, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def create_index(connection: Connection) -> None:
-    """Create SQLite's full-text index, because SQLAlchemy does not know virtual tables."""
+    """Create the full-text index on SQLite; do nothing on Postgres.
+
+    The index is created by plain SQL, because it is a virtual table, and SQLAlchemy does not support virtual tables.
+    """
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(_CREATE_INDEX)
         connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}, rank) VALUES ('hashsize', ?)", (HELD,))
 
 
 def drop_index(connection: Connection) -> None:
-    """Drop SQLite's full-text index."""
+    """Drop the full-text index on SQLite; do nothing on Postgres."""
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(f"DROP TABLE {INDEX}")

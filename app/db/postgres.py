@@ -22,13 +22,15 @@ from app.db.postgres_plans import READING_SETTINGS
 from app.errors import Malformed
 
 SERVERS_SHARE = 0.9
-"""Share of a read's deadline after which the server cancels the statement; at the deadline the connection is closed."""
+"""After this share of a read's deadline, the server cancels the statement. At the deadline itself, the driver closes the
+connection."""
 DAMAGE_TOLD_SECONDS = 60
 """Seconds for which `/readyz` reports damage after a read found it. The time is fixed, because no query can prove that all
 pages are readable again."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
-"""Maximum number of records that `by_id` reads with one statement, so that several connections share the work."""
+"""Maximum number of records that `by_id` reads with one statement. More records are read with several statements, so that
+several connections share the work."""
 
 
 class _Gathered(NamedTuple):
@@ -193,8 +195,8 @@ class PostgresDriver:
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """Run the statement and return all rows; `letters` is ignored, because Postgres sends all rows together.
 
-        If the server has ended the connection, the read runs again on another connection of the pool. A read
-        may safely run twice.
+        If the server has ended the connection, the read runs again on another connection of the pool. This is
+        safe, because a read changes nothing.
         """
         self.reads += 1
         given = {**statement.constants, **parameters}

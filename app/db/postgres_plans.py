@@ -1,7 +1,7 @@
-"""Everything that makes Postgres choose good query plans: settings, forms of statements, and the choice of a way to search.
+"""What makes Postgres choose good query plans: settings, ways to write SQL conditions, and the choice of how to read matches.
 
-The text at each item says what Postgres would do without it, with measured figures. SQLite needs none of this, because its
-planner takes the only index that fits, and FTS5 returns the newest entries first.
+The comment on each of these says what Postgres would do without it, with measured figures. SQLite needs none of this, because
+its planner takes the only index that fits, and FTS5 returns the newest entries first.
 """
 
 # ruff: noqa: S608 - only numbers and our own names are formatted into SQL, never input from clients
@@ -59,7 +59,7 @@ _NEVER = int(NO_START[:4])
 
 
 class Frequencies(NamedTuple):
-    """Statistics of the frequent terms."""
+    """How often the most frequent search terms occur, read with STATISTICS. `chosen` decides by it how to read matches."""
 
     entries: float
     shares: Mapping[str, float]
@@ -87,7 +87,7 @@ class Way(Enum):
 
 
 class Chosen(NamedTuple):
-    """The chosen way.
+    """The chosen way to read the newest matches of a query.
 
     For WINDOW, `node` is the query limited to the window, and `newer` is the lowest entry number (`docid`) in the window.
     Entries with a lower number are newer than the window.
@@ -119,7 +119,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
 
 
 def _is_undated(node: Node) -> bool:
-    """Whether the query can match only entities, which have no dates."""
+    """Whether the query can match only entities, such as countries, which have no dates."""
     sort, parts = node
     match sort:
         case "term":
@@ -134,7 +134,7 @@ def _is_undated(node: Node) -> bool:
 
 
 def newest(tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-    """Return the SQL that reads the newest matches of a tier in the chosen way.
+    """Return the SQL that reads the newest matches of a tier (one level of the search ranking) in the chosen way.
 
     `match`: the name of the parameter that holds the query. `bounds`: the names of the parameters that hold the lowest entry
     number (included) and the highest (excluded). `since`: whether entries must end on or after the day in the parameter

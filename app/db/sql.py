@@ -27,7 +27,7 @@ Item = TypeVar("Item")
 Encode = Callable[[Sequence[Any]], Any]
 """Encodes several values as one parameter of the driver."""
 SQLITE_ARGUMENTS = 100
-"""The number of arguments that every build of SQLite allows for a function."""
+"""Maximum number of arguments in a call of an SQL function. Every build of SQLite allows this many."""
 
 
 class json_string(FunctionElement[str]):  # noqa: N801 - named like an SQL function
@@ -165,7 +165,7 @@ def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
-    """The position of a column's value in the array that one bind parameter holds. Sorting by it gives the array's order."""
+    """The position of a column's value in the array that one bind parameter holds. Sorting by it gives rows the same order."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -184,13 +184,16 @@ def _array_position(element: rank_in, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def as_instant(parameter: str) -> sa.ColumnElement[Any]:
-    """Return a parameter that holds an instant as text, cast to the type of a column of instants to be compared with it."""
+    """Return a bind parameter that holds an instant as text.
+
+    The parameter is cast to the type of the columns that hold instants, so that it can be compared with them.
+    """
     instant = sa.DateTime(timezone=True).with_variant(sa.String(), "sqlite")
     return sa.cast(sa.bindparam(parameter, type_=sa.String()), instant)
 
 
 CHUNK = 1_000
-"""Maximum number of values per statement."""
+"""Maximum number of values, or of rows to insert, that one execution of a statement receives."""
 
 
 def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
@@ -257,7 +260,7 @@ def together(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _errors(connection: Connection, driver: Any) -> Iterator[None]:
-    """Convert the driver's errors to SQLAlchemy's, and invalidate lost connections in SQLAlchemy."""
+    """Convert the driver's errors to SQLAlchemy's. If the connection was lost, make SQLAlchemy discard it."""
     base = connection.dialect.loaded_dbapi.Error
     try:
         yield
@@ -273,7 +276,10 @@ INSERTS_KEPT = 1_000
 
 
 class Insert(NamedTuple):
-    """An INSERT statement with the parameters of each execution: one row on SQLite, several rows as JSON on Postgres."""
+    """An INSERT statement, and the parameters of each of its executions.
+
+    On SQLite, one execution inserts one row. On Postgres, one execution inserts several rows, which it receives as JSON.
+    """
 
     sql: str
     rows: Sequence[Any]
@@ -331,7 +337,7 @@ class Rows:
         return str(table.insert().from_select(names, sa.select(read)).compile(dialect=self._dialect))
 
     def update(self, connection: Connection, table: sa.Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Update the rows with these `id`s. All rows must have the same columns."""
+        """Update the rows of the table that have the `id`s in `rows`. All `rows` must have the same columns."""
         if not rows:
             return
         shape = table, tuple(rows[0])

@@ -82,8 +82,9 @@ class SqliteConnection(sqlite3.Connection):
     def rescue(self, *, patience: float) -> bool:
         """Copy committed data from a removed WAL into the database file; return whether that succeeded in `patience` seconds.
 
-        All connections are then reopened, with a new WAL that a later start will find. The old WAL must be emptied (TRUNCATE),
-        because otherwise the index that the connections share in memory would be applied to the new WAL.
+        All connections are then reopened with a new WAL, which this program will find when it is started again. The old WAL
+        must be emptied (TRUNCATE), because otherwise the index that the connections share in memory would be applied to the new
+        WAL.
         """
         try:
             self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")

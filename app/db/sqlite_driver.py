@@ -37,7 +37,7 @@ CACHE_KIB = 32_768
 """Page cache of each reading connection, in KiB. We do not use mmap, because the operating system would kill the process if the
 file were truncated."""
 ROWS_AT_ONCE = 60
-"""Rows per fetch, if the response is limited in characters. A page of usual size needs only one fetch."""
+"""Number of rows that are fetched together if the result is limited by `letters`. A page of usual size needs only one fetch."""
 WATCH_SECONDS = 0.5
 """Seconds between checks that the database file still exists, because a connection would continue to read a removed file."""
 _SOME_ROW = "SELECT version_num FROM alembic_version"
@@ -66,7 +66,7 @@ class SqliteDriver:
         self._checks = 0
 
     async def open(self) -> None:
-        """Open the event loop's connection; the threads open theirs when first needed."""
+        """Open the event loop's connection. Each thread opens its own connection when it first runs a read."""
         self.availability.open()
         self._open_loops()
 
@@ -159,7 +159,10 @@ class SqliteDriver:
         return FINE
 
     def _is_being_replaced(self) -> bool:
-        """Whether the file is missing or still being copied. A new file must look the same in two successive probes."""
+        """Whether the file is missing or still being copied.
+
+        A new file counts as completely copied if its inode, size and time of change are the same in two successive probes.
+        """
         if self._loop is None or self._loop.is_in_place:
             return False
         before, self._seen = self._seen, look_of(self._path)
@@ -211,7 +214,11 @@ class SqliteDriver:
         return await loop.run_in_executor(self._threads, self._fetch_slowly, statement.sql, given, until, letters)
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
-        """Read one record. Reads are not batched, because a statement on the event loop has almost no overhead."""
+        """Read one record with its own statement.
+
+        A statement runs on the event loop with almost no overhead. Reading several records with one statement, as the driver
+        for Postgres does, would therefore save nothing.
+        """
         rows = await self.fetch(statement, {"id": record_id, **parameters})
         return rows[0] if rows else None
 

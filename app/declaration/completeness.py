@@ -43,7 +43,7 @@ def _of_fields(resource: Resource) -> Iterator[str]:
 
 
 def _of_names(resource: Resource) -> Iterator[str]:
-    """Yield a message for each name of a field in a declaration that is not a field of the model."""
+    """Yield a message for each field that the declaration names but the model does not have."""
     searched = resource.searched
     named: dict[str, Iterable[str]] = {
         "actors": (actor.field for actor in resource.actors),
@@ -60,7 +60,10 @@ def _of_names(resource: Resource) -> Iterator[str]:
 
 
 def _of_parameters(resource: Resource) -> Iterator[str]:
-    """Yield a message for each sort and former field that does not fit the table or the model."""
+    """Yield a message for each fault in `formerly`, `default_sort` and `sorts`.
+
+    `formerly` must convert the fields of earlier releases to fields of the model. The columns of `sorts` must never be null.
+    """
     for name, formerly in resource.formerly.items():
         for today in formerly(None):
             if today not in resource.model.model_fields:

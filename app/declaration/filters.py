@@ -114,7 +114,8 @@ Parameters = dict[str, Any]
 class Narrowing:
     """A SELECT on `its_table`, to which filters add conditions.
 
-    If a filter reads the rows from an index of another table, `order` maps sort columns of `its_table` to columns of the index.
+    A filter may read the rows from an index of another table. In this case, `order` maps the names of sort columns of
+    `its_table` to columns of that other table, so that its index returns the rows in order.
     """
 
     table: NamedFromClause
@@ -139,7 +140,7 @@ class Narrowing:
 
 @dataclass(frozen=True)
 class Filter(ABC):
-    """A filter of a list."""
+    """The base class of all filters. A filter adds a condition to the SELECT of a list."""
 
     description: str
     example: str | None = None
@@ -202,20 +203,21 @@ class From(Filter):
     multiple: ClassVar[bool] = False
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return the given day, and January 1 of the year before the year of that day.
+        """Return two days: the given day, and January 1 of the previous calendar year.
 
-        A record that began before that January 1 and has not ended before the given day satisfies `LASTS_FOR_YEARS`.
+        `narrow` looks for records that began before that January 1 and have not ended before the given day. All these records
+        satisfy `LASTS_FOR_YEARS`, so an index for that condition finds them quickly.
         """
         year = int(values[0][:4]) - 1
         return {name: values[0], f"{name}_earliest": max(f"{year:04}-01-01", _FIRST_DAY)}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Require that the record ends on the given day or later. A bound on its first day shortens the index scan.
+        """Require that the record ends on the given day or later. A lower bound on the first day shortens the index scan.
 
-        Most records end at the latest in the year after their first day, so the bound is January 1 of the year before the given
-        day. If a record that lasts for years began before that January 1 and has not ended before the given day, the bound is
-        the first day of the earliest such record. The bound also excludes undated records, because their first day is
-        `edtf.NO_START`.
+        Most records end at the latest in the calendar year after their first day. Therefore, the bound is usually January 1 of
+        the calendar year before the given day. Some records last for years: if any of them began before that January 1 and has
+        not ended before the given day, the bound is the first day of the earliest of these records. The bound also excludes
+        undated records, because their first day is `edtf.NO_START`.
         """
         columns = narrowing.table.c
         last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)
@@ -277,10 +279,10 @@ class UpdatedSince(Filter):
 
 @dataclass(frozen=True)
 class HasTopic(Filter):
-    """Records with one of the topics."""
+    """Records that have at least one of the given topics."""
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records that have one of the topics."""
+        """Keep records that have at least one of the given topics."""
         about = sa.select(record_topics.c.record_id).where(self.matches(record_topics.c.topic_id, name, shape))
         narrowing.conditions.append(narrowing.table.c.id.in_(about))
 
@@ -328,7 +330,7 @@ class Among(Filter):
 
 @dataclass(frozen=True)
 class Involves(Filter):
-    """Records in which one of the given actors is involved, directly or through its organizations or people."""
+    """Records in which at least one of the given actors is involved, directly or through its organizations or people."""
 
     kind: Kind = Kind.MEETING
 
@@ -380,7 +382,7 @@ class Between(Filter):
 class Words(Filter):
     """Records whose names contain, for each typed word, the word itself or a word that begins with it.
 
-    A word matches in any form by which search finds it: in any script, spelling and inflection.
+    Words are compared as in search, so script, spelling and inflection may differ.
     """
 
     parse: ClassVar[Any] = QueryText

@@ -85,8 +85,8 @@ class Sides(NamedTuple):
 Formerly = Callable[[Any], Mapping[str, Any]]
 """Converts the value of a field of an earlier release to today's fields. Returns an empty mapping if no field replaces it.
 
-For the value None, only the field names in the result matter, because a citation of the old field becomes a citation of the
-first field in the result.
+A citation of the old field becomes a citation of the first field in the result. To find this field, the function is called with
+None; then only the field names in the result matter.
 """
 
 
@@ -123,7 +123,7 @@ class Resource:
     default_sort: str
     includes: Mapping[str, Include]
     label: Callable[[Content], str]
-    """Computes `records.name` from the content: the record's name, or a label for a link record."""
+    """Computes `records.name` from the content: the record's name, or a label for a link record (it connects two records)."""
     natural_key: tuple[str, ...] = ()
     """The fields that identify a link record uniquely. An import derives the id from them if the id is missing."""
     alternative_keys: tuple[str, ...] = ()
@@ -146,7 +146,7 @@ class Resource:
     searched: Searched | None = None
     """The fields that search reads; None if the kind is not searched."""
     example: str = ""
-    """The id of a record of the seed, for the examples in the documentation."""
+    """The id of a record in the seed data (the initial content). The examples in the documentation use this record."""
 
     @cached_property
     def table(self) -> sa.Table:

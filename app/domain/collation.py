@@ -1,4 +1,4 @@
-"""Computes sort keys and folded forms of text.
+"""Computes sort keys and folded forms of text. A folded form has no case and no diacritics.
 
 The databases' own collations are not used, because they differ from each other and do not handle Cyrillic correctly.
 """
@@ -14,10 +14,11 @@ _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөп�
 folded to е. Names that differ only in ё and е are sorted by their lower-case forms, where ё comes after е."""
 _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
 _WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
-"""Letters that Unicode decomposes, although they are separate letters in their alphabets, such as й."""
+"""Letters that Unicode decomposes, although they are separate letters in their alphabets, such as й. `fold` does not remove
+their marks."""
 _ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
 MAX_KEY = 300
-"""Only this number of characters at the start of a name counts for its sort position."""
+"""Number of characters at the start of a name that determine its sort position. The rest of the name is ignored."""
 _SPACE = re.compile(r"\s+")
 _WORD = re.compile(r"[^\W_]+")
 

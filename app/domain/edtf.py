@@ -21,7 +21,7 @@ _DATE = re.compile(
     r"(?:(\d\d[\dX]X)|(\d{4})(?:-(?:XX(?:-XX)?|(\d\d)(?:-(\d\d|XX))?))?)([~?%])?",
     re.ASCII,
 )
-"""Groups: a decade or century; or else year, month or season, day; then the qualifier. An unspecified month has no group."""
+"""Groups: a decade or century; or else year, month or season, day; then the qualifier. A month `XX` is in no group."""
 _SEASONS = {"21": ("03-01", "05-31"), "22": ("06-01", "08-31"), "23": ("09-01", "11-30")}
 _WINTER = "24"
 _QUALIFIERS = "~?%"
@@ -129,7 +129,7 @@ def _one(text: str) -> Bounds:
 def _years(first: int, last: int, qualifier: str | None) -> Bounds:
     _check_years(first, last)
     if qualifier:
-        # The range is not widened beyond _LAST_YEAR, because 9999-12-31 means that there is no last day.
+        # The last year stays at most _LAST_YEAR (9998), because the last day 9999-12-31 (NO_END) would mean an open end.
         first, last = first - 1, min(last + 1, _LAST_YEAR)
     return Bounds(f"{first:04}-01-01", f"{last}-12-31")
 

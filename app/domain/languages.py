@@ -19,7 +19,7 @@ def looked_for(tags: Iterable[str]) -> list[str]:
 
 
 def _canonical(tag: str) -> str:
-    """BCP 47's usual case: language lower, script title, region upper."""
+    """Return the tag as BCP 47 writes it: the language in lower case, the script in title case, the region in upper case."""
     first, *rest = tag.split("-")
     cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]
     return "-".join([first.lower(), *cased])

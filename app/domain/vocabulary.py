@@ -24,7 +24,7 @@ class Vocabulary(StrEnum):
 
 
 class Role(StrEnum):
-    """The role of a kind. Search, and lists that contain several kinds, treat all kinds with the same role alike."""
+    """The role of a kind. Search, and lists that contain several kinds, make no difference between kinds with the same role."""
 
     ENTITY = "entity"
     """An entity, such as a country, is named in many other records; users mostly search for it by its name."""
@@ -35,7 +35,10 @@ class Role(StrEnum):
 
 
 class Kind(Vocabulary):
-    """The kinds of record. A kind usually comes after the kinds to which its records refer."""
+    """The kinds of record, in the order in which an export writes them.
+
+    Usually, a kind comes after the kinds to which its records refer.
+    """
 
     role: Role
 
@@ -77,7 +80,7 @@ class NameType(Vocabulary):
 
 
 class OrganizationType(Vocabulary):
-    """The type of an organization."""
+    """What an organization is, for example a ministry, a company or an intergovernmental organization."""
 
     INTERGOVERNMENTAL = "intergovernmental", "states are its members"
     BODY = "body", "an organ of an intergovernmental organization"
@@ -102,7 +105,7 @@ class MembershipStatus(Vocabulary):
 
 
 class MeetingType(Vocabulary):
-    """The type of a meeting."""
+    """What a meeting is, for example a summit, a visit or an exhibition."""
 
     SUMMIT = "summit", "of heads of state or government, or so named"
     MINISTERIAL = "ministerial", "of ministers"
@@ -124,7 +127,7 @@ class MeetingFormat(Vocabulary):
 
 
 class MeetingStatus(Vocabulary):
-    """The status of a meeting as its source states it. It never follows from today's date."""
+    """The status of a meeting as its source states it. The status is never computed from today's date."""
 
     PLANNED = "planned", "announced"
     HELD = "held", "took place"
@@ -184,7 +187,7 @@ class Presence(Vocabulary):
 
 
 class MemorandumType(Vocabulary):
-    """The type of an instrument."""
+    """What an instrument is, for example an agreement, a declaration or a plan."""
 
     MEMORANDUM = "memorandum", "a memorandum"
     AGREEMENT = "agreement", "an agreement, treaty or convention"
@@ -196,7 +199,7 @@ class MemorandumType(Vocabulary):
 
 
 class MemorandumStatus(Vocabulary):
-    """The furthest stage of an instrument that a source states."""
+    """The latest stage that an instrument has reached, as far as a source states it."""
 
     PROPOSED = "proposed", "somebody proposed it"
     DRAFT = "draft", "a draft exists"
@@ -244,7 +247,7 @@ class RelationType(Vocabulary):
 
 
 class OutcomeType(Vocabulary):
-    """The type of an outcome."""
+    """What an outcome is, for example a proposal, a pledge or an award."""
 
     PROPOSAL = "proposal", "put forward for others"
     UNDERSTANDING = "understanding", "the sides agreed on a step"

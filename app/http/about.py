@@ -13,6 +13,7 @@ from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
 from app.http.endpoints import Endpoint
+from app.http.openapi.shared import NOT_MODIFIED
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
 
@@ -57,9 +58,15 @@ class Vocabularies(BaseModel):
     vocabularies: dict[str, list[Word]]
 
 
+class AboutEndpoint(Endpoint):
+    """A route that answers whatever query and `Accept` are sent, because load balancers add some to their probes."""
+
+    offered = ()
+
+
 def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
     """The routes of these endpoints. Every path that answers GET answers HEAD, too."""
-    routes = APIRouter(route_class=Endpoint, tags=["registry"])
+    routes = APIRouter(route_class=AboutEndpoint, tags=["registry"], responses=NOT_MODIFIED)
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
     newest = (

@@ -1,4 +1,4 @@
-"""Authenticates and authorizes requests that write."""
+"""Authenticates and authorizes requests that need an API key: writes, and the management of keys."""
 
 from fastapi.openapi.models import HTTPBearer as HTTPBearerModel
 from fastapi.security.base import SecurityBase

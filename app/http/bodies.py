@@ -134,7 +134,7 @@ class _Body:
     def check_end(self, *, needed: bool) -> None:
         """Check the content type of an empty body, but only if a body is needed.
 
-        For other bodies, `piece` checks the content type.
+        `piece` checks the content type of a body that is not empty.
         """
         if needed and not self._size:
             _check_type(header(self._scope, b"content-type"), self._types)
@@ -189,8 +189,8 @@ def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
         raise Invalid(str(fault), faults=[fault])
     versions = None
     if match and match != "*":
-        # Weak tags are left out, because `If-Match` never matches them (RFC 9110). Tags that this server did not make match
-        # nothing.
+        # Weak tags are left out, because `If-Match` never matches them (RFC 9110). A tag that this
+        # server did not create matches no record.
         tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)

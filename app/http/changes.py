@@ -21,11 +21,10 @@ from app.reading.paging import read_page
 _HEADERS = ("ETag", "Link", "Vary")
 
 
-def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
-    """The route of the change log, and for each collection one route that returns the history of a record."""
+def router(driver: Driver) -> APIRouter:
+    """The route of the change log."""
     routes = APIRouter(route_class=Endpoint)
     since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
-    history = to_statement(changes.history(), driver.dialect)
 
     @routes.get(
         "/v1/changes",
@@ -52,6 +51,14 @@ def router(resources: Sequence[Resource], driver: Driver) -> APIRouter:
         last = rows[-1][1] if rows else query.after
         page = {"limit": query.limit, "last_seq": last, "more": beyond is not None}
         return _page(request, [row[0] for row in rows], page, {**given, "after": last, "limit": query.limit})
+
+    return routes
+
+
+def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
+    """The routes of the histories of records, one for each collection."""
+    routes = APIRouter(route_class=Endpoint)
+    history = to_statement(changes.history(), driver.dialect)
 
     def history_of(resource: Resource) -> None:
         shown = [resource.example] if resource.example else None

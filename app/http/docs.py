@@ -57,7 +57,7 @@ _PAGE = """<!doctype html>
 _ASSETS = ("swagger-ui.css", "swagger-ui-bundle.js")
 _STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
 _BELOW: Any = {"styles": _STYLES[1:], "base": "../"}
-"""The style sheets of the pages below `/docs`, and the relative URL from these pages to the application's root."""
+"""Arguments of `_page` for the pages below `/docs`: their style sheets, and the relative URL to the application's root."""
 _SWAGGER = """<main id="docs"></main>
 <noscript><p class="plain">This page is drawn by a script. The same is told by <a href="openapi.json">openapi.json</a>.</p>
 </noscript>
@@ -93,7 +93,7 @@ class _Assets(StaticFiles):
 def assets() -> StaticFiles:
     """An ASGI app that serves the files of Swagger UI.
 
-    Raises RuntimeError if the package `fastapi-offline`, their source, is missing.
+    Raises RuntimeError if the package `fastapi-offline`, which contains these files, is missing.
     """
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:

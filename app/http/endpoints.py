@@ -1,8 +1,8 @@
 """FastAPI routes of the registry: endpoints are ordinary functions, but this module, not FastAPI, handles the requests.
 
-FastAPI reads each function's signature for the OpenAPI document. The requests are handled here and not by FastAPI, because the
-registry refuses unknown and repeated parameters, reports all errors at once, checks the key before it reads a body, answers
-HEAD like GET, and sends entity tags; and because this takes 29 µs per request, whereas FastAPI takes 68 µs without these
+FastAPI reads each function's signature only for the OpenAPI document. The requests are handled here for two reasons. First, the
+registry refuses unknown and repeated parameters, reports all errors together, checks the key before it reads a body, answers
+HEAD like GET, and sends entity tags. Second, this takes 29 µs per request; FastAPI would take 68 µs, even without these
 features (docs/decisions/05-asgi-hot-paths.md).
 """
 
@@ -63,6 +63,7 @@ class Endpoint(APIRoute):
     """
 
     offered: tuple[Representation, ...] = (JSON,)
+    """The representations to negotiate. If there are none, the endpoint answers whatever query and `Accept` are sent."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **keywords: Any) -> None:
         super().__init__(path, endpoint, **keywords)
@@ -71,7 +72,7 @@ class Endpoint(APIRoute):
         self._query: tuple[str | None, type[BaseModel]] = (None, NoQuery)
         self._body: tuple[str, type[BaseModel]] | None = None
         self._path: dict[str, str] = {}
-        """The name of the path parameter, by the name of the function's argument that receives its value."""
+        """Maps the name of each function argument to the name of the path parameter whose value the argument receives."""
         self._methods = frozenset(self.methods or ())
         self._request: str | None = None
         for name, parameter in inspect.signature(endpoint, eval_str=True).parameters.items():
@@ -114,14 +115,15 @@ class Endpoint(APIRoute):
         await self.app(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        require_short(scope)
         request = Request(scope, receive)
         given = {name: await check(request) for name, check in self._security}
-        name, model = self._query
-        query = validated(model, query_pairs(scope["query_string"]), commas=self._commas)
-        if name is not None:
-            given[name] = query
-        negotiated(request.wants.accept, *self.offered)
+        if self.offered:
+            require_short(scope)
+            name, model = self._query
+            query = validated(model, query_pairs(scope["query_string"]), commas=self._commas)
+            if name is not None:
+                given[name] = query
+            negotiated(request.wants.accept, *self.offered)
         given |= {name: scope["path_params"][place] for name, place in self._path.items()}
         if self._request is not None:
             given[self._request] = request

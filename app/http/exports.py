@@ -25,7 +25,10 @@ from app.http.shutdown import Stopping
 from app.writing.writer import Writer
 
 AT_ONCE = 4
-"""The maximum number of exports at the same time, because each keeps a database snapshot until its client has all data."""
+"""The maximum number of exports that run at the same time.
+
+The number is limited, because each export keeps a database snapshot until its client has received all data.
+"""
 LINES_AT_ONCE, LETTERS_AT_ONCE = 250, 262_144
 OF_ONE_CLIENT = 2
 """The maximum number of exports of one client at the same time, so that one client cannot block the other clients."""
@@ -39,7 +42,7 @@ class NdjsonEndpoint(Endpoint):
 
 
 class NdjsonResponse(Response):
-    """A response class that tells the OpenAPI document the media type.
+    """A response class from which FastAPI takes the media type for the OpenAPI document.
 
     It is never instantiated: `Exports.send` sends the response.
     """
@@ -121,9 +124,11 @@ class Exports:
     async def _chunks(self) -> AsyncGenerator[str]:
         loop = asyncio.get_running_loop()
         pages = self._pages()
+        step = loop.run_in_executor(self._threads, next, pages, "")
         try:
-            while page := await loop.run_in_executor(self._threads, next, pages, ""):
+            while page := await asyncio.shield(step):
                 yield page
+                step = loop.run_in_executor(self._threads, next, pages, "")
         except DBAPIError as error:
             known = failure(error.orig) if error.orig is not None else None
             if known is None:
@@ -131,6 +136,7 @@ class Exports:
             self._availability.report(known.trouble)
             raise known.problem from error
         finally:
+            await asyncio.wait([step])  # a generator cannot be closed while a thread runs it
             await loop.run_in_executor(self._threads, pages.close)  # type: ignore[attr-defined]
 
     def _pages(self) -> Iterator[str]:

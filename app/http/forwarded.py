@@ -80,7 +80,7 @@ class Forwarded(ProxyHeadersMiddleware):
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
-        """Apply the forwarding headers of a request that a trusted proxy sent. Returns a Fault if one of them is invalid.
+        """Apply the forwarded host and prefix of a request that a trusted proxy sent. Returns a Fault if one is invalid.
 
         An invalid header is refused even if the client wrote it and the proxy only passed it on.
         """

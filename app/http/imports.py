@@ -154,7 +154,7 @@ class Imports:
     async def _lines(self, scope: Scope, receive: Receive, reservation: Reservation) -> tuple[deque[Line], bytes]:
         """Receive the body, and return its lines and its digest.
 
-        Raises PayloadTooLarge if a line is too long or there are too many.
+        Raises PayloadTooLarge if a line is too long, or if there are too many lines.
         """
         settings = self._settings
         hashed = blake2b()
@@ -188,7 +188,7 @@ class Imports:
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
         """Parse all lines into a batch.
 
-        Each line is removed from `lines` when it is parsed, so that it is not in memory twice.
+        Each line is removed from `lines` when it is parsed, because otherwise its content would be in memory twice.
         """
         batch = Batch.of_many()
         while lines:

@@ -14,7 +14,7 @@ from app.declaration.model import Instant
 from app.errors import Invalid
 from app.faults import Fault
 from app.http.access import Access
-from app.http.endpoints import Endpoint, NoContent, Tagged
+from app.http.endpoints import Endpoint, NoContent, Request, Tagged
 from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described
 from app.settings import Settings
 from app.writing import keys
@@ -126,6 +126,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         ),
     )
     async def create_key(
+        request: Request,
         principal: Annotated[Principal, admin],
         wanted: Annotated[KeyBody, Body(openapi_examples={"key": {"value": {"name": "desk officer", "scopes": ["write"]}}})],
     ) -> Tagged:
@@ -141,7 +142,11 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
             return KeyMade(**_shown(row), key=key)
 
         made = await queued(principal, make)
-        return Tagged(made.model_dump_json().encode(), [(b"location", f"/v1/keys/{made.id}".encode())], 201)
+        return Tagged(
+            made.model_dump_json().encode(),
+            [(b"location", f"{request.scope.get('shown_prefix', '')}/v1/keys/{made.id}".encode())],
+            201,
+        )
 
     @routes.get(
         "/v1/keys/{id}",

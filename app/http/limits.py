@@ -95,7 +95,7 @@ def client_of(scope: Scope) -> str:
     """
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
-        return "unknown"  # no IP address is so long: the client wrote it, and a proxy passed it on
+        return "unknown"  # no IP address is so long, so the client invented this text and a proxy passed it on
     if ":" not in host:
         return host
     try:

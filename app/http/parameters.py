@@ -1,4 +1,4 @@
-"""Parses and validates query strings: unknown parameters are errors, and every error is reported at once."""
+"""Parses and validates query strings: unknown parameters are errors, and all errors are reported together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
@@ -73,11 +73,11 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
     """The error message for one invalid parameter, made from pydantic's error `entry`.
 
-    It quotes the rejected value, except if the parameter is unknown or missing, or if a validator of the registry wrote the
-    message.
+    The message quotes the rejected value, except if the parameter is unknown or missing, or if a validator of the registry
+    wrote the message.
     """
     if entry["type"] == "extra_forbidden":
-        return f"there is no such parameter here; there are {', '.join(model.model_fields)}"
+        return f"there is no such parameter here; there are {', '.join(model.model_fields) or 'none'}"
     if entry["type"] == "value_error":
         return str(entry["msg"].removeprefix("Value error, "))
     if entry["type"] == "missing":

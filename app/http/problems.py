@@ -59,7 +59,8 @@ def answer(problem: errors.Problem, request: Request) -> Response:
 class _Failures:
     """Logs server errors.
 
-    Errors with the same code and detail are logged only once a minute, because an unavailable database causes thousands.
+    Errors with the same code and detail are logged only once a minute, because an unavailable database causes thousands of
+    equal errors.
     """
 
     def __init__(self) -> None:
@@ -127,7 +128,8 @@ class Mistakes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the application.
 
-        If it raises an exception before the response has started, answer 500; otherwise raise it again.
+        If the application raises an exception before the response has begun, answer 500. If the response has already begun,
+        raise the exception again.
         """
         begun = False
 

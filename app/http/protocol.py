@@ -22,9 +22,9 @@ from app.http.transport import Flow, Transport
 from app.settings import Settings
 
 SLICE = 1_024
-"""The number of bytes that are passed to the parser at once, except within a body of known length.
+"""The number of bytes that are passed to the parser in one call, except within a body of known length.
 
-It is small, so that of pipelined requests at most about 50 are parsed before the earlier ones are answered.
+The number is small, so that at most about 50 pipelined requests are parsed before the earlier requests are answered.
 """
 LEAST_RATE = 1_024
 """The minimum rate, in bytes per second, at which a client must receive a response or send a request body.
@@ -83,7 +83,7 @@ class Connections:
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
-        """Abort all connections immediately, even those with unfinished requests, because the time for the shutdown is over."""
+        """Abort all connections immediately, even those with unfinished requests, because the shutdown time is almost over."""
         for each in list(self._open):
             each.transport.abort()
 
@@ -237,14 +237,14 @@ class Protocol(HttpToolsProtocol):
             self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
 
     def on_chunk_header(self) -> None:
-        """Called by the parser for each chunk header: count from zero again.
+        """Called by the parser for each chunk header: start to count from zero again.
 
-        Chunk headers and trailers have the same size limit as the head of a request.
+        Chunk headers and trailers are counted like the head of a request, because the same size limit applies to them.
         """
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """Called by the parser for each piece of a request's body: count its bytes and pass it on."""
+        """Called by the parser for each piece of a request's body: count its bytes, and pass the piece on to uvicorn."""
         self._body_fed += len(body)
         super().on_body(body)
 
@@ -259,7 +259,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Called when a response is complete: start the next queued request. If the queue is empty then, parse the stored data.
+        """Called when a response is complete: start the next queued request. If no more are queued, parse the stored data.
 
         uvicorn's own method is not used, because it starts and cancels a timer for every request.
         """
@@ -291,7 +291,7 @@ class Protocol(HttpToolsProtocol):
     def break_off(self) -> None:
         """Abort the connection, because a response cannot be completed.
 
-        So the client notices that the response is truncated.
+        Without the abort, the client would not notice that the response is truncated.
         """
         if self._answering is not None:
             self._answering.disconnected = True
@@ -316,7 +316,11 @@ class Protocol(HttpToolsProtocol):
         self._refuse(RequestTimeout(f"a body must come at {LEAST_RATE} bytes a second"))
 
     def _wait_for_a_request(self) -> None:
-        """Start the idle timeout. A running timer is not restarted, because most connections are idle only for a moment."""
+        """Start the idle timeout.
+
+        A running timer is not restarted, because most connections are idle only for a moment. Instead, when the timer ends,
+        `_check_idle` waits for the time that remains.
+        """
         self._idle_since = self.loop.time()
         if self._idle_timer is None:
             self._idle_timer = self.loop.call_later(self._limits.idle_seconds, self._check_idle)

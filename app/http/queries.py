@@ -52,14 +52,14 @@ The fields before it are those of every record: id, kind, version, created_at, u
 
 
 class AnyOneQuery(BaseModel):
-    """The query parameters of a request for a single record of any kind."""
+    """The query parameters of a request that reads a single record without naming its kind."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     lang: Lang
 
 
 class AnyManyQuery(AnyOneQuery):
-    """The query parameters of a request for several records of any kinds."""
+    """The query parameters of a request that reads several records without naming their kinds."""
 
     ids: Annotated[
         list[IdValue],
@@ -206,7 +206,7 @@ class ListRequest:
     query: str
     """The query string without the parameter `cursor`.
 
-    The link to the next page consists of it and of the cursor of that page.
+    The link to the next page is made of this text and the cursor of that page.
     """
 
 

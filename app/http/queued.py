@@ -17,7 +17,7 @@ from app.writing.queue import Apply, WriteQueue
 
 
 class Write(NamedTuple):
-    """A write in the queue: the owner of the key, a function that settles the write, and a function that makes its answer."""
+    """A write in the queue: the owner of the key, functions that check and apply the write, and one that makes its answer."""
 
     principal: Principal
     retry: tuple[str, str] | None
@@ -33,7 +33,7 @@ class Write(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """The answer to a write that is committed."""
+    """The answer to a write. It is sent after the commit, or, for a dry run, after the rollback."""
 
     answer: Answer
     again: bool
@@ -67,17 +67,18 @@ class QueuedWrites:
         self.budget = budget
 
     async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
-        """Run a write, and return its answer after the commit.
+        """Run a write, and return its answer after the commit (without `keep`: after the rollback).
 
         If `write.retry` shows that the same request was sent before, nothing is written and the stored answer is returned.
-        `alike`, `keep`, `seconds` and `size` are those of `WriteQueue.run`.
+        `alike`, `keep`, `seconds` and `size` are passed on to `WriteQueue.run`, where they are explained.
         """
         return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
 
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
-        """Settle writes of the same operation.
+        """Check writes of the same operation, and return the function that applies them.
 
-        The returned function applies the writes, and returns an answer for each write.
+        That function returns an answer for each write. If the request is a repetition, it applies nothing and returns the
+        stored answer.
         """
         for principal in {write.principal for write in writes}:
             self._access.used(connection, principal)

@@ -97,7 +97,7 @@ class Records:
         await send_tagged(send, form.record(text), request, version=version, headers=headers, content_type=form.content_type)
 
     async def read_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records/{id}`: a record of any kind."""
+        """`GET /v1/records/{id}`: the record with this id, whatever its kind."""
         query = validated(AnyOneQuery, query_pairs(scope["query_string"]))
         negotiated(request.accept, JSON)
         languages = requested_languages(query.lang, request.accept_language)
@@ -179,7 +179,7 @@ class Records:
             )
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records?ids=a,b`: records of any kinds, in the order of `ids`."""
+        """`GET /v1/records?ids=a,b`: the records with these ids, whatever their kinds, in the order of `ids`."""
         query = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated(request.accept, JSON)
         ids = list(dict.fromkeys(query.ids))
@@ -199,10 +199,10 @@ class Records:
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """The query that explains why no record has a given id. Its rows are (what, id, kind).
+    """The query that explains why no record has the requested id. Its rows are (what, id, kind).
 
-    `what` is `leads` if the given id is a former id, another spelling of the id, or an alternative key of the record `id`. It
-    is `gone` if the record was deleted.
+    If `what` is `leads`, the requested id is a former id, another spelling of the id, or an alternative key of an existing
+    record; `id` and `kind` are those of this record. If `what` is `gone`, a record with the requested id was deleted.
     """
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))

@@ -19,7 +19,7 @@ Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
 COMPRESSED_FROM = 1_000
-"""The minimum size, in bytes, of a body that is compressed. It does not apply to streams."""
+"""The minimum size, in bytes, of a body that is compressed. Streams are compressed whatever their size."""
 _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9
@@ -43,7 +43,10 @@ ALWAYS: tuple[Header, ...] = (
 
 
 class RequestHeaders(NamedTuple):
-    """The properties of a request on which the form of its response depends: values of headers, and the kind of the method."""
+    """What the form of a response depends on: the values of some request headers, and the request's method.
+
+    `head`: the method is HEAD. `reads`: the method is GET or HEAD.
+    """
 
     accept: str
     accept_language: str
@@ -54,7 +57,7 @@ class RequestHeaders(NamedTuple):
 
 
 def request_headers(scope: Scope) -> RequestHeaders:
-    """Make the RequestHeaders of a request. Its list of headers is read only once."""
+    """Make the RequestHeaders of a request, in a single pass over its headers."""
     accept = language = none_match = encoding = b""
     for name, value in scope["headers"]:
         if name == b"accept":
@@ -85,7 +88,7 @@ def _takes_gzip(accept_encoding: str) -> bool:
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether the header `If-None-Match` is `*` or contains the response's entity tag. Then 304 can be sent."""
+    """Whether the header `If-None-Match` is `*` or contains the response's entity tag. If so, 304 can be sent."""
     return if_none_match.strip() == "*" or any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
 
 
@@ -144,7 +147,7 @@ async def send_stream(
     """Send a result of any length in chunks. Stop if the client disconnects.
 
     The connection is aborted if the stream takes longer than `seconds`, if the server shuts down, or if the database becomes
-    unavailable. So the client notices that the result is truncated.
+    unavailable. The abort shows the client that the result is truncated.
     """
     first = "" if request.head else await anext(chunks, "")
     common = [*ALWAYS, (b"content-type", content_type.encode()), *headers]
@@ -168,7 +171,7 @@ async def send_stream(
                     if gone.done():
                         return
                     await _send_chunk(send, packer, chunk)
-                    await asyncio.sleep(0)  # let other tasks run: with a fast client, no other `await` does
+                    await asyncio.sleep(0)  # lets other tasks run, because no other `await` does if the client is fast
             last = packer.flush() if packer and not request.head else b""
             await send({"type": "http.response.body", "body": last})
     except Unavailable as problem:

@@ -74,7 +74,6 @@ class _NoCollection:
         self._known = records.resources
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
-        require_short(scope)
         if methods := methods_at(scope):
             raise not_allowed(scope, methods)
         plural = scope["path_params"]["plural"]

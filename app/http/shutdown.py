@@ -37,10 +37,10 @@ class Stopping:
         """Whether long operations must end now."""
 
     def listen(self) -> None:
-        """Set handlers for SIGTERM and SIGINT that start the shutdown, and then pass the signal to uvicorn.
+        """Install handlers for SIGTERM and SIGINT that start the shutdown and then pass the signal to uvicorn.
 
-        Call this method on the thread of the event loop. If the process has a parent, the end of the parent has the same
-        effect.
+        If this process is a worker, it also receives SIGTERM when its parent process ends. Call this method on the thread of
+        the event loop.
         """
         if threading.current_thread() is not threading.main_thread():
             return  # signal handlers can be set only on the main thread; otherwise the embedding program handles the signals
@@ -80,7 +80,7 @@ class Stopping:
     def _give_up(self) -> None:
         """End the process immediately, because something did not end in time.
 
-        No acknowledged write is lost, because it is committed.
+        No acknowledged write is lost, because a write is acknowledged only after its commit.
         """
         _log.warning("something did not end in %g s; the process ends without it", self._seconds)
         os._exit(1)

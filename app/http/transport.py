@@ -54,10 +54,11 @@ class Flow(FlowControl):
 
 
 class Transport:
-    """Wraps asyncio's transport: counts the bytes that a slow client receives, and sends the last response before closing.
+    """Wraps asyncio's transport: measures how fast a slow client receives data, and sends the last response before closing.
 
-    To save time, the methods that every response uses are those of asyncio's transport. Only while bytes are counted, or while
-    the connection is closing, other functions replace `write` and `is_closing`.
+    The rate is measured by counting the bytes that the client acknowledges. To save time, this class does not wrap the methods
+    that every response uses: they are asyncio's own methods. `write` is replaced only while bytes are counted, and `write` and
+    `is_closing` are replaced when the connection is closing.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Connection) -> None:
@@ -78,10 +79,10 @@ class Transport:
 
     @property
     def waiting(self) -> int:
-        """The number of bytes in the write buffer and in the system's socket buffer. The client has not acknowledged them.
+        """The number of bytes that the client has not acknowledged: those in the write buffer and in the socket buffer.
 
-        The size of the write buffer alone is not enough: it shrinks only when a third of the socket buffer is free. With a
-        client that reads 8 KiB a second, this happens only once in 100 s.
+        The size of the write buffer alone does not show the progress, because it shrinks only when a third of the socket
+        buffer is free. With a client that reads 8 KiB a second, this happens only once in 100 s.
         """
         socket = self.get_extra_info("socket")
         try:

@@ -93,7 +93,7 @@ class _WriteRequest(NamedTuple):
     retry: tuple[str, str] | None
     """The `Idempotency-Key` and the digest of the request.
 
-    None without this header, for methods other than POST, and for dry runs.
+    None if the header was not sent, if the method is not POST, or if the write is a dry run.
     """
 
 
@@ -163,8 +163,8 @@ class Writes:
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
-        # If a resource has unique keys besides the id, its patches are settled one by one. Otherwise one patch could take a key
-        # that another patch gives up, and the order of the rows would decide whether the database accepts both patches.
+        # If a resource has unique keys besides the id, its patches are applied one by one. In a batch, one patch could take a
+        # key that another patch gives up, and the order of the rows would decide whether the database accepts both patches.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 
@@ -251,7 +251,7 @@ class Writes:
     ) -> None:
         """Run the operation in the write queue, then send the response.
 
-        `joins`: the write may be settled together with other writes of the same operation.
+        `joins`: the write may be checked and applied in one batch with other writes of the same operation.
         """
 
         def settle(connection: Connection, wishes: Sequence[Any]) -> Apply[list[Done]]:
@@ -269,7 +269,7 @@ class Writes:
     def _with_current_tag(
         self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired
     ) -> PreconditionRequired:
-        """The same problem, extended by the record's current entity tag.
+        """Return `problem`, extended by the record's current entity tag.
 
         This is the tag that a GET request with the same query parameters and language would return.
         """
@@ -316,7 +316,7 @@ class Writes:
     def _report(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
         """Answers to restores and merges.
 
-        Each shows the record after the write, all records that were written, and what was not restored.
+        Each answer shows the record after the write, all records that were written, and what was not restored.
         """
         answers = []
         for parsed, each in zip(several, done, strict=True):
@@ -334,10 +334,10 @@ def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: S
 
 
 def _may_join(parsed: _WriteRequest) -> bool:
-    """Whether this write may be settled together with other writes.
+    """Whether this write may be checked and applied in one batch with other writes.
 
-    A dry run may not. A citation may not either, because two citations of the same record would increase the record's version
-    only once instead of twice.
+    A dry run may not. The write of a citation may not either: if two citations of the same record were in one batch, the
+    record's version would increase only once instead of twice.
     """
     return not parsed.view.dry_run and parsed.resource.kind is not Kind.CITATION
 

@@ -90,14 +90,14 @@ def _faults(
 
 
 def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], version: int, content: Content) -> bool:
-    """Whether a log entry of an earlier release equals the record's content, after it is converted to today's fields."""
+    """Whether a log entry, after its conversion to today's fields, equals the record's content and version."""
     if not writer.resources[kind].formerly:
         return False
     return logged[0] == version and logged[1] is not None and writer.schemas[kind].check(json.loads(logged[1])) == (content, [])
 
 
 def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: dict[str, Kind]) -> Iterator[str]:
-    """Yield a message for each column or part of a record whose stored values differ from those derived from its content."""
+    """Derive columns and parts of each record from its content. Yield a message for each that is stored with other values."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
     inherits = kind in writer.projections.inheriting
@@ -121,7 +121,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
 def _broken_references(connection: Connection) -> Iterator[str]:
     """Yield a message for each broken foreign key.
 
-    Queries look for them, because a client may have written to the database while its constraints were disabled.
+    Queries search for them, because a client may have written to the database while the constraints were disabled.
     """
     for table in records.metadata.sorted_tables:
         for constraint in table.foreign_key_constraints:

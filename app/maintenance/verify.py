@@ -49,7 +49,7 @@ def _contents(directory: Path) -> list[bytes]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text, each folded. Paragraphs are separated by blank lines."""
+    """Split a text at blank lines, and return its paragraphs, each normalized with `folded` for the comparison."""
     lines = text.replace("\r\n", "\n").strip()
     return [folded(block) for block in _BLANK_LINES.split(lines)]
 

@@ -116,7 +116,7 @@ def _last_shown(content: Content) -> str:
 
 
 class _Tenure(Lasting, Holding):
-    """The columns of an office or a membership. It lasts for a period, of which sources may prove only some days."""
+    """The columns of an office or a membership, which lasts for a period. Sources may prove only some days of this period."""
 
     attested: Mapped[str | None] = mapped_column(
         sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}

@@ -16,7 +16,7 @@ from app.domain.collation import sort_key
 from app.domain.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
-"""A record's own fields by name, with references as ids, as in the exchange format."""
+"""A record's own fields by name, as import and export write them: a reference to another record is that record's id."""
 
 
 class Base(DeclarativeBase):
@@ -213,12 +213,17 @@ LASTS_FOR_YEARS = (
     "CAST(substr(date_end, 1, 4) AS INTEGER) - CAST(substr(date_start, 1, 4) AS INTEGER) > 1"
     f" AND date_start > '{edtf.NO_START}'"
 )
-"""SQL condition for long records, which end later than in the year after the year of their start. The filter `From` looks for
-long records among earlier first days than for other records."""
+"""SQL condition for records that last for years: the year in which they end is at least two years after the year in which they
+start. For the filter `From`, such a record can still match although it began long before the given day. All other records that
+match began in the calendar year before that of the given day, or later."""
 
 
 def windows() -> tuple[sa.Index, ...]:
-    """Return the indexes for filters by date range: for ascending and descending order of date, and for long records."""
+    """Return the indexes for filters by date range.
+
+    Two of them are for lists in ascending or descending order of date. The third contains only records that last for years
+    (see LASTS_FOR_YEARS).
+    """
     lasting = sa.text(LASTS_FOR_YEARS)
     long = sa.Index(None, "date_start", "date_end", sqlite_where=lasting, postgresql_where=lasting)
     return (*orders("date_start", "date_order"), long)

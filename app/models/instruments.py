@@ -128,7 +128,7 @@ class Relation(Versioned, Base):
 
 
 class Outcome(Named, Dated, Base):
-    """An outcome: a result of a meeting, or of an act of a party, that is not itself an instrument."""
+    """An outcome: a result of a meeting or of one side's act, such as a pledge. An instrument is a memorandum instead."""
 
     __tablename__ = "outcomes"
     __table_args__ = (

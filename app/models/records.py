@@ -61,7 +61,7 @@ class Identifier(Base):
 
 
 class RecordTopic(Base):
-    """A topic that a record is about."""
+    """Connects records and topics: one row for each topic that a record is about."""
 
     __tablename__ = "record_topics"
     __table_args__ = (sa.Index(None, "topic_id", "record_id"), {"comment": "the topics of records"})
@@ -72,7 +72,7 @@ class RecordTopic(Base):
 
 
 class Involvement(Base):
-    """The actors that take part in a meeting, are party to an instrument, or made or received an outcome.
+    """One row for each actor that takes part in a meeting, is party to an instrument, or made or received an outcome.
 
     The table is a projection: its rows are computed from the records.
     """

@@ -173,7 +173,8 @@ def _entry() -> sa.ColumnElement[str]:
 def with_changed(entry: str, state: str | None, before: str | None) -> str:
     """Return the history entry (JSON) with an added member `changed`: the names of the fields that this version changed.
 
-    `state` is the record after this change, `before` is the record in the previous version; None if it did not exist.
+    `state` is the record after this change, or None if this change deleted or merged the record. `before` is the record before
+    this change, or None if the record did not exist then.
     """
     now, was = (json.loads(text) if text else {} for text in (state, before))
     names = [name for name in {**was, **now} if was.get(name) != now.get(name) and name not in ("kind", "id")]

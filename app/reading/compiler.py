@@ -45,7 +45,7 @@ records: sa.Table = Record.__table__
 Referred = Mapping[str, sa.FromClause]
 """Maps the name of a reference field to the alias of `records` that is joined to read the target of the reference."""
 _ASKED_FOR = records.alias("ref")
-"""The alias of `records` for a target of a reference that is read by a subquery instead of a join."""
+"""The alias of `records` in a subquery that reads the target of a reference. It is used where the target is not joined."""
 
 
 class Compiler:
@@ -71,10 +71,10 @@ class Compiler:
         return self.to_statement(builders[shape.purpose](shape, self.resources[shape.kind]))
 
     def any_kind(self, languages: int, *, many: bool) -> Statement:
-        """Compile a SELECT of records of any kind by id.
+        """Compile a SELECT of records by id, for requests that do not say the kind of the records.
 
-        It selects one record with its version or, if `many`, several records without their versions. The SELECT of each kind
-        is a branch of one CASE, so the database runs only the branch of the record's kind.
+        The SELECT returns one record with its version or, if `many` is true, several records without their versions. For each
+        kind, it contains a branch of one CASE, so the database runs only the branch of the record's kind.
         """
         table = records.alias("any")
         branches, versions = [], []
@@ -88,7 +88,7 @@ class Compiler:
         return self.to_statement(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
 
     def to_statement(self, statement: sa.SelectBase) -> Statement:
-        """Compile any SELECT for this database."""
+        """Compile the given SELECT for this database."""
         return to_statement(statement, self.dialect)
 
     def _by_id(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
@@ -99,7 +99,8 @@ class Compiler:
     def _asked_for(self, ids: sa.ColumnElement[Any], *, many: bool) -> sa.ColumnElement[Any]:
         """Return the condition that selects records by id.
 
-        It selects the one record that the driver's method `by_id` reads or, if `many`, all records with the given ids.
+        If `many` is true, it selects all records with the given ids. Otherwise, it selects the one record that the driver's
+        method `by_id` reads.
         """
         return is_one_of(ids, ids_parameter()) if many else self._sql.has_id(ids)
 
@@ -207,20 +208,26 @@ class Compiler:
         return {plan.name: records.alias(f"{rows.name}_{plan.name}") for plan in references}
 
     def _objects(self, rows: NamedFromClause, shape: Shape) -> sa.Select[Any]:
-        """Return a SELECT of records in their read model, each serialized as JSON."""
+        """Return a SELECT in which the database serializes each record as JSON, with the fields of its read model."""
         referred = self._referred(rows, shape)
         item = self._sql.json(self._object(rows, shape, referred)).label("item")
         return sa.select(item).select_from(_joined_with(referred, rows, rows))
 
     def _object(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Object:
-        """Return the tree of SQL values for a record in its read model, with the includes of the shape."""
+        """Return the tree of SQL expressions for a record's JSON object.
+
+        The object has the fields of the read model that the shape shows, and the related records that the shape includes.
+        """
         members: dict[str, Node] = {plan.name: self._value(plan, rows, shape, referred) for plan in self._shown(shape)}
         resource = self.resources[shape.kind]
         members |= {name: self._included(name, rows, shape, resource) for name in resource.includes if name in shape.include}
         return Object(members)
 
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> Node:
-        """Return the tree of SQL values for a field. The value comes from the field's marker or its column."""
+        """Return the tree of SQL expressions for the value of a field.
+
+        If the field has a marker, the marker says how to get the value. Otherwise, the value is read from the field's column.
+        """
         match plan.source:
             case Part():
                 return Array(("[", self._items(plan.source, _item_type(plan), rows, shape.languages), "]"))
@@ -331,7 +338,7 @@ def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause)
 def _reference(
     key: sa.ColumnElement[Any], annotation: Any, languages: int, target: sa.FromClause, *, nullable: bool = False
 ) -> Object:
-    """Return a reference as a tree of SQL values, with the name of its target.
+    """Return the tree of SQL expressions for a reference. It contains the id and the name of the target record.
 
     If `target` is `_ASKED_FOR`, the name is read by a subquery. Otherwise, `target` is an alias that is already joined.
     """
@@ -351,7 +358,7 @@ def _item_type(plan: FieldPlan) -> Any:
 
 
 def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable: bool = False) -> Scalar:
-    """Return the node of the tree of SQL values for a column that is not a reference."""
+    """Return the node that serializes the value of a column. The column must not be a reference."""
     if declared.info.get("list"):
         return Stored(sa.func.coalesce(column, literal("[]")))
     if isinstance(declared.type, sa.Boolean):

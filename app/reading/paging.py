@@ -80,7 +80,7 @@ async def read_page(
 ) -> tuple[list[Row], Row | None]:
     """Read the first rows of a statement, at most `limit` rows and `PAGE_LETTERS` characters.
 
-    Returns these rows, and the row that follows them; None if no row follows.
+    Returns (rows, the row that follows them). The second value is None if no row follows.
     """
     rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=PAGE_LETTERS)
     kept = rows[:limit]

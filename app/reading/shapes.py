@@ -54,7 +54,8 @@ class FieldPlan:
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
     """Return the fields of the read model in order, with all arrays (`Part`) at the end.
 
-    Raises TypeError if only one of a field and its column may be null, or if the two databases write the values differently.
+    Raises TypeError if a field may be null but its column may not, or the reverse. Also raises TypeError if the two databases
+    write the values of a column differently.
     """
     plans = []
     for name, info in resource.model.model_fields.items():

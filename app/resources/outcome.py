@@ -1,4 +1,4 @@
-"""Outcomes: results of a meeting, or of an act of a party, that are not themselves instruments."""
+"""Outcomes: results of a meeting or of one side's act, such as pledges. Instruments are memoranda instead."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Outcome(Record):
-    """A result of a meeting, or of an act of a party, that is not itself an instrument."""
+    """A result of a meeting or of one side's act, such as a pledge. A result that is an instrument is a memorandum instead."""
 
     kind: Literal[Kind.OUTCOME]
     name: Text

@@ -118,7 +118,7 @@ def named_filters(example: str) -> dict[str, Filter]:
 
 
 def window_filters(what: str) -> dict[str, Filter]:
-    """The filters of dated resources. `what` names the records; the description of each filter begins with it."""
+    """The filters of dated resources. `what` is a word for the records, with which the description of each filter begins."""
     return {
         "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
@@ -126,7 +126,7 @@ def window_filters(what: str) -> dict[str, Filter]:
 
 
 def label_of(*fields: str) -> Any:
-    """A function that returns a record's label: the first of these fields that has a value."""
+    """Return a function for `Resource.label`: it returns the value of the first of these fields that has a value."""
 
     def label(content: Content) -> str:
         return str(next(filter(None, map(content.get, fields))))
@@ -138,7 +138,7 @@ CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", 
 
 
 def ends_after_it_starts(first: str, last: str) -> Any:
-    """A rule that the date in field `last` may not end before the date in field `first` starts."""
+    """Return a rule: the date in the field `last` must not end before the date in the field `first` starts."""
 
     def rule(content: Content) -> Any:
         if content.get(first) and content.get(last):
@@ -150,7 +150,7 @@ def ends_after_it_starts(first: str, last: str) -> Any:
 
 
 def goes_with(field: str, other: str) -> Any:
-    """A rule that `field` may have a value only if the field `other` has one."""
+    """Return a rule: the field `field` may have a value only if the field `other` has one."""
 
     def rule(content: Content) -> Any:
         if content.get(field) is not None and content.get(other) is None:

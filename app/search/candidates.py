@@ -37,13 +37,17 @@ class Window(Enum):
 
 
 class TierSearch(NamedTuple):
-    """A compiled statement with its parameters. It returns rows (tier, docid), ordered by tier, then newer entries first."""
+    """A compiled statement with its parameters.
+
+    The statement returns rows (tier, docid). A docid is the number of a search entry. The rows are ordered by tier; within a
+    tier, newer entries come first.
+    """
 
     statement: Statement
     parameters: dict[str, Any]
     windowed: tuple[int, ...]
-    """The tiers for which the statement searches only the last years. A tier that returns fewer rows than requested is searched
-    again in all years."""
+    """The tiers for which the statement searches only the last years. If one of these tiers returns fewer rows than requested,
+    it is searched again in all years."""
 
 
 class Candidates:
@@ -59,7 +63,8 @@ class Candidates:
     async def newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
         """Return rows (tier, docid): for each tier, the newest `limit` entries that match its query, newer entries first.
 
-        If the search has a lower date bound, up to `limit` long events are added to each tier.
+        If the search has a lower date bound, up to `limit` long events (see `LONG_FROM`) are added to each tier. They need a
+        separate search, because they may have begun long before the bound.
         """
         return await self._newest(tiers, narrowed, await self._known_frequencies(), limit)
 
@@ -75,7 +80,10 @@ class Candidates:
         return rows
 
     async def _known_frequencies(self) -> Frequencies:
-        """Return the statistics of frequent terms, cached for a minute. Returns UNKNOWN if the database needs no statistics."""
+        """Return the number of search entries and, for each frequent term, the share of the entries that have it.
+
+        The result is cached for `FREQUENCIES_KNOWN_FOR` seconds. If the database needs no such statistics, it is UNKNOWN.
+        """
         statistics = self._full_text.statistics
         if statistics is not None and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
@@ -123,8 +131,9 @@ class Candidates:
 def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
     """Return which date bounds a search has, and their bind parameters.
 
-    Matching entries have a docid of at least `lo` and less than `hi`; earlier days have greater docids. With `date_from`, `hi`
-    lies `LONG_FROM` days before that day, because an event may have begun before `date_from` and not yet have ended.
+    Matching entries have a docid of at least `lo` and less than `hi`. Earlier days have greater docids, so `lo` is computed
+    from `date_to`, and `hi` from `date_from`. An event may have begun before `date_from` and not yet have ended. Therefore, the
+    range up to `hi` includes the `LONG_FROM` days before `date_from`.
     """
     undated = first_docid(NO_START)
     low = first_docid(narrowed.date_to) if narrowed.date_to else 0

@@ -32,7 +32,10 @@ class Facets:
         self._named = lru_cache(3)(self._named_with)
 
     async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
-        """Count the hits with these docids by value, for each wanted facet. The most frequent value comes first."""
+        """Return the values of each wanted facet, with the number of hits that have the value. The most frequent comes first.
+
+        `docids`: the numbers of the search entries of all hits.
+        """
         rows = await self._driver.fetch(self._counts, {"docids": self._driver.encode(docids)}) if docids else []
         found: dict[str, list[tuple[str, int]]] = {facet: [] for facet in wanted}
         for facet, value, count in rows:

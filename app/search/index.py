@@ -21,14 +21,14 @@ from app.workers import JobRunner, run_here
 
 search_entries: sa.Table = SearchEntry.__table__
 _NEAR = 1_000
-"""The check of the index looks for an entry at its computed docid and at this many docids after it, because an entry gets a
-greater docid if the computed one is already taken."""
+"""If the computed docid of an entry is already taken, the entry gets a greater docid. Therefore, the check of the index looks
+for an entry at its computed docid and at this number of docids after it."""
 LETTERS_SHOWN = 20_000
 """Maximum number of characters of a record's texts that are stored for snippets. It is limited because one search may read
 hundreds of entries."""
 LONG_FROM = 400
-"""Events that last longer than this number of days are long: they have the term LONG and are searched separately. Therefore, a
-search by `date_from` has to look only this many days back for all other events."""
+"""An event is long if it lasts longer than this number of days. A search by `date_from` finds long events separately, by their
+term LONG. For all other events, it needs to look only this number of days before `date_from`."""
 
 
 class Draft(NamedTuple):
@@ -69,7 +69,7 @@ def docid_of(entry: Entry) -> int:
 def _shown(own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
     """Yield the texts to store for snippets and suggestions, together at most `LETTERS_SHOWN` characters.
 
-    The terms are built from the complete texts.
+    The limit does not apply to the terms of the entry, because these are built from the complete texts.
     """
     left = LETTERS_SHOWN
     for each in own:
@@ -110,7 +110,10 @@ class Index:
         country_id: str | None,
         refers: Collection[str],
     ) -> Draft:
-        """Compute the part of an entry that depends only on the record. The first of the `own` texts must be its name."""
+        """Compute the part of an entry that depends only on the record.
+
+        `own`: the record's texts. The first one must be the record's name.
+        """
         found = own_terms(kind, own)
         # Convert to plain values, because serializing named tuples and enum members takes ten times as long.
         words = to_json([(str(each.weight), each.field, each.language, text) for each, text in _shown(own)]).decode()

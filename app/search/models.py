@@ -25,7 +25,7 @@ def _several(what: str, example: str) -> Any:
 
 
 class SearchQuery(BaseModel):
-    """The query parameters of a search."""
+    """The query parameters of a search: the typed text, the filters, the facets, the language and the page."""
 
     model_config = _STRICT
     q: Annotated[

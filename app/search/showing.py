@@ -41,7 +41,11 @@ class Matched(NamedTuple):
 
 
 class _Looked(NamedTuple):
-    """A typed word in the forms that are compared with the words of a text. `starred`: whether the word is a prefix."""
+    """A typed word in the forms that are compared with the words of a text.
+
+    `skeletons` are the forms that do not depend on script and spelling (see `analyzer.py`). `starred` says whether the word is
+    a prefix.
+    """
 
     folded: str
     stems: frozenset[str]

@@ -37,7 +37,7 @@ record_topics: sa.Table = RecordTopic.__table__
 meetings: sa.Table = Meeting.__table__
 
 LOOKED_AT = 300
-"""Maximum number of candidates of one query."""
+"""Maximum number of search entries that one query reads. The names in them are then compared with the typed words."""
 _SHORTEST_SLIP = 4
 """Minimum length of a word in which a typing error is tolerated."""
 _LONGEST_SLIP = 20
@@ -46,11 +46,12 @@ _TWO_SLIPS_FROM = 8
 _SPOILT = 3
 """The number of a word's trigrams that one wrong letter changes."""
 USES = (1, 3, 10, 30)
-"""Thresholds for how often other records refer to a record. Records between the same two thresholds rank equally."""
+"""A name ranks higher if more records refer to its record. These are thresholds for the number of references: records between
+the same two thresholds rank equally."""
 PROPOSED = 3
 """Maximum number of names in `did_you_mean`."""
 MEANT_WORDS = 3
-"""If no name is similar to the whole query, this number of its words, from the first on, are tried one by one."""
+"""If no name is similar to the whole query, the first words of the query are tried one by one, at most this number of words."""
 
 
 class Suggester:
@@ -78,7 +79,7 @@ class Suggester:
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
         """Return the names for `did_you_mean`.
 
-        They are similar to the whole query. If there are no such names, they are similar to one of its first words.
+        These are names that are similar to the whole query or, if there are none, to one of the first words of the query.
         """
         for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
@@ -98,7 +99,8 @@ class Suggester:
     ) -> list[Suggestion]:
         """Return records with a name that matches the query.
 
-        They are ordered by the number of typing errors, then by how often other records refer to them, then by docid.
+        The records are ordered by the number of typing errors, then by how often other records refer to them (see `USES`).
+        Among equal records, the newest comes first. `enough`: the maximum number of records to return.
         """
         rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
         if not rows:
@@ -145,7 +147,11 @@ may become `sh`, and a skeleton has `w` for `sh`."""
 
 
 def _forms(word: Typed) -> tuple[str, ...]:
-    """Return the prefixes to look for in the words of names. The typed word may be unfinished."""
+    """Return the prefixes that find names with this word. Names are searched by prefix, because the word may be unfinished.
+
+    The prefixes are the word's skeletons (its forms that do not depend on the spelling) or, if it has none, its first stem. For
+    an end that may become another letter, they also include the other letter (see `_UNFINISHED`).
+    """
     forms = word.skeletons or word.stems[:1]
     finished = (form[: -len(end)] + sound for form in forms for end, sound in _UNFINISHED.items() if form.endswith(end))
     return tuple(dict.fromkeys((*forms, *finished)))
@@ -165,7 +171,11 @@ def begun(query: Query) -> list[Node]:
 
 
 def slips(query: Query) -> Node:
-    """Return a query for names that contain, for each typed word, most of its trigrams or a word that begins with it."""
+    """Return a query for names that are similar to the typed words.
+
+    For each typed word, a name must contain most of the word's trigrams, or a word that begins with the typed word. Only names
+    of entities are found, because only entities have the terms that this query searches for (`GRAM` and `BEGINS`).
+    """
     return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
 
 
@@ -207,7 +217,11 @@ def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
 
 @cached(4_000_000, size_of=lambda name, language: 30 * len(name))
 def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
-    """Return the skeletons of each word of a name. For a word without skeletons, return its stem."""
+    """Return the forms of a name's words with which the typed words are compared, in one tuple.
+
+    The forms of a word are its skeletons (which do not depend on script and spelling, see `analyzer.py`). A word without
+    skeletons has only its stem.
+    """
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
 
 

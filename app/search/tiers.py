@@ -20,11 +20,11 @@ from app.text.query import Query, Typed, all_slots, whole_name
 from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
-"""Maximum number of records that are read for a tier. The newest records are read. If a search has a lower date bound, long
-events are read separately, with the same maximum."""
+"""Maximum number of records that are read for a tier. If more records match, only the newest are read. If a search has a lower
+date bound, long events (see `index.LONG_FROM`) are read separately, with the same maximum."""
 BEST_NAMES = 5
-"""Maximum number of records named by the query that are used for the tier RELATED. The hits in this tier are the records that
-refer to them."""
+"""The tier RELATED contains the records that refer to an entity whose name the user typed. This is the maximum number of such
+entities."""
 KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
 """Maximum number of words in the query of tier MOST_WORDS. This query leaves out each word in turn, so its size grows with the
@@ -145,8 +145,8 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
     """Return the queries on titles, texts, other names and references.
 
-    `called`: records with a complete name that is the query or a part of it. `named`: the best records whose names contain all
-    typed words.
+    `called`: records with a complete name that is the query or a part of it. `named`: at most `BEST_NAMES` records with a name
+    that contains all typed words.
     """
     slots = query.slots
     if not slots:
@@ -162,7 +162,7 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
 
 
 def _is_plain(query: Query) -> bool:
-    """Whether the query has only plain words, without phrases and prefixes."""
+    """Whether the query has only single words, and neither phrases nor prefixes."""
     return len(query.slots) == len(query.words) and not any(slot.starred for slot in query.slots)
 
 
@@ -175,7 +175,7 @@ def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     """Return the query for a search without typed words, which matches all records.
 
-    Link records match only if the request filters by kind.
+    Link records, which connect two other records, match only if the request filters by kind.
     """
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
@@ -186,8 +186,8 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 
     MOST_WORDS: a record has all words except one. ANY_WORD: a record has at least one word.
     """
-    # Prefixes become plain words, because the query of MOST_WORDS repeats each word for every other word that is left out, and
-    # searching for a prefix many times is slow.
+    # The query of MOST_WORDS has one alternative for each word that may be missing, so each word occurs in it many times.
+    # Searching for a prefix many times is slow. Therefore, prefixes are searched for as whole words here.
     slots = [slot._replace(starred=False) for slot in query.slots]
     if len(slots) < 2:
         return {}
@@ -200,8 +200,8 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
     """Return a query for records that have all words of the query.
 
-    If some of the words form a name of a known record, the record's other names and references to it match as well. Returns
-    NOTHING if the query contains no name of a known record.
+    If some of these words form a name of a known record, another name of that record, or a reference to that record, may stand
+    in place of the words. Returns NOTHING if the query contains no name of a known record.
     """
     groups: list[Node] = []
     place, changed = 0, False

@@ -95,7 +95,7 @@ class Forms(NamedTuple):
     """The word without case and marks."""
     stem: str
     skeletons: tuple[str, ...]
-    """The skeleton of the whole word, then those of its stem and of other readings, if they differ. None for Han text."""
+    """The skeleton of the whole word, then those of its stem and of its other readings, if they differ. Empty for Han text."""
 
 
 def analyze(text: str, language: str | None = None) -> Iterator[Word]:
@@ -160,8 +160,8 @@ def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
-    # Drop very short stems: here, a word is also stemmed by the rules of languages to which it does not belong, and a very
-    # short rest may be another word.
+    # Drop very short stems. A typed word is also stemmed by the rules of languages to which it does not belong, and a very
+    # short stem from the wrong rules may be the stem of another word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
     return tuple(dict.fromkeys(stems)), own.skeletons
 
@@ -178,7 +178,7 @@ def _read_otherwise(word: str) -> Iterator[str]:
     if "ə" in lowered:
         yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
     if _HARD_C.search(lowered):
-        # So telecom matches телеком. The first skeleton keeps the c, because ISO 9 writes c for ц.
+        # With k instead of c, telecom matches телеком. The first skeleton keeps the c, because ISO 9 writes c for ц.
         yield skeleton(_latin(_HARD_C.sub("k", lowered)))
     if _UZBEK_O.search(lowered):
         yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic
@@ -285,8 +285,7 @@ _MIN_SKELETON = 3
 def skeleton(latin: str) -> str:
     """Reduce a word in Latin letters to what all usual romanisations have in common.
 
-    A sound that is written with several letters is replaced by one letter, which skeletons use for nothing else: w for sh, q
-    for ch.
+    A sound that is written with several letters is replaced by one letter, for example sh by w, and ch by q.
     """
     if len(latin) < _MIN_SKELETON:
         return latin

@@ -17,7 +17,7 @@ NOTHING = Node("term", ("#nothing",))
 
 
 def term(text: str) -> Node:
-    """Return a query for a term."""
+    """Return a query that matches the search entries with this term."""
     return Node("term", (text,))
 
 
@@ -27,7 +27,7 @@ def beginning(text: str) -> Node:
 
 
 def in_a_row(texts: Sequence[str]) -> Node:
-    """Return a query for consecutive terms."""
+    """Return a query that matches if these terms stand directly after one another, in this order."""
     return Node("row", tuple(texts)) if len(texts) > 1 else any_of(map(term, texts))
 
 

@@ -27,18 +27,18 @@ _FORMS_IN_A_NAME = 4
 
 
 class Typed(NamedTuple):
-    """A typed word, and its forms that are searched for."""
+    """A typed word, and the forms of the word by which texts are searched."""
 
     text: str
     stems: tuple[str, ...]
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """Return a query node that matches one of the word's stems in texts of this weight."""
+        """Return a query node that matches if a text of this weight contains one of the word's stems."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """Return a query node that matches one of the word's stems or skeletons in texts of this weight."""
+        """Return a query node that matches if a text of this weight contains one of the word's stems or skeletons."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 
@@ -50,7 +50,10 @@ class Slot(NamedTuple):
     """Whether the last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """Return a query node that matches this slot by stem, so in any inflected form, in texts of this weight."""
+        """Return a query node that matches if a text of this weight contains the stems of this slot.
+
+        All inflected forms of a word have the same stem. Therefore, the slot is found in any inflected form.
+        """
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
@@ -61,7 +64,10 @@ class Slot(NamedTuple):
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
-        """Return a query node that matches this slot by stem or by skeleton, so in any spelling, in texts of this weight."""
+        """Return a query node that matches if a text of this weight contains the stems or the skeletons of this slot.
+
+        A skeleton does not depend on script and spelling. Therefore, the slot is found in any usual spelling.
+        """
         if len(self.words) > 1:
             sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
             return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
@@ -72,7 +78,7 @@ class Slot(NamedTuple):
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """Return a query node that matches this slot by stem or by skeleton, in texts of every weight."""
+        """Return a query node that matches if a text of any weight contains the stems or the skeletons of this slot."""
         return any_of(self.sound(weight) for weight in Weight)
 
 
@@ -86,12 +92,12 @@ class Query(NamedTuple):
 
     @property
     def words(self) -> list[Typed]:
-        """All words that are searched for."""
+        """The words of all slots in one list, in the order of the slots. Excluded words are not in the list."""
         return [word for slot in self.slots for word in slot.words]
 
     @property
     def has_phrases(self) -> bool:
-        """Whether the query has phrases, not counting runs of Han characters."""
+        """Whether a slot is a phrase of several words. Slots that begin with Han characters do not count as phrases."""
         return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
 
     def barred(self) -> Node:
@@ -177,7 +183,7 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
 
 
 def in_names(query: Query) -> Node:
-    """Return a query node for records whose names contain each typed word, or a word that begins with it."""
+    """Return a query node for records whose names contain, for each typed word, that word or a word that begins with it."""
     begins = (any_of((slot.sound(Weight.NAME), *_beginnings(slot))) for slot in query.slots)
     return but_not(all_of(begins), query.barred())
 
@@ -195,5 +201,8 @@ def _beginnings(slot: Slot) -> list[Node]:
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
-    """Return a query node that matches all slots in texts of this weight, by stem and, if `sound` is true, also by skeleton."""
+    """Return a query node that matches if all slots are found in texts of this weight.
+
+    A slot is found by its stems. If `sound` is true, it is also found by its skeletons.
+    """
     return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

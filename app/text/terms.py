@@ -11,7 +11,8 @@ A search entry is a list of terms. Each term begins with a mark that shows its t
   filters by name)
 - `g`: a trigram of a word of an entity's name (for suggestions)
 - `@`: the id of a record to which the record refers, or of an actor that is involved in the record
-- `#`: the record's kind, the year of its first day, or one of the marks `#named` (entity), `#link` (link record) and `#long`
+- `#`: the record's kind, the year of its first day, or one of the marks `#named` (entity), `#link` (link record, which connects
+  two other records) and `#long` (long event)
 
 Stems and skeletons are in the order of the words, so that phrases can be found. `|` separates texts, so that no phrase matches
 across two texts.

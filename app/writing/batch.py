@@ -34,7 +34,7 @@ class Wanted:
     pointer: str = ""
     """JSON Pointer to the record within its line or body."""
     doing: str = "replace"
-    """The operation to write in the change log if the record exists already."""
+    """The requested operation. `operation` derives from it what is written in the change log."""
     deleted: bool = False
     into: str | None = None
     """For a record deleted by a merge: the record that replaces it."""
@@ -130,14 +130,17 @@ class Batch:
     Their references are checked too, so that the client gets all faults in one response.
     """
     cut: set[str] = field(default_factory=set)
-    """Ids of records that were sent with only a part of their citations, so that their other stored citations are kept.
+    """Ids of records that were sent with only a part of their citations. Their other stored citations are kept.
 
-    The client sent back what it had read: a read of a record shows only its first citations if there are many.
+    A client sends such a record back as it was read, and a read shows only the first citations if there are many.
     """
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
-    """By record id: the citations that were sent with the record. Its other stored citations are deleted (except for `cut`)."""
+    """By record id: the citations that were sent with the record.
+
+    The write deletes the other stored citations of the record, unless the record is in `cut`.
+    """
     _read: "_Read | None" = None
-    """The state of the batch as it was read, to which `again` resets it. None before the first call of `again`."""
+    """The state of the batch as it was parsed; `again` restores this state. None before the first call of `again`."""
 
     @classmethod
     def of_many(cls) -> Self:
@@ -179,13 +182,13 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """Give a record that was sent without an id the id of the stored record that has the same key."""
+        """Change the id of a record that was sent without one. The new id is that of the stored record with the same key."""
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
-        """Add a fault. With `conflict`, a stored record is the cause. Raises the Problem if there are too many faults."""
+        """Add a fault. `conflict`: a stored record causes the fault. Raises the Problem if there are too many faults."""
         faults = self.conflicts if conflict else self.faults
         faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
         if faults.is_full:
@@ -200,11 +203,14 @@ class Batch:
 
 
 class _Read(NamedTuple):
-    """The records and faults of a batch as they were read from the request, before any transaction changed them."""
+    """A copy of the records and faults of a batch, as they were parsed from the request.
+
+    A transaction changes the batch. If it is rolled back and repeated, the next attempt starts from this copy.
+    """
 
     wanted: list[Wanted]
     ids: dict[Wanted, str]
-    """The derived ids of the records that were sent without one."""
+    """The ids that were chosen for the records that were sent without an id."""
     faults: Faults
     conflicts: Faults
 
@@ -271,7 +277,7 @@ class Intake:
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
-        """Check the citations of an invalid record. Add both to `suspects`, so that their references are checked later."""
+        """Add an invalid record and its citations to `suspects`, so that the references of all of them are checked later."""
         record_id = id_in(data.get("id")) or uuid7()
         batch.faulty[record_id] = schema.resource.kind
         suspect = Wanted(schema.resource, {"id": record_id, **schema.references_in(data)}, line=line)

@@ -40,7 +40,7 @@ def collector_paused() -> Iterator[None]:
     """Pause the garbage collector, because with 100,000 records in memory one collection stops all threads for a second.
 
     No memory is lost, because none of these records is part of a reference cycle. Overlapping pauses are counted, so that the
-    collector starts again after the last one.
+    collector starts again when the last pause ends.
     """
     global _paused  # noqa: PLW0603 - a process has one collector
     with _pausing:
@@ -56,4 +56,4 @@ def collector_paused() -> Iterator[None]:
 
 
 def never() -> None:
-    """Do nothing: the `check` for work that is never stopped."""
+    """Do nothing. This is the default `check`, for work that is never stopped."""

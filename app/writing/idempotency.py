@@ -27,7 +27,10 @@ class Answer(NamedTuple):
 
 
 def digest(*parts: bytes) -> str:
-    """The hexadecimal digest of the parts of a request. Their lengths are included, so that different parts differ."""
+    """The hexadecimal digest of the parts of a request.
+
+    The length of each part is included. So the same bytes, divided into other parts, have another digest.
+    """
     hashed = blake2b(digest_size=24)
     for part in parts:
         hashed.update(len(part).to_bytes(8, "big") + part)

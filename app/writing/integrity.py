@@ -69,9 +69,9 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """Add a fault if a new country's id is not two capital letters, or if the id of another new record is.
+        """Check the ids of new records: a country's id must be two capital letters, and no other record may have such an id.
 
-        Also add a fault if the id of a new record that is not a country is any code of a country (alpha-2, alpha-3 or numeric).
+        The id of a record that is not a country must not be a code of a country either (alpha-2, alpha-3 or numeric).
         """
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
@@ -128,15 +128,16 @@ class Integrity:
                 if today is None:
                     del wanted.content[named.field]
                 else:
-                    wanted.content[named.field] = today  # the key keeps its position, because the log stores the order
+                    wanted.content[named.field] = today  # the key keeps its place in the dict: the log has this order
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
-        """Check that keys other than the id are unique: the natural key of a link record, the codes of a country.
+        """Check that keys other than the id are unique, for example the codes of a country.
 
-        If a record was sent without an id and its key is stored, it gets the id of the stored record.
-        `there` has, by id, the kinds of the records that exist. A stored record whose id is taken over is added to it.
+        If a record was sent without an id, and a stored record has the same key, the sent record gets the id of the stored one.
+        `there` has, by id, the kinds of the records that exist. When a sent record gets a stored id, that id is added to
+        `there`.
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
@@ -146,8 +147,8 @@ class Integrity:
             for fields in self.resources[kind].keys:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
                 if fields == self.resources[kind].natural_key:
-                    # The first field of a natural key is a reference. No stored record refers to a record that does not exist,
-                    # so only references to existing records need a lookup.
+                    # The first field of a natural key is a reference. No stored record refers to a record that does not exist.
+                    # So a key whose reference does not exist cannot be stored, and need not be looked up.
                     firsts &= there.keys()
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:

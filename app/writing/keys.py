@@ -30,7 +30,7 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 MAX_NAME = 100
 CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
 USED_EVERY = timedelta(minutes=1)
-"""The transactions of writes update the `last_used_at` of a key at most once in this interval."""
+"""The minimum time between two updates of a key's `last_used_at`. Such an update is part of the transaction of a write."""
 
 
 class Scope(Vocabulary):
@@ -56,8 +56,8 @@ class Keyring:
     """Creates and verifies keys.
 
     For each key, the database holds a BLAKE2b digest of the key's 256 random bits. The digest is keyed with a secret of the
-    operator, which is not in the database. A slow password hash would slow down every write. It is not needed, because nobody
-    can guess 256 random bits.
+    operator, which is not in the database. A slow password hash is not needed, because nobody can guess 256 random bits. It
+    would only slow down every write.
     """
 
     def __init__(self, secret: str) -> None:
@@ -116,7 +116,7 @@ def key_id(text: str) -> str | None:
 
 
 def looked_up() -> sa.Select[Any]:
-    """The query that reads a key by the parameter `id`, for `Keyring.recognized` and `used`."""
+    """The query that reads the key whose id is the parameter `id`. `Keyring.recognized` and `used` evaluate its result."""
     times = (instant_text(keys.c[name]) for name in ("expires_at", "revoked_at", "last_used_at"))
     return sa.select(keys.c.id, keys.c.name, keys.c.digest, keys.c.scopes, *times).where(
         keys.c.id == sa.bindparam("id", type_=Exact)
@@ -156,7 +156,7 @@ def listed(connection: Connection) -> Sequence[RowMapping]:
 
 
 def revoke(connection: Connection, identifier: str) -> RowMapping:
-    """Revoke a key permanently, and return its row. The change log keeps the key's name. Raises NotFound."""
+    """Revoke a key permanently, and return its row. The change log keeps the name. Raises NotFound if there is no such key."""
     if get(connection, identifier)["revoked_at"] is None:
         connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
     return get(connection, identifier)

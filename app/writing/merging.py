@@ -1,7 +1,7 @@
 """Merges one record into another, so that only the other record stays.
 
-References to the merged record become references to the record that stays. If two link records then have the same key, they
-are merged too.
+References to the merged record become references to the record that stays. Two link records (records that connect other
+records) may then have the same natural key. In this case, they are merged too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -43,7 +43,8 @@ class Merger:
     def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str) -> Apply[list[Done]]:
         """Merge a record into another record of its kind.
 
-        Raises Conflict with a list of the records that contradict each other, unless `prefer` decides which of them stay.
+        Two link records with the same key may have different contents after the merge. `prefer` decides which of them stays.
+        Without `prefer`, raises Conflict with a list of these link records.
         """
         old, version = self._operations.standing(self.connection, resource, record_id)
         guard.check(record_id, version)
@@ -86,7 +87,7 @@ class Merger:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
-        """Add the names (most as aliases), identifiers and topics of the merged record. Its other fields are not used."""
+        """Add the names (most as aliases), identifiers and topics of the merged record. Its other fields are dropped."""
         names = [*gone.get("names", ())]
         if "name" in gone and all(name["text"] != gone["name"] for name in names):
             names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
@@ -177,7 +178,7 @@ def _extend(content: Content, part: str, items: list[Any]) -> None:
 
 
 def _repoint(content: Content, field: str, gone: str, to: str) -> None:
-    """Replace the id `gone` by `to` in a field. A reference from the record to itself is removed."""
+    """In one field of `content`, replace the id `gone` by `to`. If the record then refers to itself, remove this reference."""
     value = content.get(field)
     if isinstance(value, list):
         kept = dict.fromkeys(to if item == gone else item for item in value)

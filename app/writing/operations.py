@@ -70,7 +70,7 @@ class Done(NamedTuple):
 
 
 MAX_NAMED = 200
-"""The maximum number of characters of a name that are used to guess its id, because the name is not validated yet."""
+"""The id of a record is guessed from at most this many characters of its name, because the name is not validated yet."""
 
 
 class Creation(NamedTuple):
@@ -113,7 +113,7 @@ class Operations:
                 ids.refuse_taken(batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
-                # A stored record with the same key is a conflict. If this were False, the new record would get its id.
+                # True makes a stored record with the same key a conflict. With False, the new record would get the stored id.
                 each.named = True
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
@@ -154,7 +154,7 @@ class Operations:
         return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
 
     def patch(self, connection: Connection, several: Sequence[Patch]) -> Apply[list[Done]]:
-        """Apply merge patches (RFC 7396), each to another record.
+        """Apply merge patches (RFC 7396), each to a different record.
 
         A field that a patch does not contain stays as it is, and null removes a field. Raises Conflict if two patches are
         for the same record.
@@ -218,7 +218,7 @@ class Operations:
     def delete(
         self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str
     ) -> Apply[list[Done]]:
-        """Delete the record and its citations. Raises StillReferenced, with a list of them, if other records refer to it."""
+        """Delete the record and its citations. If other records refer to it, raises StillReferenced with a list of them."""
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
         guard.check(record_id, version)
@@ -245,7 +245,7 @@ class Operations:
     ) -> Apply[list[Done]]:
         """Check the batch, and return the function that writes it and returns the results for these ids.
 
-        `require` is called for each id if something is going to change; it may raise a Problem.
+        If the batch changes anything, `require` is called for each id. `require` may raise a Problem.
         """
         ready = self.writer.settle(connection, batch)
         if require is not None and ready.changed:
@@ -276,7 +276,7 @@ class Operations:
     def standing_or_gone(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content | None, int | None]:
         """The record's content and version, or (None, None) if it does not exist or was deleted.
 
-        Raises Merged if it was merged into another, and Conflict if the id is or was used by a record of another kind.
+        Raises Merged if the record was merged into another one, and Conflict if a record of another kind has or had this id.
         """
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
@@ -287,7 +287,10 @@ class Operations:
         return found if isinstance(found, tuple) and not isinstance(found, Past) else (None, None)
 
     def _found(self, connection: Connection, resource: Resource, record_id: str) -> tuple[Content, int] | Past | None:
-        """The stored record and its version; if it was deleted or merged, its past from the change log; otherwise None."""
+        """The content and version of the stored record; None if the id was never used.
+
+        If the record was deleted or merged, or if the id is or was that of a record of another kind, returns its Past instead.
+        """
         if not is_storable(record_id):
             return None
         standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
@@ -322,7 +325,7 @@ class _Ids:
     def identify(self, schema: ContentSchema, content: Content) -> str | None:
         """The id for a record that was sent without one: a slug of its name, with a number if the slug is taken.
 
-        A link record gets a UUID. Returns None for a country, because the id of a country must be sent.
+        A record with a natural key gets a UUID. Returns None for a country, because the id of a country must be sent.
         """
         if schema.resource.natural_key:
             return uuid7()

@@ -10,7 +10,7 @@ from app.writing.batch import Batch, Content, Line, Wanted
 from app.writing.writer import Writer
 
 AT_ONCE = 500
-"""Lines per job."""
+"""The number of lines that one job parses."""
 
 
 class Read(NamedTuple):

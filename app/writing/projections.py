@@ -1,8 +1,9 @@
 """Projections: the involvements of actors, and the dates that undated records inherit from events.
 
-Projections are stored, because this makes reads simple. They are derived from records; the resources declare with `actors`,
-`occasion`, `sides` and `dated_by` how. For each projection there is one query for the expected values. A write runs this query
-for the affected records, `rebuild` runs it for all records, and `check` compares its result with the stored values.
+Projections are derived from records, and stored to make reads simple. The declarations `actors`, `occasion`, `sides` and
+`dated_by` of the resources say how they are derived. For each projection there is one query for the expected values. A write
+runs this query for the affected records, `rebuild` runs it for all records, and `check` compares its result with the stored
+values.
 """
 
 from collections import defaultdict
@@ -116,7 +117,7 @@ class Projections:
     # -- the expected rows -------------------------------------------------------------------------------------------------
 
     def _reach(self, said_by: SaidBy) -> sa.CTE:
-        """For each organization, the actors that are involved whenever it is: itself, its ancestors, and all their countries.
+        """For each organization, the actors that are involved together with it: itself, its ancestors, and all their countries.
 
         The result has a row for each (organization, actor), for all organizations or only for those to which the records in
         `said_by` refer.
@@ -216,7 +217,7 @@ class Projections:
                 continue
             for content in filter(None, states):
                 touched.setdefault(kind, set()).add(content["id"])
-                # All records that refer to an event can name its actors. So if one of them changes, all of them are read again.
+                # All records that refer to an event can name its actors. So if one changes, all are read again.
                 occasions |= {content[field] for field in self._events_of[kind] if content.get(field)}
         if Kind.ORGANIZATION in touched:
             self._add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions)
@@ -231,8 +232,9 @@ class Projections:
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
         """Whether the change affects projections.
 
-        Records of the kinds in `_depended_on` affect projections only if other records refer to them. A new record of such a
-        kind affects none, because no unchanged record refers to it.
+        Records of the kinds in `_depended_on` affect projections only through records that refer to them. Only records that
+        are written in the same transaction can refer to a new record, and these are changes themselves. So a new record of
+        such a kind is ignored here.
         """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):
@@ -272,7 +274,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """The ids of further records whose projections may have changed, because they get actors or dates from the events."""
+        """The ids of other records that get actors or dates from the events. Their projections may have changed too."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -321,7 +323,7 @@ def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
 
 
 def _bounds(link: _Reference) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """The SQL expressions for the dates of an undated row: its event's dates, or without an event `NO_START` and `NO_END`."""
+    """SQL expressions for the dates of an undated row: the dates of its event, or without an event `NO_START` and `NO_END`."""
     event = link.target.table.alias("its_event")
 
     def of(column: str, none: str) -> sa.ColumnElement[str]:

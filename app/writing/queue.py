@@ -1,13 +1,13 @@
 """The write queue: writes run one after another on one thread, and queued writes share a commit.
 
 SQLite allows one writer at a time, and on Postgres an advisory lock has the same effect (`WRITERS_LOCK`). A queue within
-the process is fair, and it starts the next write immediately. A write spends most of its time waiting for the commit, so
-queued writes share one commit. No request is answered before the commit.
+the process is fair (it runs the writes in the order of their arrival), and it starts the next write immediately. A write
+spends most of its time waiting for the commit, so queued writes share one commit. No request is answered before the commit.
 
 A write has two steps. *Settle* reads and validates, and refuses the write by raising a Problem. *Apply* writes what was
-settled, and never refuses. The shared transaction is committed even if one of its writes was refused. Therefore a settle
-that raises must not have written anything of the refused write (only the last use of the API key may be recorded). So after
-a refused write, nothing has to be undone in the shared transaction.
+settled, and never refuses. The shared transaction is committed even if one of its writes was refused. Therefore *settle*
+must not write any data before it raises (only the last use of the API key may be recorded). Otherwise a part of the refused
+write would be committed.
 """
 
 import asyncio
@@ -34,12 +34,12 @@ TOGETHER = 32
 BYTES_TOGETHER = 262_144
 """The maximum total size, in bytes, of the bodies of the writes that share a commit.
 
-It is limited, because each of these writes waits until all of them are done.
+The size is limited, because each of these writes waits until all of them are done.
 """
 GATHERING_SECONDS = 0.005
 """The maximum time, in seconds, that the thread waits for further writes to share a commit.
 
-It stops waiting as soon as there are as many writes as shared the last commit.
+The thread stops waiting as soon as the group has as many writes as the previous group.
 """
 MAX_WAITING = 1_000
 """The maximum number of queued writes; further writes are refused with 503."""
@@ -63,7 +63,7 @@ class _Waiting(Generic[Request, Result]):
     settle: Settle[Request, Result]
     request: Request
     alike: object
-    """Consecutive writes with an equal `alike` are settled in one call. A write with None is settled alone."""
+    """Consecutive writes whose values of `alike` are equal are settled in one call. With None, a write is settled alone."""
     keep: bool
     seconds: float | None
     size: int
@@ -90,7 +90,7 @@ class WriteQueue:
     def __init__(
         self, engine: Engine, *, patience: float, availability: Availability | None = None, deadline: float = DEADLINE
     ) -> None:
-        """`patience`: seconds that a write may wait in the queue; `deadline`: seconds that the database may take for it."""
+        """`patience`: seconds that a write may wait in the queue; `deadline`: seconds that the database may take for one."""
         self._engine = engine
         self._patience = patience
         self._availability = availability
@@ -100,7 +100,7 @@ class WriteQueue:
         """The writes whose transaction waits for the database's lock. Nothing of them is done yet, so `end` can refuse them."""
         self._beginning_lock = threading.Lock()
         self._is_settling = False
-        """Whether the transaction of the current group has begun. From then on, a single write may be the cause of an error."""
+        """Whether the transaction of the current group has begun. If so, a single write of the group may cause an error."""
         self._queue: queue.SimpleQueue[_Waiting[Any, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
@@ -117,7 +117,7 @@ class WriteQueue:
         self._engine.dispose()
 
     def end(self, why: Problem) -> None:
-        """Refuse, with the Problem `why`, all writes that have not begun. A transaction that has begun is finished."""
+        """Refuse, with the Problem `why`, all writes that have not begun. A transaction that has begun is completed."""
         with self._beginning_lock:
             self._ended = why
             for waiting in self._beginning:
@@ -134,12 +134,13 @@ class WriteQueue:
         seconds: float | None = None,
         size: int = 0,
     ) -> Result:
-        """Queue the request, and return its result after the commit (without `keep`: after the rollback).
+        """Queue the request, and return its result after the commit.
 
         Raises Busy if the request waits too long or the queue is full. The request is settled and applied while no other
-        writer is active; this may happen more than once, because a failed transaction is repeated.
-        `alike`: consecutive requests with an equal value may be settled together. `seconds`: how long the database may take
-        for this request, instead of the deadline. `size`: bytes of the request's body.
+        writer is active. It may be settled and applied more than once, because a failed transaction is repeated.
+        `alike`: consecutive requests with equal values of `alike` may be settled together. `keep`: if this is False, the
+        transaction is rolled back instead of committed. `seconds`: how long the database may take for this request; by
+        default, this is the queue's `deadline`. `size`: bytes of the request's body.
         """
         if self._availability is not None:
             self._availability.require_writes()
@@ -154,7 +155,10 @@ class WriteQueue:
             waiting.timer.cancel()
 
     def _is_late(self, waiting: _Waiting[Any, Any]) -> None:
-        """Refuse a write that has waited too long. If the thread has begun it, start the timer for the database's deadline."""
+        """Called when a write has waited too long. If the thread has not begun the write, refuse the write.
+
+        If the thread has begun the write, do not refuse it, but start the timer that limits the time of the database.
+        """
         if waiting.claim():
             waiting.result.set_exception(busy())
         else:
@@ -256,7 +260,7 @@ class WriteQueue:
         raise AssertionError("the last attempt returns or raises")
 
     def _require_going_on(self) -> None:
-        """Mark the group's transaction as begun. Raises the Problem of `end` if that was called while the group waited."""
+        """Mark the group's transaction as begun. Raises the Problem of `end` if `end` has been called."""
         with self._beginning_lock:
             self._beginning = ()
             if self._ended is not None:
@@ -264,7 +268,7 @@ class WriteQueue:
 
 
 def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> list[Any]:
-    """For each write, its result or its Problem. If they are refused when settled together, each is settled alone."""
+    """Settle the writes together. If this is refused, settle each write alone. Returns each write's result or Problem."""
     try:
         apply = alike[0].settle(connection, [waiting.request for waiting in alike])
     except Problem as problem:

@@ -138,7 +138,7 @@ class Restorer:
         *,
         author: str,
     ) -> Apply[list[Done]]:
-        """Undo a merge. Fields and records that were changed again since the merge are kept, and are reported in `left`."""
+        """Undo a merge. Fields and records that were changed again since the merge are kept, and are listed in `Done.left`."""
         batch, left = Batch(problem=Conflict), []
         for entry in self._entries(connection, changes.c.transaction == transaction):
             log = self._entries(connection, changes.c.record_id == entry.id)

@@ -20,7 +20,7 @@ _SHOWN_BEST_FIRST = (
     NameType.TRANSLITERATION,
     NameType.DESCRIPTIVE,
 )
-"""The types of names that are shown to readers of the name's language, best type first. Other names are only searched."""
+"""The types of names that are shown to readers of the name's language, best type first. Search also finds other names."""
 
 names: sa.Table = Name.__table__
 Fill = Callable[[Content], Any]
@@ -39,7 +39,7 @@ class RowWriter:
         self._column_of: dict[str, str] = {}
         """By field: the column that holds its value unchanged."""
         self._nothing: dict[str, Any] = {}
-        """The values of the columns in `_column_of` for fields that the content does not have."""
+        """The default values of the columns in `_column_of`. They apply to fields that the content does not have."""
         self._fills: list[tuple[str, Fill]] = []
         self._kinds: list[tuple[str, str]] = []
         for column in self.resource.table.c:
@@ -99,9 +99,10 @@ def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
 
 
 def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:
-    """The positions in `items` of the names to show, one for each language.
+    """Choose at most one name to show for each language. Returns the indexes of these names in `items`.
 
-    The record's main name is preferred, then the name with the best type, and of equal types the first.
+    In each language, the record's main name is preferred. Otherwise, the name whose type comes first in `_SHOWN_BEST_FIRST`
+    is chosen. If several names have this type, the first of them is chosen.
     """
     best: dict[str, tuple[int, int]] = {}
     for place, item in enumerate(items):

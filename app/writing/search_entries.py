@@ -50,7 +50,7 @@ class SearchEntries:
         }
 
     def prepare(self, several: Iterable[Wanted]) -> None:
-        """Make the drafts before the write enters the queue, because this takes more than half of the time of an import."""
+        """Make the drafts before the write enters the queue, because making them takes more than half of an import's time."""
         for each in several:
             if each.resource.kind in self.kinds:
                 each.draft = self._draft(each.resource.kind, each.content)
@@ -132,5 +132,5 @@ class SearchEntries:
 
 @cache
 def _called(kind: Kind, type_of: str) -> Sequence[Own]:
-    """The names of a record type in each language, as texts by which search finds the records of this type."""
+    """The names of a record type in all languages. Search finds the records of this type by these names."""
     return [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, type_of), ())]

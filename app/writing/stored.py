@@ -1,6 +1,6 @@
 """Reads stored records in the exchange format.
 
-It also reads in the change log which ids were ever used, and by records of which kind.
+It also reads from the change log which ids were ever used, and the kind of the record that has or had each id.
 """
 
 import json
@@ -67,7 +67,7 @@ class StoredRecords:
         self._pages = cache(lambda kind: compiler.compile(Shape(kind, purpose="exchange", after=True)))
 
     def export(self, connection: Connection) -> Iterator[tuple[Kind, str]]:
-        """Yield (kind, line of the exchange format) for every record, ordered by kind (as the resources are), then by id."""
+        """Yield (kind, line of the exchange format) for every record, in the order of `resources` and then of the ids."""
         for kind in self.resources:
             after, limit = "", EXPORT_PAGE // 10
             while rows := run(connection, self._pages(kind), after=after, limit=limit):
@@ -107,7 +107,7 @@ class StoredRecords:
         return self.states(connection, Kind.CITATION, found)
 
     def past(self, connection: Connection, ids: Iterable[str]) -> dict[str, Past]:
-        """What the change log contains about those of the given ids that are or were used, by id."""
+        """What the change log contains about each of the given ids, by id. Ids that no record has ever had are left out."""
         found: dict[str, Past] = {}
         for chunk in chunks(ids):
             rows = run(connection, self._past, ids=self.encode(chunk))

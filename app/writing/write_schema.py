@@ -29,7 +29,7 @@ MAX_ITEMS = 500
 MAX_CITATIONS = 500
 """The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
-"""The maximum number of fields in a body or an import line, and the maximum number of objects and arrays."""
+"""The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
 MAX_DEPTH = 32
 """The maximum nesting depth of a body; a record needs four levels."""
 SHOWN_OF_A_VALUE = 60
@@ -75,7 +75,7 @@ _REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
 
 
 class ContentSchema:
-    """The schema of what may be written into the records of a resource, derived from the resource's read model."""
+    """The schema of the data that clients may write to records of a resource. It is derived from the resource's read model."""
 
     def __init__(self, resource: Resource, plans: Iterable[FieldPlan], kinds: Mapping[str, Kind]) -> None:
         self.resource = resource
@@ -157,7 +157,7 @@ class ContentSchema:
     def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with fields of an earlier release replaced by today's fields.
 
-        If the old field and today's were both sent, the old one is left in the data, so that it becomes a fault.
+        If the old field and today's were both sent, the old one is left in the data, so that validation reports it as a fault.
         """
         found = dict(data)
         for name, lift in self.resource.formerly.items():
@@ -274,7 +274,7 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _refuse_many(text: str) -> None:
-    """Raise ValueError if a text has more than `MAX_PARTS` parts, because validating them could take seconds."""
+    """Raise ValueError if a text exceeds the limits of `MAX_PARTS`, because validating them could take seconds."""
     if text.count(":") + text.count("{") + text.count("[") <= MAX_PARTS:
         return
     bare = _STRING.sub("", text)

@@ -95,14 +95,14 @@ class Writer(StoredRecords):
         """Compare the batch with the stored records and check all rules. Raises a Problem with all faults. Nothing is written.
 
         The content of a record will replace its stored content. Citations that were sent with a record will replace its stored
-        citations; if a record was sent without `citations`, they are kept. `check` is called between steps; an exception that
-        it raises stops the work.
+        citations. If a record was sent without `citations`, its stored citations are kept. `check` is called between steps; an
+        exception that it raises stops the work.
         """
         kinds = self._compared(connection, batch, check)
         return Settled(batch, [wanted for wanted in batch.wanted.values() if wanted.changes], kinds)
 
     def apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None] = never) -> Report:
-        """Write what was settled, in the same transaction, with its log entries and projections."""
+        """Write the changes of a settled batch, their log entries and projections. Call this in the transaction of `settle`."""
         if settled.changed:
             self._apply(connection, settled, author=author, check=check)
         return Report(
@@ -140,9 +140,9 @@ class Writer(StoredRecords):
         return kinds
 
     def _compare(self, connection: Connection, batch: Batch, there: Mapping[str, Kind]) -> None:
-        """Load the stored content and version of each record of the batch, and the last version of each that was deleted.
+        """Load the stored content and version of each record of the batch. For a deleted record, load its last version.
 
-        Add a fault if an id was used by a record of another kind, or if its record was merged into another record.
+        Add a fault if a record of another kind had the id, or if the record with this id was merged into another record.
         """
         by_kind: dict[Kind, list[str]] = {}
         new = {}
@@ -305,7 +305,10 @@ class Writer(StoredRecords):
     def _rows_of(
         self, new: Iterable[Wanted], kinds: Mapping[str, Kind], bounds: Mapping[str | None, edtf.Bounds], now: Any
     ) -> list[Insert]:
-        """The INSERTs of new rows, except those into `records`. `bounds`: the dates of events, by id, for undated records."""
+        """The INSERT statements for the rows of new records, except those for the table `records`.
+
+        `bounds` has the dates of each event, by the event's id. A record without a date gets the dates of its event.
+        """
         tables: dict[sa.Table, list[dict[str, Any]]] = {}
         for wanted in new:
             writer = self.rows[wanted.resource.kind]
@@ -347,7 +350,7 @@ class Writer(StoredRecords):
             self._rows.insert(connection, table, part_rows)
 
     def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
-        """Update the copies of names in the table `records`, because references show the name from there."""
+        """Update the copies of names in the table `records`. A read shows a reference with the name from this table."""
         labels = [
             (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
         ]

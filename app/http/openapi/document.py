@@ -72,7 +72,7 @@ QUESTIONS = {
 def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
     """A function that returns the document.
 
-    The first call builds it, because building it at startup would delay every process.
+    The document is built by the first call, because building it at startup would delay the start of every process.
     """
     built: Json = {}
 

@@ -63,7 +63,7 @@ def read_schemas(records: Records) -> Json:
                 "type": "string",
                 "description": f"the list of all of them, if there are more than {INCLUDED_AT_MOST}",
             }
-        if resource.title in examples:  # the first data set may have no record of a kind
+        if resource.title in examples:  # the first data set may have no record of this kind
             schema["examples"] = examples[resource.title]
         schema["required"] = ["id"]
         schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
@@ -144,7 +144,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
 
 
 def any_kind(resources: list[Resource], schemas: Json) -> Json:
-    """The OpenAPI operations that read records of any kind by id. They are returned by path."""
+    """Return, by path, the OpenAPI operations of `/v1/records`, which read records by id, whatever their kind."""
     kinds = {
         "oneOf": [{"$ref": REF.format(model=resource.title)} for resource in resources],
         "discriminator": {

@@ -25,9 +25,9 @@ CONFLICT = (("409", "Conflict"),)
 
 
 def failures(*groups: Iterable[tuple[str, str]]) -> Json:
-    """The OpenAPI responses for groups of (status, name of the problem), by status.
+    """Return, by status, the OpenAPI responses for problems. Each group contains pairs (status, name of the problem).
 
-    They refer to the components of `problem_responses`.
+    Each response is a reference to a component that `problem_responses` returns.
     """
     return {status: {"$ref": f"#/components/responses/{name}"} for group in groups for status, name in group}
 
@@ -35,7 +35,7 @@ def failures(*groups: Iterable[tuple[str, str]]) -> Json:
 def problem_responses() -> Json:
     """The OpenAPI component responses, by the name of the problem's class.
 
-    There is one for each status that a problem can have.
+    There is one response for each status that a problem can have.
     """
     problems = errors.Problem.__subclasses__()
     return {
@@ -188,8 +188,8 @@ def described(
     """The arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature and docstring.
 
     `name`: the id of the operation. `answer`: what a successful response contains. `shown`: the names of the headers of this
-    response. `examples`: paths that a reader can try. `more_failures`: (status, name) of the problems that not every operation
-    has. `more_parameters`: the request headers.
+    response. `examples`: paths that a reader can try. `more_failures`: (status, name) of this operation's problems that other
+    operations may not have. `more_parameters`: the request headers that it reads.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
@@ -237,7 +237,7 @@ IDEMPOTENCY_KEY = header(
     "any text of your own, a UUID say: the same request with it again within a day gets the first answer and does nothing",
     pattern="^[!-~]{1,255}$",
 )
-NOT_MODIFIED = {"304": {"description": "The answer is the one with the tag in `If-None-Match`."}}
+NOT_MODIFIED: Any = {"304": {"description": "The answer is the one with the tag in `If-None-Match`."}}
 
 
 def id_parameter(example: str) -> Json:

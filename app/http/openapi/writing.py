@@ -175,7 +175,7 @@ def _reported(schema: str) -> Json:
 def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     """The schemas of the bodies: `…Input` (POST and PUT), `…Patch`, and `…Report` (the response to a restore or a merge).
 
-    For citations there is also `CitationPart`, because the body of any other record may contain its citations.
+    For citations there is also `CitationPart`, because the body of any other record may contain the citations of that record.
     """
     fields = _fields(resource, schema, schemas)
     ignored = {
@@ -263,7 +263,7 @@ def _object(title: str, description: str, properties: Json, required: list[str])
 def _example(resource: Resource, schemas: Json) -> Json | None:
     """An example of a request body, made from the example record in the read schema.
 
-    None if the example record has no name, or if the resource has alternative keys.
+    None if there is no example record or it has no name, or if the resource has alternative keys.
     """
     (shown, *_) = schemas[resource.title].get("examples", ({},))
     if "name" not in shown or resource.alternative_keys:

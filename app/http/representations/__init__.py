@@ -9,7 +9,7 @@ __all__ = ["JSON", "NDJSON", "REPRESENTATIONS", "Page", "Representation", "offer
 
 JSON, NDJSON = Json(), Ndjson()
 REPRESENTATIONS: tuple[Representation, ...] = (JSON, Csv(), NDJSON)
-"""All formats. The first one is sent if the client accepts any format."""
+"""All formats. The first one is sent if the client accepts all formats and prefers none."""
 
 
 def offering(*forms: str) -> tuple[Representation, ...]:

@@ -1,6 +1,7 @@
 """The CSV format: a list as a table.
 
-A reference to another record has two or three columns. An array of plain values is one column, serialized as JSON.
+A reference to another record becomes two columns: its id and its name. If the field can refer to records of different kinds,
+a third column contains the kind. An array of plain values becomes one column that contains JSON.
 """
 
 import csv

@@ -53,8 +53,9 @@ class Representation:
         """Yield the response body for a whole list, in chunks.
 
         `pages`: the rows of the list. If `is_table`, a row has a value for each of `columns`; otherwise a row has one JSON
-        text. `options`: the values of the `parameters` of all formats. A subclass must await the first page before it yields
-        anything, because an error can be answered as a problem only before the response has begun.
+        text. `options`: the values of the query parameters that the formats declare in `parameters`; each format reads only its
+        own. A subclass must await the first page before it yields anything, because an error can be answered as a problem only
+        before the response has begun.
         """
         raise NotImplementedError
 
