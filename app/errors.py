@@ -48,7 +48,7 @@ class OperatorError(RapporteurError):
 
 
 class IncompleteDeclaration(OperatorError):
-    """A kind of record is not declared completely."""
+    """A kind of record has no resource, or its resource does not agree with its table and its model."""
 
 
 class Misconfigured(OperatorError):

@@ -126,7 +126,7 @@ def _constraints(connection: sa.Connection, table: str) -> list[str]:
 def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
     """Return a mapping from the name of each index of a table to its columns, without the indexes that constraints create."""
     with warnings.catch_warnings():
-        # An index on an expression can be skipped, because its name is not derived from its columns.
+        # SQLAlchemy warns that it skips indexes on expressions. Callers need only indexes that are named after columns.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
         found = sa.inspect(connection).get_indexes(table)
     return {str(each["name"]): each["column_names"] for each in found if "duplicates_constraint" not in each}

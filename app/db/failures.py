@@ -129,7 +129,7 @@ _WITHOUT_STATE = ("OperationalError", "ConnectionTimeout", "PoolTimeout", "PoolC
 
 
 class _Refusal(NamedTuple):
-    """The Problem for a write that a constraint refuses."""
+    """The parts of the Problem that reports a write which a constraint refuses."""
 
     problem: type[Problem]
     detail: str

@@ -79,7 +79,7 @@ class _Fts5(FullText):
         return " ".join(terms)
 
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
-        del tier, way  # unused: FTS5 has one way to read, the newest entries first up to the limit
+        del tier, way  # unused: on FTS5, every tier is read in the same way, the newest entries first up to the limit
         within = f" AND rowid >= :{bounds[0]} AND rowid < :{bounds[1]}" if bounds else ""
         if since:
             within += f" AND (SELECT date_end FROM search_entries WHERE docid = {INDEX}.rowid) >= :date_from"
@@ -118,7 +118,10 @@ def full_text_of(dialect: Dialect) -> FullText:
 
 
 class has_terms(FunctionElement[Any]):  # noqa: N801 - named like an SQL function
-    """Whether a record's search entry matches a query. Arguments: the record's id; the query for FTS5; the same as tsquery."""
+    """Whether a record's search entry matches a query.
+
+    Arguments: the record's id; the query in FTS5 syntax; the query in tsquery syntax.
+    """
 
     type = sa.Integer()
     inherit_cache = True

@@ -90,7 +90,7 @@ class Chosen(NamedTuple):
     """The chosen way to read the newest matches of a query.
 
     For WINDOW, `node` is the query limited to the window, and `newer` is the lowest entry number (`docid`) in the window.
-    Entries with a lower number are newer than the window.
+    Because newer entries have lower numbers, the entries below `newer` are newer than the window.
     """
 
     way: Way

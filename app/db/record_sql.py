@@ -76,7 +76,7 @@ Node = Union[Scalar, Array, Object]  # noqa: UP007 - Object refers to it
 
 
 class RecordSql:
-    """The parts of statements for reading records that differ between the databases. This class is for Postgres."""
+    """Provides the SQL that reads records and differs between the databases. This class is for Postgres."""
 
     joins_references = False
     """Whether the statement for a list joins the records to which fields refer. If not, a subquery reads each of them.
@@ -91,7 +91,7 @@ class RecordSql:
         return is_one_of(column, ids_parameter())
 
     def json(self, node: Object) -> Sql:
-        """Return SQL for the object as JSON text."""
+        """Return an SQL expression that produces the object as JSON text."""
         segments: list[Segment] = []
         for name, member in node.members.items():
             segments += [f'{"," if segments else "{"}"{name}":', *self.text(member)]

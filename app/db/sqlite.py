@@ -80,11 +80,11 @@ class SqliteConnection(sqlite3.Connection):
         return self.log == found
 
     def rescue(self, *, patience: float) -> bool:
-        """Copy committed data from a removed WAL into the database file; return whether that succeeded in `patience` seconds.
+        """Copy the committed data of a WAL that was deleted while open into the database file; return whether that succeeded.
 
-        All connections are then reopened with a new WAL, which this program will find when it is started again. The old WAL
-        must be emptied (TRUNCATE), because otherwise the index that the connections share in memory would be applied to the new
-        WAL.
+        It takes at most `patience` seconds. First, a TRUNCATE checkpoint empties the old WAL, because its index, which the
+        connections share in memory, would otherwise be applied to the new WAL. Then all connections are reopened with a new
+        WAL, which this program finds when it is started again.
         """
         try:
             self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")

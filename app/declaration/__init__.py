@@ -1,1 +1,1 @@
-"""Classes for declaring resources: fields, filters, sorts, includes, roles. All other code is derived from the declarations."""
+"""Classes for declaring resources: fields, filters, sorts, includes, roles. The rest of the program works from them."""

@@ -1,8 +1,8 @@
 """The filters of lists, one class for each type of condition.
 
-A filter declares what a client may send (`parse`, `multiple`) and the SQL condition (`narrow`). The statement never depends on
-the values, only on whether there is one value or several. A single value is compared with `=`. Several values are passed
-together as one bind parameter.
+A filter declares what a client may send (`parse`, `multiple`) and the SQL condition (`narrow`). The condition depends only
+on the `shape` of the values: for most filters, on whether there is one value or several. A single value is compared with
+`=`. Several values are passed together as one bind parameter.
 """
 
 from abc import ABC, abstractmethod

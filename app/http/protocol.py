@@ -285,7 +285,7 @@ class Protocol(HttpToolsProtocol):
 
     @property
     def leaves_bytes_unread(self) -> bool:
-        """Whether bytes that the client sent, or is still sending, will not be parsed."""
+        """Whether the client has sent, or is still sending, bytes that this connection will not parse."""
         return bool(self._in_body or self._in_head or self._unread or self.pipeline or self._refusal)
 
     def break_off(self) -> None:

@@ -50,7 +50,7 @@ def router(service: SearchService) -> APIRouter:
         then texts, then records that involve the best matching names. Within each group, the newest records come first. Each
         hit shows why it was found, with an excerpt from the record.
 
-        The text may contain `"a phrase"`, `-word` (which must not occur) and `beginn*`. Everything else is searched for as
+        The text may contain `"a phrase"`, `-word` (which must not occur) and `prefix*`. Everything else is searched for as
         words. If no record has all words, the records that have most of them are returned (`relaxed`), and `did_you_mean`
         proposes known names.
 

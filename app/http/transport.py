@@ -26,7 +26,7 @@ class Connection(Protocol):
 
     @property
     def leaves_bytes_unread(self) -> bool:
-        """Whether bytes that the client sent, or is still sending, will not be parsed."""
+        """Whether the client has sent, or is still sending, bytes that this connection will not parse."""
 
     def watch_outgoing(self) -> None:
         """Start to measure how fast the client receives data. The connection is aborted if the client is too slow."""
@@ -56,9 +56,9 @@ class Flow(FlowControl):
 class Transport:
     """Wraps asyncio's transport: measures how fast a slow client receives data, and sends the last response before closing.
 
-    The rate is measured by counting the bytes that the client acknowledges. To save time, this class does not wrap the methods
-    that every response uses: they are asyncio's own methods. `write` is replaced only while bytes are counted, and `write` and
-    `is_closing` are replaced when the connection is closing.
+    The rate is measured by counting the bytes that the client acknowledges. The methods that
+    every response uses are normally asyncio's own, because wrapping them would slow down every response. `write` is replaced
+    while bytes are counted; `write` and `is_closing` are replaced while the connection is closing.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Connection) -> None:

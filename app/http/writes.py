@@ -251,7 +251,7 @@ class Writes:
     ) -> None:
         """Run the operation in the write queue, then send the response.
 
-        `joins`: the write may be checked and applied in one batch with other writes of the same operation.
+        `joins`: whether this write may be checked and applied in one batch with other writes of the same type, such as PATCH.
         """
 
         def settle(connection: Connection, wishes: Sequence[Any]) -> Apply[list[Done]]:

@@ -137,7 +137,7 @@ def _broken_references(connection: Connection) -> Iterator[str]:
 
 
 def _last_states(connection: Connection) -> dict[str, tuple[int, str | None]]:
-    """By record id: the last version of every record that ever existed, and its last state (None if it was deleted)."""
+    """Map the id of every record that ever existed to its last version number and last content (None if it was deleted)."""
     last = sa.select(sa.func.max(changes.c.seq)).group_by(changes.c.record_id)
     columns: tuple[Any, ...] = (changes.c.record_id, changes.c.version, changes.c.state)
     query = sa.select(*columns).where(changes.c.seq.in_(last))

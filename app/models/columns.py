@@ -169,7 +169,7 @@ class Versioned:
 
 
 class Named(Versioned):
-    """A record with a name of its own."""
+    """The base of tables whose records have a name; a link record, such as a participant, has none."""
 
     name: Mapped[str] = text("the record's name, in the language asked for where it has one")
     name_key: Mapped[str] = derived(lambda content: sort_key(content["name"]), "the place of `name` in the order of names")
@@ -197,10 +197,9 @@ class Lasting(Versioned):
 
 
 class Holding(Versioned):
-    """The days on which something was valid, such as an instrument, an office or a membership.
+    """The period in which an instrument, an office or a membership was in force; its dates may be uncertain.
 
-    It can have been valid from `possible_from` to `possible_until`. It was certainly valid from `certain_from` to
-    `certain_until`.
+    It was possibly in force from `possible_from` to `possible_until`, and certainly from `certain_from` to `certain_until`.
     """
 
     possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")

@@ -39,7 +39,7 @@ class PagedRead(NamedTuple):
     """Whether the first page begins after a key in the parameters."""
 
     async def page(self, driver: Driver, limit: int) -> Page:
-        """Read the first page, of at most `limit` rows."""
+        """Read one page of at most `limit` rows: the first one, or with `after` the one that follows the key."""
         rows, beyond = await read_page(driver, self.statement(after=self.after), self.parameters, limit)
         return Page(rows, cursors.encode(rows[-1][-self.key :], self.digest) if beyond is not None else None)
 
@@ -53,7 +53,7 @@ class PagedRead(NamedTuple):
             while True:
                 if len(rows) == limit:
                     alone = driver.reads == reads + 1
-                    # Grow in small steps, because a request that waits for a row starts no read and is not noticed here.
+                    # Grow in small steps: other requests are noticed by the reads they start, and one that waits starts none.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
                     limit = min(limit, _as_many_as_fit(rows))
                     reads = driver.reads

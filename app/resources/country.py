@@ -1,4 +1,4 @@
-"""Countries: states by ISO 3166-1."""
+"""The resource of countries: the states that ISO 3166-1 lists, identified by their codes."""
 
 from typing import Literal
 

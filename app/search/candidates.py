@@ -51,7 +51,7 @@ class TierSearch(NamedTuple):
 
 
 class Candidates:
-    """Reads the newest matching search entries of each tier from one database."""
+    """Reads the newest search entries that match a query, separately for each tier (the reason why a record is found)."""
 
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
@@ -131,9 +131,9 @@ class Candidates:
 def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
     """Return which date bounds a search has, and their bind parameters.
 
-    Matching entries have a docid of at least `lo` and less than `hi`. Earlier days have greater docids, so `lo` is computed
-    from `date_to`, and `hi` from `date_from`. An event may have begun before `date_from` and not yet have ended. Therefore, the
-    range up to `hi` includes the `LONG_FROM` days before `date_from`.
+    Matching entries have a docid from `lo` up to, but not including, `hi`. Earlier days have greater docids, so `lo` is
+    computed from `date_to`, and `hi` from `date_from`. `hi` is moved back by `LONG_FROM` days, so that events are found that
+    began before `date_from` and have not ended. Longer events are searched separately.
     """
     undated = first_docid(NO_START)
     low = first_docid(narrowed.date_to) if narrowed.date_to else 0

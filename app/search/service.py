@@ -126,8 +126,8 @@ class SearchService:
     async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
         """Return the entities that the query names, as two lists (called, named).
 
-        `called`: entities with a complete name that is the query or a part of it. `named`: at most `BEST_NAMES` entities with a
-        name that contains all typed words. If some of these entities are also in `called`, `named` has only those.
+        `called`: the query contains the entity's complete name. `named`: the entity's name contains all typed words (at most
+        `BEST_NAMES` entities). If some entities are in both lists, all others are removed from `named`.
         """
         rows = await self._candidates.newest(tiers.known_names(query), Narrowed(), limit=tiers.KNOWN_AT_MOST)
         if not rows:

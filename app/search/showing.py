@@ -18,7 +18,7 @@ _BEFORE = 80
 
 
 class Form(StrEnum):
-    """The form in which a typed word occurs in a record, the closest form first."""
+    """The forms in which a typed word can occur in a record, ordered from the closest form to the least close."""
 
     AS_TYPED = "as_typed"
     INFLECTED = "inflected"

@@ -188,7 +188,8 @@ def folded(word: str) -> str:
     """Return a word without case, marks, apostrophes and the English possessive `'s`."""
     bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
     if not bare.isascii():
-        # Cut, because NFKC expands ﷺ to 18 characters; without signs, because it turns ⑴ into (1).
+        # NFKC can lengthen a word (ﷺ becomes 18 characters), so the result is cut. It can add query signs (⑴ becomes (1)),
+        # so these are removed.
         bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD].translate(_QUERY_SIGNS) or bare
     return fold(bare)[:MAX_WORD]
 

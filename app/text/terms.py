@@ -77,10 +77,10 @@ class Letters:
         self.left = left
 
     def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
-        """Yield each text of a record, together with the leading part of the text that may be analyzed.
+        """Yield the texts of a record, each with the leading part that may be analyzed.
 
-        For one record, all leading parts together have at most a fifth of the characters that are left in the budget. Texts
-        beyond this limit are not yielded.
+        One record may use at most a fifth of the characters that are left in the budget. When it has used them, its remaining
+        texts are not yielded.
         """
         allowed = self.left // 5
         for each in own:

@@ -173,7 +173,7 @@ class Integrity:
             there[other] = wanted.resource.kind
             batch.rename(wanted, other)
         elif standing is None and wanted.content.get("record") in batch.cited:
-            taken[key] = wanted.id  # the stored citation was not sent, so it is deleted
+            taken[key] = wanted.id  # the request replaces all citations of the record and leaves this one out
         else:
             batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
 

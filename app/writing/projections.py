@@ -164,7 +164,7 @@ class Projections:
             if field not in self._bodies:
                 selects.append(named)
                 continue
-            if len(field.targets) > 1:  # a country or a person has no ancestors
+            if len(field.targets) > 1:  # countries and persons have no ancestors, so they are selected directly
                 selects.append(named.where(field.target_kind != literal(Kind.ORGANIZATION)))
             through = rows(field, reach.c.actor_id, reach.c.actor_kind)
             selects.append(through.join_from(field.table, reach, reach.c.organization_id == field.key))
@@ -232,9 +232,9 @@ class Projections:
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
         """Whether the change affects projections.
 
-        Records of the kinds in `_depended_on` affect projections only through records that refer to them. Only records that
-        are written in the same transaction can refer to a new record, and these are changes themselves. So a new record of
-        such a kind is ignored here.
+        A record of a kind in `_depended_on` affects projections only through the records that refer to it. If such a record is
+        new, it is ignored here: only records written in the same transaction can refer to it, and each of them is a change of
+        its own.
         """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):

@@ -117,7 +117,7 @@ class Restorer:
         return found
 
     def _deleted_with(self, connection: Connection, record_id: str, transaction: str) -> list[list["Entry"]]:
-        """The logs of the citations that were deleted together with their record."""
+        """For each citation that was deleted together with the record: the list of its change-log entries."""
         together = self._entries(connection, changes.c.transaction == transaction)
         ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
         logs = [self._entries(connection, changes.c.record_id == each) for each in ids]

@@ -167,9 +167,9 @@ class ContentSchema:
         return found
 
     def name_today(self, field: str) -> str | None:
-        """Today's name of a field. The name of a field that exists today is returned unchanged.
+        """The current name of a field; a name that is current is returned unchanged.
 
-        For a field of an earlier release, this is the first field that replaces it, or None if no field replaces it.
+        For a field that only an earlier release had, return the field that replaces it (the first one, if several do), or None.
         """
         formerly = self.resource.formerly.get(field)
         return next(iter(formerly(None)), None) if formerly else field
