@@ -24,8 +24,7 @@ def cached(
     """Cache the results of a function with hashable arguments, in at most `most` bytes per process.
 
     `size_of` estimates the size of an entry in bytes from the arguments. Without `size_of`, each entry is measured when it is
-    stored. Pass `size_of` if results consist of many small values, because measuring such a result takes as long as computing
-    it.
+    stored. Pass `size_of` if results consist of many small values: measuring such a result takes as long as computing it.
 
     Entries are kept in two generations. When the young generation would exceed half of `most`, it becomes the old generation,
     and the previous old generation is dropped. An entry that is found in the old generation is copied to the young one. So

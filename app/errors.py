@@ -271,7 +271,7 @@ class IdempotencyMismatch(Invalid):
 
 
 class PreconditionRequired(Problem):
-    """The request has no `If-Match`. A change needs this header, so that no client overwrites an unseen version."""
+    """The request has no `If-Match`. A change needs this header, so that no client overwrites a version it has not read."""
 
     status = 428
     code = "precondition_required"

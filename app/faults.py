@@ -35,7 +35,7 @@ _CHANGING = re.compile(r"'[^']*'|\"[^\"]*\"|\d+")
 
 
 class Faults:
-    """Collects the faults of a request or an import. It lists the first faults of each sort, and only counts the others."""
+    """Collects the faults of a request or an import. Lists the first faults of each sort, and only counts further ones."""
 
     def __init__(self, *, alike: int = MAX_FAULTS) -> None:
         """`alike`: how many faults of one sort (same field, same message) are listed."""
@@ -63,10 +63,10 @@ class Faults:
         return self.total >= MOST_FAULTS
 
     def told(self) -> list[Fault]:
-        """The listed faults, in the order in which they were added, and faults that say what is not listed.
+        """The listed faults, in the order in which they were added, and additional faults that say what is not listed.
 
-        If some faults of a sort (same field, same message) are only counted, an additional fault says how many. It follows the
-        last listed fault of this sort.
+        If some faults of a sort (same field, same message) are only counted, an additional fault after the last listed one of
+        this sort says how many. If checking stopped at `MOST_FAULTS`, the last fault says so.
         """
         found: list[Fault] = []
         seen: Counter[tuple[str, str]] = Counter()

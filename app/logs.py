@@ -11,7 +11,7 @@ _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tup
 
 
 def escaped(text: str) -> str:
-    """The text with escape sequences in place of characters that end a line, control a terminal or reverse text."""
+    """The text, with characters that end a line, control a terminal or reverse text replaced by escape sequences."""
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

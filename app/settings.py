@@ -21,9 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def _beside_the_code(name: str) -> Path:
-    """The path of a data folder: beside `app` in a checkout, but inside `app` in a wheel.
+    """The path of a data folder: beside `app` in a checkout, but inside `app` if a wheel is installed.
 
-    In a wheel, a folder beside `app` could collide with a folder of another package.
+    A wheel is installed into `site-packages`, where a folder beside `app` could collide with a folder of another package.
     """
     within = ROOT / "app" / f"_{name}"
     return within if within.is_dir() else ROOT / name

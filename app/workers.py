@@ -18,7 +18,7 @@ Job = Callable[[], Any]
 JobRunner = Callable[[Sequence[Job]], AbstractContextManager[Iterator[Any]]]
 """Runs jobs, and yields their results in the order of the jobs."""
 WORTH_IT = 8
-"""From this number of jobs on, forking is faster than running all jobs in this process. A job takes about 10 ms."""
+"""The number of jobs from which on forking is faster than running all jobs in this process. A job takes about 10 ms."""
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Extends Alembic's autogenerate: `make migration` also compares CHECKs, and writes calls of the functions in `app.db.ddl`.
 
-Alembic does not compare CHECK constraints. To change a table on SQLite, Alembic copies all columns of the table. The copy
-fails, because generated columns cannot be written. So migrations call functions of `app.db.ddl` to set constraints and to drop
-columns. The same call works on both databases.
+Alembic itself does not compare CHECK constraints. To change a table on SQLite, Alembic would copy all columns of the table. The
+copy would fail, because generated columns cannot be written. So migrations call functions of `app.db.ddl` instead to set
+constraints and to drop columns. The same call works on both databases.
 """
 
 import re
@@ -25,19 +25,19 @@ _BIND = "op.get_bind()"
 class SetConstraint(ops.MigrateOperation):
     """The `set_constraint` operation, which adds, replaces or drops a constraint.
 
-    `before` is the constraint's definition before the operation, `definition` the one after it. None means that the constraint
-    does not exist then.
+    `before` is the constraint's definition before the operation, and `definition` is the one after it. If one of them is None,
+    the constraint does not exist at that time.
     """
 
     def __init__(self, table: str, name: str, definition: str | None, before: str | None) -> None:
         self.table, self.name, self.definition, self.before = table, name, definition, before
 
     def reverse(self) -> "SetConstraint":
-        """The operation that undoes this one."""
+        """Return the operation that undoes this one."""
         return SetConstraint(self.table, self.name, self.before, self.definition)
 
     def to_diff_tuple(self) -> tuple[Any, ...]:
-        """The change as a tuple, as `alembic check` prints it."""
+        """Return the change as a tuple, which `alembic check` prints."""
         return "set_constraint", self.table, self.name, self.before, self.definition
 
 
@@ -69,7 +69,7 @@ def _compare_words(
         if words and words != before:
             changes.ops.append(SetConstraint(name, check, _check(column, words), _check(column, before)))
         elif before and not words:
-            # Inserted first, because a CHECK must be dropped before its column.
+            # The operation is put before all others, because a CHECK must be dropped before its column.
             changes.ops.insert(0, SetConstraint(name, check, None, _check(column, before)))
 
 

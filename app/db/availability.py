@@ -15,9 +15,9 @@ from app.db.failures import AWAY, FINE, Trouble, unavailable
 AGAIN_SECONDS = 0.5
 """Seconds between two probes while the database is in trouble."""
 FRESH_SECONDS = 1.0
-"""How long the result of a probe is reused, so that many requests to `/readyz` do not each query the database."""
+"""Seconds for which the result of a probe is reused, so that not every request to `/readyz` queries the database."""
 PROBE_SECONDS = 3.0
-"""If a probe takes longer than this number of seconds, the database counts as AWAY. `Availability` uses it by default."""
+"""If a probe takes more seconds than this, the database counts as AWAY. This is the default of `Availability`."""
 _log = logging.getLogger("rapporteur.database")
 
 
@@ -76,8 +76,8 @@ class Availability:
     def report(self, trouble: Trouble, *, certain: bool = False) -> None:
         """Report the trouble that an error of a read or a write indicates.
 
-        If the trouble is AWAY and `certain` is false, a probe must confirm the trouble first, because a single connection may
-        fail although the server is healthy.
+        If the trouble is AWAY and `certain` is false, the state changes only after a probe has confirmed the trouble, because a
+        single connection may fail although the server is healthy.
         """
         if trouble not in (FINE, self.trouble) and self._loop is not None:
             if trouble == AWAY and not certain:

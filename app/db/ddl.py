@@ -33,7 +33,7 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
     """Run the block in a transaction in which tables may be changed.
 
     On SQLite, foreign keys are checked only at the end of the transaction, because a table does not exist for a moment while it
-    is rebuilt. Raises OperatorError if a row then refers to a row that does not exist.
+    is rebuilt. Raises OperatorError if this check finds a row that refers to a row that does not exist.
     """
     with engine.connect() as connection:
         is_sqlite = engine.dialect.name == "sqlite"
@@ -53,9 +53,9 @@ def changing(engine: Engine) -> Iterator[sa.Connection]:
 
 
 def set_constraint(connection: sa.Connection, table: str, name: str, definition: str | None) -> None:
-    """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop that one.
+    """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop it.
 
-    `definition` is SQL, such as `CHECK ("type" IN ('a', 'b'))`, `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE
+    `definition` is SQL, such as `CHECK ("type" IN ('a', 'b'))` or `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE
     INITIALLY DEFERRED`. The database refuses the constraint if a row violates it.
     """
     if connection.dialect.name != "sqlite":
@@ -126,7 +126,8 @@ def _constraints(connection: sa.Connection, table: str) -> list[str]:
 def _indexes(connection: sa.Connection, table: str) -> dict[str, Sequence[str | None]]:
     """Return a mapping from the name of each index of a table to its columns, without the indexes that constraints create."""
     with warnings.catch_warnings():
-        # SQLAlchemy warns that it skips indexes on expressions. Callers need only indexes that are named after columns.
+        # SQLAlchemy skips indexes on expressions, and warns about it. The warning can be ignored, because the callers look only
+        # for indexes on plain columns.
         warnings.filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
         found = sa.inspect(connection).get_indexes(table)
     return {str(each["name"]): each["column_names"] for each in found if "duplicates_constraint" not in each}
@@ -176,9 +177,9 @@ def _on_postgres(connection: sa.Connection, statement: str) -> None:
 def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions], Definitions]) -> None:
     """Rebuild a table of SQLite. `edit` receives the present definitions and returns the new ones.
 
-    Rows and indexes are kept. Columns that exist before and after the change are copied by name; computed columns are computed
-    again. Foreign keys that refer to the table are kept, too. Raises RuntimeError if the connection enforces foreign keys,
-    because the table does not exist for a moment, and references to its rows would then be invalid.
+    Rows and indexes are kept, and also the foreign keys that refer to the table. The values of a column are copied if the old
+    and the new table have a column with this name; computed columns are computed again. Raises RuntimeError if the connection
+    enforces foreign keys, because the table does not exist for a moment, and references to its rows would then be invalid.
     """
     if connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
         raise RuntimeError("a table cannot be made anew while SQLite enforces references")
@@ -196,7 +197,7 @@ def rebuild(connection: sa.Connection, table: str, edit: Callable[[Definitions],
 
 
 def key_first(definitions: Definitions) -> Definitions:
-    """The definitions, reordered so that the columns of the primary key come first."""
+    """Return the definitions, reordered so that the columns of the primary key come first."""
     keys = next(each for each in definitions if each.startswith("CONSTRAINT pk_"))
     named = [_named(name) for name in re.split(r"\s*,\s*", keys[keys.rindex("(") + 1 : keys.rindex(")")])]
     first = [next(each for each in definitions if _named(each) == name) for name in named]
@@ -214,7 +215,7 @@ def _stored_columns(connection: sa.Connection, table: str) -> list[str]:
 
 
 def _named(definition: str) -> str:
-    """The name of the column or constraint that a definition defines."""
+    """Return the name of the column or constraint that a definition defines."""
     found = _NAME.match(definition)
     return (found[1] or found[2]) if found is not None else ""
 

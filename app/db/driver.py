@@ -20,16 +20,17 @@ class Statement:
     sql: str
     constants: Mapping[str, Any]
     dear: int = 0
-    """If the statement was too slow for the event loop: the number of its next executions that run on a thread; otherwise 0."""
+    """How many of the next executions run on a thread. The number is 0 unless the statement was too slow for the event loop."""
     planned_anew: bool = False
-    """Whether Postgres must plan the statement for each set of values, because rare values need another plan than common
-    ones."""
+    """Whether Postgres must plan the statement again for each set of values. This is needed if rare values need another plan
+    than common ones."""
 
     @cached_property
     def looks_for_terms(self) -> bool:
         """Whether the statement uses SQLite's full-text index.
 
-        In that index, one step of SQLite's virtual machine may take long, so a limit on steps does not limit the time.
+        One step of SQLite's virtual machine may take long in that index, so a limit on the number of steps does not limit the
+        time.
         """
         return " MATCH " in self.sql
 
@@ -52,7 +53,7 @@ class Driver(Protocol):
         """Connect to the database."""
 
     async def watch(self) -> None:
-        """Watch for changes of the database that reads would not notice, such as a removed file. Runs until it is cancelled."""
+        """Watch for changes of the database that reads would not notice, such as a removed file. Runs until cancelled."""
 
     async def close(self) -> None:
         """Close all connections."""

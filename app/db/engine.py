@@ -25,7 +25,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA page_size = 8192",  # for new files only; large pages, because rows with search terms are long
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page which several writes change is copied to the file once
+    "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page that several writes change is copied to the file only once
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
@@ -104,16 +104,16 @@ def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
 
 
 def sqlite_path(url: str | URL) -> Path:
-    """The path of the file in a SQLite URL."""
+    """Return the path of the database file that a SQLite URL names."""
     return Path(make_url(url).database or "")
 
 
 _connections: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
-"""Connections to Postgres, by the engine that made them."""
+"""The connections to Postgres that each engine has made."""
 
 
 def cut_connections(engine: Engine) -> None:
-    """Cut all connections of an engine whose server does not answer, so that threads waiting for a result get an error."""
+    """Cut all connections of an engine whose server does not answer. Threads that wait for a result then get an error."""
     from app.db.postgres import cut  # noqa: PLC0415 - as in `driver_for`
 
     for connection in list(_connections.get(engine, ())):
@@ -121,7 +121,7 @@ def cut_connections(engine: Engine) -> None:
 
 
 class FileIsGone(Exception):
-    """Raised after a commit into a file that was moved or removed. The client must not be told that the write succeeded."""
+    """Raised after a commit if the database file was moved or removed. The client must not be told that the write succeeded."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ _log = logging.getLogger("rapporteur.database")
 
 
 class Trouble(NamedTuple):
-    """The state of the database. Each field is None if all is well, or a message that tells clients what does not work."""
+    """The state of the database. Each field is a message that tells clients what does not work, or None if all is well."""
 
     reads: str | None = None
     writes: str | None = None
@@ -65,7 +65,7 @@ def busy() -> Busy:
 
 
 def failure(error: BaseException) -> Failure | None:
-    """The Failure for an error of the driver; None if the error is a bug in our code."""
+    """Return the Failure for an error of the driver; None if the error comes from a bug in our code."""
     found = _of_constraint(error) or (_of_sqlite(error) if isinstance(error, sqlite3.Error) else _of_postgres(error))
     if found is not None:
         found.problem.__cause__ = error
@@ -104,7 +104,7 @@ _COLLIDED = ("40001", "40P01")
 def _of_postgres(error: BaseException) -> Failure | None:
     state: Any = getattr(error, "sqlstate", None)
     if state is None:
-        # An error without SQLSTATE comes from the client library: the connection could not be made, or was lost.
+        # An error without SQLSTATE comes from the client library. These types mean that the connection failed or was lost.
         return Failure(unavailable(NO_ANSWER), AWAY) if type(error).__name__ in _WITHOUT_STATE else None
     if state == _LOCK_NOT_AVAILABLE or state in _COLLIDED:
         return Failure(busy())
@@ -129,7 +129,7 @@ _WITHOUT_STATE = ("OperationalError", "ConnectionTimeout", "PoolTimeout", "PoolC
 
 
 class _Refusal(NamedTuple):
-    """The parts of the Problem that reports a write which a constraint refuses."""
+    """The class and the message of the Problem that the client gets if a constraint refuses a write."""
 
     problem: type[Problem]
     detail: str
@@ -152,8 +152,8 @@ _REFUSED_BY_POSTGRES = {"23514": _NO_SUCH_VALUE, "23502": _MISSING, "23505": _SA
 def _of_constraint(error: BaseException) -> Failure | None:
     """Return the Failure for a write that a constraint refused; None for other errors.
 
-    The refusal is logged as an error, because our own rules are checked first and should have refused the write
-    with a better message.
+    The refusal is logged as an error: our own rules are checked before the write, and should have refused it with a better
+    message.
     """
     refusal = _REFUSED_BY_SQLITE.get(getattr(error, "sqlite_errorcode", 0))
     rule = str(error).partition(": ")[2]

@@ -19,8 +19,8 @@ INDEX = "search_entries_index"
 TERMS_INDEX = "ix_search_entries_terms"
 """The name of the GIN index over the terms on Postgres."""
 HELD = 1 << 24
-"""Bytes of terms that FTS5 buffers before it writes them as a segment of the index. Each segment must later be merged with
-others, so the value is large: an import then writes only a few segments."""
+"""Bytes of terms that FTS5 buffers before it writes them as a segment of the index. The value is large, so that an import
+writes only a few segments, because each segment must later be merged with others."""
 _CREATE_INDEX = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5"
     "(terms, content='search_entries', content_rowid='docid', tokenize=\"ascii tokenchars '-@#=~|'\")"
@@ -35,12 +35,15 @@ class FullText(ABC):
 
     syntax: Syntax
     statistics: str | None = None
-    """The query for the statistics with which `postgres_plans.chosen` chooses how to read matches; None if the database has
-    only one way to read them."""
+    """The query for the statistics that `postgres_plans.chosen` uses to choose how matches are read. It is None if the database
+    can read them in only one way."""
 
     @abstractmethod
     def stored(self, terms: Sequence[str], first: int) -> str:
-        """Return the terms as a search entry stores them. `first`: the position of the first term, counted from 1."""
+        """Return the terms in the form in which a search entry stores them.
+
+        `first` is the position of the first term, counted from 1.
+        """
 
     @abstractmethod
     def newest(self, tier: int, match: str, way: Way, limit: int, *, bounds: tuple[str, str] | None, since: bool) -> str:
@@ -50,9 +53,9 @@ class FullText(ABC):
         """
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        """Yield the statements that remove entries from the index table, if the database does not update its index itself.
+        """Yield the statements that remove entries from the index table. If the database updates its index itself, yield none.
 
-        They must run before the rows of `entries` are deleted. The condition `those` selects the rows.
+        The statements must run before the rows of `entries` are deleted. The condition `those` selects the rows.
         """
         del entries, those
         return iter(())
@@ -66,7 +69,7 @@ class FullText(ABC):
         return None
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
-        """Yield a message for each search entry that the index table lacks, and for each row of that table without an entry."""
+        """Yield a message for each search entry without a row in the index table, and for each such row without an entry."""
         del connection
         return iter(())
 
@@ -86,7 +89,7 @@ class _Fts5(FullText):
         return f"SELECT rowid AS docid FROM {INDEX} WHERE {INDEX} MATCH :{match}{within} ORDER BY rowid LIMIT {limit}"
 
     def removals(self, entries: sa.Table, those: sa.ColumnElement[Any]) -> Iterator[sa.UpdateBase]:
-        # The index stores no copy of the terms, so a delete must pass the terms that are to be removed.
+        # The index stores no copy of the terms, so the statement must pass FTS5 the terms that it has to remove.
         old = sa.select(sa.literal("delete"), entries.c.docid, entries.c.terms).where(those).order_by(entries.c.docid)
         yield sa.insert(_INDEX).from_select([INDEX, "rowid", "terms"], old)
 
@@ -113,7 +116,7 @@ class _Tsvector(FullText):
 
 
 def full_text_of(dialect: Dialect) -> FullText:
-    """The FullText implementation for this database."""
+    """Return the FullText implementation for the database with this dialect."""
     return _Fts5() if dialect.name == "sqlite" else _Tsvector()
 
 

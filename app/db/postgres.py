@@ -22,11 +22,11 @@ from app.db.postgres_plans import READING_SETTINGS
 from app.errors import Malformed
 
 SERVERS_SHARE = 0.9
-"""After this share of a read's deadline, the server cancels the statement. At the deadline itself, the driver closes the
-connection."""
+"""The server cancels a read after this share of its deadline. If it does not, the driver closes the connection at the
+deadline."""
 DAMAGE_TOLD_SECONDS = 60
-"""Seconds for which `/readyz` reports damage after a read found it. The time is fixed, because no query can prove that all
-pages are readable again."""
+"""Seconds for which `/readyz` reports damage after a read has found it. The report ends after a fixed time, because no query
+can prove that all pages are readable again."""
 _STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
 GATHERED = 8
 """Maximum number of records that `by_id` reads with one statement. More records are read with several statements, so that
@@ -66,7 +66,7 @@ def cut(connection: "psycopg.AsyncConnection[Any] | psycopg.Connection[Any]") ->
 
 
 def _is_of_connection(error: psycopg.Error) -> bool:
-    """Whether the error means that the connection was lost or never made, and not that the statement failed."""
+    """Whether the connection was lost or never made. Otherwise, the error means that the statement failed."""
     return isinstance(error, psycopg.OperationalError) and (error.sqlstate is None or error.sqlstate.startswith("57P"))
 
 
@@ -138,7 +138,7 @@ class PostgresDriver:
         await connection.execute(self._set, prepare=False)
 
     async def watch(self) -> None:
-        """Do nothing, because each read notices by its connection that the server is gone."""
+        """Do nothing: if the server is gone, the next read notices it, because its connection fails."""
 
     async def close(self) -> None:
         """Close the pool."""
@@ -250,7 +250,7 @@ class PostgresDriver:
         """Read one record, together with other records that are requested in the same iteration of the event loop.
 
         One statement reads up to GATHERED records, because executing a statement costs more than reading a record. With 16
-        clients this doubles the throughput.
+        clients, reading several records together doubles the throughput.
         """
         key = statement.sql, repr(parameters)
         gathered = self._gathered.get(key)
@@ -265,6 +265,6 @@ class PostgresDriver:
     async def _by_ids(
         self, key: tuple[str, str], ids: list[str], statement: Statement, parameters: Mapping[str, Any]
     ) -> dict[str, Row]:
-        if self._gathered[key].ids is ids:  # otherwise this batch was full and a new one has replaced it
+        if self._gathered[key].ids is ids:  # otherwise this batch was full, and a new batch has replaced it
             del self._gathered[key]
         return {row[-1]: row for row in await self.fetch(statement, {"ids": ids, **parameters})}

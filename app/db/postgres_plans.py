@@ -1,7 +1,7 @@
 """What makes Postgres choose good query plans: settings, ways to write SQL conditions, and the choice of how to read matches.
 
-The comment on each of these says what Postgres would do without it, with measured figures. SQLite needs none of this, because
-its planner takes the only index that fits, and FTS5 returns the newest entries first.
+The text at each setting, condition and choice says what Postgres would do without it, with measured figures. SQLite needs none
+of this, because its planner takes the only index that fits, and FTS5 returns the newest entries first.
 """
 
 # ruff: noqa: S608 - only numbers and our own names are formatted into SQL, never input from clients
@@ -22,10 +22,10 @@ not include the cost of decompressing the entries' terms. `jit` is off, because 
 it."""
 
 ONE_OF_ANY = "{column} = ANY({values})"
-"""A filter with several values. Postgres decides by the statistics of these values whether to use the index."""
+"""A filter with several values. Postgres uses its statistics of these values to decide whether to use the index."""
 ONE_OF_FEW = "{column} = ANY(ARRAY(SELECT unnest({values})))"
 """A condition on ids and other keys, for which the index is always best. The subquery hides the values from the planner, so
-Postgres plans the statement once; planning it for every list of values takes longer than reading a dozen records."""
+Postgres plans the statement only once. Planning it for every list of values would take longer than reading a dozen records."""
 
 PLANNED_ANEW = True
 """Searches are planned for each query, because a rare term needs another plan than a common one."""
@@ -36,9 +36,9 @@ operator `@@`, because Postgres could use the GIN index for the operator, but no
 _BY_INDEX = "SELECT docid FROM search_entries WHERE terms @@ CAST(%({match})s AS tsquery){within} OFFSET 0"
 """Reads entries through the GIN index. Without OFFSET 0, Postgres might read them in the order of their numbers instead."""
 _UNINDEXED = "docid + 0"
-"""The entry's number, written so that a comparison with it cannot use the index on `docid`. If a request has a last day,
-Postgres would otherwise scan entries by number, because it ignores the cost of decompressing their terms. Such a scan read a
-quarter of 20,000 entries and took 200 ms; reading through the GIN index takes 20 ms."""
+"""The entry's number, written so that a comparison with it cannot use the index on `docid`. If a request has a last day
+(`date_to`), Postgres would otherwise scan entries by number, because it ignores the cost of decompressing their terms. Such a
+scan read a quarter of 20,000 entries and took 200 ms; reading through the GIN index takes 20 ms."""
 
 STATISTICS = (
     "SELECT greatest(c.reltuples, 0), s.most_common_elems::text::text[], s.most_common_elem_freqs"
@@ -49,17 +49,20 @@ STATISTICS = (
 """A query for the statistics that ANALYZE recorded: the number of search entries, the frequent terms, and for each of these
 terms the share of entries that have it."""
 _IN_ORDER = 0.25
-"""If at least this share of the entries matches, reading entries in order of date is faster than using the index."""
+"""If at least this share of the entries matches a query, reading entries in order of date is faster than using the index."""
 _FEW = 3_000
 """Up to this number of matches, it is fast enough to read all of them through the index and sort them."""
 _ENOUGH = 2
-"""A window (see `Way.WINDOW`) should contain this many times the requested number of rows, because the shares are only
-estimates."""
+"""A window (see `Way.WINDOW`) should contain this many times the requested number of matches, because their number is only
+estimated."""
 _NEVER = int(NO_START[:4])
 
 
 class Frequencies(NamedTuple):
-    """How often the most frequent search terms occur, read with STATISTICS. `chosen` decides by it how to read matches."""
+    """The frequencies of the most frequent search terms, read with the query STATISTICS.
+
+    The function `chosen` uses them to decide how matches are read.
+    """
 
     entries: float
     shares: Mapping[str, float]
@@ -70,16 +73,16 @@ UNKNOWN = Frequencies(0, {})
 
 
 class Way(Enum):
-    """The way in which the newest matches are read. We choose it, because Postgres' planner would always use INDEX.
+    """The way in which the newest matches are read.
 
-    INDEX is slow if many entries match.
+    We choose it, because Postgres' planner would read all matches through the index and sort them (INDEX), even if many entries
+    match. This is slow for frequent terms.
     """
 
     INDEX = "index"
-    """Read all matches through the GIN index, then sort them. Bounds on dates are checked, but not through an index."""
+    """Read all matches through the GIN index, then sort them. Limits on dates are checked for each match, without an index."""
     EITHER = "either"
-    """Read through the index or in order of date, as the planner chooses. Used instead of WINDOW if a request has bounds on
-    dates."""
+    """Read through the index or in order of date, as the planner chooses. This replaces WINDOW if a request limits the date."""
     ORDER = "order"
     """Read the entries in order of date and compare each with the query."""
     WINDOW = "window"

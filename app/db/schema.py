@@ -25,7 +25,7 @@ _applied = sa.table("alembic_version", sa.column("version_num"))
 
 
 def alembic_config(url: str) -> "Config":
-    """Alembic's configuration for migrating a database; `alembic.ini` is only for the `alembic` command."""
+    """Return Alembic's configuration for migrating a database. It does not read `alembic.ini`, which the command line uses."""
     from alembic.config import Config  # noqa: PLC0415 - as in `migrate`
 
     config = Config()
@@ -36,18 +36,18 @@ def alembic_config(url: str) -> "Config":
 
 def migrate(url: str, *, revision: str = "head") -> None:
     """Upgrade the schema to a revision, by default to the newest."""
-    from alembic import command  # noqa: PLC0415 - a tenth of the start-up time, needed only for migrations
+    from alembic import command  # noqa: PLC0415 - importing it takes a tenth of the start-up time, and only migrations need it
 
     command.upgrade(alembic_config(url), revision)
 
 
 def newest_revision() -> str:
-    """The revision that this version of the program needs: the one with the highest number."""
+    """Return the revision that this version of the program needs: the one with the highest number."""
     return max(revisions())
 
 
 def revisions() -> set[str]:
-    """The revisions that this version of the program knows: the numbers with which the names of their files begin."""
+    """Return the revisions that this version of the program knows: the numbers at the start of their files' names."""
     return {path.name.partition("_")[0] for path in (MIGRATIONS / "versions").glob("[0-9]*.py")}
 
 

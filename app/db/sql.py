@@ -1,8 +1,9 @@
 """SQL constructs that compile differently on each database (JSON text, aggregates, lists of values), and fast execution.
 
 JSON is built by concatenating text, because the result is then the same bytes on both databases and the number of fields has no
-limit (`json_object` takes 63 pairs on SQLite 3.40 and 50 on Postgres, which also adds spaces). On SQLite, `json_object` builds
-objects without arrays, because it is faster and gives the same bytes (`app/db/record_sql.py`).
+limit (`json_object` takes 63 pairs on SQLite 3.40 and 50 on Postgres, which also adds spaces). There is one exception: on
+SQLite, `json_object` builds each object that contains no array, because it is faster and gives the same bytes
+(`app/db/record_sql.py`).
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ SQLITE_ARGUMENTS = 100
 
 
 class json_string(FunctionElement[str]):  # noqa: N801 - named like an SQL function
-    """A text value as a JSON string."""
+    """An SQL function that converts a text value to a JSON string."""
 
     type = sa.String()
     inherit_cache = True
@@ -48,7 +49,7 @@ def _to_json(element: json_string, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class instant_text(FunctionElement[str]):  # noqa: N801
-    """An instant as text, RFC 3339 in UTC with microseconds."""
+    """An SQL function that converts an instant to text: RFC 3339 in UTC with microseconds."""
 
     type = sa.String()
     inherit_cache = True
@@ -78,7 +79,7 @@ def _pipes(element: FunctionElement[str], compiler: SQLCompiler, **kw: Any) -> s
 
 
 class assembled(FunctionElement[str]):  # noqa: N801
-    """Concatenation of its arguments, none of which may be null; used for the JSON of records.
+    """Concatenation of its arguments, none of which may be null. The JSON text of a record is built with it.
 
     On SQLite this is one call of `printf`, because each `||` in a chain copies all text before it. With `printf`, a list of 50
     takes 15 % less time.
@@ -128,9 +129,9 @@ def _string_agg(element: comma_joined, compiler: SQLCompiler, **kw: Any) -> str:
 class matches_one_of(FunctionElement[Any]):  # noqa: N801
     """Whether a column equals one of several values. All values are ONE parameter, so the SQL does not depend on their number.
 
-    The parameter is a JSON array on SQLite and an array on Postgres. Postgres decides by the statistics of the values whether
-    to use an index. The type is not Boolean, because SQLAlchemy would then add `= 1` on SQLite, and SQLite cannot use an index
-    for that form of the condition.
+    The parameter is a JSON array on SQLite and an array on Postgres. Postgres uses its statistics of these values to decide
+    whether to use an index. The type of this function is not Boolean, because SQLAlchemy would then add `= 1` on SQLite, and
+    SQLite cannot use an index for that form of the condition.
     """
 
     type = sa.Integer()
@@ -138,9 +139,10 @@ class matches_one_of(FunctionElement[Any]):  # noqa: N801
 
 
 class is_one_of(matches_one_of):  # noqa: N801
-    """Like `matches_one_of`, but for columns, such as ids, whose index is the best choice for any values.
+    """Like `matches_one_of`, but for columns, such as ids, whose index is the best choice whatever the values are.
 
-    Postgres plans the statement once; planning it for every list of values takes longer than reading a dozen records.
+    So Postgres plans the statement only once. Planning it for every list of values would take longer than reading a dozen
+    records.
     """
 
     inherit_cache = True
@@ -165,7 +167,7 @@ def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801
-    """The position of a column's value in the array that one bind parameter holds. Sorting by it gives rows the same order."""
+    """The position of a column's value in the array that one bind parameter holds. Sorting by it gives the array's order."""
 
     type = sa.Integer()
     inherit_cache = True
@@ -203,12 +205,12 @@ def chunks(values: Iterable[Item]) -> Iterator[list[Item]]:
 
 
 def values_parameter(values: Collection[Any], encode: Encode) -> sa.BindParameter[Any]:
-    """One bind parameter with a unique name that holds all the values, encoded for the driver."""
+    """Return one bind parameter that holds all the values, encoded for the driver. Its name is unique."""
     return sa.bindparam(None, encode(list(values)), type_=sa.ARRAY(Exact), unique=True)
 
 
 def among(column: sa.ColumnElement[Any], values: Collection[Any], encode: Encode) -> sa.ColumnElement[Any]:
-    """The condition that the column equals one of the values."""
+    """Return the condition that the column equals one of the values."""
     return is_one_of(column, values_parameter(values, encode))
 
 
@@ -220,14 +222,14 @@ class Compiled(Protocol):
 
 
 def ids_parameter(of: Any = Exact) -> sa.BindParameter[Any]:
-    """The bind parameter `ids`: an array of values, encoded for the driver, so one statement serves any number of values."""
+    """Return the bind parameter `ids`, which holds an array. With it, one statement serves any number of values."""
     return sa.bindparam("ids", type_=sa.ARRAY(of))
 
 
 def run(connection: Connection, statement: Compiled, **given: Any) -> list[tuple[Any, ...]]:
     """Run a compiled statement on the driver directly and return all rows.
 
-    This takes a tenth of the time in which SQLAlchemy builds and executes a statement.
+    This takes a tenth of the time that SQLAlchemy takes to build and execute a statement.
     """
     driver: Any = connection.connection
     with _errors(connection, driver):
@@ -249,7 +251,7 @@ def _executed(driver: Any, statement: Compiled, given: Mapping[str, Any]) -> Any
 
 @contextmanager
 def together(connection: Connection) -> Iterator[None]:
-    """On Postgres, send the block's statements as a pipeline: wait for their results only at the end of the block.
+    """On Postgres, send the block's statements without waiting for each result. All results are awaited when the block ends.
 
     On SQLite, each statement runs immediately.
     """
@@ -272,7 +274,7 @@ def _errors(connection: Connection, driver: Any) -> Iterator[None]:
 
 
 INSERTS_KEPT = 1_000
-"""Number of cached INSERT statements. On SQLite, each set of columns that have values needs its own statement."""
+"""Maximum number of cached INSERT statements. On SQLite, each set of columns that have values needs its own statement."""
 
 
 class Insert(NamedTuple):
@@ -306,7 +308,7 @@ class Rows:
         self.send(connection, self.inserts(table, rows))
 
     def inserts(self, table: sa.TableClause, rows: Sequence[dict[str, Any]]) -> list[Insert]:
-        """The INSERT statements for the rows, which `send` executes. They may be prepared in another process."""
+        """Return the INSERT statements for the rows; `send` executes them. This method may be called in another process."""
         if self._dialect.name != "sqlite":
             return [Insert(self._insert(table, tuple(some[0])), [{"rows": to_json(some).decode()}]) for some in chunks(rows)]
         # Columns with None are left out, because sqlite3 looks for an adapter for each None, and this takes longer
@@ -323,12 +325,12 @@ class Rows:
             self._send(connection, sql, rows)
 
     def _sqlite_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
-        """An INSERT of one row with positional parameters, which SQLite binds faster than named ones."""
+        """Return an INSERT of one row. Its parameters are positional, because SQLite binds them faster than named ones."""
         columns = ", ".join(self._dialect.identifier_preparer.quote(name) for name in names)
         return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join('?' * len(names))})"  # noqa: S608 - our own names
 
     def _postgres_insert(self, table: sa.TableClause, names: tuple[str, ...]) -> str:
-        """An INSERT of all rows from one JSON parameter.
+        """Return an INSERT that inserts all rows, which it receives as one JSON parameter.
 
         Compared with single INSERTs, 16 rows take a third of the time, 1,000 rows a quarter.
         """
@@ -354,7 +356,10 @@ class Rows:
 
     @staticmethod
     def _send(connection: Connection, sql: str, rows: Sequence[Any]) -> None:
-        """Execute the statement for each row without reading results, because `together` waits for all results at its end."""
+        """Execute the statement for each row, without reading the results.
+
+        Inside a `together` block, the statements are sent without waiting; the block waits for all results when it ends.
+        """
         driver: Any = connection.connection
         with _errors(connection, driver):
             cursor = driver.cursor()
@@ -365,6 +370,6 @@ class Rows:
 
 
 def literal(text: str) -> sa.ColumnElement[str]:
-    """One of our own constants as an SQL literal, because a bind parameter would be sent with every execution."""
+    """Return one of our own constants as an SQL literal. A bind parameter would have to be sent with every execution."""
     quoted = text.replace("'", "''")
     return sa.literal_column(f"'{quoted}'", Exact)

@@ -1,4 +1,4 @@
-"""Opens SQLite's file, and notices when another file was put in its place."""
+"""Opens SQLite's file, and notices when another file has replaced it."""
 
 import ctypes
 import logging
@@ -14,14 +14,14 @@ REPLACED_SUFFIX = ".replaced"
 
 
 class FileIdentity(NamedTuple):
-    """Distinguishes a file from another file that has the same path."""
+    """Identifies a file independently of its path, to detect that another file has replaced it at the same path."""
 
     device: int
     inode: int
 
 
 def identity_of(path: Path | str) -> FileIdentity | None:
-    """The file's identity; None if the file does not exist."""
+    """Return the file's identity; None if the file does not exist."""
     try:
         found = os.stat(path)  # noqa: PTH116 - three times as fast as Path.stat, and called at every commit
     except OSError:
@@ -82,9 +82,9 @@ class SqliteConnection(sqlite3.Connection):
     def rescue(self, *, patience: float) -> bool:
         """Copy the committed data of a WAL that was deleted while open into the database file; return whether that succeeded.
 
-        It takes at most `patience` seconds. First, a TRUNCATE checkpoint empties the old WAL, because its index, which the
-        connections share in memory, would otherwise be applied to the new WAL. Then all connections are reopened with a new
-        WAL, which this program finds when it is started again.
+        The copying waits at most `patience` seconds for other connections. It is a TRUNCATE checkpoint, which also empties the
+        old WAL. This is needed, because the connections share an index of the old WAL in memory, and would apply it to the new
+        WAL. Then all connections are reopened with a new WAL, which this program finds when it is started again.
         """
         try:
             self.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
@@ -97,7 +97,11 @@ class SqliteConnection(sqlite3.Connection):
         return not busy
 
     def close(self) -> None:
-        """Close the connection if that is safe; otherwise free its cache and keep it open until the process ends."""
+        """Close the connection if its file and its WAL are still in place.
+
+        Otherwise, closing could delete the WAL of the file that replaced this one. So the connection only frees its cache, and
+        stays open until the process ends.
+        """
         if self.is_in_place and self.has_its_log:
             super().close()
             return
@@ -105,7 +109,7 @@ class SqliteConnection(sqlite3.Connection):
         try:
             self.execute("PRAGMA shrink_memory")
         except sqlite3.Error:
-            return  # its file is gone, and perhaps damaged
+            return  # the connection's file is gone, and perhaps damaged
 
 
 _opening = threading.Lock()
@@ -142,7 +146,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
         factory=SqliteConnection,
         **options,
     )
-    # The identities before and after opening are compared, because the file may be replaced in between.
+    # The file's identities before and after opening are compared, because the file may be replaced between the two moments.
     connection.path, connection.file = path, current if current == identity_of(path) else None
     connection.generation = generation
     connection.log_path = f"{path}{LOG_SUFFIXES[0]}"
@@ -152,7 +156,7 @@ def connect(path: Path, *, creates: bool = False, **options: Any) -> SqliteConne
 def _set_stale_logs_aside(path: Path) -> None:
     """Rename the WAL files beside a new database file if this process still has them open.
 
-    These WAL files belong to the database file that was removed. SQLite would apply them to the new file and damage it.
+    These WAL files belong to the old database file, which was removed. SQLite would apply them to the new file and damage it.
     """
     open_here = set()
     for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():  # noqa: PTH112, PTH208

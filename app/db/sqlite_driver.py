@@ -21,21 +21,21 @@ from app.db.sqlite import SqliteConnection, connect, look_of, renew
 
 LOOP_CHECK_STEPS = 10_000
 LOOP_CHECKS = 6
-"""The limit of a read on the event loop: 6 checks of LOOP_CHECK_STEPS steps of SQLite's virtual machine each, about 3 ms.
+"""The limit of a read on the event loop: this number of checks, about 3 ms. A check happens every LOOP_CHECK_STEPS steps.
 
-SQLite counts the steps of a prepared statement over all its executions, so one check can happen even in the cheapest read.
-Only several checks within one execution mean that the read is expensive.
+A step is one of SQLite's virtual machine. SQLite counts the steps of a prepared statement over all its executions, so one check
+can happen even in the cheapest read. Only several checks within one execution mean that the read is expensive.
 """
 DEAR_FOR = 100
 """The number of times that a slow statement runs on a thread before it is tried on the event loop again."""
 DEADLINE_CHECK_STEPS = 20_000
 SQLITE_THREADS = 2
 STATEMENTS_KEPT = 128
-"""Prepared statements that each connection caches. Clients choose fields and includes, so there are many different
+"""Number of prepared statements that each connection caches. Clients choose fields and includes, so there are many different
 statements, and each takes up to 150 KB."""
 CACHE_KIB = 32_768
-"""Page cache of each reading connection, in KiB. We do not use mmap, because the operating system would kill the process if the
-file were truncated."""
+"""Size of the page cache of each reading connection, in KiB. We do not use mmap, because the operating system would kill the
+process if the file were truncated."""
 ROWS_AT_ONCE = 60
 """Number of rows that are fetched together if the result is limited by `letters`. A page of usual size needs only one fetch."""
 WATCH_SECONDS = 0.5
@@ -142,7 +142,7 @@ class SqliteDriver:
         return self.availability.trouble if found == FINE and self._is_damaged() else found
 
     def _trouble(self) -> Trouble:
-        """Probe the database by reading a row and beginning a write; return the trouble found, or FINE."""
+        """Probe the database by reading a row and beginning a write. Return the trouble that this shows, or FINE."""
         if self._is_being_replaced():
             return GONE
         try:
@@ -196,7 +196,10 @@ class SqliteDriver:
         return to_json(values).decode()
 
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
-        """Run the statement on the event loop; if it exceeds the limit on steps, run it on a thread, within the deadline."""
+        """Run the statement on the event loop. If it exceeds the limit on steps there, run it on a thread within the deadline.
+
+        A statement that was too slow before, or that uses the full-text index, runs on a thread from the beginning.
+        """
         self.reads += 1
         self.availability.require_reads()
         given = {**statement.constants, **parameters}
@@ -236,7 +239,7 @@ class SqliteDriver:
     def _of_this_thread(self) -> SqliteConnection:
         connection: SqliteConnection | None = getattr(self._own, "connection", None)
         if connection is not None and (self._own.opened != self._opened or not connection.is_current):
-            self._own.connection = None  # cleared first, because opening a new one may fail
+            self._own.connection = None  # cleared first, because opening a new connection may fail
             self._forget(connection)
             connection = None
         if connection is None:

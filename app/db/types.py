@@ -16,12 +16,12 @@ sort keys."""
 
 
 def instant_text(instant: datetime) -> str:
-    """The instant as RFC 3339 text in UTC with microseconds, as SQLite stores it and every response shows it."""
+    """Return the instant as RFC 3339 text in UTC with microseconds. SQLite and all responses use this form."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def one_of(column: str, words: Iterable[str]) -> str:
-    """A condition for a CHECK: the column holds one of the words, or NULL."""
+    """Return the condition for a CHECK that the column holds one of the words, or NULL."""
     return f'"{column}" IN ({", ".join(f"{word!r}" for word in map(str, words))})'
 
 
@@ -41,7 +41,7 @@ def _on_sqlite(constraint: OneOf, compiler: DDLCompiler, **kw: Any) -> str:
 def as_comparisons(condition: str) -> str:
     """Rewrite the conditions with IN that `one_of` returns as comparisons.
 
-    Comparisons are faster, because for an IN, SQLite would build a temporary table of the words for every row that is written.
+    Comparisons are faster: for an IN, SQLite would build a temporary table of the words for every row that is written.
     """
 
     def comparisons(found: re.Match[str]) -> str:

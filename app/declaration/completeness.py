@@ -76,7 +76,7 @@ def _of_parameters(resource: Resource) -> Iterator[str]:
 
 
 def _of_filters(resource: Resource) -> Iterator[str]:
-    """Yield a message for each filter that does not fit the table."""
+    """Yield a message for each filter that does not fit the table, or that is declared for another kind of record."""
     for name, filter_ in resource.filters.items():
         column = getattr(filter_, "column", "")
         if column and column not in resource.table.c:

@@ -124,7 +124,7 @@ class Narrowing:
     conditions: list[sa.ColumnElement[bool]] = field(default_factory=list)
     order: dict[str, sa.ColumnElement[Any]] = field(default_factory=dict)
     walked: str = ""
-    """The name of the first sort column. The rows are read in order from its index."""
+    """The name of the first sort column. The database reads the rows in order from the index on this column."""
     from_cursor: bool = False
     """Whether the request has a cursor. The cursor sets the bound at which the index scan begins, so a second bound at the same
     end would only cost time."""
@@ -132,7 +132,11 @@ class Narrowing:
     dated: bool = False
 
     def only_dated(self, first_day: sa.ColumnElement[Any]) -> None:
-        """Exclude undated records: their bounds are the earliest and the latest day, so they would match any range of dates."""
+        """Exclude undated records.
+
+        An undated record is stored with the earliest and the latest possible day as its first and last day, so it would match
+        every range of dates.
+        """
         if not self.dated:
             self.conditions.append(first_day > literal(edtf.NO_START))
             self.dated = True
@@ -148,7 +152,7 @@ class Filter(ABC):
     multiple: ClassVar[bool] = True
 
     def annotation(self) -> Any:
-        """The type of one value, for the validator and the OpenAPI document."""
+        """Return the type of one value, for the validator and the OpenAPI document."""
         return self.parse
 
     def shape(self, values: Sequence[str]) -> int:
@@ -159,7 +163,10 @@ class Filter(ABC):
         return 1 if len(values) == 1 else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return the values as bind parameters of the statement."""
+        """Return the bind parameters that hold the values.
+
+        By default, this is one parameter, `name`. It holds a single value unchanged, or several values encoded by `encode`.
+        """
         return {name: values[0] if len(values) == 1 else encode(values)}
 
     @abstractmethod
@@ -167,7 +174,7 @@ class Filter(ABC):
         """Add the conditions of this filter to `narrowing`."""
 
     def matches(self, column: sa.ColumnElement[Any], name: str, shape: int) -> sa.ColumnElement[bool]:
-        """The condition that the column equals the value, or one of the values."""
+        """Return the condition that the column equals the value, or one of the values."""
         if shape == 1:
             return column == sa.bindparam(name, type_=column.type)
         return matches_one_of(column, sa.bindparam(name, type_=sa.ARRAY(Exact)))
@@ -185,7 +192,7 @@ class Equals(Filter):
     free: bool = False
 
     def annotation(self) -> Any:
-        """The type of a value: a word of the vocabulary, free text, or an id."""
+        """Return the type of a value: a word of the vocabulary, free text, or an id."""
         if self.words is not None:
             return self.words
         return TextValue if self.free else IdValue
@@ -197,7 +204,10 @@ class Equals(Filter):
 
 @dataclass(frozen=True)
 class From(Filter):
-    """Records whose latest possible last day is the given day or later."""
+    """Records that may last until the given day or later.
+
+    If the date of a record is uncertain, the latest day on which the record can end is compared.
+    """
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -232,7 +242,10 @@ class From(Filter):
 
 @dataclass(frozen=True)
 class To(Filter):
-    """Records whose earliest possible first day is the given day or earlier."""
+    """Records that may begin on the given day or earlier.
+
+    If the date of a record is uncertain, the earliest day on which the record can begin is compared.
+    """
 
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
@@ -296,7 +309,7 @@ class Uncited(Filter):
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """1 for records without citations, 2 for records with citations."""
+        """Return 1 if the value is `true` (records without citations), and 2 if it is `false`, because the SQL differs."""
         return 1 if values[0] == "true" else 2
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
@@ -304,7 +317,10 @@ class Uncited(Filter):
         return {}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep records for which a subquery finds no citation (shape 1), or at least one citation (shape 2)."""
+        """Keep the records that have no citation if `shape` is 1, or at least one citation if `shape` is 2.
+
+        Here, the shape stands for the value that the client sent, see the method `shape`. A subquery looks for the citations.
+        """
         assert self.citations is not None
         cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
         narrowing.conditions.append(~cited if shape == 1 else cited)
@@ -365,11 +381,11 @@ class Between(Filter):
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """The number of actors."""
+        """Return the number of actors, because the SQL has one condition for each of them."""
         return values[0].count(",") + 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """One bind parameter for each actor."""
+        """Return one bind parameter for each actor."""
         return {f"{name}_{place}": actor for place, actor in enumerate(values[0].split(","))}
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
@@ -389,7 +405,7 @@ class Words(Filter):
     multiple: ClassVar[bool] = False
 
     def shape(self, values: Sequence[str]) -> int:
-        """Always 1, because the SQL does not depend on the number of typed words."""
+        """Return 1 for every value, because the SQL does not depend on the number of typed words."""
         return 1
 
     def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:

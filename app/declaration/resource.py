@@ -156,7 +156,7 @@ class Resource:
 
     @property
     def keys(self) -> list[tuple[str, ...]]:
-        """The unique keys, each as a tuple of field names: no two records have the same values in all of them."""
+        """The unique keys, each as a tuple of field names. No two records have the same values in all fields of a key."""
         return [*([self.natural_key] if self.natural_key else []), *((name,) for name in self.alternative_keys)]
 
     @property

@@ -10,12 +10,12 @@ from functools import lru_cache
 from app.caching import cached
 
 _CYRILLIC = "аәбвгґғѓдђеєжҗзѕиіїйјкқќлљмнңњоөпрстћуўүұфхһцчџшщъыьэюя"
-"""The letters of the Cyrillic alphabets in one order that agrees with the order of each alphabet. ё is left out, because it is
-folded to е. Names that differ only in ё and е are sorted by their lower-case forms, where ё comes after е."""
+"""The letters of the Cyrillic alphabets, in one order that agrees with the order of each alphabet. ё is left out, because
+`fold` replaces it by е. Names that differ only in ё and е are sorted by their lower-case forms, where ё comes after е."""
 _PLACES = str.maketrans({letter: chr(0x0430 + place) for place, letter in enumerate(_CYRILLIC)})
 _WHOLE = frozenset(letter for letter in _CYRILLIC if len(unicodedata.normalize("NFD", letter)) > 1)
-"""Letters that Unicode decomposes, although they are separate letters in their alphabets, such as й. `fold` does not remove
-their marks."""
+"""Letters, such as й, that Unicode decomposes into a letter and a mark, although they are separate letters in their alphabets.
+So `fold` does not remove their marks."""
 _ALIKE = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "ß": "ss", "æ": "ae", "œ": "oe", "ʻ": "'", "‘": "'", "’": "'"})
 MAX_KEY = 300
 """Number of characters at the start of a name that determine its sort position. The rest of the name is ignored."""
@@ -25,7 +25,7 @@ _WORD = re.compile(r"[^\W_]+")
 
 @cached(1_000_000, size_of=lambda text: 8 * len(text))
 def fold(text: str) -> str:
-    """The text without case, diacritics and repeated spaces, so that `Türkiye` equals `TURKIYE` and `ё` equals `е`."""
+    """Return the text without case, diacritics and repeated spaces, so that `Türkiye` equals `TURKIYE` and `ё` equals `е`."""
     if text.isascii():
         return _SPACE.sub(" ", text.lower()).strip()
     lowered = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
@@ -40,15 +40,15 @@ def _without_marks(letter: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """The folded words of a text, in their order."""
+    """Return the words of the folded text, in the order of the text."""
     return _WORD.findall(fold(text))
 
 
 def sort_key(name: str) -> str:
-    """A key whose byte order is the order that a reader expects: case ignored, letters by alphabet, Ё just after Е.
+    """Return a key whose byte order is the order that a reader expects: case ignored, letters by alphabet, Ё just after Е.
 
-    Names are compared by their folded forms; the lower-case forms break ties. Only the first 300 characters of each form count,
-    because a longer key could not be stored: an index entry on Postgres can have at most 2,700 bytes.
+    Names are compared by their folded forms; if these are equal, by their lower-case forms. Only the first 300 characters of
+    each form count, because a longer key could not be stored: an index entry on Postgres can have at most 2,700 bytes.
     """
     first = name[:MAX_KEY]
     folded = fold(first).translate(_PLACES)[:MAX_KEY]

@@ -9,7 +9,7 @@ LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
 def looked_for(tags: Iterable[str]) -> list[str]:
-    """Normalize the case of the tags, and add after each tag its more general ones (`pt` after `pt-BR`)."""
+    """Normalize the case of the tags, and add the more general tags after each tag (`pt` after `pt-BR`)."""
     found: dict[str, None] = {}
     for tag in tags:
         parts = _canonical(tag).split("-")

@@ -19,19 +19,19 @@ class Vocabulary(StrEnum):
 
     @classmethod
     def described(cls) -> str:
-        """All words with their explanations, as Markdown for the documentation."""
+        """Return all words with their explanations, as Markdown for the documentation."""
         return "; ".join(f"`{word.value}` {word.explanation}" for word in cls)
 
 
 class Role(StrEnum):
-    """The role of a kind. Search, and lists that contain several kinds, make no difference between kinds with the same role."""
+    """The role of a kind of record. Searches and mixed lists treat all kinds that have the same role in the same way."""
 
     ENTITY = "entity"
     """An entity, such as a country, is named in many other records; users mostly search for it by its name."""
     EVENT = "event"
-    """An event happened once, or was published once, and has its own name."""
+    """An event, such as a meeting, happened once or was published once, and has its own name."""
     LINK = "link"
-    """A link record connects two other records; a search for one of them does not list it."""
+    """A link record, such as a participant, connects two other records. A search for one of those does not list it."""
 
 
 class Kind(Vocabulary):

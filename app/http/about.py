@@ -59,13 +59,13 @@ class Vocabularies(BaseModel):
 
 
 class AboutEndpoint(Endpoint):
-    """A route that answers whatever query and `Accept` are sent, because load balancers add some to their probes."""
+    """A route that ignores the query string and `Accept`, because the probes of load balancers may contain some."""
 
     offered = ()
 
 
 def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
-    """The routes of these endpoints. Every path that answers GET answers HEAD, too."""
+    """Return a router with the endpoints of this module. Every path that answers GET also answers HEAD."""
     routes = APIRouter(route_class=AboutEndpoint, tags=["registry"], responses=NOT_MODIFIED)
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)

@@ -27,14 +27,15 @@ class Access:
         self._met: dict[str, list[Row]] = {}
         """Cache of the database rows of keys, by the key's id.
 
-        A row in this cache may be out of date. That is safe, because `used` reads the key again in the transaction of each
-        write, so that a revoked key is refused.
+        A row in this cache may be out of date: its key may have been revoked. This is safe, because the method `used` reads
+        the key again in the transaction of each write, and refuses a revoked key.
         """
 
     async def require(self, asgi: Asgi, scope: Scope) -> Principal:
         """Return the owner of the request's key.
 
-        Raises Unauthorized if no valid key was sent, Forbidden if the key lacks the scope.
+        Raises Unauthorized if no valid key was sent, Forbidden if the key lacks the scope, and TooManyRequests if too many
+        requests were sent with the key.
         """
         given = [value.decode("latin-1") for name, value in asgi["headers"] if name == b"authorization"]
         if not given:
@@ -59,7 +60,7 @@ class Access:
         return principal
 
     def key_with(self, scope: Scope) -> "KeyWith":
-        """A dependency for an endpoint's signature. It requires a key with this scope, and returns the key's owner."""
+        """Return a FastAPI dependency that requires a key with this scope, and returns the key's owner to the endpoint."""
         return KeyWith(self, scope)
 
     def used(self, connection: Connection, principal: Principal) -> None:

@@ -32,7 +32,7 @@ def header(scope: Scope, wanted: bytes) -> str:
 
 
 class BodyBudget:
-    """Limits the total number of bytes of the request bodies in memory. A body counts while it is read, queued, or written."""
+    """Limits the size of all request bodies in memory together. A body counts while it is read, queued, or written."""
 
     def __init__(self, most: int) -> None:
         self._left = most
@@ -93,7 +93,7 @@ async def pieces_of(
 ) -> AsyncGenerator[bytes]:
     """Yield the pieces of the body as they arrive.
 
-    Raises the errors of `body_of`, and Unavailable if the `reservation` cannot grow.
+    Raises the errors of `body_of`, and Unavailable if `reservation` cannot reserve memory for the next piece.
     """
     body = _Body(scope, tuple(types), limit, reservation)
     while body.goes_on:
@@ -132,9 +132,9 @@ class _Body:
         return piece
 
     def check_end(self, *, needed: bool) -> None:
-        """Check the content type of an empty body, but only if a body is needed.
+        """Called at the end of the body: if the body is empty although one is needed, check its content type.
 
-        `piece` checks the content type of a body that is not empty.
+        If the body is not empty, `piece` has already checked the content type.
         """
         if needed and not self._size:
             _check_type(header(self._scope, b"content-type"), self._types)
@@ -189,8 +189,8 @@ def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
         raise Invalid(str(fault), faults=[fault])
     versions = None
     if match and match != "*":
-        # Weak tags are left out, because `If-Match` never matches them (RFC 9110). A tag that this
-        # server did not create matches no record.
+        # Weak tags are ignored, because `If-Match` never matches them (RFC 9110). Tags without a version are ignored, too,
+        # because every record's tag contains its version.
         tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)

@@ -22,7 +22,7 @@ _HEADERS = ("ETag", "Link", "Vary")
 
 
 def router(driver: Driver) -> APIRouter:
-    """The route of the change log."""
+    """Return a router with the endpoint that reads the change log."""
     routes = APIRouter(route_class=Endpoint)
     since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
 
@@ -56,7 +56,7 @@ def router(driver: Driver) -> APIRouter:
 
 
 def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
-    """The routes of the histories of records, one for each collection."""
+    """Return a router with the endpoints that read the history of a record, one endpoint for each collection."""
     routes = APIRouter(route_class=Endpoint)
     history = to_statement(changes.history(), driver.dialect)
 
@@ -109,7 +109,7 @@ def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
 
 
 def _page(request: Request, entries: Sequence[str], page: Mapping[str, Any], following: Mapping[str, Any] | None) -> Tagged:
-    """A page of entries, with links to this page and to the next one. `entries` are JSON texts from the database.
+    """Return a page of entries, with links to this page and to the next one. `entries` are JSON texts from the database.
 
     `following`: the query parameters of the next page; None if there is no next page to link to.
     """

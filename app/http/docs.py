@@ -80,18 +80,18 @@ class _Assets(StaticFiles):
     """Static files, sent with the same security headers as all other responses."""
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Find a file only if the documentation page uses it, because the package also contains other files."""
+        """Find a file only if the documentation page uses it. The package also contains other files, which are not served."""
         return super().lookup_path(path) if path in _ASSETS else ("", None)
 
     def file_response(self, *arguments: Any, **keywords: Any) -> Response:
-        """The response with the file, or a response 304 if the client has the file already."""
+        """Return the response with the file, or a response 304 if the client already has the file."""
         response = super().file_response(*arguments, **keywords)
         response.headers.update({name.decode(): value.decode() for name, value in SAFELY})
         return response
 
 
 def assets() -> StaticFiles:
-    """An ASGI app that serves the files of Swagger UI.
+    """Return an ASGI app that serves the files of Swagger UI.
 
     Raises RuntimeError if the package `fastapi-offline`, which contains these files, is missing.
     """
@@ -102,7 +102,7 @@ def assets() -> StaticFiles:
 
 
 def router() -> APIRouter:
-    """The routes of the documentation pages, and of the scripts, style sheets and images that they use."""
+    """Return a router with the documentation pages, and the scripts, style sheets and images that these pages use."""
     routes = APIRouter(include_in_schema=False)
 
     async def home() -> Response:
@@ -123,7 +123,7 @@ def router() -> APIRouter:
 
 
 def _file(name: str) -> str:
-    """The text of a file in the folder `pages`. These files are served unchanged."""
+    """Return the text of a file in the folder `pages`. The files in this folder are served unchanged."""
     return (Path(__file__).parent / "pages" / name).read_text(encoding="utf-8")
 
 
@@ -135,13 +135,13 @@ def _serving(text: str, media_type: str) -> Callable[[], Awaitable[Response]]:
 
 
 def _page(title: str, *, body: str, styles: tuple[str, ...], base: str = "") -> str:
-    """A whole HTML page. `base`: the relative URL from the page to the application's root."""
+    """Return a whole HTML page. `base`: the relative URL from the page to the application's root."""
     links = "\n".join(f'<link rel="stylesheet" href="{base}{style}">' for style in styles)
     return _PAGE.format(title=title, base=base, styles=links, body=body, version=__version__, licence=DATA_LICENCE)
 
 
 def _problems() -> str:
-    """The HTML page that lists every problem with its status and code.
+    """Return the HTML page that lists every problem with its status and code.
 
     The `type` of a problem links to its entry in this page.
     """

@@ -63,7 +63,7 @@ class Endpoint(APIRoute):
     """
 
     offered: tuple[Representation, ...] = (JSON,)
-    """The representations to negotiate. If there are none, the endpoint answers whatever query and `Accept` are sent."""
+    """The representations between which a client can choose. If there are none, the query and `Accept` are ignored."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **keywords: Any) -> None:
         super().__init__(path, endpoint, **keywords)
@@ -81,7 +81,7 @@ class Endpoint(APIRoute):
         self.app = self._answer
 
     def _take(self, name: str, annotation: Any) -> None:
-        """Register a parameter of the function. Its annotation tells which part of the request it receives."""
+        """Register a parameter of the function. `annotation` tells which part of the request the parameter receives."""
         if annotation is Request:
             self._request = name
             return
@@ -152,7 +152,7 @@ def require_short(scope: Scope) -> None:
 
 
 def methods_at(scope: Scope) -> set[str]:
-    """The methods of all routes that match the request's path."""
+    """Return the methods of all routes that match the request's path."""
     routes: list[BaseRoute] = scope["app"].routes
     return {
         method
@@ -163,6 +163,6 @@ def methods_at(scope: Scope) -> set[str]:
 
 
 def not_allowed(scope: Scope, methods: set[str]) -> MethodNotAllowed:
-    """The Problem for a request whose method is not allowed. `methods`: the methods that the request's path allows."""
+    """Return the Problem for a request whose method is not allowed. `methods`: the methods that are allowed for its path."""
     allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
     return MethodNotAllowed(f"{scope['method']} is none of {allowed}", headers={"Allow": allowed})

@@ -51,7 +51,7 @@ class NdjsonResponse(Response):
 
 
 def router(exports: "Exports") -> APIRouter:
-    """The route of the export."""
+    """Return a router with the endpoint of the export."""
     routes = APIRouter(route_class=NdjsonEndpoint, tags=["records"])
 
     @routes.get(
@@ -147,9 +147,9 @@ class Exports:
 
 
 def _some(lines: Iterator[str]) -> Iterator[str]:
-    """Yield the lines of one chunk: at most LINES_AT_ONCE lines.
+    """Yield the lines of one chunk.
 
-    The chunk ends as soon as it exceeds LETTERS_AT_ONCE characters.
+    The chunk ends after LINES_AT_ONCE lines, or as soon as it has more than LETTERS_AT_ONCE characters.
     """
     letters = 0
     for line in islice(lines, LINES_AT_ONCE):

@@ -33,7 +33,7 @@ class Forwarded(ProxyHeadersMiddleware):
         allowed = {name.strip().lower().encode() for name in hosts}
         self._allowed = frozenset[bytes]() if ANY.encode() in allowed else frozenset(allowed)
         self._fine: set[bytes] = set()
-        """Cache of valid Host values, because checking a value takes as long as routing a request."""
+        """Cache of valid Host values. It saves time, because checking a value takes as long as routing a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Check the host, apply the forwarded host and prefix, and let uvicorn's class apply the other forwarded headers."""

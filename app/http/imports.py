@@ -70,7 +70,7 @@ class ImportReport(BaseModel):
 
 
 def router(imports: "Imports", access: Access) -> APIRouter:
-    """The route of the import."""
+    """Return a router with the endpoint of the import."""
     routes = APIRouter(route_class=Endpoint, tags=["records"])
     lines: Json = {"schema": {"type": "string"}, "example": _EXAMPLE}
 
@@ -105,7 +105,7 @@ def router(imports: "Imports", access: Access) -> APIRouter:
 
 
 class Imports:
-    """Parses imports on two threads, one for small imports and one for large imports, and writes them in the write queue."""
+    """Parses small imports on one thread and large imports on another. The write queue then writes them to the database."""
 
     def __init__(self, writer: Writer, queued: QueuedWrites, settings: Settings, stopping: Stopping) -> None:
         self._writer = writer
@@ -121,7 +121,7 @@ class Imports:
             threads.shutdown(cancel_futures=True)
 
     async def run(self, request: Request, principal: Principal, *, dry_run: bool) -> Answered:
-        """Parse and check the lines on a thread, then write the records in the write queue. Returns the answer.
+        """Parse and check the lines on a thread, then let the write queue write the records to the database. Return the answer.
 
         If the same request, with the same `Idempotency-Key`, was sent before, nothing is written and the stored answer is
         returned.
@@ -188,7 +188,7 @@ class Imports:
     def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
         """Parse all lines into a batch.
 
-        Each line is removed from `lines` when it is parsed, because otherwise its content would be in memory twice.
+        Each line is removed from `lines` when it is parsed, so that its content is not in memory twice.
         """
         batch = Batch.of_many()
         while lines:
@@ -206,7 +206,7 @@ def _reports(_connection: Connection, _several: Sequence[None], reports: Sequenc
 
 
 def _report_of(report: Report) -> str:
-    """An `ImportReport` as JSON. It is built without pydantic models, because 100,000 models would take 60 MB."""
+    """Return an `ImportReport` as JSON. It is built without pydantic models, because 100,000 models would take 60 MB."""
     records = ",".join(
         to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
         for each in report.written

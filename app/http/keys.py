@@ -82,7 +82,7 @@ class KeyList(BaseModel):
 
 
 def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
-    """The routes of the keys."""
+    """Return a router with the endpoints that manage keys."""
     routes = APIRouter(route_class=Endpoint, tags=["keys"])
     admin = Security(access.key_with(keys.Scope.ADMIN))
     of_one: Json = {"shown": _SHOWN, "more_failures": (*UNAUTHORIZED, ("404", "NotFound"))}

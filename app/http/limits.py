@@ -12,11 +12,11 @@ from app.errors import TooManyRequests
 from app.http.problems import answer
 
 WINDOW = 60
-"""The length of a counting window, in seconds. At its end, all counts start again at zero."""
+"""The length of the period in which requests are counted, in seconds. At its end, all counts start again at zero."""
 MOST_CLIENTS = 100_000
-"""The maximum number of clients in the counts.
+"""The maximum number of clients whose requests are counted.
 
-When it is reached, all counts are reset, so that the counts cannot fill the memory.
+When this number is reached, all counts are deleted, so that they cannot fill the memory.
 """
 LONGEST_ADDRESS = 45
 UNCOUNTED = frozenset(("/healthz", "/readyz"))
@@ -89,13 +89,13 @@ class Limited:
 
 
 def client_of(scope: Scope) -> str:
-    """The text by which a client is counted: its IPv4 address, or the /64 network of its IPv6 address.
+    """Return the text that identifies a client in the counts: its IPv4 address, or the /64 network of its IPv6 address.
 
     All addresses of a /64 network count as one client, because one subscriber usually has a whole /64 network.
     """
     host: str = scope["client"][0] if scope.get("client") else "unknown"
     if len(host) > LONGEST_ADDRESS:
-        return "unknown"  # no IP address is so long, so the client invented this text and a proxy passed it on
+        return "unknown"  # no IP address is so long: the client invented this text, and a proxy passed it on
     if ":" not in host:
         return host
     try:

@@ -27,7 +27,7 @@ def negotiated(accept: str, *offered: Representation) -> Representation:
         wanted[media] = next((_quality(option) for option in options if option.startswith("q=")), 1.0)
 
     def quality(representation: Representation) -> float:
-        """The quality (`q`) of the most specific media range that matches the representation; 0 if no range matches."""
+        """Return the quality (`q`) of the most specific media range that matches the representation; 0 if no range matches."""
         media = representation.media_type
         ranges = (media, f"{media.split('/')[0]}/*", "*/*")
         return next((wanted[each] for each in ranges if each in wanted), 0.0)
@@ -47,7 +47,7 @@ def _quality(option: str) -> float:
 
 
 def requested_languages(lang: str | None, accept_language: str) -> list[str]:
-    """The languages in which names are shown, the preferred one first.
+    """Return the languages in which names are shown, the preferred one first.
 
     If `lang` is given, the header Accept-Language is ignored.
     """
@@ -55,7 +55,7 @@ def requested_languages(lang: str | None, accept_language: str) -> list[str]:
 
 
 def _ranges(accept_language: str) -> list[str]:
-    """The language ranges of an Accept-Language header, the preferred one first. Malformed ranges and `*` are ignored."""
+    """Return the language ranges of an Accept-Language header, the preferred one first. Ignore malformed ranges and `*`."""
     found = []
     for place, part in enumerate(accept_language.split(",")[:MAX_LANGUAGES]):
         match = _RANGE.fullmatch(part) if len(part) <= MAX_RANGE else None

@@ -71,7 +71,7 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
 
 
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
-    """The error message for one invalid parameter, made from pydantic's error `entry`.
+    """Return the error message for one invalid parameter, made from pydantic's error `entry`.
 
     The message quotes the rejected value, except if the parameter is unknown or missing, or if a validator of the registry
     wrote the message.
@@ -90,6 +90,6 @@ def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
 
 @lru_cache(maxsize=256)
 def _lists_of(model: type[BaseModel]) -> frozenset[str]:
-    """The names of the parameters that accept several values."""
+    """Return the names of the model's parameters that accept several values."""
     annotations = {name: (field.annotation, *get_args(field.annotation)) for name, field in model.model_fields.items()}
     return frozenset(name for name, each in annotations.items() if any(get_origin(part) is list for part in each))

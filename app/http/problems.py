@@ -24,7 +24,7 @@ _log = logging.getLogger("rapporteur")
 
 
 def all_problems() -> list[type[errors.Problem]]:
-    """All classes of problems that a client can get, sorted by status and code."""
+    """Return all classes of problems that a client can get, sorted by status and code."""
     found: list[type[errors.Problem]] = []
     waiting = list(errors.Problem.__subclasses__())
     while waiting:
@@ -35,7 +35,7 @@ def all_problems() -> list[type[errors.Problem]]:
 
 
 def text_of(problem: errors.Problem, scope: Scope) -> str:
-    """The body of the response to a request that failed with this problem, as JSON."""
+    """Return the body of the response to a request that failed with this problem, as JSON."""
     told: dict[str, Any] = {
         "type": f"{base_url(scope)}{PAGE}#{problem.code}",
         "title": problem.title,
@@ -50,7 +50,7 @@ def text_of(problem: errors.Problem, scope: Scope) -> str:
 
 
 def answer(problem: errors.Problem, request: Request) -> Response:
-    """The response to a request that failed with this problem."""
+    """Return the response to a request that failed with this problem."""
     headers = {name.decode(): value.decode() for name, value in ALWAYS}
     text = text_of(problem, request.scope)
     return Response(text.encode("utf-8", "replace"), problem.status, {**headers, **problem.headers}, MEDIA_TYPE)
@@ -119,7 +119,7 @@ async def on_mistake(request: Request, error: Exception) -> Response:
 class Mistakes:
     """Middleware that answers 500 if the application raises an unexpected exception.
 
-    It runs inside the other middleware, so that this response also gets the headers that the other middleware adds.
+    All other middleware is outside of this one, so that the response 500 also gets the headers that the others add.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -79,7 +79,7 @@ class Connections:
             each.transport.abort()
 
     def waits_no_more(self, protocol: "Protocol") -> None:
-        """Unregister a slow connection, because its client has received most of the data, or the connection has ended."""
+        """Unregister a connection, because its client has received most of the data, or because the connection has ended."""
         self._unsent.pop(protocol, None)
 
     def cut(self) -> None:
@@ -122,8 +122,8 @@ class Protocol(HttpToolsProtocol):
         self._unread.clear()
         self.pipeline.clear()
         if self._answering is not None and not self._answering.response_complete:
-            # uvicorn notifies only the newest request of the disconnect. If requests are queued, the running one is not the
-            # newest.
+            # uvicorn tells only the newest request that the client has disconnected. The running request is told here,
+            # because it is not the newest one if requests are queued.
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -212,7 +212,7 @@ class Protocol(HttpToolsProtocol):
             self._body_timer = self.loop.call_later(self._limits.stall_seconds, self._check_body, self._received)
 
     def on_message_begin(self) -> None:
-        """Called by the parser when the head of a request begins: start to count its bytes."""
+        """Called by the parser when the head of a request begins: start to count the bytes of the head, which are limited."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
 
@@ -237,14 +237,14 @@ class Protocol(HttpToolsProtocol):
             self.scope["path"] = unquote(_SLASH.sub("%252F", self.scope["raw_path"].decode("ascii")))
 
     def on_chunk_header(self) -> None:
-        """Called by the parser for each chunk header: start to count from zero again.
+        """Called by the parser for each chunk header: reset the count of bytes to zero.
 
-        Chunk headers and trailers are counted like the head of a request, because the same size limit applies to them.
+        The bytes of chunk headers and trailers are counted like those of a request's head, because the same size limit applies.
         """
         self._head_bytes = 0
 
     def on_body(self, body: bytes) -> None:
-        """Called by the parser for each piece of a request's body: count its bytes, and pass the piece on to uvicorn."""
+        """Called by the parser for each piece of a request's body: count the bytes of the piece, and pass it on to uvicorn."""
         self._body_fed += len(body)
         super().on_body(body)
 
@@ -265,7 +265,7 @@ class Protocol(HttpToolsProtocol):
         """
         self.server_state.total_requests += 1
         if self._in_body and not self.pipeline:
-            self.transport.close()  # because the rest of the body would be received for nothing
+            self.transport.close()  # because nobody needs the rest of the request's body, which the client is still sending
         if self.transport.is_closing():
             return
         if self.pipeline:
@@ -406,7 +406,7 @@ class Protocol(HttpToolsProtocol):
 
 
 def _without_upgrade(connection: bytes) -> bytes:
-    """The value of a Connection header without the options `Upgrade` and `HTTP2-Settings`."""
+    """Return the value of a Connection header without the options `Upgrade` and `HTTP2-Settings`."""
     return b", ".join(
         part.strip() for part in connection.split(b",") if part.strip().lower() not in (b"upgrade", b"http2-settings")
     )

@@ -33,7 +33,7 @@ _OF_ALL_LISTS = {"sort", "include", "fields", "lang", "limit", "cursor", "count"
 
 
 def _joined_by_commas(words: Sequence[str], description: str, example: str) -> Any:
-    """The type and the pydantic field of a query parameter whose values are some of `words`.
+    """Return the type and the pydantic field of a query parameter whose values are some of `words`.
 
     A client joins several values by commas, or repeats the parameter.
     """
@@ -164,7 +164,7 @@ class QueryModels:
 
 
 def _format(*forms: str, more: str = "") -> Any:
-    """The query parameter `format`. Its values are the names of the representations that offer at least one of `forms`.
+    """Return the query parameter `format`. Its values are the names of the representations that offer at least one of `forms`.
 
     The forms are `record`, `page` and `stream`.
     """
@@ -272,13 +272,13 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
 
 
 def _form(given: Mapping[str, Any], accept: str, offered: tuple[Representation, ...]) -> Representation:
-    """The representation that the parameter `format` names. Without `format`, it is the one that the Accept header prefers."""
+    """Return the representation that the parameter `format` names. Without `format`, return the one that `accept` prefers."""
     named = given.get("format")
     return next((each for each in offered if each.name == named), None) or negotiated(accept, *offered)
 
 
 def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
-    """Raise CursorInvalid if a part of the cursor's key cannot be a value of the sort column at the same position."""
+    """Raise CursorInvalid if a part of the cursor's key is not a possible value of the sort column to which it belongs."""
     for name, part in zip(sort, key, strict=False):
         kind = resource.sorts[name.removeprefix("-")].ascending.type
         try:

@@ -17,7 +17,7 @@ from app.writing.queue import Apply, WriteQueue
 
 
 class Write(NamedTuple):
-    """A write in the queue: the owner of the key, functions that check and apply the write, and one that makes its answer."""
+    """A write in the queue: the owner of the API key, a function that checks and applies the write, and one that answers it."""
 
     principal: Principal
     retry: tuple[str, str] | None
@@ -77,8 +77,8 @@ class QueuedWrites:
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
         """Check writes of the same operation, and return the function that applies them.
 
-        That function returns an answer for each write. If the request is a repetition, it applies nothing and returns the
-        stored answer.
+        The returned function returns an answer for each write. If the same request was sent before, the function applies
+        nothing and returns the stored answer.
         """
         for principal in {write.principal for write in writes}:
             self._access.used(connection, principal)
@@ -97,7 +97,7 @@ class QueuedWrites:
 
 
 class HasBudget(Protocol):
-    """A class of endpoints that read request bodies. The memory of all bodies together is limited by one budget."""
+    """A class with endpoints that read request bodies. One budget limits the memory of all these bodies together."""
 
     _queued: QueuedWrites
 
@@ -108,7 +108,7 @@ Handling = TypeVar("Handling", bound=HasBudget)
 def with_budget(
     handle: Callable[[Handling, Scope, RequestHeaders, Receive, Send, Reservation], Awaitable[None]],
 ) -> Callable[[Handling, Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """A decorator for endpoints: the bytes of the request's body count in the memory budget until the response is sent."""
+    """Decorate an endpoint: the bytes of the request's body count in the memory budget until the response is sent."""
 
     @wraps(handle)
     async def handler(self: Handling, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:

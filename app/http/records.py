@@ -63,7 +63,7 @@ class Records:
         self._miss = self.compiler.to_statement(_missing(self.resources.values()))
 
     def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
-        """A function that parses requests and caches the results.
+        """Return a function that parses requests and caches the results.
 
         `query`: the name of the attribute of `QueryModels` whose model validates the query parameters.
         """
@@ -78,7 +78,7 @@ class Records:
         return list_request(self.queries[plural], query_string, accept, language, encode=self.driver.encode)
 
     def resource(self, scope: Scope) -> Resource:
-        """The resource whose collection is named in the URL's path."""
+        """Return the resource whose collection is named in the URL's path."""
         return self.resources[scope["path_params"]["plural"]]
 
     # -- one record ----------------------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ class Records:
     ) -> None:
         """Answer a request for an id that no record has.
 
-        If the id is a former id of a record, another spelling of its id, or an alternative key, redirect to the record.
-        Otherwise raise the Problem that explains why there is no record.
+        If the id is a former id of a record, another spelling of its id, or an alternative key (a unique key besides the id),
+        redirect to the record. Otherwise raise the Problem that explains why there is no record.
         """
         rows: list[Row] = []
         if is_storable(record_id):
@@ -199,10 +199,11 @@ class Records:
 
 
 def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """The query that explains why no record has the requested id. Its rows are (what, id, kind).
+    """Return the query that explains why no record has the requested id. Its rows are (what, id, kind).
 
-    If `what` is `leads`, the requested id is a former id, another spelling of the id, or an alternative key of an existing
-    record; `id` and `kind` are those of this record. If `what` is `gone`, a record with the requested id was deleted.
+    If `what` is `leads`, the requested id is a former id, another spelling of the id, or an alternative key (a unique key
+    besides the id) of an existing record; `id` and `kind` are those of this record. If `what` is `gone`, a record with the
+    requested id was deleted.
     """
     records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
     given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))

@@ -43,7 +43,7 @@ ALWAYS: tuple[Header, ...] = (
 
 
 class RequestHeaders(NamedTuple):
-    """What the form of a response depends on: the values of some request headers, and the request's method.
+    """The parts of a request on which the form of the response depends: some request headers, and the method.
 
     `head`: the method is HEAD. `reads`: the method is GET or HEAD.
     """
@@ -93,11 +93,11 @@ def matches(if_none_match: str, tag: str) -> bool:
 
 
 def tag_of(body: bytes, version: int | None, *, encoding: str = "") -> str:
-    """The entity tag of a response: the record's version, if given, and a digest of the body.
+    """Return the entity tag of a response: the record's version, if given, and a digest of the body.
 
     `If-Match` compares only the version.
     """
-    # For a page, SHA-256 takes half of the time of BLAKE2, because processors have instructions for it.
+    # SHA-256 is used because, for a page, it takes half of the time of BLAKE2: processors have instructions for SHA-256.
     digest = sha256(body, usedforsecurity=False).hexdigest()[: 2 * _DIGEST_BYTES]
     return f'"{digest}{encoding}"' if version is None else f'"{version}.{digest}{encoding}"'
 
@@ -171,7 +171,7 @@ async def send_stream(
                     if gone.done():
                         return
                     await _send_chunk(send, packer, chunk)
-                    await asyncio.sleep(0)  # lets other tasks run, because no other `await` does if the client is fast
+                    await asyncio.sleep(0)  # lets other tasks run: if the client is fast, no other `await` here does so
             last = packer.flush() if packer and not request.head else b""
             await send({"type": "http.response.body", "body": last})
     except Unavailable as problem:
@@ -185,7 +185,7 @@ async def send_stream(
 
 
 def _cannot_be_broken_off() -> None:
-    """Do nothing. This replaces `break_off` if the ASGI server does not offer it; then the connection is not aborted."""
+    """Do nothing. `send_stream` calls this function if the ASGI server cannot abort a connection (has no `break_off`)."""
 
 
 async def _until_gone(receive: Receive) -> None:
@@ -216,12 +216,12 @@ def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str |
 
 
 def language_header(language: str | None = None) -> list[Header]:
-    """The `Content-Language` header for the requested language; an empty list if no language is given."""
+    """Return the `Content-Language` header for the requested language; an empty list if no language is given."""
     return [(b"content-language", language.encode())] if language else []
 
 
 def moved(scope: Scope, path: str, record_id: str) -> Response:
-    """A redirect to a record at another path, with the same query string.
+    """Return a redirect to a record at another path, with the same query string.
 
     The URL contains no host, so that a wrong Host header cannot redirect the client to another server.
     """
@@ -231,7 +231,7 @@ def moved(scope: Scope, path: str, record_id: str) -> Response:
 
 
 def base_url(scope: Scope) -> str:
-    """The scheme, host and prefix of the URL that the client used.
+    """Return the scheme, host and prefix of the URL that the client used.
 
     If a trusted proxy reported them, `Forwarded` has already written them to the scope.
     """
@@ -243,7 +243,7 @@ def base_url(scope: Scope) -> str:
 
 
 def address(scope: Scope) -> str:
-    """The path and the query string of the request's URL, percent-encoded."""
+    """Return the path and the query string of the request's URL, percent-encoded."""
     query = scope["query_string"]
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
     return path + ("?" + query.decode("latin-1") if query else "")

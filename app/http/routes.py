@@ -27,7 +27,7 @@ register_url_convertor("collection", _Collection())
 
 
 def of_records(records: Records, writes: Writes) -> list[Route]:
-    """The routes that read and write records."""
+    """Return the routes that read and write records."""
     single = {"GET": records.read, "PUT": writes.replace, "PATCH": writes.patch, "DELETE": writes.delete}
     return [
         route("/v1/{plural:collection}/{id}", **single),
@@ -40,20 +40,21 @@ def of_records(records: Records, writes: Writes) -> list[Route]:
 
 
 def of_nothing(records: Records) -> list[Route]:
-    """The routes for collections that do not exist. They must be the last routes, because they match every path below `/v1`."""
+    """Return the routes for unknown collections. They must be the last routes, because they match every path below `/v1`."""
     nothing = _NoCollection(records)
     return [Route("/v1/{plural}", nothing), Route("/v1/{plural}/{rest:path}", nothing)]
 
 
 def route(path: str, **endpoints: Answering) -> Route:
-    """A route for a path, with one endpoint for each HTTP method."""
+    """Return a route for a path, with one endpoint for each HTTP method."""
     return Route(path, _HotPath(endpoints))
 
 
 class _HotPath:
     """The ASGI app of one path. It calls the endpoint for the request's method.
 
-    It parses the headers only once, because these requests are the most frequent ones. It refuses URLs that are too long.
+    It parses the headers only once, to save time, because these requests are the most frequent ones. It refuses URLs that are
+    too long.
     """
 
     def __init__(self, answering: dict[str, Answering]) -> None:

@@ -23,7 +23,7 @@ _HEADERS = ("ETag", "Content-Language", "Link", "Vary")
 
 
 def router(service: SearchService) -> APIRouter:
-    """The routes of search and of suggestions."""
+    """Return a router with the endpoints of search and of suggestions."""
     routes = APIRouter(route_class=Endpoint, tags=["search"])
 
     @routes.get(

@@ -34,7 +34,7 @@ class Stopping:
         self.has_begun = False
         """Whether a shutdown was requested."""
         self.ended = False
-        """Whether long operations must end now."""
+        """Whether long operations (imports, streams) have been told to end."""
 
     def listen(self) -> None:
         """Install handlers for SIGTERM and SIGINT that start the shutdown and then pass the signal to uvicorn.
@@ -43,7 +43,7 @@ class Stopping:
         the event loop.
         """
         if threading.current_thread() is not threading.main_thread():
-            return  # signal handlers can be set only on the main thread; otherwise the embedding program handles the signals
+            return  # only the main thread can set signal handlers; on another thread, the embedding program handles the signals
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             uvicorns = signal.getsignal(number)
@@ -93,7 +93,7 @@ class Stopping:
 
     @contextmanager
     def telling(self, callback: Callable[[], None]) -> Iterator[None]:
-        """A context manager: if long operations must end while its block runs, `callback` is called."""
+        """A context manager. If the shutdown requires long operations to end while the block runs, `callback` is called."""
         self._callbacks.add(callback)
         try:
             yield
@@ -105,7 +105,7 @@ class Stopping:
         self._cut = callback
 
     def tell_at_last(self, callback: Callable[[], None]) -> None:
-        """Register a function permanently. It is called when long operations must end."""
+        """Register a function permanently. The function is called when the shutdown requires long operations to end."""
         self._callbacks.add(callback)
 
     def require_more_time(self) -> None:
@@ -115,11 +115,11 @@ class Stopping:
 
 
 def _nothing() -> None:
-    """Do nothing. This is used if no function was registered with `cut_with`."""
+    """Do nothing. The shutdown calls this function if none was registered with `cut_with`."""
 
 
 def about_to_end() -> Unavailable:
-    """The Problem for requests that cannot be finished before the server ends."""
+    """Return the Problem for requests that cannot be finished before the server ends."""
     return Unavailable(
         "the server is about to end; what was asked for was not done", headers={"Retry-After": str(RETRY_SECONDS)}
     )

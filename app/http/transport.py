@@ -56,9 +56,9 @@ class Flow(FlowControl):
 class Transport:
     """Wraps asyncio's transport: measures how fast a slow client receives data, and sends the last response before closing.
 
-    The rate is measured by counting the bytes that the client acknowledges. The methods that
-    every response uses are normally asyncio's own, because wrapping them would slow down every response. `write` is replaced
-    while bytes are counted; `write` and `is_closing` are replaced while the connection is closing.
+    The rate is measured by counting the bytes that the client acknowledges. Wrapping `write` and `is_closing` would slow down
+    every response, so they are normally asyncio's own methods. `write` is replaced only while bytes are counted; both are
+    replaced when the connection is closing.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: Connection) -> None:
@@ -67,7 +67,7 @@ class Transport:
         self.waited = 0
         """The number of bytes that the client had not acknowledged yet when the counting began."""
         self._to_take = 0
-        """`waited`, plus the number of bytes that were written since the counting began."""
+        """`waited`, plus the bytes that were written since then: all bytes that the client has to acknowledge."""
         self._left = LINGER_BYTES
         self.write: Callable[[bytes], None] = transport.write
         self.is_closing = transport.is_closing
@@ -103,7 +103,7 @@ class Transport:
             self.write = self._write_and_count
 
     def count_no_more(self) -> None:
-        """Stop counting, because the client has acknowledged all bytes that were sent."""
+        """Stop counting the acknowledged bytes, because the client has acknowledged all bytes that were sent."""
         if not self.is_closing():
             self.write = self._transport.write
 

@@ -163,8 +163,8 @@ class Writes:
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = object_in(parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
-        # If a resource has unique keys besides the id, its patches are applied one by one. In a batch, one patch could take a
-        # key that another patch gives up, and the order of the rows would decide whether the database accepts both patches.
+        # If a resource has unique keys besides the id, its patches are applied one by one. Otherwise, if one patch of a batch
+        # took a key that another patch gives up, the order of the rows would decide whether the database accepts both patches.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.patch, patch, joins=joins)
 
@@ -289,14 +289,14 @@ class Writes:
         return run(connection, statement, **parameters, ids=self._records.driver.encode(ids))
 
     def _shown_name(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> str:
-        """The record's name in the requested language, as a GET would show it."""
+        """Return the record's name in the requested language, as a GET request would show it."""
         shape = Shape(parsed.resource.kind, frozenset(["name"]), languages=parsed.view.shape.languages)
         body, _ = self._read(connection, parsed._replace(view=replace(parsed.view, shape=shape)), record_id)
         name: str = json.loads(body)["name"]
         return name
 
     def _records_now(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """Answers that show the records after the write. Records that are shown in the same form are read with one query."""
+        """Return answers that show the records after the write. One query reads all records that are shown in the same form."""
         alike: dict[tuple[Shape, str], tuple[Mapping[str, Any], list[str]]] = {}
         for parsed, each in zip(several, done, strict=True):
             view = parsed.view
@@ -314,7 +314,7 @@ class Writes:
         return answers
 
     def _report(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:
-        """Answers to restores and merges.
+        """Return the answers to restores and merges.
 
         Each answer shows the record after the write, all records that were written, and what was not restored.
         """
@@ -329,7 +329,7 @@ class Writes:
 
 
 def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: Sequence[Done]) -> list[Answer]:
-    """Answers without content (204)."""
+    """Return answers without content (204)."""
     return [Answer(204, "") for _ in several]
 
 

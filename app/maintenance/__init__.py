@@ -1,1 +1,4 @@
-"""Checks that an operator runs: of the whole registry, and of its citations against their documents."""
+"""The checks behind two commands of the operator.
+
+`check` checks the whole registry, and `verify` compares the quotes of citations with the source documents.
+"""

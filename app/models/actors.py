@@ -98,8 +98,8 @@ def _attested(content: Content) -> list[edtf.Bounds]:
 def _surely_from(content: Content) -> str:
     """Return the first day on which the office or membership certainly existed; NO_END if there is no evidence.
 
-    The evidence is `since` and the attested dates. Each of these dates may be imprecise, so its last possible day counts. The
-    result is the earliest of these days.
+    The evidence is `since` and the attested dates. Each of these dates may be imprecise, so the last day that it can mean is
+    taken. The result is the earliest of these days.
     """
     since = [bounds_of(content, "since")] if content.get("since") else []
     return min((shown.end for shown in [*since, *_attested(content)]), default=edtf.NO_END)
@@ -108,15 +108,15 @@ def _surely_from(content: Content) -> str:
 def _last_shown(content: Content) -> str:
     """Return the last day for which sources prove that the office or membership existed; NO_START if there is no evidence.
 
-    The evidence is `since`, `until` and the attested dates. Each of these dates may be imprecise, so its first possible day
-    counts. The result is the latest of these days.
+    The evidence is `since`, `until` and the attested dates. Each of these dates may be imprecise, so the first day that it
+    can mean is taken. The result is the latest of these days.
     """
     ends = [bounds_of(content, field) for field in ("since", "until") if content.get(field)]
     return max((shown.start for shown in [*ends, *_attested(content)]), default=edtf.NO_START)
 
 
 class _Tenure(Lasting, Holding):
-    """The columns of an office or a membership, which lasts for a period. Sources may prove only some days of this period."""
+    """The base of offices and memberships. Each lasts for a period, but sources may prove only some days of this period."""
 
     attested: Mapped[str | None] = mapped_column(
         sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}

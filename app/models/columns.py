@@ -1,7 +1,7 @@
 """Functions and base classes with which the tables declare their columns and indexes.
 
-The function that computes a derived column from the record's content is in the column's `info["derive"]`, so that `app/writing`
-can fill the column without knowing its meaning.
+A derived column is computed from the record's content. The function that computes it is in the column's `info["derive"]`, so
+that `app/writing` can fill the column without knowing its meaning.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from app.domain.collation import sort_key
 from app.domain.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
-"""A record's own fields by name, as import and export write them: a reference to another record is that record's id."""
+"""A record's own fields by name, in the form of imports and exports: a reference to another record is that record's id."""
 
 
 class Base(DeclarativeBase):
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
         for index in table.indexes:
             first = next(iter(index.expressions))
             if not index.unique and isinstance(first, sa.Column) and first.nullable:
-                # Partial index: every filter compares with a value, so rows with NULL need no index entry.
+                # The index is partial: every filter compares with a value, so rows with NULL need no index entry.
                 index.kwargs.update({f"{database}_where": first.is_not(None) for database in ("sqlite", "postgresql")})
         for column in list(table.c):
             words = column.info.get("words")
@@ -57,27 +57,27 @@ class Base(DeclarativeBase):
 
 
 def text(comment: str) -> MappedColumn[Any]:
-    """A column of free text."""
+    """Declare a column of free text."""
     return mapped_column(sa.String, comment=comment)
 
 
 def number(comment: str) -> MappedColumn[Any]:
-    """A column of whole numbers."""
+    """Declare a column of whole numbers."""
     return mapped_column(sa.Integer, comment=comment)
 
 
 def flag(comment: str) -> MappedColumn[Any]:
-    """A boolean column, false by default."""
+    """Declare a boolean column, false by default."""
     return mapped_column(sa.Boolean, comment=comment, default=False)
 
 
 def code(comment: str) -> MappedColumn[Any]:
-    """A column of text that is compared by bytes and has no characters that JSON must escape."""
+    """Declare a column of text that is compared by bytes and has no characters that JSON must escape."""
     return mapped_column(Exact, comment=comment, info={"plain": True})
 
 
 def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
-    """A column that holds one word of a closed vocabulary."""
+    """Declare a column that holds one word of a closed vocabulary."""
     return mapped_column(
         Exact,
         comment=f"{comment}: {vocabulary.described()}",
@@ -86,29 +86,29 @@ def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
 
 
 def reference(target: str, comment: str, **kw: Any) -> MappedColumn[Any]:
-    """A foreign key to the `id` of the table `target`, which usually holds the records of one kind."""
+    """Declare a foreign key to the `id` of the table `target`, which usually holds the records of one kind."""
     key = sa.ForeignKey(f"{target}.id", deferrable=True, initially="DEFERRED")
     return mapped_column(Exact, key, comment=comment, info={"plain": True}, **kw)
 
 
 def any_of(*kinds: Kind, comment: str) -> MappedColumn[Any]:
-    """A column with the id of a record of one of several kinds; the column `…_kind` beside it holds the kind."""
+    """Declare a column for the id of a record of one of these kinds. A column `…_kind` beside it holds the kind."""
     return mapped_column(Exact, comment=comment, info={"plain": True, "kinds": kinds})
 
 
 def kind_of(reference_: Any) -> MappedColumn[Any]:
-    """A column that holds the kind of the record to which `reference_` refers."""
+    """Declare a column that holds the kind of the record to which `reference_` refers."""
     kinds = reference_.column.info["kinds"]
     return mapped_column(Exact, comment="the kind of the record referred to", info={"plain": True, "words": kinds})
 
 
 def edtf_date(comment: str) -> MappedColumn[Any]:
-    """A column of EDTF dates, each as precise as its source states it."""
+    """Declare a column of EDTF dates, each as precise as its source states it."""
     return mapped_column(Exact, comment=comment, info={"plain": True, "edtf": True})
 
 
 def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = False) -> MappedColumn[Any]:
-    """A column that `derive` computes from the record's content at every write.
+    """Declare a column that `derive` computes from the record's content at every write.
 
     `plain`: whether the values have no characters that JSON must escape.
     """
@@ -116,7 +116,7 @@ def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = Fal
 
 
 def first_day(field: str) -> MappedColumn[Any]:
-    """A derived column: the earliest day that the EDTF date in the field `field` can mean."""
+    """Declare a derived column: the earliest day that the EDTF date in the field `field` can mean."""
     return derived(
         lambda content: bounds_of(content, field).start,
         f"the earliest day that `{field}` can mean; {edtf.NO_START} for none",
@@ -125,7 +125,7 @@ def first_day(field: str) -> MappedColumn[Any]:
 
 
 def last_day(field: str) -> MappedColumn[Any]:
-    """A derived column: the latest day that the EDTF date in the field `field` can mean."""
+    """Declare a derived column: the latest day that the EDTF date in the field `field` can mean."""
     return derived(
         lambda content: bounds_of(content, field).end,
         f"the latest day that `{field}` can mean; {edtf.NO_END} for none",
@@ -134,10 +134,10 @@ def last_day(field: str) -> MappedColumn[Any]:
 
 
 def ascending(first: str) -> MappedColumn[Any]:
-    """A computed copy of the column `first`, for sorting in ascending order. Records without a first day come last.
+    """Declare a computed copy of the column `first`, for sorting in ascending order. Records without a first day come last.
 
-    Descending order uses the column `first` itself. There, records without a first day have the lowest value, so they come
-    last, too.
+    For descending order, lists are sorted by the column `first` itself. In it, records without a first day have the lowest
+    value, so they come last, too.
     """
     return mapped_column(
         Exact,
@@ -147,7 +147,7 @@ def ascending(first: str) -> MappedColumn[Any]:
 
 
 def bounds_of(content: Content, field: str) -> edtf.Bounds:
-    """The bounds of an EDTF field; NONE if the field has no value."""
+    """Return the earliest and the latest day that an EDTF field can mean; NONE if the field has no value."""
     value = content.get(field)
     return edtf.bounds(value) if value else edtf.NONE
 
@@ -161,7 +161,7 @@ class Versioned:
         comment = "the record's id: it never changes and is unique over all kinds"
         return reference(
             "records", comment, primary_key=True, sort_order=-1
-        )  # as the first column, because SQLite 3.40's integrity_check expects the primary key there
+        )  # the first column, because the integrity_check of SQLite 3.40 expects the primary key there
 
     version: Mapped[int] = mapped_column(sa.Integer, comment="counts the record's versions from 1")
     created_at: Mapped[Any] = mapped_column(Instant, comment="when the record was made (RFC 3339, UTC)")
@@ -169,7 +169,7 @@ class Versioned:
 
 
 class Named(Versioned):
-    """The base of tables whose records have a name; a link record, such as a participant, has none."""
+    """The base of tables whose records have a name. Records that only connect two others, such as participants, have none."""
 
     name: Mapped[str] = text("the record's name, in the language asked for where it has one")
     name_key: Mapped[str] = derived(lambda content: sort_key(content["name"]), "the place of `name` in the order of names")
@@ -212,9 +212,10 @@ LASTS_FOR_YEARS = (
     "CAST(substr(date_end, 1, 4) AS INTEGER) - CAST(substr(date_start, 1, 4) AS INTEGER) > 1"
     f" AND date_start > '{edtf.NO_START}'"
 )
-"""SQL condition for records that last for years: the year in which they end is at least two years after the year in which they
-start. For the filter `From`, such a record can still match although it began long before the given day. All other records that
-match began in the calendar year before that of the given day, or later."""
+"""SQL condition for records that last for years: they end at least two calendar years after the year in which they start.
+
+Such a record can match the filter `From` although it began long before the given day. Every other record that matches began in
+the calendar year before that of the given day, or later."""
 
 
 def windows() -> tuple[sa.Index, ...]:

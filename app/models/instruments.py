@@ -43,8 +43,9 @@ _NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.
 def _span(content: Content) -> tuple[str, str, str, str]:
     """Return the values of `possible_from`, `certain_from`, `certain_until` and `possible_until`, in this order.
 
-    The values follow from `period`. Without a `period` they follow from `date`, and the end is open. Without both, every day is
-    possible and no day is certain. An instrument that is only proposed, drafted or negotiated is valid on no day.
+    They bound the time in which the instrument is valid. They are taken from `period`; without a `period`, from `date`, and
+    the end is open. Without both, the instrument is possibly valid on every day and certainly valid on none. An instrument
+    that is only proposed, drafted or negotiated is valid on no day.
     """
     if content.get("status") in _NOT_YET:
         return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START
@@ -128,7 +129,7 @@ class Relation(Versioned, Base):
 
 
 class Outcome(Named, Dated, Base):
-    """An outcome: a result of a meeting or of one side's act, such as a pledge. An instrument is a memorandum instead."""
+    """An outcome: a result of a meeting or of one side's act, such as a pledge. Instruments are memoranda instead."""
 
     __tablename__ = "outcomes"
     __table_args__ = (

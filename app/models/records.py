@@ -1,4 +1,4 @@
-"""Tables for records of all kinds: ids, names, identifiers, topics; the change log, redirects, involvements."""
+"""Tables for records of all kinds: ids, names, identifiers, topics, change log, redirects and involvements."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from app.models.columns import Base, code, flag, number, reference, text, word
 
 
 class Record(Base):
-    """One row for each record of every kind. Foreign keys that may refer to records of several kinds refer to this table."""
+    """One row for each record, whatever its kind. Foreign keys that may refer to several kinds refer to this table."""
 
     __tablename__ = "records"
     __table_args__ = (sa.UniqueConstraint("id", "kind"), {"comment": "every record of every kind"})

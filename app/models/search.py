@@ -14,7 +14,7 @@ from app.models.columns import Base, code, reference, text
 
 
 class SearchEntry(Base):
-    """A record's search entry, with the record's words and the terms by which search finds the record.
+    """A record's search entry. It holds the record's words, and the terms by which a search finds the record.
 
     The table is a projection: its rows are computed from the records.
     """

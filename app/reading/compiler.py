@@ -181,7 +181,7 @@ class Compiler:
         return [plan for plan in self._shown(shape) if not isinstance(plan.source, Part)]
 
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
-        """Yield the SQL values of the columns that `table` returns, in the same order. A value is null if a record has none."""
+        """Yield the SQL values of the columns that `table` returns, in the same order. A missing value is null."""
         for plan in self._in_table(shape):
             value = self._value(plan, rows, shape, referred)
             if not isinstance(value, Object):
@@ -226,7 +226,8 @@ class Compiler:
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> Node:
         """Return the tree of SQL expressions for the value of a field.
 
-        If the field has a marker, the marker says how to get the value. Otherwise, the value is read from the field's column.
+        If the field has a marker (`Part`, `Computed`, `OnDay`), the marker says how to get the value. Otherwise, the value is
+        read from the field's column.
         """
         match plan.source:
             case Part():

@@ -8,7 +8,8 @@ from app.db.driver import Driver, Row, Statement
 from app.reading import cursor as cursors
 
 PAGE_LETTERS = 8_388_608
-"""Maximum number of characters of a page. A row that would exceed it goes to the next page; a page has at least one row."""
+"""Maximum number of characters of a page. A row that would exceed this maximum goes to the next page, but every page has at
+least one row."""
 STREAM_LETTERS = 4_194_304
 """Approximate maximum number of characters of a page of a stream. Records longer than this are sent one by one."""
 STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
@@ -39,7 +40,7 @@ class PagedRead(NamedTuple):
     """Whether the first page begins after a key in the parameters."""
 
     async def page(self, driver: Driver, limit: int) -> Page:
-        """Read one page of at most `limit` rows: the first one, or with `after` the one that follows the key."""
+        """Read a page of at most `limit` rows: the page that follows the key if `after` is true, otherwise the first page."""
         rows, beyond = await read_page(driver, self.statement(after=self.after), self.parameters, limit)
         return Page(rows, cursors.encode(rows[-1][-self.key :], self.digest) if beyond is not None else None)
 
@@ -53,7 +54,8 @@ class PagedRead(NamedTuple):
             while True:
                 if len(rows) == limit:
                     alone = driver.reads == reads + 1
-                    # Grow in small steps: other requests are noticed by the reads they start, and one that waits starts none.
+                    # Grow in small steps, because a large page makes other requests wait. A request is noticed only when it
+                    # starts a read, so a request that is waiting is not noticed.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
                     limit = min(limit, _as_many_as_fit(rows))
                     reads = driver.reads

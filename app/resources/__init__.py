@@ -1,4 +1,4 @@
-"""Declares each kind of record in one file: its schema, filters, sorts, includes, rules and actors."""
+"""Declares the kinds of record, each in one file: its schema, filters, sorts, includes, rules and actors."""
 
 from app.declaration.resource import Resource
 from app.resources.action import ACTION

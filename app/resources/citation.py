@@ -25,7 +25,7 @@ _sources: sa.Table = models.Source.__table__
 
 
 def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
-    """SQL for the source's URL with a text fragment that opens the page at the quote; NULL if the source has no URL."""
+    """Return SQL for the source's URL with a text fragment that opens the page at the quote; NULL if the source has no URL."""
     source = _sources.alias("cited")
     hash_sign = sa.case(
         (source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'")

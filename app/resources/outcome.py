@@ -1,4 +1,4 @@
-"""Outcomes: results of a meeting or of one side's act, such as pledges. Instruments are memoranda instead."""
+"""Outcomes: results of a meeting or of one side's act, such as pledges. A result that is an instrument is a memorandum."""
 
 from typing import Literal
 

@@ -48,7 +48,7 @@ class Participant(Record):
 
 
 def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
-    """The order of participants: the highest rank first; within a rank, people before other participants; then by id."""
+    """Return the sort order of participants: the highest rank first; within a rank, people before all others; then by id."""
     places: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
         (table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)
     ]

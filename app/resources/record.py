@@ -94,12 +94,12 @@ class Record(Model):
 
 
 def common_sorts(table: Any) -> dict[str, Sort]:
-    """The sorts that every resource has."""
+    """Return the sorts that every resource has."""
     return {"id": by(table.id), "created_at": by(table.created_at), "updated_at": by(table.updated_at)}
 
 
 def common_filters() -> dict[str, Filter]:
-    """The filters that every resource has."""
+    """Return the filters that every resource has."""
     return {
         "topic": HasTopic("what is about this topic: its id; several are OR", "artificial-intelligence"),
         "uncited": Uncited(
@@ -110,7 +110,7 @@ def common_filters() -> dict[str, Filter]:
 
 
 def named_filters(example: str) -> dict[str, Filter]:
-    """The filters of resources whose records have names."""
+    """Return the additional filters of resources whose records have names."""
     return {
         "q": Words("what has all these words at the start of words of one of its names; case and marks do not matter", example),
         **common_filters(),
@@ -118,7 +118,7 @@ def named_filters(example: str) -> dict[str, Filter]:
 
 
 def window_filters(what: str) -> dict[str, Filter]:
-    """The filters of dated resources. `what` is a word for the records, with which the description of each filter begins."""
+    """Return the filters of dated resources. The description of each filter begins with `what`, a word for the records."""
     return {
         "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
@@ -126,7 +126,7 @@ def window_filters(what: str) -> dict[str, Filter]:
 
 
 def label_of(*fields: str) -> Any:
-    """Return a function for `Resource.label`: it returns the value of the first of these fields that has a value."""
+    """Return a function for `Resource.label`: it returns the value of the first of these fields that is not empty."""
 
     def label(content: Content) -> str:
         return str(next(filter(None, map(content.get, fields))))

@@ -82,7 +82,8 @@ class Candidates:
     async def _known_frequencies(self) -> Frequencies:
         """Return the number of search entries and, for each frequent term, the share of the entries that have it.
 
-        The result is cached for `FREQUENCIES_KNOWN_FOR` seconds. If the database needs no such statistics, it is UNKNOWN.
+        The result is cached for `FREQUENCIES_KNOWN_FOR` seconds. If the database needs no such statistics, the result
+        is UNKNOWN.
         """
         statistics = self._full_text.statistics
         if statistics is not None and time.monotonic() >= self._known_until:
@@ -132,8 +133,8 @@ def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:
     """Return which date bounds a search has, and their bind parameters.
 
     Matching entries have a docid from `lo` up to, but not including, `hi`. Earlier days have greater docids, so `lo` is
-    computed from `date_to`, and `hi` from `date_from`. `hi` is moved back by `LONG_FROM` days, so that events are found that
-    began before `date_from` and have not ended. Longer events are searched separately.
+    computed from `date_to`, and `hi` from `date_from`. The range also includes the `LONG_FROM` days before `date_from`, because
+    an event that began on one of these days may not have ended before `date_from`. Longer events are searched separately.
     """
     undated = first_docid(NO_START)
     low = first_docid(narrowed.date_to) if narrowed.date_to else 0

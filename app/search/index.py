@@ -21,8 +21,8 @@ from app.workers import JobRunner, run_here
 
 search_entries: sa.Table = SearchEntry.__table__
 _NEAR = 1_000
-"""If the computed docid of an entry is already taken, the entry gets a greater docid. Therefore, the check of the index looks
-for an entry at its computed docid and at this number of docids after it."""
+"""Maximum difference between the stored docid of an entry and its computed docid that the check of the index accepts. The two
+can differ, because an entry gets a greater docid if its computed docid is already taken."""
 LETTERS_SHOWN = 20_000
 """Maximum number of characters of a record's texts that are stored for snippets. It is limited because one search may read
 hundreds of entries."""

@@ -25,8 +25,8 @@ from app.text.terms import LETTERS, Letters
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
 NAMES_LETTERS = 3_000
-"""Maximum number of characters of stored names that a search analyzes to find out which records the query names. The names for
-`did_you_mean` have a limit of the same size."""
+"""Maximum number of characters of stored names that a search analyzes to find the records that the query mentions by name. The
+search for `did_you_mean` has a separate limit of the same size."""
 
 
 class Found(NamedTuple):
@@ -124,10 +124,10 @@ class SearchService:
         return _candidates(rows, known=called, relaxed=bool(rows))
 
     async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
-        """Return the entities that the query names, as two lists (called, named).
+        """Return the entities that the query mentions by name, as two lists (called, named).
 
         `called`: the query contains the entity's complete name. `named`: the entity's name contains all typed words (at most
-        `BEST_NAMES` entities). If some entities are in both lists, all others are removed from `named`.
+        `BEST_NAMES` entities). If at least one entity is in both lists, `named` keeps only the entities that are in both lists.
         """
         rows = await self._candidates.newest(tiers.known_names(query), Narrowed(), limit=tiers.KNOWN_AT_MOST)
         if not rows:

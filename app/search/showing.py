@@ -62,7 +62,10 @@ class Showing:
     """Finds the words of one query in records' texts."""
 
     def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
-        """`other_names`: the names of the records that the query names. Each name is given as the stems of its words."""
+        """`other_names`: all names of the records that the query mentions, including names that the query does not contain.
+
+        Each name is given as the stems of its words.
+        """
         self._letters = letters
         self._looked = [
             _Looked(
@@ -109,7 +112,7 @@ class Showing:
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
         """Return the form in which a word of a text matches the query, or None if it does not match.
 
-        `others`: the stems of those `other_names` that the text contains.
+        `others`: the stems of all names in `other_names` that are completely contained in the text.
         """
         _, stem, skeletons = word.forms
         if (

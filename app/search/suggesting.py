@@ -173,8 +173,9 @@ def begun(query: Query) -> list[Node]:
 def slips(query: Query) -> Node:
     """Return a query for names that are similar to the typed words.
 
-    For each typed word, a name must contain most of the word's trigrams, or a word that begins with the typed word. Only names
-    of entities are found, because only entities have the terms that this query searches for (`GRAM` and `BEGINS`).
+    Each typed word must fulfil one of two conditions: the name contains most trigrams of the typed word, or a word of the name
+    begins with the typed word. Only names of entities are found, because only entities have the terms that this query searches
+    for (`GRAM` and `BEGINS`).
     """
     return all_of(_nearly(word) for word in query.words) if query.words else NOTHING
 
@@ -239,7 +240,8 @@ def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) ->
 def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
     """Return the number of typing errors in a typed word, or None if there are too many.
 
-    The typed word is compared with the beginnings of the name's words, and the most similar one counts.
+    `several` are the forms of the typed word, and `forms` are the forms of all words of the name. The typed word is compared
+    with the beginning of each word of the name. The lowest number of typing errors is returned.
     """
     if any(form.startswith(several) for form in forms):
         return 0

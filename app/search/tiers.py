@@ -109,7 +109,7 @@ def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
 
 
 def known_names(query: Query) -> dict[Tier, Node]:
-    """Return the queries for the entities that a query names.
+    """Return the queries that find the entities which the typed query mentions by name.
 
     NAME_IS: a complete name of the entity is the query or a part of it. NAMED: a name of the entity contains all typed words.
     """
@@ -123,9 +123,9 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:
-    """Return the queries on names, in stages.
+    """Return the queries that search only names, as a list of stages.
 
-    If a tier of a stage has `CANDIDATES` records, the caller skips the later stages.
+    The caller runs the stages in order. If a tier of a stage has `CANDIDATES` records, the caller skips the later stages.
     """
     if not query.slots:
         return []
@@ -143,7 +143,10 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """Return the queries on titles, texts, other names and references.
+    """Return, by tier, the queries that find records by more than their names.
+
+    They search titles and texts, alternative names of the records that the typed query mentions, and references to these
+    records.
 
     `called`: records with a complete name that is the query or a part of it. `named`: at most `BEST_NAMES` records with a name
     that contains all typed words.
@@ -200,8 +203,9 @@ def relaxed(query: Query) -> dict[Tier, Node]:
 def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
     """Return a query for records that have all words of the query.
 
-    If some of these words form a name of a known record, another name of that record, or a reference to that record, may stand
-    in place of the words. Returns NOTHING if the query contains no name of a known record.
+    Words that form a name of a known record can be replaced: a record also matches if it contains another name of the known
+    record, or refers to the known record, instead of containing these words. Returns NOTHING if the query contains no name of a
+    known record.
     """
     groups: list[Node] = []
     place, changed = 0, False
@@ -215,9 +219,10 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
 
 
 def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
-    """Return how many of the first words form a name of a known record, and a query for that record.
+    """Find the longest name of a known record with which the words begin.
 
-    The query matches the record's names and references to it. Returns (0, NOTHING) if the first words form no such name.
+    Returns the number of words in the name, and a query for records that contain any name of the known record or refer to it.
+    Returns (0, NOTHING) if the words begin with no such name.
     """
     for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
         node = whole_name(words[:size])[1]

@@ -76,7 +76,8 @@ _TURKIC_CYRILLIC = re.compile(
     "|дан|ден|(?<!с)тан|тен|нан|нен|мен|бен|пен)?)$"
 )
 _TURKIC_LATIN = re.compile("(?:lar)?(?:i|si)?(?:ning|ga|ka|ni|da|dan)?$")
-"""Endings of number, possession and case in Kazakh, Kyrgyz, Tatar and Uzbek. Snowball does not support these languages."""
+"""Like `_TURKIC_CYRILLIC`, this pattern matches endings of number, possession and case in Turkic languages such as Kazakh,
+Kyrgyz, Tatar and Uzbek. These patterns are needed because Snowball does not support these languages."""
 _SHORTEST_STEM = 3
 
 

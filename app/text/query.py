@@ -16,7 +16,7 @@ MOST_SLOTS = 12
 MOST_STARRED = 2
 """Maximum number of prefixes. It is small because tens of thousands of words may begin with one prefix."""
 MOST_IN_A_ROW = 16
-"""Maximum number of words of one phrase, or of consecutive pairs of Han characters."""
+"""Maximum number of words of one phrase. It also applies to consecutive pairs of Han characters, because they form a phrase."""
 MOST_WORDS = 24
 """Maximum number of words and pairs of Han characters in all slots together. It is limited because each of them makes the
 search slower. Excluded words count, too."""
@@ -34,11 +34,11 @@ class Typed(NamedTuple):
     skeletons: tuple[str, ...]
 
     def stem(self, weight: Weight) -> Node:
-        """Return a query node that matches if a text of this weight contains one of the word's stems."""
+        """Return a query node that matches if a text of this weight (name, title or text) contains one of the word's stems."""
         return any_of(term(weight + STEM + stem) for stem in self.stems)
 
     def sound(self, weight: Weight) -> Node:
-        """Return a query node that matches if a text of this weight contains one of the word's stems or skeletons."""
+        """Like `stem`, but the node also matches if a text of this weight contains one of the word's skeletons."""
         return any_of((self.stem(weight), *(term(weight + SKELETON + skeleton) for skeleton in self.skeletons)))
 
 
@@ -50,9 +50,10 @@ class Slot(NamedTuple):
     """Whether the last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """Return a query node that matches if a text of this weight contains the stems of this slot.
+        """Return a query node that matches if a text of this weight (name, title or text) contains this slot.
 
-        All inflected forms of a word have the same stem. Therefore, the slot is found in any inflected form.
+        Words are compared by their stems. All inflected forms of a word have the same stem, so the slot is found in each of
+        them.
         """
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
@@ -64,9 +65,9 @@ class Slot(NamedTuple):
         return word.stem(weight)
 
     def sound(self, weight: Weight) -> Node:
-        """Return a query node that matches if a text of this weight contains the stems or the skeletons of this slot.
+        """Like `stem`, but the words are compared by their stems or by their skeletons.
 
-        A skeleton does not depend on script and spelling. Therefore, the slot is found in any usual spelling.
+        The skeleton of a word is the same in every usual script and spelling, so the slot is found in each of them.
         """
         if len(self.words) > 1:
             sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
@@ -78,7 +79,7 @@ class Slot(NamedTuple):
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """Return a query node that matches if a text of any weight contains the stems or the skeletons of this slot."""
+        """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record."""
         return any_of(self.sound(weight) for weight in Weight)
 
 
@@ -97,7 +98,11 @@ class Query(NamedTuple):
 
     @property
     def has_phrases(self) -> bool:
-        """Whether a slot is a phrase of several words. Slots that begin with Han characters do not count as phrases."""
+        """Whether at least one slot is a phrase of several words.
+
+        Slots that begin with Han characters do not count, because the parser makes a phrase of all consecutive pairs of Han
+        characters, even if the user typed no quotes. Such slots are recognized by having no skeletons.
+        """
         return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
 
     def barred(self) -> Node:
@@ -201,8 +206,8 @@ def _beginnings(slot: Slot) -> list[Node]:
 
 
 def all_slots(slots: Sequence[Slot], weight: Weight, *, sound: bool) -> Node:
-    """Return a query node that matches if all slots are found in texts of this weight.
+    """Return a query node that matches if all slots are found in texts of this weight (name, title or text).
 
-    A slot is found by its stems. If `sound` is true, it is also found by its skeletons.
+    Words are compared by their stems. If `sound` is true, they are also compared by their skeletons.
     """
     return all_of(slot.sound(weight) if sound else slot.stem(weight) for slot in slots)

@@ -117,7 +117,11 @@ def reference_terms(refers: Iterable[str]) -> list[str]:
 
 @cached(4_000_000, size_of=lambda weight, language, text, *, named: 120 * len(text))
 def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) -> tuple[list[str], list[str]]:
-    """Return two lists of the terms of a text: those in the order of its words, and those whose position has no meaning."""
+    """Return two lists of the terms of a text.
+
+    The first list has the stems and skeletons in the order of the words, because phrases are found by the positions of these
+    terms. The second list has all other terms, whose order does not matter. `named`: whether the record is an entity.
+    """
     words = all_forms(text, language)
     stems: list[str] = []
     skeletons: list[str] = []
@@ -134,7 +138,11 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
 
 @cached(8_000_000, size_of=lambda weight, word, *, named: 150 * len(word.folded))
 def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
-    """Return the terms of a word: its stem, its first skeleton if it has one, and the terms whose position has no meaning."""
+    """Return the terms of a word, as three values.
+
+    They are the term of its stem, a tuple with the term of its first skeleton (empty if the word has none), and a tuple with
+    all other terms, whose order does not matter. `named`: whether the record is an entity.
+    """
     _, stem, skeletons = word
     sounds = tuple(weight + SKELETON + each for each in skeletons)
     others = sounds[1:]
@@ -167,6 +175,6 @@ def begin(form: str, *, named: bool) -> tuple[str, ...]:
 
 
 def grams(form: str) -> list[str]:
-    """Return all trigrams of a form, to which two hyphens are prepended."""
+    """Prepend two hyphens to a form of a word, and return all trigrams of the result."""
     padded = "--" + form
     return [padded[place : place + GRAM_LENGTH] for place in range(len(form))]

@@ -39,7 +39,7 @@ class Wanted:
     into: str | None = None
     """For a record deleted by a merge: the record that replaces it."""
     moved: bool = False
-    """Whether the record's version is incremented only because its citations changed; its own fields stay the same."""
+    """Whether only the citations of the record change. Its version is incremented, but its own fields stay the same."""
     named: bool = True
     """Whether the input contained the record's id."""
     fresh: bool = False
@@ -125,14 +125,14 @@ class Batch:
     problem: type[Problem] | None = None
     """The Problem class that reports the faults; by default Conflict if there are only `conflicts`, otherwise Invalid."""
     suspects: list[Wanted] = field(default_factory=list)
-    """The invalid records, reduced to their references, and their citations.
+    """The invalid records, with only their references as content, and their citations.
 
-    Their references are checked too, so that the client gets all faults in one response.
+    The references of these records are checked too, so that the client gets all faults in one response.
     """
     cut: set[str] = field(default_factory=set)
     """Ids of records that were sent with only a part of their citations. Their other stored citations are kept.
 
-    A client sends such a record back as it was read, and a read shows only the first citations if there are many.
+    A read shows only the first citations of a record if there are many. A client may send the record back as it was read.
     """
     cited: dict[str, list[Wanted]] = field(default_factory=dict)
     """By record id: the citations that were sent with the record.
@@ -182,7 +182,7 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """Change the id of a record that was sent without one. The new id is that of the stored record with the same key."""
+        """Give a record that was sent without an id the id of the stored record with the same key (`record_id`)."""
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)

@@ -1,4 +1,4 @@
-"""Stops long work early if its time is over, its client has disconnected, or the server is shutting down."""
+"""Stops long work early if its time limit has passed, its client has disconnected, or the server is shutting down."""
 
 import gc
 import threading
@@ -11,7 +11,7 @@ from app.errors import Problem
 
 
 class Halt:
-    """A stop signal for long work: the work calls `check` between its steps, and any thread may call `now` to stop it."""
+    """A stop signal for long work. Any thread may call `now` to stop the work, and the work calls `check` between its steps."""
 
     def __init__(self, seconds: float) -> None:
         """`seconds`: how long the work may take."""
@@ -20,11 +20,11 @@ class Halt:
         self._why: Problem | None = None
 
     def now(self, why: Problem) -> None:
-        """Let the work fail with `why` at its next `check`. Only the first call has an effect."""
+        """Stop the work: its next call of `check` raises `why`. Only the first call of `now` has an effect."""
         self._why = self._why or why
 
     def check(self) -> None:
-        """Raise the Problem that was given to `now`, or Unavailable if the time is over."""
+        """If `now` was called, raise the Problem that was passed to it. If the time limit has passed, raise Unavailable."""
         if self._why is not None:
             raise self._why
         if time.monotonic() > self._until:

@@ -29,7 +29,7 @@ class Answer(NamedTuple):
 def digest(*parts: bytes) -> str:
     """The hexadecimal digest of the parts of a request.
 
-    The length of each part is included. So the same bytes, divided into other parts, have another digest.
+    The digest also covers the length of each part. So the same bytes have another digest if they are divided differently.
     """
     hashed = blake2b(digest_size=24)
     for part in parts:
@@ -38,7 +38,10 @@ def digest(*parts: bytes) -> str:
 
 
 def first(connection: Connection, key_id: str, idempotency_key: str, request: str) -> Answer | None:
-    """The stored response to this request, or None. Raises IdempotencyMismatch if the key was used for another request."""
+    """The stored response to this request; None if there is none.
+
+    Raises IdempotencyMismatch if the `Idempotency-Key` was already used for another request.
+    """
     query = sa.select(answers).where(
         answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key, answers.c.at > datetime.now(UTC) - KEPT
     )
@@ -52,7 +55,7 @@ def first(connection: Connection, key_id: str, idempotency_key: str, request: st
 
 
 def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
-    """Store the response for one day (`KEPT`). Also delete all older responses, including those of other API keys."""
+    """Store the response for one day (`KEPT`). Also delete the responses of all API keys that are older than one day."""
     now = datetime.now(UTC)
     connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
     row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}

@@ -40,7 +40,7 @@ class Integrity:
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
         }
-        """By kind: the fields, such as `parent`, that refer to a record of the same kind. They must form no cycle."""
+        """By kind: the fields, such as `parent`, that refer to a record of the same kind. The references must form no cycle."""
 
     def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
         """The kinds of the records in `ids` that exist, by id."""
@@ -69,9 +69,10 @@ class Integrity:
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """Check the ids of new records: a country's id must be two capital letters, and no other record may have such an id.
+        """Check the ids of new records: the id of a country must be two capital letters.
 
-        The id of a record that is not a country must not be a code of a country either (alpha-2, alpha-3 or numeric).
+        The id of any other record must neither be two capital letters nor be a code of a country (alpha-2, alpha-3 or
+        numeric) in lower case.
         """
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
@@ -116,9 +117,9 @@ class Integrity:
                     batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
 
     def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
-        """In records that name a field, such as citations, replace field names of earlier releases by today's names.
+        """In records that contain the name of a field, such as citations, replace a name of an earlier release by today's name.
 
-        This must be done before keys are compared, because the key of a citation contains the name of a field.
+        Call this method before keys are compared, because the key of a citation contains the name of a field.
         """
         for wanted in batch.wanted.values():
             if (named := wanted.resource.names_field_of) and not wanted.deleted and (field := wanted.content.get(named.field)):
@@ -128,7 +129,7 @@ class Integrity:
                 if today is None:
                     del wanted.content[named.field]
                 else:
-                    wanted.content[named.field] = today  # the key keeps its place in the dict: the log has this order
+                    wanted.content[named.field] = today  # the dict order stays: the change log stores the fields in it
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
@@ -173,7 +174,9 @@ class Integrity:
             there[other] = wanted.resource.kind
             batch.rename(wanted, other)
         elif standing is None and wanted.content.get("record") in batch.cited:
-            taken[key] = wanted.id  # the request replaces all citations of the record and leaves this one out
+            # The key is free: the request replaces all citations of the record. The stored citation with this key was not sent,
+            # so it will be deleted.
+            taken[key] = wanted.id
         else:
             batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
 
@@ -275,7 +278,7 @@ class Integrity:
         field: str,
         known: dict[tuple[str, str], str | None],
     ) -> None:
-        """Check one chain of parents. `known` caches the parent by (field, id), so that each parent is queried only once."""
+        """Check one chain of parents. `known` caches the parents by (field, id), so that each one is queried only once."""
         table = wanted.resource.table
         above: str | None = wanted.content[field]
         chain = [wanted.id]

@@ -30,7 +30,7 @@ NAME_PATTERN = r"^[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*$"
 MAX_NAME = 100
 CHALLENGE = 'Bearer realm="rapporteur", error="invalid_token"'
 USED_EVERY = timedelta(minutes=1)
-"""The minimum time between two updates of a key's `last_used_at`. Such an update is part of the transaction of a write."""
+"""The minimum time between two updates of a key's `last_used_at`. A write makes such an update in its own transaction."""
 
 
 class Scope(Vocabulary):
@@ -156,7 +156,10 @@ def listed(connection: Connection) -> Sequence[RowMapping]:
 
 
 def revoke(connection: Connection, identifier: str) -> RowMapping:
-    """Revoke a key permanently, and return its row. The change log keeps the name. Raises NotFound if there is no such key."""
+    """Revoke a key permanently, and return its row. Raises NotFound if there is no such key.
+
+    The change log still has the name of the key as the author of earlier writes.
+    """
     if get(connection, identifier)["revoked_at"] is None:
         connection.execute(keys.update().where(keys.c.id == identifier).values(revoked_at=datetime.now(UTC)))
     return get(connection, identifier)

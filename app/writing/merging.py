@@ -33,7 +33,7 @@ class Merger:
         self.prefer = prefer
         self._wanted: dict[str, Wanted] = {}
         self._states: dict[str, tuple[Content, int]] = {}
-        """Stored (content, version) of records that were read in advance with one query, by id."""
+        """By id: the stored (content, version) of records that were read in advance, many with one query."""
         self._standing: dict[tuple[Kind, Any], dict[tuple[Any, ...], str]] = {}
         """Cache of `Integrity.standing_keys`: by (kind, first value of the key), the ids of stored link records by key."""
         self._by_key: dict[tuple[Kind, tuple[Any, ...]], dict[str, Wanted]] = {}
@@ -82,12 +82,15 @@ class Merger:
         return self._wanted[record_id]
 
     def _note_key(self, wanted: Wanted) -> None:
-        """Remember the key that a link record has now."""
+        """Add a link record to `_by_key` under the key that it has now, so that `_same_key` finds it."""
         if fields := wanted.resource.natural_key:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
-        """Add the names (most as aliases), identifiers and topics of the merged record. Its other fields are dropped."""
+        """Add to `into` the names (most of them as aliases), identifiers and topics of `gone`, which is the record to delete.
+
+        The other fields of `gone` are dropped.
+        """
         names = [*gone.get("names", ())]
         if "name" in gone and all(name["text"] != gone["name"] for name in names):
             names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
@@ -120,7 +123,7 @@ class Merger:
     def _collapse(self, moved: Wanted) -> None:
         """Merge a changed link record into another link record with the same key, if there is one.
 
-        If the changed link record now links a record with itself, it is deleted instead.
+        If the changed link record now connects a record with itself, it is deleted instead.
         """
         fields = moved.resource.natural_key
         if not fields:

@@ -1,6 +1,6 @@
 """The operations on records: create, replace, patch, delete.
 
-Each operation checks a batch, and returns the function that writes the batch. The write queue calls this function.
+Each operation checks a batch and returns a function. The write queue calls this function to write the batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ class Guard(NamedTuple):
 
     @property
     def says_something(self) -> bool:
-        """Whether the client stated which versions may be changed: with `If-Match` or `upsert=true`."""
+        """Whether the client said which versions may be replaced: certain ones or any (`If-Match`), or any (`upsert=true`)."""
         return self.versions is not None or self.any or self.upsert
 
     def require(self, record_id: str) -> None:
@@ -70,7 +70,7 @@ class Done(NamedTuple):
 
 
 MAX_NAMED = 200
-"""The id of a record is guessed from at most this many characters of its name, because the name is not validated yet."""
+"""The maximum number of characters of a name from which an id is made. The name is not validated yet, so it may be long."""
 
 
 class Creation(NamedTuple):
@@ -113,7 +113,7 @@ class Operations:
                 ids.refuse_taken(batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
-                # True makes a stored record with the same key a conflict. With False, the new record would get the stored id.
+                # With True, a stored record with the same key is a conflict. With False, the new record would get its id.
                 each.named = True
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
@@ -243,9 +243,10 @@ class Operations:
         left: Sequence[Fault] = (),
         require: Callable[[str], None] | None = None,
     ) -> Apply[list[Done]]:
-        """Check the batch, and return the function that writes it and returns the results for these ids.
+        """Check the batch, and return a function. The function writes the batch, and returns a result for each of these ids.
 
-        If the batch changes anything, `require` is called for each id. `require` may raise a Problem.
+        If the batch changes anything, `require` is called for each id before the function is returned. `require` may raise a
+        Problem to refuse the change.
         """
         ready = self.writer.settle(connection, batch)
         if require is not None and ready.changed:
@@ -352,7 +353,7 @@ class _Ids:
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:
-    """Give a record and its citations the same author and transaction for the change log. Returns all of them."""
+    """Give a record and its citations the same author and transaction for the change log. Returns the record and citations."""
     several = [wanted, *batch.cited.get(wanted.id, ())]
     origin = author, uuid7()
     for each in several:

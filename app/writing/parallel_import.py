@@ -40,7 +40,7 @@ def read(writer: Writer, lines: Sequence[Line], *, progress: Callable[[int], Non
 def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
     """Parse lines in a worker. Returns None if a line has a fault.
 
-    In this case, the main process parses all these lines again to collect the faults.
+    If it returns None, the main process parses all these lines again to collect the faults.
     """
     try:
         batch = writer.intake.lines(piece)

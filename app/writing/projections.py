@@ -28,9 +28,9 @@ PROJECT_ALL_FROM = 20_000
 _ACTOR = ("actor_id", "record_kind", "date_start", "record_id", "actor_kind")
 
 Changed = tuple[Kind, Mapping[str, Any] | None, Mapping[str, Any] | None]
-"""The kind of a record, its content before (None if it is new) and after (None if it was deleted)."""
+"""(kind of a record, content before the write (None if the record is new), content after it (None if it was deleted))."""
 SaidBy = sa.BindParameter[Any] | None
-"""The SQL parameter with the ids of the records whose actors are read. None means all records."""
+"""The SQL parameter with the ids of the records whose actors a query reads. None: the query reads all records."""
 
 
 class _Reference(NamedTuple):
@@ -98,7 +98,7 @@ class Projections:
         self._depended_on = self._derived_from.keys() - depending
 
     def _fields(self) -> dict[Kind, set[str]]:
-        """By kind, the fields from which projections are computed. A change of other fields does not affect projections."""
+        """By kind: the fields from which projections are computed. A change of another field does not affect projections."""
         fields: dict[Kind, set[str]] = {Kind.ORGANIZATION: {"parent", "country"}}
         fields |= {kind: {"date"} for kind in self._events}
         for each in (*self._actors, *self._occasions.values(), *self._sides, *self._dates.values()):
@@ -119,8 +119,8 @@ class Projections:
     def _reach(self, said_by: SaidBy) -> sa.CTE:
         """For each organization, the actors that are involved together with it: itself, its ancestors, and all their countries.
 
-        The result has a row for each (organization, actor), for all organizations or only for those to which the records in
-        `said_by` refer.
+        The result has a row for each (organization, actor). If `said_by` is given, it contains only the organizations to which
+        these records refer.
         """
         start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
         if said_by is not None:
@@ -217,7 +217,7 @@ class Projections:
                 continue
             for content in filter(None, states):
                 touched.setdefault(kind, set()).add(content["id"])
-                # All records that refer to an event can name its actors. So if one changes, all are read again.
+                # Each record that refers to an event can name its actors. So if one such record changes, all are read again.
                 occasions |= {content[field] for field in self._events_of[kind] if content.get(field)}
         if Kind.ORGANIZATION in touched:
             self._add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions)
@@ -233,8 +233,8 @@ class Projections:
         """Whether the change affects projections.
 
         A record of a kind in `_depended_on` affects projections only through the records that refer to it. If such a record is
-        new, it is ignored here: only records written in the same transaction can refer to it, and each of them is a change of
-        its own.
+        new, it is ignored here: only records that are new or changed in the same transaction can refer to it, and for each of
+        them this method is called too.
         """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):
@@ -250,9 +250,10 @@ class Projections:
     def _add_parts_played(
         self, connection: Connection, moved: Collection[str], touched: dict[Kind, set[str]], occasions: set[str]
     ) -> None:
-        """Add to `touched` the records that refer to the organizations in `moved` or to their descendants.
+        """Add to `touched` the records that refer to an organization in `moved` or to a descendant of one.
 
-        The events of these records are added to `occasions`.
+        `moved` has the ids of organizations whose parent or country may have changed. The ids of the events to which the added
+        records belong are added to `occasions`.
         """
         down = sa.select(organizations.c.id).where(is_one_of(organizations.c.id, values_parameter(moved, self._encode)))
         parts = down.cte("down", recursive=True)
@@ -274,7 +275,7 @@ class Projections:
     def _following(
         self, connection: Connection, occasions: Collection[str], touched: Mapping[Kind, Collection[str]]
     ) -> set[str]:
-        """The ids of other records that get actors or dates from the events. Their projections may have changed too."""
+        """The ids of other records that get actors or dates from these events, so their projections may have changed too."""
         events = {*occasions, *(each for kind in self._events for each in touched.get(kind, ()))}
         found = []
         for link in self._sides if events else ():
@@ -323,7 +324,7 @@ def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
 
 
 def _bounds(link: _Reference) -> tuple[sa.ColumnElement[str], sa.ColumnElement[str]]:
-    """SQL expressions for the dates of an undated row: the dates of its event, or without an event `NO_START` and `NO_END`."""
+    """SQL expressions for the dates of an undated row: those of its event, or `NO_START` and `NO_END` if it has no event."""
     event = link.target.table.alias("its_event")
 
     def of(column: str, none: str) -> sa.ColumnElement[str]:

@@ -4,10 +4,10 @@ SQLite allows one writer at a time, and on Postgres an advisory lock has the sam
 the process is fair (it runs the writes in the order of their arrival), and it starts the next write immediately. A write
 spends most of its time waiting for the commit, so queued writes share one commit. No request is answered before the commit.
 
-A write has two steps. *Settle* reads and validates, and refuses the write by raising a Problem. *Apply* writes what was
-settled, and never refuses. The shared transaction is committed even if one of its writes was refused. Therefore *settle*
-must not write any data before it raises (only the last use of the API key may be recorded). Otherwise a part of the refused
-write would be committed.
+A write has two steps. *Settle* reads and validates the request; it raises a Problem to refuse the write. *Apply* writes what
+*settle* has checked, and never refuses. The shared transaction is committed even if one of its writes was refused. Therefore
+*settle* must not write any data before it raises (only the last use of the API key may be recorded). Otherwise a part of the
+refused write would be committed.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ _SERIALIZATION_FAILURE, _DEADLOCK = "40001", "40P01"
 
 Request = TypeVar("Request")
 Apply = Callable[[], Result]
-"""Writes what was settled, in the same transaction, and returns the result."""
+"""Writes what a `Settle` function has checked, in the same transaction, and returns the result."""
 Settle = Callable[[Connection, Sequence[Request]], Apply[list[Result]]]
 """Reads and validates the requests, and returns the function that applies them. Raises a Problem to refuse all of them."""
 
@@ -63,7 +63,7 @@ class _Waiting(Generic[Request, Result]):
     settle: Settle[Request, Result]
     request: Request
     alike: object
-    """Consecutive writes whose values of `alike` are equal are settled in one call. With None, a write is settled alone."""
+    """Successive writes with equal values of `alike` are passed to `settle` in one call; with None, a write is passed alone."""
     keep: bool
     seconds: float | None
     size: int
@@ -97,7 +97,7 @@ class WriteQueue:
         self._deadline = deadline
         self._ended: Problem | None = None
         self._beginning: Sequence[_Waiting[Any, Any]] = ()
-        """The writes whose transaction waits for the database's lock. Nothing of them is done yet, so `end` can refuse them."""
+        """The writes whose transaction waits for the database's lock. None of them is settled yet, so `end` can refuse all."""
         self._beginning_lock = threading.Lock()
         self._is_settling = False
         """Whether the transaction of the current group has begun. If so, a single write of the group may cause an error."""
@@ -260,7 +260,7 @@ class WriteQueue:
         raise AssertionError("the last attempt returns or raises")
 
     def _require_going_on(self) -> None:
-        """Mark the group's transaction as begun. Raises the Problem of `end` if `end` has been called."""
+        """Mark the group's transaction as begun. If `end` has been called, raises the Problem that was passed to it."""
         with self._beginning_lock:
             self._beginning = ()
             if self._ended is not None:
@@ -268,7 +268,7 @@ class WriteQueue:
 
 
 def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> list[Any]:
-    """Settle the writes together. If this is refused, settle each write alone. Returns each write's result or Problem."""
+    """Settle and apply the writes together; if they are refused, each one alone. Returns each write's result or Problem."""
     try:
         apply = alike[0].settle(connection, [waiting.request for waiting in alike])
     except Problem as problem:

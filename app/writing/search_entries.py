@@ -132,5 +132,5 @@ class SearchEntries:
 
 @cache
 def _called(kind: Kind, type_of: str) -> Sequence[Own]:
-    """The names of a record type in all languages. Search finds the records of this type by these names."""
+    """The names of a record type in all languages, which are terms by which search finds the records of this type."""
     return [Own(Weight.NAME, "type", language, text) for language, text in CALLED.get((kind, type_of), ())]

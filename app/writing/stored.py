@@ -24,7 +24,7 @@ changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
 
 EXPORT_PAGE = 250
-"""The maximum number of records that one query of an export reads. It reads fewer if the records are long."""
+"""The maximum number of records that one query of an export reads. A query reads fewer if the records are long."""
 EXPORT_LETTERS = 4_194_304
 """The approximate maximum number of characters that one query of an export reads."""
 

@@ -24,14 +24,14 @@ from app.writing.identity import uuid5
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """The UUID namespace of ids that are derived from natural keys. It must never change."""
 _SPACED = json.JSONEncoder(ensure_ascii=False)
-"""Serializes the natural keys from which ids are derived. Its output must never change."""
+"""Serializes the natural keys from which ids are derived. Its output must never change, because the ids would change."""
 MAX_ITEMS = 500
 MAX_CITATIONS = 500
 """The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
 MAX_DEPTH = 32
-"""The maximum nesting depth of a body; a record needs four levels."""
+"""The maximum nesting depth of a body. A valid record needs only four levels."""
 SHOWN_OF_A_VALUE = 60
 
 
@@ -155,9 +155,9 @@ class ContentSchema:
         return content, faults
 
     def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """The data with fields of an earlier release replaced by today's fields.
+        """The data with the fields of earlier releases replaced by today's fields.
 
-        If the old field and today's were both sent, the old one is left in the data, so that validation reports it as a fault.
+        If a client sent both the old field and today's, the old one is not replaced, so that validation reports it as a fault.
         """
         found = dict(data)
         for name, lift in self.resource.formerly.items():
@@ -167,9 +167,9 @@ class ContentSchema:
         return found
 
     def name_today(self, field: str) -> str | None:
-        """The current name of a field; a name that is current is returned unchanged.
+        """The current name of a field; None if no current field replaces it. A name that is current is returned unchanged.
 
-        For a field that only an earlier release had, return the field that replaces it (the first one, if several do), or None.
+        If several current fields replace a field of an earlier release, the first of them is returned.
         """
         formerly = self.resource.formerly.get(field)
         return next(iter(formerly(None)), None) if formerly else field
@@ -189,7 +189,7 @@ class ContentSchema:
         return found
 
     def derived_id(self, content: Mapping[str, Any]) -> str | None:
-        """The id of a link record that was imported without one; None for other records.
+        """The id for a record that was imported without one, made from its natural key; None if its kind has no natural key.
 
         The same natural key gives the same id in every registry.
         """
@@ -225,7 +225,7 @@ def _pointer(location: Iterable[int | str]) -> str:
 
 
 def _explained(entry: Mapping[str, Any]) -> str:
-    """The message of a fault: our own text where Pydantic's message would not help a client, otherwise Pydantic's."""
+    """The message of a fault. It is Pydantic's message, or our own text where Pydantic's message would not help a client."""
     match entry["type"]:
         case "missing":
             return "required"
@@ -274,7 +274,10 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _refuse_many(text: str) -> None:
-    """Raise ValueError if a text exceeds the limits of `MAX_PARTS`, because validating them could take seconds."""
+    """Raise ValueError if a text has more than `MAX_PARTS` fields, or more than `MAX_PARTS` objects and arrays together.
+
+    Validating so many could take seconds.
+    """
     if text.count(":") + text.count("{") + text.count("[") <= MAX_PARTS:
         return
     bare = _STRING.sub("", text)

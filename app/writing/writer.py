@@ -39,7 +39,7 @@ redirects: sa.Table = Redirect.__table__
 
 
 class Settled(NamedTuple):
-    """A checked batch, to be applied in the same transaction."""
+    """A batch that `settle` has checked. `apply` must write it in the same transaction."""
 
     batch: Batch
     changed: Sequence[Wanted]
@@ -208,7 +208,7 @@ class Writer(StoredRecords):
                 batch.add(moved)
 
     def _changed_by(self, cause: Wanted, kind: Kind, content: Content, version: int) -> Wanted:
-        """A stored record that changes because `cause` is written; the change log gives both the same operation."""
+        """A stored record that changes because `cause` is written. It gets the operation and the transaction of `cause`."""
         return Wanted(
             self.resources[kind],
             content,
@@ -350,7 +350,7 @@ class Writer(StoredRecords):
             self._rows.insert(connection, table, part_rows)
 
     def _rename(self, connection: Connection, replaced: Iterable[Wanted]) -> None:
-        """Update the copies of names in the table `records`. A read shows a reference with the name from this table."""
+        """Update the copies of names in the table `records`. A read takes the names of referenced records from this table."""
         labels = [
             (wanted.id, wanted.resource.label(wanted.old or {}), wanted.resource.label(wanted.content)) for wanted in replaced
         ]

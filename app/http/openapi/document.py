@@ -70,9 +70,9 @@ QUESTIONS = {
 
 
 def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
-    """A function that returns the document.
+    """Return a function that returns the OpenAPI document.
 
-    The document is built by the first call, because building it at startup would delay the start of every process.
+    The first call of that function builds the document, because building it at startup would delay the start of every process.
     """
     built: Json = {}
 
@@ -85,7 +85,7 @@ def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchem
 
 
 def serving(document: Callable[[], Json]) -> Callable[[Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """An ASGI endpoint that sends the document as JSON."""
+    """Return an ASGI endpoint that sends the document as JSON."""
     text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
 
     async def serve(_scope: Scope, request: RequestHeaders, _receive: Receive, send: Send) -> None:
@@ -135,7 +135,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
 
 
 _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
-"""The docs page lists these collections first, because most questions begin with them."""
+"""The collections that the docs page lists first, because most questions begin with them."""
 
 
 def _mend(operation: Json) -> None:

@@ -34,7 +34,7 @@ EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 
 
 def read_schemas(records: Records) -> Json:
-    """The schemas of the read models and of their lists.
+    """Return the schemas of the read models, and of the lists of their records.
 
     If a field has no description, the comment of its database column becomes its description.
     """
@@ -86,7 +86,7 @@ _SHARED_FILTERS = ("topic", "uncited", "updated_since")
 
 
 def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
-    """The OpenAPI operation that reads a list."""
+    """Return the OpenAPI operation that reads a list."""
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
@@ -111,12 +111,12 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
 
 
 def _others(form: str) -> Json:
-    """The media types, other than JSON, in which this form of response (`record`, `page` or `stream`) is available."""
+    """Return the media types, except JSON, in which this form of response (`record`, `page` or `stream`) is available."""
     return {each.media_type: {"schema": {"type": "string"}} for each in offering(form) if each is not JSON}
 
 
 def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
-    """The OpenAPI operation that reads one record."""
+    """Return the OpenAPI operation that reads one record."""
     article = "an" if resource.kind[0] in "aeiou" else "a"
     examples = (
         [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []

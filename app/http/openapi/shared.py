@@ -33,9 +33,10 @@ def failures(*groups: Iterable[tuple[str, str]]) -> Json:
 
 
 def problem_responses() -> Json:
-    """The OpenAPI component responses, by the name of the problem's class.
+    """Return the OpenAPI component responses, one for each class of problems that is derived directly from `Problem`.
 
-    There is one response for each status that a problem can have.
+    The key of a response is the name of this class. The response also describes the subclasses of the class, which have the
+    same status.
     """
     problems = errors.Problem.__subclasses__()
     return {
@@ -60,12 +61,12 @@ def problem_responses() -> Json:
 
 
 def _closer(problem: type[errors.Problem]) -> list[str]:
-    """The explanations of the problem's subclasses. They are more specific problems with the same status."""
+    """Return the explanations of the problem's subclasses, which are more specific problems with the same status."""
     return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
 
 
 def shared_schemas() -> Json:
-    """The component schemas that do not come from a model: `Problem`, and `Page` and `Links` of lists."""
+    """Return the component schemas that are not made from a model: `Problem`, and `Page` and `Links` of lists."""
     text, uri = {"type": "string"}, {"type": "string", "format": "uri"}
     return {
         "Problem": {
@@ -130,7 +131,7 @@ def shared_schemas() -> Json:
 
 
 def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
-    """The fields of a query model as OpenAPI parameters. The schemas to which the fields refer are added to `schemas`."""
+    """Return the fields of a query model as OpenAPI parameters. Add the schemas to which the fields refer to `schemas`."""
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.get("$defs", {})
     found = []
@@ -144,10 +145,10 @@ def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
 
 
 def shown_parameter(parameter: Json) -> Json:
-    """The parameter in the form that the documentation page (Swagger UI) needs.
+    """Return the parameter in the form that the documentation page (Swagger UI) needs.
 
-    The example of a query parameter is moved to its description. Otherwise the page would fill in the examples of all
-    parameters, and send all of them with one request.
+    The example of a query parameter is moved into the parameter's description. Otherwise the page would fill in the
+    examples of all parameters, and send all of them with one request.
     """
     entry = {key: value for key, value in parameter["schema"].items() if key not in ("title", "description")}
     examples = entry.pop("examples", None)
@@ -185,11 +186,11 @@ def described(
     more_parameters: Sequence[Json] = (),
     body: Json | None = None,
 ) -> Json:
-    """The arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature and docstring.
+    """Return arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature or docstring.
 
     `name`: the id of the operation. `answer`: what a successful response contains. `shown`: the names of the headers of this
-    response. `examples`: paths that a reader can try. `more_failures`: (status, name) of this operation's problems that other
-    operations may not have. `more_parameters`: the request headers that it reads.
+    response. `examples`: paths that a reader can try. `more_failures`: (status, name) of the problems that this
+    operation has in addition to FAILURES_OF_LISTS. `more_parameters`: the request headers that the operation reads.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
@@ -205,7 +206,7 @@ def described(
 
 
 def headers(*names: str) -> Json:
-    """The OpenAPI descriptions of these response headers, by name."""
+    """Return the OpenAPI descriptions of these response headers, by name."""
     known = {
         "ETag": "what this answer is known by; send it back in `If-None-Match`",
         "Content-Language": "the language asked for",
@@ -218,7 +219,7 @@ def headers(*names: str) -> Json:
 
 
 def header(name: str, description: str, **schema: Any) -> Json:
-    """The OpenAPI parameter that describes a request header."""
+    """Return the OpenAPI parameter that describes a request header."""
     return {
         "name": name,
         "in": "header",
@@ -241,7 +242,7 @@ NOT_MODIFIED: Any = {"304": {"description": "The answer is the one with the tag 
 
 
 def id_parameter(example: str) -> Json:
-    """The OpenAPI parameter that describes the id in a path."""
+    """Return the OpenAPI parameter that describes the id in a path."""
     parameter: Json = {
         "name": "id",
         "in": "path",
@@ -253,7 +254,7 @@ def id_parameter(example: str) -> Json:
 
 
 def as_they_run(paths: Sequence[str]) -> str:
-    """The example paths as a Markdown list of links; an empty string if there are no paths."""
+    """Return the example paths as a Markdown list of links; an empty string if there are no paths."""
     if not paths:
         return ""
     return "Examples, as they run against the first data set:\n" + "\n".join(f"- [`{path}`]({path})" for path in paths)

@@ -41,7 +41,7 @@ _IF_NONE_MATCH = header("If-None-Match", "`*`: only if nothing is there yet", en
 
 
 def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Json:
-    """The OpenAPI operations that write the records of a resource, by path and method. Their schemas are added to `schemas`."""
+    """Return, by path and method, the OpenAPI operations that write a resource's records. Add their schemas to `schemas`."""
     resource = schema.resource
     schemas |= _bodies(resource, schema, schemas)
     shared = (Changed, Left, ReadReference, RestoreBody, MergeBody)
@@ -173,7 +173,7 @@ def _reported(schema: str) -> Json:
 
 
 def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """The schemas of the bodies: `…Input` (POST and PUT), `…Patch`, and `…Report` (the response to a restore or a merge).
+    """Return the schemas of the bodies: `…Input` (POST and PUT), `…Patch`, and `…Report` (the response to restore and merge).
 
     For citations there is also `CitationPart`, because the body of any other record may contain the citations of that record.
     """
@@ -213,7 +213,7 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 
 
 def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
-    """The schemas of the fields that a client can write, by name. The descriptions are taken from the read model."""
+    """Return, by name, the schemas of the fields that a client can write. Their descriptions are those of the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
     schemas |= content.get("$defs", {})
     found: Json = {}
@@ -236,7 +236,7 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 
 
 def _nullable(schema: Json) -> Json:
-    """The schema, changed so that it also accepts null."""
+    """Return the schema, changed so that it also accepts null."""
     null = {"type": "null"}
     if set(schema) <= {"description"} or null in schema.get("anyOf", ()):
         return schema
@@ -261,9 +261,10 @@ def _object(title: str, description: str, properties: Json, required: list[str])
 
 
 def _example(resource: Resource, schemas: Json) -> Json | None:
-    """An example of a request body, made from the example record in the read schema.
+    """Return an example of a request body, made from the example record in the read schema.
 
-    None if there is no example record or it has no name, or if the resource has alternative keys.
+    Returns None if there is no example record, if that record has no name, or if the resource has alternative keys (unique
+    keys besides the id), because the example would not contain these keys.
     """
     (shown, *_) = schemas[resource.title].get("examples", ({},))
     if "name" not in shown or resource.alternative_keys:

@@ -13,5 +13,5 @@ REPRESENTATIONS: tuple[Representation, ...] = (JSON, Csv(), NDJSON)
 
 
 def offering(*forms: str) -> tuple[Representation, ...]:
-    """The formats that offer at least one of these forms: `record`, `page`, `stream`."""
+    """Return the formats that offer at least one of these forms: `record`, `page`, `stream`."""
     return tuple(each for each in REPRESENTATIONS if not each.forms.isdisjoint(forms))

@@ -24,8 +24,8 @@ _SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadshee
 class Csv(Representation):
     """Writes a row with the column names, then one row per record (RFC 4180).
 
-    Values are not changed, because a registry must not alter its data. Only if the client sends `csv_safe`, an apostrophe is
-    put in front of each value that a spreadsheet would run as a formula.
+    Values are not changed, because a registry must not alter its data. If the client sends `csv_safe`, there is one
+    exception: an apostrophe is put in front of each value that a spreadsheet would run as a formula.
     """
 
     name = "csv"
@@ -52,7 +52,7 @@ def _without_formula(cell: Any) -> Any:
 
 
 def _readable(row: Row, lists: Iterable[int]) -> list[Any]:
-    """The row, with its arrays serialized as JSON in which non-ASCII characters are not escaped."""
+    """Return the row, with its arrays serialized as JSON in which non-ASCII characters are not escaped."""
     cells = list(row)
     for place in lists:
         cells[place] = json.dumps(json.loads(cells[place]), ensure_ascii=False)

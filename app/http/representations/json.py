@@ -14,11 +14,11 @@ class Json(Representation):
     media_type = content_type = "application/json"
 
     def record(self, text: str) -> bytes:
-        """The record's JSON, unchanged."""
+        """Return the record's JSON, unchanged."""
         return text.encode()
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:
-        """The body of a page: an object with the records in `data`, then `page` and `links`."""
+        """Return the body of a page: an object with the records in `data`, then `page` and `links`."""
         stands = {"limit": page.limit, "next_cursor": page.next_cursor, "total": page.total}
         around = to_json({"page": stands, "links": page.links})
         return b'{"data":[%b],%b' % (",".join(texts).encode(), around[1:])

@@ -40,11 +40,11 @@ class Representation:
     """The query parameters of lists that only this format uses: (type, pydantic field) by the parameter's name."""
 
     def record(self, text: str) -> bytes:
-        """The response body for one record. `text` is the record's JSON."""
+        """Return the response body for one record. `text` is the record's JSON."""
         raise NotImplementedError
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:
-        """The response body for a page of a list. `texts` are the records' JSON texts."""
+        """Return the response body for a page of a list. `texts` are the records' JSON texts."""
         raise NotImplementedError
 
     def stream(
@@ -60,9 +60,9 @@ class Representation:
         raise NotImplementedError
 
     forms: ClassVar[frozenset[str]] = frozenset()
-    """The forms that the subclass offers: those of the methods `record`, `page` and `stream` that it overrides."""
+    """The forms that the subclass offers: the names of those methods (`record`, `page`, `stream`) that it overrides."""
 
     def __init_subclass__(cls) -> None:
-        """Set `forms` of the subclass."""
+        """Called when a subclass is defined: set its `forms` to the names of the methods that it overrides."""
         super().__init_subclass__()
         cls.forms = frozenset(form for form in _FORMS if getattr(cls, form) is not getattr(Representation, form))
