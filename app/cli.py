@@ -52,7 +52,7 @@ class Refusing(click.Group):
     """A command group that prints an error message for the operator instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command, and convert errors that the operator can understand into ClickException."""
+        """Run the command. Show OperatorError, Problem and errors of the database as a message, without a traceback."""
         try:
             return super().invoke(context)
         except OperatorError as error:

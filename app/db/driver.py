@@ -15,7 +15,7 @@ Row = tuple[Any, ...]
 
 @dataclass
 class Statement:
-    """A compiled statement: its SQL and the values of its constant parameters."""
+    """A compiled statement: its SQL, and the values of those parameters that are the same in every execution."""
 
     sql: str
     constants: Mapping[str, Any]
@@ -61,9 +61,9 @@ class Driver(Protocol):
     async def fetch(self, statement: Statement, parameters: Mapping[str, Any], *, letters: int | None = None) -> list[Row]:
         """Run the statement and return its rows. Raises Unavailable if the database does not answer in time.
 
-        `letters` limits the size of the result: if the first columns of the rows that were read have more than `letters`
-        characters in total, the driver may stop reading. SQLite's driver stops. Postgres' driver reads all rows, because the
-        server sends all of them together.
+        `letters` is a soft limit on the size of the result. The driver may stop reading when the first column of all rows read
+        so far has more than `letters` characters in total. SQLite's driver stops. Postgres' driver reads all rows, because the
+        server sends them together.
         """
 
     async def by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:

@@ -76,7 +76,7 @@ Node = Union[Scalar, Array, Object]  # noqa: UP007 - Object refers to it
 
 
 class RecordSql:
-    """Builds the parts of SQL for reading records that differ between the databases. This class is for Postgres."""
+    """Builds those parts of the SQL for reading records that are different on Postgres and SQLite: here for Postgres."""
 
     joins_references = False
     """Whether the statement for a list joins the records to which fields refer. If not, a subquery reads each of them.

@@ -130,8 +130,8 @@ class matches_one_of(FunctionElement[Any]):  # noqa: N801
     """Whether a column equals one of several values. All values are ONE parameter, so the SQL does not depend on their number.
 
     The parameter is a JSON array on SQLite and an array on Postgres. Postgres uses its statistics of these values to decide
-    whether to use an index. The type of this function is not Boolean, because SQLAlchemy would then add `= 1` on SQLite, and
-    SQLite cannot use an index for that form of the condition.
+    whether to use an index. The type of this function is not Boolean: for a Boolean, SQLAlchemy would add `= 1` on
+    SQLite, and SQLite cannot use an index for that form of the condition.
     """
 
     type = sa.Integer()

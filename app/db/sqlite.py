@@ -80,10 +80,10 @@ class SqliteConnection(sqlite3.Connection):
         return self.log == found
 
     def rescue(self, *, patience: float) -> bool:
-        """Copy the committed data of a WAL that was deleted while open into the database file; return whether that succeeded.
+        """Save the committed data of a WAL file that was deleted while it was open. Return whether that succeeded.
 
-        The copying waits at most `patience` seconds for other connections. It is a TRUNCATE checkpoint, which also empties the
-        old WAL. This is needed, because the connections share an index of the old WAL in memory, and would apply it to the new
+        A TRUNCATE checkpoint copies the data into the database file; it waits at most `patience` seconds for other connections.
+        It also empties the old WAL, because the connections share its index in memory and would use that index with the new
         WAL. Then all connections are reopened with a new WAL, which this program finds when it is started again.
         """
         try:
@@ -109,7 +109,7 @@ class SqliteConnection(sqlite3.Connection):
         try:
             self.execute("PRAGMA shrink_memory")
         except sqlite3.Error:
-            return  # the connection's file is gone, and perhaps damaged
+            return  # the file was deleted or replaced, so that a failure to close it cleanly does not matter
 
 
 _opening = threading.Lock()

@@ -1,4 +1,4 @@
-"""Runs reads on SQLite: first on the event loop, and on a thread if they exceed a limit. Also watches the database file."""
+"""Reads SQLite: on the event loop, or on a thread if a read exceeds a limit of steps. Also watches the database file."""
 
 import asyncio
 import sqlite3

@@ -346,7 +346,7 @@ class Among(Filter):
 
 @dataclass(frozen=True)
 class Involves(Filter):
-    """Records in which at least one of the given actors is involved, directly or through its organizations or people."""
+    """Records that involve at least one of the given actors: directly, or by an organization or a person that belongs to it."""
 
     kind: Kind = Kind.MEETING
 

@@ -33,8 +33,8 @@ def _edtf(value: str) -> str:
 
 def _moment(value: str) -> str:
     """Validate an EDTF date that is not an interval."""
-    # This check comes first, because its error messages explain slashes better. Also, a value that passes it is short enough
-    # to be quoted in the error message below.
+    # `_edtf` comes first, because its messages explain a wrong slash (of an interval) better than the message below. Also, a
+    # value that passes it is short enough to be quoted in that message.
     _edtf(value)
     if "/" in value:
         raise ValueError(f"{value!r} is an interval; this field takes one date")

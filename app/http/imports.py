@@ -54,7 +54,7 @@ class ImportQuery(BaseModel):
 
 
 class ImportedLine(Changed):
-    """What an import did with one record, and the line that contained the record."""
+    """What an import did with one record, and the number of the line that contained the record."""
 
     line: Annotated[str | None, Field(description="the line it came with", examples=["1"])]
 

@@ -93,7 +93,7 @@ def router(service: SearchService) -> APIRouter:
     async def suggest(request: Request, query: Annotated[SuggestQuery, Query()]) -> Tagged:
         """Returns names in which words begin with the typed text, in any script. Small typing errors are tolerated.
 
-        The records that are named most often come first.
+        Records to which many other records refer come first.
         """
         languages = requested_languages(query.lang, request.wants.accept_language)
         answer = Suggestions(data=await service.suggest(query, languages))

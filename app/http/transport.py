@@ -54,7 +54,7 @@ class Flow(FlowControl):
 
 
 class Transport:
-    """Wraps asyncio's transport: measures how fast a slow client receives data, and sends the last response before closing.
+    """Wraps asyncio's transport, to measure how fast a client receives data and to send the last response before closing.
 
     The rate is measured by counting the bytes that the client acknowledges. Wrapping `write` and `is_closing` would slow down
     every response, so they are normally asyncio's own methods. `write` is replaced only while bytes are counted; both are

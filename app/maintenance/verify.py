@@ -18,8 +18,8 @@ _BLANK_LINES = re.compile(r"\n\s*\n")
 def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
     """Check citations against the documents in a folder. Returns (number of checked citations, list of fault messages).
 
-    A file is the document of the source that has the same SHA-256; the name of the file does not matter. If no file is the
-    document of a source, this is a fault, and the citations of this source are not checked.
+    A source is matched with a file by its SHA-256; the names of files do not matter. If no file matches a source, a fault is
+    reported, and the citations of this source are not checked.
     """
     documents = {sha256(content).hexdigest(): content for content in _contents(directory)}
     found, paragraphs = [], {}

@@ -134,10 +134,10 @@ def last_day(field: str) -> MappedColumn[Any]:
 
 
 def ascending(first: str) -> MappedColumn[Any]:
-    """Declare a computed copy of the column `first`, for sorting in ascending order. Records without a first day come last.
+    """Declare a computed column for ascending order: it equals the column `first`, but undated records have the highest value.
 
-    For descending order, lists are sorted by the column `first` itself. In it, records without a first day have the lowest
-    value, so they come last, too.
+    For descending order, lists are sorted by the column `first` itself, in which undated records have the lowest value. So
+    these records come last in both directions.
     """
     return mapped_column(
         Exact,

@@ -49,7 +49,7 @@ _ASKED_FOR = records.alias("ref")
 
 
 class Compiler:
-    """Compiles shapes to SQL statements for one database."""
+    """Compiles query shapes (`Shape`) to SQL statements for one kind of database, SQLite or Postgres."""
 
     def __init__(self, resources: Iterable[Resource], dialect: Dialect) -> None:
         self.resources: Mapping[Kind, Resource] = {resource.kind: resource for resource in resources}
@@ -359,7 +359,7 @@ def _item_type(plan: FieldPlan) -> Any:
 
 
 def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable: bool = False) -> Scalar:
-    """Return the node that serializes the value of a column. The column must not be a reference."""
+    """Return the node that serializes the value of `column`, whose type `declared` tells. It must not be a reference."""
     if declared.info.get("list"):
         return Stored(sa.func.coalesce(column, literal("[]")))
     if isinstance(declared.type, sa.Boolean):

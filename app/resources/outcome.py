@@ -18,7 +18,7 @@ from app.resources.record import (
 
 
 class Outcome(Record):
-    """A result of a meeting or of one side's act, such as a pledge. A result that is an instrument is a memorandum instead."""
+    """A result, such as a pledge, of a meeting or of what one party did alone. If it is an instrument, it is a memorandum."""
 
     kind: Literal[Kind.OUTCOME]
     name: Text

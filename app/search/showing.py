@@ -32,7 +32,7 @@ _BEST_FIRST = tuple(Form)
 
 
 class Matched(NamedTuple):
-    """The text that matched: its field, its language, the form in which it contains the typed words, and its snippet."""
+    """The text that matched: its field, its language, the form (`Form`) in which the typed words occur, and its snippet."""
 
     field: str | None
     language: str | None
@@ -62,7 +62,7 @@ class Showing:
     """Finds the words of one query in records' texts."""
 
     def __init__(self, query: Query, other_names: Iterable[Iterable[str]], letters: Letters) -> None:
-        """`other_names`: all names of the records that the query mentions, including names that the query does not contain.
+        """`other_names`: all names of each record that the query mentions by one of them, so also names that it lacks.
 
         Each name is given as the stems of its words.
         """

@@ -143,13 +143,11 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
 
 
 def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
-    """Return, by tier, the queries that find records by more than their names.
+    """Return, by tier, the queries that search beyond the names of the records to be found.
 
-    They search titles and texts, alternative names of the records that the typed query mentions, and references to these
-    records.
-
-    `called`: records with a complete name that is the query or a part of it. `named`: at most `BEST_NAMES` records with a name
-    that contains all typed words.
+    They search titles, texts, and what stands for a record that the typed query mentions: its other names, and references to
+    it. `called`: the mentioned records, whose complete name the query contains. `named`: at most `BEST_NAMES` records with a
+    name that contains all typed words.
     """
     slots = query.slots
     if not slots:

@@ -182,7 +182,7 @@ def _read_otherwise(word: str) -> Iterator[str]:
         # With k instead of c, telecom matches телеком. The first skeleton keeps the c, because ISO 9 writes c for ц.
         yield skeleton(_latin(_HARD_C.sub("k", lowered)))
     if _UZBEK_O.search(lowered):
-        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic
+        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic, which `_latin` makes u
 
 
 def folded(word: str) -> str:

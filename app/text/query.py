@@ -50,10 +50,9 @@ class Slot(NamedTuple):
     """Whether the last word is a prefix."""
 
     def stem(self, weight: Weight) -> Node:
-        """Return a query node that matches if a text of this weight (name, title or text) contains this slot.
+        """Return a query node that matches if a field of this weight contains this word or phrase in any inflected form.
 
-        Words are compared by their stems. All inflected forms of a word have the same stem, so the slot is found in each of
-        them.
+        Words are compared by their stems, because all inflected forms of a word have the same stem.
         """
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])

@@ -149,7 +149,7 @@ class Integrity:
                 firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
                 if fields == self.resources[kind].natural_key:
                     # The first field of a natural key is a reference. No stored record refers to a record that does not exist.
-                    # So a key whose reference does not exist cannot be stored, and need not be looked up.
+                    # So if the record that a key refers to does not exist, no stored record has the key: no look-up.
                     firsts &= there.keys()
                 taken = self.standing_keys(connection, kind, fields, firsts)
                 for wanted in several:

@@ -43,8 +43,8 @@ class Merger:
     def merge(self, resource: Resource, record_id: str, into: str, *, guard: Guard, author: str) -> Apply[list[Done]]:
         """Merge a record into another record of its kind.
 
-        Two link records with the same key may have different contents after the merge. `prefer` decides which of them stays.
-        Without `prefer`, raises Conflict with a list of these link records.
+        The links to it are redirected, so that two link records can get the same key. If their contents differ, `self.prefer`
+        decides which of them stays; if it is None, Conflict is raised, with a list of these link records.
         """
         old, version = self._operations.standing(self.connection, resource, record_id)
         guard.check(record_id, version)

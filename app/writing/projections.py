@@ -144,7 +144,7 @@ class Projections:
         return bodies.union(countries).cte("reach")
 
     def _involved(self, said_by: SaidBy) -> sa.CTE:
-        """The involved actors, each with the record that names it (`via_id`) and that record's event (`occasion_id`)."""
+        """A CTE with one row for each actor, the record that names the actor (`via_id`), and the event of that record."""
         reach = self._reach(said_by)
 
         def rows(field: _Reference, actor: Any, kind: Any) -> sa.Select[Any]:
@@ -232,9 +232,9 @@ class Projections:
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
         """Whether the change affects projections.
 
-        A record of a kind in `_depended_on` affects projections only through the records that refer to it. If such a record is
-        new, it is ignored here: only records that are new or changed in the same transaction can refer to it, and for each of
-        them this method is called too.
+        A record of a kind in `_depended_on` affects projections only through the records that refer to it. A new record
+        of such a kind gives False, because each record that refers to it is also new or changed, so this method is called for
+        that record.
         """
         fields = self._derived_from.get(kind)
         if fields is None or (old is None and kind in self._depended_on):

@@ -168,7 +168,7 @@ class Writer(StoredRecords):
 
     @staticmethod
     def _check_cited(batch: Batch) -> None:
-        """Add a fault if a citation that was sent with a record is stored as a citation of another record."""
+        """Add a fault if a citation that was sent with a record is already stored and belongs to a different record."""
         for record_id, cited in batch.cited.items():
             for wanted in cited:
                 if wanted.old is not None and wanted.old["record"] != record_id:

@@ -139,7 +139,7 @@ _ASKED_FIRST = ("meetings", "participants", "memoranda", "outcomes")
 
 
 def _mend(operation: Json) -> None:
-    """Change, in place, an operation that FastAPI has described, so that it has the same form as all other operations."""
+    """Normalize, in place, an operation that FastAPI described: its examples and problems look like those of all others."""
     if examples := as_they_run(operation.pop(EXAMPLES, [])):
         operation["description"] += f"\n\n{examples}"
     if "parameters" in operation:

@@ -86,7 +86,7 @@ _SHARED_FILTERS = ("topic", "uncited", "updated_since")
 
 
 def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
-    """Return the OpenAPI operation that reads a list."""
+    """Return the OpenAPI description of the GET operation that lists the records of a resource."""
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")

@@ -131,7 +131,7 @@ def shared_schemas() -> Json:
 
 
 def parameters(model: type[BaseModel], schemas: Json) -> list[Json]:
-    """Return the fields of a query model as OpenAPI parameters. Add the schemas to which the fields refer to `schemas`."""
+    """Return the fields of a query model as OpenAPI parameters. If they use other schemas, add these to `schemas`."""
     schema = model.model_json_schema(ref_template=REF)
     schemas |= schema.get("$defs", {})
     found = []
