@@ -112,8 +112,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "person pavel-tkach: names are not what its content makes them",
     ),
     "words of a document that are not the record's": (
-        "UPDATE documents SET words = words || ' ' WHERE record_id = 'pavel-tkach'",
-        "UPDATE documents SET words = rtrim(words) WHERE record_id = 'pavel-tkach'",
+        "UPDATE search_entries SET words = words || ' ' WHERE record_id = 'pavel-tkach'",
+        "UPDATE search_entries SET words = rtrim(words) WHERE record_id = 'pavel-tkach'",
         "search_entries: pavel-tkach is not found by what it says",
     ),
     "a record that stands nowhere": (
