@@ -5,7 +5,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,22 @@ def test_it_is_openapi_3_1_and_its_schemas_are_schemas(document: dict[str, Any])
     for name, schema in document["components"]["schemas"].items():
         jsonschema_rs.validator_for({**schema, "components": document["components"]})
         assert schema.get("description"), f"{name} has no description"
+
+
+def texts(part: Any) -> Iterator[str]:
+    """All descriptions within a part of the document."""
+    if isinstance(part, dict):
+        if isinstance(part.get("description"), str):
+            yield part["description"]
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        yield from texts(each)
+
+
+def test_no_description_has_lines_that_markdown_reads_as_code(document: dict[str, Any]) -> None:
+    found = list(texts(document))
+    assert len(found) > 1_000
+    assert [text for text in found if re.search(r"^ {4}", text, re.MULTILINE)] == []
 
 
 def test_operations_have_unique_readable_names_and_summaries(document: dict[str, Any]) -> None:

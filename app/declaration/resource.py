@@ -1,5 +1,6 @@
 """The classes with which a resource is declared: table, read model, filters, sorts, includes, rules, actors."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -163,6 +164,11 @@ class Resource:
     def path(self) -> str:
         """The path of the collection."""
         return f"{VERSION_PREFIX}/{self.plural}"
+
+    @property
+    def description(self) -> str:
+        """What a record of this kind is: the docstring of the model, without its indentation, which Markdown reads as code."""
+        return inspect.cleandoc(self.model.__doc__ or "")
 
     @property
     def title(self) -> str:

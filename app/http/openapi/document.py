@@ -124,7 +124,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
     document["tags"] = [
         {"name": "search", "description": "Records by what somebody types, whatever their kind."},
         *(
-            {"name": resource.plural, "description": resource.model.__doc__}
+            {"name": resource.plural, "description": resource.description}
             for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)
         ),
         {"name": "records", "description": "Records of whatever kind: by their ids, what changed, all of them out and in."},

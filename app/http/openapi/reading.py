@@ -96,7 +96,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
         "tags": [resource.plural],
         "operationId": f"list_{resource.plural}",
         "summary": f"List {resource.plural}",
-        "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
+        "description": f"{resource.description}\n\n{as_they_run(examples)}",
         "parameters": [*parameters(models.records, schemas), *CONDITIONAL],
         "responses": {
             "200": {
@@ -125,7 +125,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
         "tags": [resource.plural],
         "operationId": f"get_{resource.kind}",
         "summary": f"Read {article} {resource.kind}",
-        "description": f"{resource.model.__doc__}\n\n{as_they_run(examples)}",
+        "description": f"{resource.description}\n\n{as_they_run(examples)}",
         "parameters": [id_parameter(resource.example), *parameters(models.record, schemas), *CONDITIONAL],
         "responses": {
             "200": {
