@@ -17,7 +17,7 @@ from app.db.sql import concatenated, json_string, literal
 from app.db.types import Exact
 from app.http import endpoints, queries, representations
 from app.http.endpoints import Endpoint, Request, Tagged
-from app.http.representations import JSON, Page, Representation
+from app.http.representations import JSON, Page, WritesPages, WritesRecords, WritesStreams
 from app.http.responses import page_links
 from app.models.records import Involvement
 from app.reading import cursor as cursors
@@ -29,7 +29,7 @@ from tests.conftest import Database
 # -- a representation ------------------------------------------------------------------------------------------------------
 
 
-class Titles(Representation):
+class Titles(WritesRecords, WritesPages):
     """The names of records, a line each: as a page, and one alone."""
 
     name = "titles"
@@ -46,7 +46,7 @@ class Titles(Representation):
         return ("".join(f"{json.loads(text)['name']}\n" for text in texts) + following).encode()
 
 
-class Tabs(Representation):
+class Tabs(WritesStreams):
     """A whole list, in columns between which tabs stand."""
 
     name = "tabs"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote_plus
 
 import sqlalchemy as sa
@@ -19,12 +19,22 @@ from app.errors import CursorInvalid, Invalid
 from app.faults import Fault, summary
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
-from app.http.representations import REPRESENTATIONS, Representation, offering
+from app.http.representations import (
+    REPRESENTATIONS,
+    Representation,
+    WritesPages,
+    WritesRecords,
+    WritesStreams,
+    of_lists,
+    of_records,
+    of_streams,
+)
 from app.reading import cursor as cursors
 from app.reading.names import language_parameters
 from app.reading.paging import key_parameters
 from app.reading.shapes import FieldPlan, Shape
 
+Form = TypeVar("Form", bound=Representation)
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 200
 MAX_IDS = 200
@@ -86,8 +96,8 @@ class QueryModels:
     def record(self) -> type[BaseModel]:
         """The query parameters of a request for a single record."""
         fields = {**self._view, "lang": (Lang, None)}
-        if len(offering("record")) > 1:
-            fields["format"] = _format("record")
+        if len(of_records()) > 1:
+            fields["format"] = _format(of_records())
         return _query_model(f"{self.resource.title}Query", fields)
 
     @cached_property
@@ -141,8 +151,8 @@ class QueryModels:
             ),
         )
         fields["count"] = (bool, Field(default=False, description="`true`: count all that match, in `page.total`"))
-        streamed = " and ".join(f"`{each.name}`" for each in offering("stream"))
-        fields["format"] = _format("page", "stream", more=f"{streamed} stream the whole result, in pages of their own; ")
+        streamed = " and ".join(f"`{each.name}`" for each in of_streams())
+        fields["format"] = _format(of_lists(), more=f"{streamed} stream the whole result, in pages of their own; ")
         for each in REPRESENTATIONS:
             fields |= each.parameters
         return _query_model(f"{self.resource.title}ListQuery", fields)
@@ -163,12 +173,9 @@ class QueryModels:
         }
 
 
-def _format(*forms: str, more: str = "") -> Any:
-    """Return the query parameter `format`. Its values are the names of the representations that offer at least one of `forms`.
-
-    The forms are `record`, `page` and `stream`.
-    """
-    names = tuple(each.name for each in offering(*forms))
+def _format(offered: Sequence[Representation], more: str = "") -> Any:
+    """Return the query parameter `format`, whose values are the names of the offered representations."""
+    names = tuple(each.name for each in offered)
     description = f"{more}goes before `Accept`"
     return Literal[names] | None, Field(default=None, description=description, examples=[names[0]])
 
@@ -185,7 +192,7 @@ class RecordRequest:
     shape: Shape
     parameters: Mapping[str, Any]
     language: str | None
-    form: Representation
+    form: WritesRecords
     dry_run: bool = False
     upsert: bool = False
 
@@ -197,7 +204,7 @@ class ListRequest:
     shape: Shape
     parameters: Mapping[str, Any]
     language: str | None
-    form: Representation
+    form: WritesPages | WritesStreams
     options: Mapping[str, Any]
     """The values of the query parameters that only some representations use, such as `csv_safe`."""
     limit: int
@@ -218,7 +225,7 @@ def record_request(
     Raises Invalid, which lists every fault.
     """
     given = validated(query, query_pairs(query_string), commas=("include", "fields")).model_dump(mode="json")
-    form = _form(given, accept, offering("record"))
+    form = _form(given, accept, of_records())
     languages = requested_languages(given.get("lang"), accept_language)
     shape = Shape(
         models.resource.kind,
@@ -242,7 +249,7 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
     pairs = query_pairs(query_string)
     resource = models.resource
     given = validated(models.records, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
-    form = _form(given, accept, offering("page", "stream"))
+    form = _form(given, accept, of_lists())
     languages = requested_languages(given.get("lang"), accept_language)
     include = _include(given)
     _refuse_contradictions(models, given, form, include)
@@ -271,10 +278,10 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
     )
 
 
-def _form(given: Mapping[str, Any], accept: str, offered: tuple[Representation, ...]) -> Representation:
+def _form(given: Mapping[str, Any], accept: str, offered: tuple[Form, ...]) -> Form:
     """Return the representation that the parameter `format` names. Without `format`, return the one that `accept` prefers."""
-    named = given.get("format")
-    return next((each for each in offered if each.name == named), None) or negotiated(accept, *offered)
+    name = given.get("format") or negotiated(accept, *offered).name
+    return next(each for each in offered if each.name == name)
 
 
 def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str]) -> None:
@@ -292,15 +299,15 @@ def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str
 
 def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: Representation, include: Sequence[str]) -> None:
     faults = []
-    others = " or ".join(each.name for each in offering("page", "stream") if not each.is_table)
+    others = " or ".join(each.name for each in of_lists() if not each.is_table)
     parts = [name for name in given.get("fields") or () if isinstance(models.plans[name].source, Part)]
     if form.is_table and include:
         faults.append(Fault(f"a table has no room for related records; ask for {others}", parameter="include"))
     if form.is_table and parts:
         faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for {others}", parameter="fields"))
-    if "page" not in form.forms and given.get("cursor") is not None:
+    if not isinstance(form, WritesPages) and given.get("cursor") is not None:
         faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
-    if "page" not in form.forms and given.get("count"):
+    if not isinstance(form, WritesPages) and given.get("count"):
         faults.append(Fault(f"{form.name} holds the whole result; count its records", parameter="count"))
     sorts = [key.removeprefix("-") for key in given.get("sort") or ()]
     if len(set(sorts)) != len(sorts):

@@ -25,7 +25,7 @@ from app.faults import Fault
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
 from app.http.queries import AnyManyQuery, AnyOneQuery, ListRequest, QueryModels, RecordRequest, list_request, record_request
-from app.http.representations import JSON, Page
+from app.http.representations import JSON, Page, WritesStreams
 from app.http.responses import RequestHeaders, language_header, moved, page_links, send_stream, send_tagged
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record, Redirect
@@ -144,8 +144,9 @@ class Records:
         """`GET /v1/{plural}`."""
         resource = self.resource(scope)
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
-        if "page" not in wanted.form.forms:
-            await self._stream(scope, receive, send, resource, wanted, request)
+        form = wanted.form
+        if isinstance(form, WritesStreams):
+            await self._stream(scope, receive, send, request, wanted, form)
             return
         rows, next_cursor = await self._read(wanted.shape, wanted).page(self.driver, wanted.limit)
         total = None
@@ -154,9 +155,9 @@ class Records:
             counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
             total = (await self.driver.fetch(self.statement(shape), counted))[0][0]
         links, headers = page_links(scope, f"{wanted.query}cursor={next_cursor}" if next_cursor is not None else None)
-        body = wanted.form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links))
+        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links))
         headers = [*language_header(wanted.language), *headers]
-        await send_tagged(send, body, request, headers=headers, content_type=wanted.form.content_type)
+        await send_tagged(send, body, request, headers=headers, content_type=form.content_type)
 
     def _read(self, shape: Shape, wanted: ListRequest) -> PagedRead:
         def statement(*, after: bool) -> Statement:
@@ -165,11 +166,12 @@ class Records:
         return PagedRead(statement, wanted.parameters, len(shape.sort) + 1, wanted.digest, shape.after)
 
     async def _stream(
-        self, scope: Scope, receive: Receive, send: Send, resource: Resource, wanted: ListRequest, request: RequestHeaders
+        self, scope: Scope, receive: Receive, send: Send, request: RequestHeaders, wanted: ListRequest, form: WritesStreams
     ) -> None:
-        form, headers = wanted.form, language_header(wanted.language)
+        headers = language_header(wanted.language)
         if form.suffix is not None:
-            headers.append((b"content-disposition", f'attachment; filename="{resource.plural}.{form.suffix}"'.encode()))
+            name = f"{self.resource(scope).plural}.{form.suffix}"
+            headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
         shape = replace(wanted.shape, purpose="table") if form.is_table else wanted.shape
         columns = self.compiler.table(shape) if form.is_table else []
         async with aclosing(self._read(shape, wanted).pages(self.driver)) as pages:

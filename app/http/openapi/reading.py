@@ -1,7 +1,7 @@
 """The OpenAPI descriptions of the read operations."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from app.http.openapi.shared import (
 )
 from app.http.queries import AnyManyQuery, AnyOneQuery, QueryModels
 from app.http.records import Records
-from app.http.representations import JSON, offering
+from app.http.representations import JSON, Representation, of_lists, of_records
 from app.reading.shapes import column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
@@ -90,8 +90,6 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
-    streamed = {each.media_type: {"schema": {"type": "string"}} for each in offering("stream")}
-    content = {JSON.media_type: {"schema": {"$ref": REF.format(model=f"{resource.title}List")}}, **_others("page"), **streamed}
     return {
         "tags": [resource.plural],
         "operationId": f"list_{resource.plural}",
@@ -102,7 +100,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
             "200": {
                 "description": f"A page of {resource.plural}, or all of them as CSV or NDJSON.",
                 "headers": headers("ETag", "Content-Language", "Link", "Vary"),
-                "content": content,
+                "content": _content(f"{resource.title}List", of_lists()),
             },
             **NOT_MODIFIED,
             **failures(FAILURES_OF_LISTS),
@@ -110,9 +108,10 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
     }
 
 
-def _others(form: str) -> Json:
-    """Return the media types, except JSON, in which this form of response (`record`, `page` or `stream`) is available."""
-    return {each.media_type: {"schema": {"type": "string"}} for each in offering(form) if each is not JSON}
+def _content(model: str, formats: Sequence[Representation]) -> Json:
+    """Return the content of a response in these formats. `model`: the name of the schema of its JSON."""
+    schema, text = {"$ref": REF.format(model=model)}, {"type": "string"}
+    return {each.media_type: {"schema": schema if each is JSON else text} for each in formats}
 
 
 def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
@@ -131,7 +130,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
             "200": {
                 "description": f"The {resource.kind}.",
                 "headers": headers("ETag", "Content-Language", "Vary"),
-                "content": {JSON.media_type: {"schema": {"$ref": REF.format(model=resource.title)}}, **_others("record")},
+                "content": _content(resource.title, of_records()),
             },
             **NOT_MODIFIED,
             "308": {

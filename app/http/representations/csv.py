@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from app.db.driver import Row
-from app.http.representations.representation import Representation
+from app.http.representations.representation import WritesStreams
 from app.reading.shapes import TableColumn
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -21,7 +21,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
 
 
-class Csv(Representation):
+class Csv(WritesStreams):
     """Writes a row with the column names, then one row per record (RFC 4180).
 
     Values are not changed, because a registry must not alter its data. If the client sends `csv_safe`, there is one

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from pydantic_core import to_json
 
-from app.http.representations.representation import Page, Representation
+from app.http.representations.representation import Page, WritesPages, WritesRecords
 
 
-class Json(Representation):
+class Json(WritesRecords, WritesPages):
     """Writes single records, and lists in pages. Each page has a link to the next page."""
 
     name = "json"

@@ -4,11 +4,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.db.driver import Row
-from app.http.representations.representation import Representation
+from app.http.representations.representation import WritesStreams
 from app.reading.shapes import TableColumn
 
 
-class Ndjson(Representation):
+class Ndjson(WritesStreams):
     """Writes a whole list. Each line is one record as JSON."""
 
     name = "ndjson"

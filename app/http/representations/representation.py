@@ -1,12 +1,11 @@
 """The base class of the response formats. A format has a media type, and writes single records, pages or whole lists."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from app.db.driver import Row
 from app.reading.shapes import TableColumn
-
-_FORMS = ("record", "page", "stream")
 
 
 class Page(NamedTuple):
@@ -22,9 +21,9 @@ class Page(NamedTuple):
 
 
 class Representation:
-    """A response format. Each subclass overrides the methods for the forms that it offers: `record`, `page`, `stream`.
+    """A response format. It is a subclass of those of the classes below whose forms it can write.
 
-    For lists, a subclass overrides either `page` or `stream`. `representations/__init__.py` registers the subclasses.
+    For lists, a format writes either pages or streams. `representations/__init__.py` registers the formats.
     """
 
     name: ClassVar[str]
@@ -39,14 +38,27 @@ class Representation:
     parameters: ClassVar[Mapping[str, Any]] = {}
     """The query parameters of lists that only this format uses: (type, pydantic field) by the parameter's name."""
 
+
+class WritesRecords(Representation, ABC):
+    """A format for single records."""
+
+    @abstractmethod
     def record(self, text: str) -> bytes:
         """Return the response body for one record. `text` is the record's JSON."""
-        raise NotImplementedError
 
+
+class WritesPages(Representation, ABC):
+    """A format for pages of lists."""
+
+    @abstractmethod
     def page(self, texts: Sequence[str], page: Page) -> bytes:
         """Return the response body for a page of a list. `texts` are the records' JSON texts."""
-        raise NotImplementedError
 
+
+class WritesStreams(Representation, ABC):
+    """A format for whole lists, which are sent in chunks while they are read."""
+
+    @abstractmethod
     def stream(
         self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
     ) -> AsyncGenerator[str]:
@@ -57,12 +69,3 @@ class Representation:
         own. A subclass must await the first page before it yields anything, because an error can be answered as a problem only
         before the response has begun.
         """
-        raise NotImplementedError
-
-    forms: ClassVar[frozenset[str]] = frozenset()
-    """The forms that the subclass offers: the names of those methods (`record`, `page`, `stream`) that it overrides."""
-
-    def __init_subclass__(cls) -> None:
-        """Called when a subclass is defined: set its `forms` to the names of the methods that it overrides."""
-        super().__init_subclass__()
-        cls.forms = frozenset(form for form in _FORMS if getattr(cls, form) is not getattr(Representation, form))
