@@ -430,6 +430,9 @@ def test_links_say_what_proxies_said(seeded: Database, client: TestClient) -> No
         assert told["links"]["next"].startswith("https://registry.example/ict/v1/meetings?limit=2&cursor=")
         link = behind.get("/v1/meetings?limit=2", headers=forwarded).headers["link"]
         assert link == f'<{told["links"]["next"]}>; rel="next"'
+        index = get(behind, "/v1/", **forwarded)["links"]
+        assert (index["meetings"], index["documentation"]) == ("/ict/v1/meetings", "/ict/docs")
+        assert get(behind, "/v1/")["links"]["meetings"] == "/v1/meetings"
 
 
 def test_an_include_is_cut_at_200_and_says_where_the_rest_is(database: Database) -> None:

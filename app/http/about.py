@@ -12,7 +12,7 @@ from app.db.driver import Driver, to_statement
 from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
-from app.http.endpoints import Endpoint
+from app.http.endpoints import Endpoint, Request
 from app.http.openapi.shared import NOT_MODIFIED
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
@@ -74,6 +74,16 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
     )
     last = to_statement(newest, driver.dialect)
     words = _vocabularies()
+    links = {
+        **{resource.plural: resource.path for resource in resources},
+        "records": "/v1/records",
+        "changes": "/v1/changes",
+        "export": "/v1/export",
+        "vocabularies": "/v1/vocabularies",
+        "documentation": "/docs",
+        "promise": "/docs/promise",
+        "openapi": "/openapi.json",
+    }
 
     @routes.get("/healthz", operation_id="get_health", summary="Whether the process lives")
     async def health() -> Health:
@@ -89,9 +99,10 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
 
     @routes.get("/v1", include_in_schema=False)
     @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
-    async def index() -> Index:
+    async def index(request: Request) -> Index:
         """Returns the version, the licence of the data, the number of records of each kind, the last change, and links."""
         found = await driver.fetch(last, {})
+        prefix = request.scope.get("shown_prefix", "")
         return Index(
             name="Rapporteur",
             description="The system of record for international cooperation in ICT",
@@ -99,16 +110,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
             data_licence=DATA_LICENCE,
             counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
             last_change=LastChange(seq=found[0][0], at=found[0][1]) if found else None,
-            links={
-                **{resource.plural: resource.path for resource in resources},
-                "records": "/v1/records",
-                "changes": "/v1/changes",
-                "export": "/v1/export",
-                "vocabularies": "/v1/vocabularies",
-                "documentation": "/docs",
-                "promise": "/docs/promise",
-                "openapi": "/openapi.json",
-            },
+            links={name: prefix + path for name, path in links.items()},
         )
 
     @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")
