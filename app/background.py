@@ -38,7 +38,7 @@ class Background:
         while True:
             try:
                 await work()
-            except Exception:  # noqa: BLE001 - whatever the error is, the work must not end silently
+            except Exception:  # noqa: BLE001 - no error may end the work without a line in the log
                 _log.exception("%s failed; it starts again in %g s", name, self._restart_seconds)
                 await asyncio.sleep(self._restart_seconds)
             else:

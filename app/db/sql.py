@@ -139,7 +139,7 @@ class matches_one_of(FunctionElement[Any]):  # noqa: N801
 
 
 class is_one_of(matches_one_of):  # noqa: N801
-    """Like `matches_one_of`, but for columns, such as ids, whose index is the best choice whatever the values are.
+    """Like `matches_one_of`, but for columns, such as ids, whose index is the best choice for all values.
 
     So Postgres plans the statement only once. Planning it for every list of values would take longer than reading a dozen
     records.

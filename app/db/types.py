@@ -11,7 +11,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import DDLCompiler
 
 Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-"""Text that is compared and sorted by bytes, whatever the server's locale is. Used for ids, dates, words of a vocabulary and
+"""Text that is compared and sorted by bytes, so that the server's locale does not matter. Used for ids, dates, words of a vocabulary and
 sort keys."""
 
 

@@ -122,8 +122,8 @@ class Protocol(HttpToolsProtocol):
         self._unread.clear()
         self.pipeline.clear()
         if self._answering is not None and not self._answering.response_complete:
-            # uvicorn tells only the newest request that the client has disconnected. The running request is told here,
-            # because it is not the newest one if requests are queued.
+            # If requests are queued, the running request is not the newest one. uvicorn notifies only the newest request
+            # that the client has disconnected, so the running request is notified here.
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
@@ -265,7 +265,8 @@ class Protocol(HttpToolsProtocol):
         """
         self.server_state.total_requests += 1
         if self._in_body and not self.pipeline:
-            self.transport.close()  # because nobody needs the rest of the request's body, which the client is still sending
+            # The client is still sending the body of a request that is answered already, so the rest of the body is useless.
+            self.transport.close()
         if self.transport.is_closing():
             return
         if self.pipeline:

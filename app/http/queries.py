@@ -109,7 +109,7 @@ class QueryModels:
     @cached_property
     def put(self) -> type[BaseModel]:
         """The query parameters of a PUT request: the parameters of every write, and `upsert`."""
-        description = "`true`: replace on purpose whatever is there, without `If-Match`"
+        description = "`true`: replace the record on purpose, without `If-Match`"
         fields = {"upsert": (bool, Field(default=False, description=description))}
         return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 

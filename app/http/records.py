@@ -97,7 +97,7 @@ class Records:
         await send_tagged(send, form.record(text), request, version=version, headers=headers, content_type=form.content_type)
 
     async def read_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records/{id}`: the record with this id, whatever its kind."""
+        """`GET /v1/records/{id}`: the record with this id; it may be of any kind."""
         query = validated(AnyOneQuery, query_pairs(scope["query_string"]))
         negotiated(request.accept, JSON)
         languages = requested_languages(query.lang, request.accept_language)
@@ -181,7 +181,7 @@ class Records:
             )
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records?ids=a,b`: the records with these ids, whatever their kinds, in the order of `ids`."""
+        """`GET /v1/records?ids=a,b`: the records with these ids, in the order of `ids`; they may be of different kinds."""
         query = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
         negotiated(request.accept, JSON)
         ids = list(dict.fromkeys(query.ids))

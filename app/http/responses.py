@@ -19,7 +19,7 @@ Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
 
 COMPRESSED_FROM = 1_000
-"""The minimum size, in bytes, of a body that is compressed. Streams are compressed whatever their size."""
+"""The minimum size, in bytes, of a body that is compressed. Streams of any size are compressed."""
 _LEVEL = 1
 _GZIP_WINDOW = 31
 _DIGEST_BYTES = 9

@@ -11,7 +11,7 @@ from app.models.columns import Base, code, flag, number, reference, text, word
 
 
 class Record(Base):
-    """One row for each record, whatever its kind. Foreign keys that may refer to several kinds refer to this table."""
+    """One row for each record of every kind. Foreign keys that may refer to several kinds refer to this table."""
 
     __tablename__ = "records"
     __table_args__ = (sa.UniqueConstraint("id", "kind"), {"comment": "every record of every kind"})

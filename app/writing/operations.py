@@ -36,7 +36,7 @@ class Guard(NamedTuple):
     new: bool = False
     """`If-None-Match: *`: the record must not exist."""
     upsert: bool = False
-    """`upsert=true`: replace the record, whatever its version is."""
+    """`upsert=true`: replace any version of the record."""
 
     def check(self, record_id: str, version: int | None) -> None:
         """Raise PreconditionFailed if the stored version (None: there is no record) does not meet the preconditions."""

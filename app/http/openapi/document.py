@@ -45,7 +45,7 @@ Reading is open; writing takes a key.
 
 ### What to know
 
-- A reference reads as `{{"id": …, "name": …}}`; follow it by its id, with `/v1/records/{{id}}` whatever its kind.
+- A reference reads as `{{"id": …, "name": …}}`; follow it by its id; `/v1/records/{{id}}` reads records of all kinds.
 - `include=citations` leads every answer back to its source; a citation's `link` opens the source at the very phrase,
   where the source has an address.
 - Dates are EDTF strings, as precise as their source: `2009-11` is a month, `2022-10-27~` about that day.
@@ -122,12 +122,12 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in FAILURES_OF_ALL}
     document["tags"] = [
-        {"name": "search", "description": "Records by what somebody types, whatever their kind."},
+        {"name": "search", "description": "Find records of all kinds by typed text."},
         *(
             {"name": resource.plural, "description": resource.description}
             for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)
         ),
-        {"name": "records", "description": "Records of whatever kind: by their ids, what changed, all of them out and in."},
+        {"name": "records", "description": "Records of all kinds: reading by ids, the change log, export and import."},
         {"name": "keys", "description": "The keys with which clients write; for admins."},
         {"name": "registry", "description": "The registry about itself."},
     ]

@@ -143,7 +143,7 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
 
 
 def any_kind(resources: list[Resource], schemas: Json) -> Json:
-    """Return, by path, the OpenAPI operations of `/v1/records`, which read records by id, whatever their kind."""
+    """Return, by path, the OpenAPI operations of `/v1/records`, which read records of all kinds by their ids."""
     kinds = {
         "oneOf": [{"$ref": REF.format(model=resource.title)} for resource in resources],
         "discriminator": {
@@ -174,7 +174,7 @@ def any_kind(resources: list[Resource], schemas: Json) -> Json:
             "get": {
                 "tags": ["records"],
                 "operationId": "list_records",
-                "summary": "Read records of whatever kinds",
+                "summary": "Read records of any kinds",
                 "description": "In the order asked for.\n\n"
                 + as_they_run(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
                 "parameters": [*parameters(AnyManyQuery, schemas), *CONDITIONAL],
@@ -185,7 +185,7 @@ def any_kind(resources: list[Resource], schemas: Json) -> Json:
             "get": {
                 "tags": ["records"],
                 "operationId": "get_record",
-                "summary": "Read a record of whatever kind",
+                "summary": "Read a record of any kind",
                 "description": "The kind is in `kind`.\n\n" + as_they_run(["/v1/records/sco", "/v1/records/sco?lang=ru"]),
                 "parameters": [id_parameter("sco"), *parameters(AnyOneQuery, schemas), *CONDITIONAL],
                 "responses": answered("The record.", kinds, FAILURES_OF_ONE)

@@ -33,7 +33,7 @@ _ID_SCHEMA = {"type": "string", "pattern": ID_PATTERN, "maxLength": 100}
 _REFERENCE: Json = {"anyOf": [_ID_SCHEMA, {"$ref": REF.format(model="ReadReference")}]}
 _GUARDED = (("412", "PreconditionFailed"), ("428", "PreconditionRequired"))
 _LANGUAGE = CONDITIONAL[1]
-_IF_MATCH = header("If-Match", "the `ETag` with which the record was read, whichever view of it; `*` for whatever is there")
+_IF_MATCH = header("If-Match", "the `ETag` with which the record was read, in any view; `*` for any version")
 _IF_NONE_MATCH = header("If-None-Match", "`*`: only if nothing is there yet", enum=["*"])
 
 
