@@ -11,8 +11,8 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import DDLCompiler
 
 Exact = sa.String().with_variant(sa.String(collation="C"), "postgresql")
-"""Text that is compared and sorted by bytes, so that the server's locale does not matter. Used for ids, dates, words of a vocabulary and
-sort keys."""
+"""Text that is compared and sorted by bytes, so that the server's locale does not matter. Used for ids, dates, words of a
+vocabulary and sort keys."""
 
 
 def instant_text(instant: datetime) -> str:
