@@ -7,14 +7,12 @@ from typing import Any, Union
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from app.db.sql import assembled, concatenated, ids_parameter, is_one_of, json_string, literal
+from app.db.sql import SQLITE_ARGUMENTS, assembled, concatenated, ids_parameter, is_one_of, json_string, literal
 from app.db.types import Exact
 
 Sql = sa.ColumnElement[Any]
 Segment = str | Sql
 """A piece of JSON text: a constant, or SQL whose value is never null."""
-ARGUMENTS = 100
-"""Maximum number of arguments in a call of an SQL function. Every build of SQLite allows this many."""
 
 
 @dataclass(frozen=True)
@@ -110,11 +108,15 @@ class RecordSql:
                 return [f'"{text}"']
             case Array(segments):
                 return list(segments)
-            case Object(_, absent, within):
-                found = self.json(node)
-                found = within(found) if within is not None else found
-                return [sa.case((absent, literal("null")), else_=found) if absent is not None else found]
+            case Object():
+                found = self._placed(node)
+                return [sa.case((node.absent, literal("null")), else_=found) if node.absent is not None else found]
         return [native(node)]
+
+    def _placed(self, node: Object) -> Sql:
+        """Return SQL for the object as JSON text, within the subquery that it needs, if any."""
+        found = self.json(node)
+        return node.within(found) if node.within is not None else found
 
 
 class _SqliteSql(RecordSql):
@@ -142,10 +144,9 @@ class _SqliteSql(RecordSql):
         If the value is already JSON text, `json` marks it as JSON; `json_object` would otherwise quote it as a string.
         """
         match node:
-            case Object(_, absent, within):
-                found = self.json(node)
-                found = within(found) if within is not None else found
-                return sa.case((~absent, found)) if absent is not None else found
+            case Object():
+                found = self._placed(node)
+                return sa.case((~node.absent, found)) if node.absent is not None else found
             case Truth() | Stored():
                 return sa.func.json(native(node))
             case Array():
@@ -156,7 +157,7 @@ class _SqliteSql(RecordSql):
 def _is_flat(node: Object) -> bool:
     """Whether one call of `json_object` can write the object: it contains no array, and no object has too many members."""
     members = node.members.values()
-    fits = 2 * len(node.members) <= ARGUMENTS and not any(isinstance(member, Array) for member in members)
+    fits = 2 * len(node.members) <= SQLITE_ARGUMENTS and not any(isinstance(member, Array) for member in members)
     return fits and all(_is_flat(member) for member in members if isinstance(member, Object))
 
 
