@@ -458,7 +458,9 @@ def test_what_a_probe_adds_to_its_request_does_not_matter(client: TestClient, pa
     assert client.head(path + query, headers={"Accept": accept}).status_code == 200
 
 
-def test_a_collection_that_there_is_not_is_told_whatever_is_asked(client: TestClient) -> None:
+def test_what_is_wrong_with_an_address_is_told_and_nothing_else(client: TestClient) -> None:
     assert client.get("/v1/planets?q=" + "x" * 17_000).status_code == 404
+    twice = client.get("/v1/suggest?q=a&q=b").json()
+    assert twice["errors"] == [{"parameter": "q", "detail": "may be given once"}]
     refused = client.get("/v1/export?x=1").json()
     assert refused["errors"] == [{"parameter": "x", "detail": "there is no such parameter here; there are none"}]

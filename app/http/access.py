@@ -39,7 +39,7 @@ class Access:
         """
         given = [value.decode("latin-1") for name, value in asgi["headers"] if name == b"authorization"]
         if not given:
-            raise _unauthorized("writing needs a key: Authorization: Bearer …")
+            raise _unauthorized("this needs a key; send the header Authorization: Bearer …")
         text = given[0].strip()
         if len(given) > 1 or not text.lower().startswith(_SCHEME):
             raise _unauthorized("send one Authorization header, of the form: Bearer …", error="invalid_request")

@@ -54,10 +54,10 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
     for name, several in given.items():
         if name in lists or name not in model.model_fields:
             values[name] = several
-        elif len(several) > 1:
+            continue
+        values[name] = several[0]
+        if len(several) > 1:
             faults.append(Fault("may be given once", parameter=name))
-        else:
-            values[name] = several[0]
     try:
         checked = model.model_validate(values)
     except ValidationError as error:
