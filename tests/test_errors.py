@@ -35,6 +35,7 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
         assert set(fault) <= {"parameter", "pointer", "header", "line", "detail"}
     assert "Traceback" not in answer.text
     assert "SELECT" not in answer.text
+    assert "should match pattern" not in answer.text
     return told
 
 
@@ -102,6 +103,21 @@ UNPROCESSABLE = [
 @pytest.mark.parametrize(("path", "parameters"), UNPROCESSABLE, ids=[path[:60] for path, _ in UNPROCESSABLE])
 def test_what_has_no_meaning_is_422_and_names_every_parameter(client: TestClient, path: str, parameters: set[str]) -> None:
     assert at_fault(problem(client.get(path), 422, "invalid")) == parameters
+
+
+def test_every_parameter_says_in_words_what_it_expects(client: TestClient) -> None:
+    told: dict[tuple[str, str | None], str] = {}
+    for path, operations in client.get("/openapi.json").json()["paths"].items():
+        for parameter in operations.get("get", {}).get("parameters", ()):
+            if parameter.get("in") == "query":
+                at = path.replace("{id}", "BY").replace("{version}", "1")
+                answer = client.get(f"{at}?{parameter['name']}=%21")
+                assert answer.status_code in (200, 400, 422)
+                assert "should match pattern" not in answer.text
+                told |= {(path, error.get("parameter")): error["detail"] for error in answer.json().get("errors", ())}
+    assert told["/v1/meetings", "between"] == "name two to five different actors, separated by commas: between=BY,CN"
+    assert told["/v1/meetings", "lang"] == "'!' is no language tag (BCP 47), such as ru or zh-Hant"
+    assert told["/v1/meetings", "country"] == "'!' is no id: ids look like CN, sco or by-mci; for several repeat the parameter"
 
 
 @pytest.mark.parametrize(

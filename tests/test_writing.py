@@ -868,6 +868,24 @@ def test_a_records_own_faults_do_not_hide_those_of_its_references_and_citations(
     assert pointers(clerk.post("meetings", bad)) >= OF_BAD_MEETING | {"/country", "/topics/0"} | OF_BAD_CITATIONS
 
 
+def test_every_field_says_in_words_what_it_expects(clerk: Clerk) -> None:
+    schemas = clerk.client.get("/openapi.json").json()["components"]["schemas"]
+    told = {}
+    for resource in RESOURCES:
+        fields = set(schemas[f"{resource.title}Input"]["properties"])
+        names = {"names": [{"language": "!", "text": "!", "type": "!"}]} if "names" in fields else {}
+        for wrong in ("!", " "):
+            answer = clerk.post(resource.plural, dict.fromkeys(fields, wrong) | names)
+            assert "should match pattern" not in answer.text
+            for pointer, detail in refused(answer, 422, "invalid"):
+                told[resource.plural, pointer, wrong] = detail
+    assert told["organizations", "/website", "!"].startswith("'!' is no web address")
+    assert told["organizations", "/name", " "].startswith("' ' is blank")
+    assert told["organizations", "/names/0/language", "!"].startswith("'!' is no language tag")
+    assert told["organizations", "/identifiers", "!"] == "must be an array"
+    assert told["sources", "/sha256", "!"].startswith("'!' is no SHA-256 digest")
+
+
 def test_a_wrong_id_does_not_hide_other_faults(clerk: Clerk) -> None:
     assert pointers(clerk.put("meetings/talks", {**BAD_MEETING, "id": "other"})) == {*OF_BAD_MEETING, "/id"}
 

@@ -5,6 +5,7 @@ on the `shape` of the values: for most filters, on whether there is one value or
 `=`. Several values are passed together as one bind parameter.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from app.db.full_text import has_terms
 from app.db.sql import Encode, as_instant, literal, matches_one_of
 from app.db.types import Exact, instant_text
-from app.declaration.model import ID_PATTERN
+from app.declaration.model import ID_PATTERN, MAX_ID, NO_NUL_PATTERN
 from app.domain import edtf
 from app.domain.collation import words
 from app.domain.languages import LANG_PATTERN, MAX_LANGUAGE
@@ -31,7 +32,8 @@ from app.text.query import in_names, parsed
 MAX_VALUES = 100
 """Maximum number of values of one filter."""
 MAX_WORDS = 8
-BETWEEN = range(2, 6)
+_IDS_PATTERN = rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$"
+_IDS_LENGTH = 505
 
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
@@ -65,7 +67,7 @@ def _aware(instant: datetime) -> datetime:
 
 def _separate(value: str) -> str:
     ids = value.split(",")
-    if len(ids) not in BETWEEN or len(set(ids)) != len(ids):
+    if len(value) > _IDS_LENGTH or not re.fullmatch(_IDS_PATTERN, value) or len(set(ids)) != len(ids):
         raise ValueError("name two to five different actors, separated by commas: between=BY,CN")
     return value
 
@@ -76,26 +78,18 @@ def _words_to_find(value: str) -> str:
     return value
 
 
-IdValue = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=100)]
-TextValue = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
+IdValue = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=MAX_ID)]
+TextValue = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL_PATTERN)]
 DayValue = Annotated[str, AfterValidator(_calendar_day), Field(json_schema_extra={"format": "date"})]
 InstantValue = Annotated[str, AfterValidator(_instant), Field(json_schema_extra={"format": "date-time"})]
 QueryText = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$"),
+    StringConstraints(min_length=1, max_length=200, pattern=NO_NUL_PATTERN),
     AfterValidator(_words_to_find),
 ]
-IdList = Annotated[
-    str,
-    StringConstraints(pattern=rf"{ID_PATTERN[:-1]}(,{ID_PATTERN[1:-1]}){{1,4}}$", max_length=505),
-    AfterValidator(_separate),
-]
-
-
-class JoinedByCommas:
-    """Marks a list parameter whose values may also be joined by commas."""
-
-
+IdList = Annotated[str, AfterValidator(_separate), Field(json_schema_extra={"pattern": _IDS_PATTERN, "maxLength": _IDS_LENGTH})]
+JOINED_BY_COMMAS: dict[str, Any] = {"explode": False}
+"""What OpenAPI says of a list parameter whose values a client may join by commas. It marks such parameters for us, too."""
 Lang = Annotated[
     str | None,
     StringConstraints(pattern=LANG_PATTERN, max_length=MAX_LANGUAGE),

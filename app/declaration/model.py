@@ -20,6 +20,10 @@ ID_PATTERN = r"^([A-Z]{2}|[a-z0-9]+(-[a-z0-9]+)*)$"
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
+NO_NUL_PATTERN = r"^[^\x00]+$"
+TEXT_PATTERN = r"\S"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+URL_PATTERN = r"^https?://[^\s\x00-\x1f\x7f]+$"
 MAX_TEXT = 10_000
 MAX_ADDRESS = 2_000
 MAX_ID = 100
@@ -61,7 +65,7 @@ def _printable(value: str) -> str:
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=MAX_ID)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S"), AfterValidator(_printable)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN), AfterValidator(_printable)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Field(strict=True)]
@@ -79,10 +83,10 @@ Instant = Annotated[
     StringConstraints(pattern=INSTANT_PATTERN),
     Field(json_schema_extra={"format": "date-time"}, examples=["2026-01-28T09:30:00.000000Z"]),
 ]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 Url = Annotated[
     str,
-    StringConstraints(pattern=r"^https?://[^\s\x00-\x1f\x7f]+$", max_length=MAX_ADDRESS),
+    StringConstraints(pattern=URL_PATTERN, max_length=MAX_ADDRESS),
     Field(json_schema_extra={"format": "uri"}),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from starlette.types import Message, Receive, Scope
 
+from app.declaration.validation import faults_in
 from app.errors import Invalid, Malformed, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from app.faults import Fault, summary
 from app.writing.operations import Guard
@@ -171,10 +172,7 @@ def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        faults = [
-            Fault(str(entry["msg"]), pointer="".join(f"/{part}" for part in entry["loc"]))
-            for entry in error.errors(include_url=False, include_context=False)
-        ]
+        faults = faults_in(error)
         raise Invalid(summary(faults), faults=faults) from None
 
 

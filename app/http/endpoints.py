@@ -18,7 +18,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
-from app.declaration.filters import JoinedByCommas
 from app.errors import AddressTooLong, MethodNotAllowed
 from app.http.bodies import JSON_TYPES, body_of, checked, object_in
 from app.http.negotiation import negotiated
@@ -77,7 +76,6 @@ class Endpoint(APIRoute):
         self._request: str | None = None
         for name, parameter in inspect.signature(endpoint, eval_str=True).parameters.items():
             self._take(name, parameter.annotation)
-        self._commas = _joined_by_commas(self._query[1])
         self.app = self._answer
 
     def _take(self, name: str, annotation: Any) -> None:
@@ -120,7 +118,7 @@ class Endpoint(APIRoute):
         if self.offered:
             require_short(scope)
             name, model = self._query
-            query = validated(model, query_pairs(scope["query_string"]), commas=self._commas)
+            query = validated(model, query_pairs(scope["query_string"]))
             if name is not None:
                 given[name] = query
             negotiated(request.wants.accept, *self.offered)
@@ -139,10 +137,6 @@ class Endpoint(APIRoute):
             await send_tagged(send, result.body, request.wants, status=result.status, headers=result.headers)
         else:
             await result(scope, receive, send)
-
-
-def _joined_by_commas(model: type[BaseModel]) -> tuple[str, ...]:
-    return tuple(name for name, field in model.model_fields.items() if JoinedByCommas in field.metadata)
 
 
 def require_short(scope: Scope) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Path, Security
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy.engine import Connection, RowMapping
 
 from app.db.types import instant_text
@@ -25,8 +25,12 @@ Result = TypeVar("Result")
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 KeyName = Annotated[
     str,
-    StringConstraints(min_length=1, max_length=keys.MAX_NAME, pattern=keys.NAME_PATTERN),
-    Field(description="whose key it is; every change made with it is told under this name", examples=["desk officer"]),
+    AfterValidator(keys.checked_name),
+    Field(
+        description="whose key it is; every change made with it is told under this name",
+        examples=["desk officer"],
+        json_schema_extra={"minLength": 1, "maxLength": keys.MAX_NAME, "pattern": keys.NAME_PATTERN},
+    ),
 ]
 
 

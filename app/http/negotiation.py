@@ -3,9 +3,9 @@
 import re
 
 from app.caching import cached
+from app.declaration.validation import quoted
 from app.domain.languages import MAX_LANGUAGE, MAX_LANGUAGES, looked_for
 from app.errors import NotAcceptable
-from app.http.parameters import SHOWN_OF_A_VALUE
 from app.http.representations.representation import Representation
 
 MAX_RANGE = 60
@@ -35,7 +35,7 @@ def negotiated(accept: str, *offered: Representation) -> Representation:
     best = max(offered, key=quality)
     if quality(best) <= 0:
         media_types = ", ".join(each.media_type for each in offered)
-        raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {accept[:SHOWN_OF_A_VALUE]!r}")
+        raise NotAcceptable(f"this address answers with {media_types}; Accept asks for {quoted(accept)}")
     return best
 
 

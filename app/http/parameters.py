@@ -1,18 +1,19 @@
 """Parses and validates query strings: unknown parameters are errors, and all errors are reported together."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from app.declaration.filters import JOINED_BY_COMMAS
 from app.declaration.model import is_storable
+from app.declaration.validation import message_of, quoted
 from app.errors import Invalid, Malformed
 from app.faults import Fault, summary
 
 MAX_PARAMETERS = 1_000
-SHOWN_OF_A_VALUE = 60
 Query = TypeVar("Query", bound=BaseModel)
 
 
@@ -40,17 +41,14 @@ def query_pairs(query_string: bytes) -> list[tuple[str, str]]:
     return pairs
 
 
-def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: Sequence[str] = ()) -> Query:
-    """Validate query parameters, and return them as an instance of `model`. Raises Invalid, which lists every fault.
-
-    `commas`: the names of the parameters whose values are split at commas.
-    """
+def validated(model: type[Query], pairs: Iterable[tuple[str, str]]) -> Query:
+    """Validate query parameters, and return them as an instance of `model`. Raises Invalid, which lists every fault."""
+    lists, joined = _lists_of(model)
     given: dict[str, list[str]] = {}
     for name, value in pairs:
-        given.setdefault(name, []).extend(value.split(",") if name in commas else [value])
+        given.setdefault(name, []).extend(value.split(",") if name in joined else [value])
     faults = []
     values: dict[str, Any] = {}
-    lists = _lists_of(model)
     for name, several in given.items():
         if name in lists or name not in model.model_fields:
             values[name] = several
@@ -61,10 +59,7 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
     try:
         checked = model.model_validate(values)
     except ValidationError as error:
-        faults += [
-            Fault(_explained(entry, model), parameter=str(entry["loc"][0]))
-            for entry in error.errors(include_url=False, include_context=False)
-        ]
+        faults += [Fault(_explained(entry, model), parameter=str(entry["loc"][0])) for entry in error.errors(include_url=False)]
     if faults:
         raise Invalid(summary(faults), faults=faults)
     return checked
@@ -73,23 +68,26 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]], *, commas: S
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return the error message for one invalid parameter, made from pydantic's error `entry`.
 
-    The message quotes the rejected value, except if the parameter is unknown or missing, or if a validator of the registry
-    wrote the message.
+    Where pydantic's own message is used, it follows the rejected value.
     """
-    if entry["type"] == "extra_forbidden":
-        return f"there is no such parameter here; there are {', '.join(model.model_fields) or 'none'}"
-    if entry["type"] == "value_error":
-        return str(entry["msg"].removeprefix("Value error, "))
-    if entry["type"] == "missing":
-        return "required"
-    given = repr(str(entry["input"])[:SHOWN_OF_A_VALUE])
-    if entry["type"] == "string_pattern_mismatch" and entry["loc"][0] not in ("lang", "q"):
-        return f"{given} is no id: ids look like CN, sco or by-mci; for several repeat the parameter"
-    return f"{given}: {entry['msg'][0].lower()}{entry['msg'][1:]}"
+    told = message_of(entry)
+    match entry["type"]:
+        case "extra_forbidden":
+            return f"there is no such parameter here; there are {', '.join(model.model_fields) or 'none'}"
+        case "string_pattern_mismatch":
+            return f"{told}; for several repeat the parameter" if len(entry["loc"]) > 1 else told
+        case "value_error" | "missing":
+            return told
+    return f"{quoted(entry['input'])}: {told[0].lower()}{told[1:]}"
 
 
 @lru_cache(maxsize=256)
-def _lists_of(model: type[BaseModel]) -> frozenset[str]:
-    """Return the names of the model's parameters that accept several values."""
-    annotations = {name: (field.annotation, *get_args(field.annotation)) for name, field in model.model_fields.items()}
-    return frozenset(name for name, each in annotations.items() if any(get_origin(part) is list for part in each))
+def _lists_of(model: type[BaseModel]) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of the model's parameters that accept several values, and of those whose values commas may join."""
+    lists, joined = set(), set()
+    for name, field in model.model_fields.items():
+        if any(get_origin(part) is list for part in (field.annotation, *get_args(field.annotation))):
+            lists.add(name)
+            if field.json_schema_extra == JOINED_BY_COMMAS:
+                joined.add(name)
+    return frozenset(lists), frozenset(joined)

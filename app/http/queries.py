@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 
 from app.db.sql import Encode
 from app.db.types import Instant
-from app.declaration.filters import MAX_VALUES, IdValue, Lang
+from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, IdValue, Lang
 from app.declaration.model import Part
 from app.declaration.resource import Resource
 from app.errors import CursorInvalid, Invalid
@@ -50,7 +50,14 @@ def _joined_by_commas(words: Sequence[str], description: str, example: str) -> A
     several: Any = list[Literal[tuple(words)]]  # type: ignore[misc]
     return (
         several | None,
-        Field(default=None, min_length=1, max_length=MAX_VALUES, description=description, examples=[example]),
+        Field(
+            default=None,
+            min_length=1,
+            max_length=MAX_VALUES,
+            description=description,
+            examples=[example],
+            json_schema_extra=JOINED_BY_COMMAS,
+        ),
     )
 
 
@@ -78,6 +85,7 @@ class AnyManyQuery(AnyOneQuery):
             max_length=MAX_IDS,
             description=f"the records' ids, at most {MAX_IDS}",
             examples=["BY,sco,pavel-tkach"],
+            json_schema_extra=JOINED_BY_COMMAS,
         ),
     ]
 
@@ -224,7 +232,7 @@ def record_request(
 
     Raises Invalid, which lists every fault.
     """
-    given = validated(query, query_pairs(query_string), commas=("include", "fields")).model_dump(mode="json")
+    given = validated(query, query_pairs(query_string)).model_dump(mode="json")
     form = _form(given, accept, of_records())
     languages = requested_languages(given.get("lang"), accept_language)
     shape = Shape(
@@ -248,7 +256,7 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
     """Parse a request for a list of records. Raises Invalid, which lists every fault."""
     pairs = query_pairs(query_string)
     resource = models.resource
-    given = validated(models.records, pairs, commas=("include", "fields", "sort")).model_dump(mode="json")
+    given = validated(models.records, pairs).model_dump(mode="json")
     form = _form(given, accept, of_lists())
     languages = requested_languages(given.get("lang"), accept_language)
     include = _include(given)

@@ -182,7 +182,7 @@ class Records:
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: the records with these ids, in the order of `ids`; they may be of different kinds."""
-        query = validated(AnyManyQuery, query_pairs(scope["query_string"]), commas=("ids",))
+        query = validated(AnyManyQuery, query_pairs(scope["query_string"]))
         negotiated(request.accept, JSON)
         ids = list(dict.fromkeys(query.ids))
         languages = requested_languages(query.lang, request.accept_language)

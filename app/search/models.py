@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.declaration.filters import MAX_VALUES, DayValue, IdValue, JoinedByCommas, Lang
+from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, IdValue, Lang
 from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
 from app.search.showing import Form
@@ -20,8 +20,8 @@ _SYNTAX = (
 )
 
 
-def _several(what: str, example: str) -> Any:
-    return Field(default=None, min_length=1, max_length=MAX_VALUES, description=what, examples=[example])
+def _several(what: str, example: str, **more: Any) -> Any:
+    return Field(default=None, min_length=1, max_length=MAX_VALUES, description=what, examples=[example], **more)
 
 
 class SearchQuery(BaseModel):
@@ -46,7 +46,8 @@ class SearchQuery(BaseModel):
         DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
     ] = None
     facets: Annotated[
-        list[Literal["kind", "country", "topic", "year"]] | None, JoinedByCommas, _several("count the hits by these", "kind")
+        list[Literal["kind", "country", "topic", "year"]] | None,
+        _several("count the hits by these", "kind", json_schema_extra=JOINED_BY_COMMAS),
     ] = None
     lang: Lang = None
     limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS

@@ -52,6 +52,13 @@ class Principal(NamedTuple):
         return scope in self.scopes or Scope.ADMIN in self.scopes
 
 
+def checked_name(name: str) -> str:
+    """Return the name of a key. Raises ValueError if it is not valid."""
+    if len(name) > MAX_NAME or not re.fullmatch(NAME_PATTERN, name) or not is_storable(name):
+        raise ValueError(f"has 1 to {MAX_NAME} characters, no control characters, and not blanks alone")
+    return name
+
+
 class Keyring:
     """Creates and verifies keys.
 
@@ -73,9 +80,11 @@ class Keyring:
 
         Raises Invalid if the name is not valid, and Conflict if another key has this name.
         """
-        if len(name) > MAX_NAME or not re.match(NAME_PATTERN, name) or not is_storable(name):
-            fault = Fault(f"has 1 to {MAX_NAME} characters, no control characters, and not blanks alone", pointer="/name")
-            raise Invalid(str(fault), faults=[fault])
+        try:
+            checked_name(name)
+        except ValueError as error:
+            fault = Fault(str(error), pointer="/name")
+            raise Invalid(str(fault), faults=[fault]) from None
         if connection.execute(sa.select(keys.c.id).where(keys.c.name == name)).first():
             fault = Fault(f"there is a key {name!r} already; the history tells keys apart by their names", pointer="/name")
             raise Conflict(str(fault), faults=[fault])

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 
 from app.declaration.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
 from app.declaration.resource import Resource
+from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
 from app.faults import Fault
 from app.reading.shapes import FieldPlan, column_name
@@ -32,7 +33,6 @@ MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
 MAX_DEPTH = 32
 """The maximum nesting depth of a body. A valid record needs only four levels."""
-SHOWN_OF_A_VALUE = 60
 
 
 class ReadReference(BaseModel):
@@ -138,10 +138,7 @@ class ContentSchema:
         try:
             values = self.model.__pydantic_validator__.validate_python(data).__dict__
         except ValidationError as error:
-            return {}, [
-                Fault(_explained(entry), pointer=_pointer(entry["loc"]))
-                for entry in error.errors(include_url=False, include_context=False)
-            ]
+            return {}, faults_in(error)
         content = {"kind": self._kind, "id": values["id"]}
         for name in self._names:
             value = values[name]
@@ -217,24 +214,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {name: _plain(item) for name, item in value.__dict__.items()}
     return value
-
-
-def _pointer(location: Iterable[int | str]) -> str:
-    parts = [str(part) for part in location]
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts if not part.startswith("function-"))
-
-
-def _explained(entry: Mapping[str, Any]) -> str:
-    """The message of a fault. It is Pydantic's message, or our own text where Pydantic's message would not help a client."""
-    match entry["type"]:
-        case "missing":
-            return "required"
-        case "extra_forbidden":
-            return "there is no such field here"
-        case "string_pattern_mismatch" if "a-z0-9" in entry["msg"]:
-            return f"{str(entry['input'])[:SHOWN_OF_A_VALUE]!r} is no id: ids look like CN, sco or by-mci"
-        case _:
-            return str(entry["msg"].removeprefix("Value error, "))
 
 
 def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:

@@ -163,7 +163,7 @@ def shown_parameter(parameter: Json) -> Json:
     elif examples:
         shown["description"] += f". Example: `{parameter['name']}={examples[0]}`"
     if entry.get("type") == "array":
-        shown |= {"style": "form", "explode": parameter["name"] not in ("include", "fields", "sort", "ids")}
+        shown |= {"style": "form", "explode": entry.pop("explode", True)}
     return shown
 
 

@@ -1,0 +1,55 @@
+"""Turns pydantic's errors into the registry's faults, so that a mistake is told in the same words wherever it is made."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.declaration.model import ID_PATTERN, LANGUAGE_PATTERN, NO_NUL_PATTERN, SHA256_PATTERN, TEXT_PATTERN, URL_PATTERN
+from app.domain.languages import LANG_PATTERN
+from app.faults import Fault
+
+SHOWN_OF_A_VALUE = 60
+"""The maximum number of characters of a value that a message quotes."""
+_LANGUAGE_TAG = "is no language tag (BCP 47), such as ru or zh-Hant"
+_FORMS = {
+    ID_PATTERN: "is no id: ids look like CN, sco or by-mci",
+    LANGUAGE_PATTERN: _LANGUAGE_TAG,
+    LANG_PATTERN: _LANGUAGE_TAG,
+    NO_NUL_PATTERN: "holds a NUL character, which no text has",
+    SHA256_PATTERN: "is no SHA-256 digest: write 64 hexadecimal digits in lower case",
+    TEXT_PATTERN: "is blank: write a text, or leave the field out",
+    URL_PATTERN: "is no web address: write one that begins with https:// or http:// and has no spaces",
+}
+"""What is said of a value that does not match a pattern."""
+
+
+def faults_in(error: ValidationError) -> list[Fault]:
+    """Return the faults of a JSON object, each with the JSON Pointer (RFC 6901) to its place."""
+    return [Fault(message_of(entry), pointer=_pointer(entry["loc"])) for entry in error.errors(include_url=False)]
+
+
+def message_of(entry: Mapping[str, Any]) -> str:
+    """Return the message of one of pydantic's errors, or our own text where pydantic's message would not help a client."""
+    match entry["type"]:
+        case "missing":
+            return "required"
+        case "extra_forbidden":
+            return "there is no such field here"
+        case "model_type" | "dict_type":
+            return "must be an object"
+        case "list_type":
+            return "must be an array"
+        case "string_pattern_mismatch":
+            return f"{quoted(entry['input'])} {_FORMS[entry['ctx']['pattern']]}"
+    return str(entry["msg"].removeprefix("Value error, "))
+
+
+def quoted(value: Any) -> str:
+    """Return a value as a message shows it: the first characters, in quotation marks."""
+    return repr(str(value)[:SHOWN_OF_A_VALUE])
+
+
+def _pointer(location: Iterable[int | str]) -> str:
+    parts = [str(part) for part in location]
+    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts if not part.startswith("function-"))
