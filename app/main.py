@@ -28,6 +28,7 @@ from app.http.queued import QueuedWrites
 from app.http.records import Records
 from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Writes
+from app.reading.naming import Meanings
 from app.resources import RESOURCES
 from app.search.service import SearchService
 from app.settings import Settings
@@ -42,7 +43,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     url, pooler = settings.database_url, settings.pooler
     driver = driver_for(url, deadline=settings.read_deadline, connections=settings.read_connections, pooler=pooler)
     stopping = Stopping(settings.stop_seconds)
-    records = Records(RESOURCES, driver, stopping)
+    meanings = Meanings(driver)
+    records = Records(RESOURCES, driver, meanings, stopping)
     engine, for_exports = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
     writer = Writer(RESOURCES, records.compiler, driver.encode)
     queue = WriteQueue(

@@ -4,8 +4,9 @@
 # ///
 """Build ``countries.ndjson``, the countries the registry starts out with.
 
-The file holds the 249 countries of ISO 3166-1, one JSON object a line, sorted
-by ``id`` (the alpha-2 code). It is made ahead of time and committed, so that
+The file holds the 249 countries of ISO 3166-1 and the 21 former states of ISO
+3166-3, one JSON object a line, sorted by ``id`` (the alpha-2 code; for a former
+state the four letters of ISO 3166-3). It is made ahead of time and committed, so that
 the registry itself needs neither of the libraries used here::
 
     python -m pip install babel==2.18.0 pycountry==26.2.16
@@ -15,7 +16,11 @@ Where the values come from:
 
 * codes and official names: pycountry (Debian's iso-codes);
 * names in every language: Babel (the territories of Unicode CLDR);
-* region and sub-region: the UN's M49 standard, kept below as a table.
+* region and sub-region: the UN's M49 standard, kept below as a table;
+* former states: their codes from pycountry; their short names, the year in which
+  they ended and their successors are kept below as a table. An entry of ISO 3166-3
+  whose numeric code a present state has (Burma, Zaire, ...) is a former name of
+  that state: the state has the name and the former codes as identifiers.
 
 The versions are part of the recipe: another one may name a country otherwise.
 """
@@ -24,7 +29,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, NotRequired, TypedDict
 
 import pycountry
 from babel import Locale
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
 OUTPUT: Final = Path(__file__).with_name("countries.ndjson")
 
 COUNTRIES: Final = 249
+FORMER_STATES: Final = 21
 
 # Every country has a name in each of these; English comes first because it is
 # also the country's ``name``.
@@ -91,6 +97,51 @@ M49: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+class Past(NamedTuple):
+    """What is known of a former state: names in English and Russian, acronyms, the year it ended, successors."""
+
+    english: str
+    russian: str
+    until: str
+    successors: str
+    acronyms: tuple[tuple[str, str], ...] = ()
+
+
+FORMER: Final[Mapping[str, Past]] = {
+    "ANHH": Past("Netherlands Antilles", "Нидерландские Антильские острова", "2010", "BQ CW SX"),
+    "BQAQ": Past("British Antarctic Territory", "Британская антарктическая территория", "1979", "AQ"),
+    "CSHH": Past("Czechoslovakia", "Чехословакия", "1992", "CZ SK"),
+    "CSXX": Past("Serbia and Montenegro", "Сербия и Черногория", "2006", "ME RS"),
+    "CTKI": Past("Canton and Enderbury Islands", "Острова Кантон и Эндербери", "1984", "KI"),
+    "DDDE": Past(
+        "German Democratic Republic", "Германская Демократическая Республика", "1990", "DE", (("en", "GDR"), ("ru", "ГДР"))
+    ),
+    "FQHH": Past("French Southern and Antarctic Territories", "Французские южные и антарктические территории", "1979", "AQ TF"),
+    "FXFR": Past("Metropolitan France", "Метрополия Франции", "1997", "FR"),
+    "JTUM": Past("Johnston Island", "Остров Джонстон", "1986", "UM"),
+    "MIUM": Past("Midway Islands", "Острова Мидуэй", "1986", "UM"),
+    "NQAQ": Past("Dronning Maud Land", "Земля Королевы Мод", "1983", "AQ"),
+    "NTHH": Past("Neutral Zone", "Нейтральная зона", "1993", "IQ SA"),
+    "PCHH": Past(
+        "Trust Territory of the Pacific Islands", "Подопечная территория Тихоокеанские острова", "1986", "FM MH MP PW"
+    ),
+    "PUUM": Past("US Miscellaneous Pacific Islands", "Прочие тихоокеанские острова США", "1986", "UM"),
+    "PZPA": Past("Panama Canal Zone", "Зона Панамского канала", "1980", "PA"),
+    "SKIN": Past("Sikkim", "Сикким", "1975", "IN"),
+    "SUHH": Past(
+        "Soviet Union",
+        "Советский Союз",
+        "1991",
+        "AM AZ BY EE GE KG KZ LT LV MD RU TJ TM UA UZ",
+        (("en", "USSR"), ("ru", "СССР")),
+    ),
+    "VDVN": Past("Democratic Republic of Vietnam", "Демократическая Республика Вьетнам", "1976", "VN"),
+    "WKUM": Past("Wake Island", "Остров Уэйк", "1986", "UM"),
+    "YDYE": Past("Democratic Yemen", "Демократический Йемен", "1990", "YE"),
+    "YUCS": Past("Yugoslavia", "Югославия", "2003", "BA CSXX HR MK SI"),
+}
+
+
 class Name(TypedDict):
     """One name of a country: its language, its text and what sort it is."""
 
@@ -105,12 +156,21 @@ class Country(TypedDict):
     kind: str
     id: str
     alpha_3: str
-    numeric: str
+    numeric: NotRequired[str]
     name: str
     official_name: NotRequired[str]
     region: NotRequired[str]
     subregion: NotRequired[str]
+    until: NotRequired[str]
+    successors: NotRequired[list[str]]
     names: list[Name]
+    identifiers: NotRequired[list[dict[str, str]]]
+
+
+class Numeric(TypedDict, total=False):
+    """The numeric code, which a former state may do without."""
+
+    numeric: str
 
 
 class Optionals(TypedDict, total=False):
@@ -151,6 +211,7 @@ def names(
     code: str,
     cldr: Mapping[str, Mapping[str, str]],
     aliases: tuple[str | None, ...],
+    former_names: list[str],
 ) -> list[Name]:
     """List a country's names: the short ones, then former ones, then aliases.
 
@@ -167,7 +228,7 @@ def names(
             found.append({"language": language, "text": text, "type": "short"})
 
     seen = {name["text"] for name in found if name["language"] == "en"}
-    extra = [(text, "former") for text in FORMER_NAMES.get(code, ())]
+    extra = [(text, "former") for text in (*FORMER_NAMES.get(code, ()), *former_names)]
     extra += [(text, "alias") for text in aliases if text]
     for text, kind in extra:
         if text not in seen:
@@ -191,7 +252,20 @@ def countries() -> list[Country]:
             optionals["official_name"] = official_name
         if code in places:
             optionals["region"], optionals["subregion"] = places[code]
-        listed = names(code=code, cldr=cldr, aliases=(common_name, str(entry.name)))
+        old = [each for each in pycountry.historic_countries if getattr(each, "numeric", None) == entry.numeric]
+        listed = names(
+            code=code, cldr=cldr, aliases=(common_name, str(entry.name)), former_names=[str(each.name) for each in old]
+        )
+        identifiers = [
+            {"scheme": scheme, "identifier": identifier}
+            for each in old
+            for scheme, identifier in (
+                ("iso-3166-3", str(each.alpha_4)),
+                ("iso-3166-1-former", str(each.alpha_2)),
+                ("iso-3166-1-former", str(each.alpha_3)),
+            )
+            if identifier != code
+        ]
         found.append(
             {
                 "kind": "country",
@@ -203,6 +277,8 @@ def countries() -> list[Country]:
                 "names": listed,
             },
         )
+        if identifiers:
+            found[-1]["identifiers"] = identifiers
 
     ids = {country["id"] for country in found}
     require(
@@ -214,9 +290,41 @@ def countries() -> list[Country]:
     return found
 
 
+def former_states() -> list[Country]:
+    """List the former states of ISO 3166-3: those whose numeric code no present state has."""
+    taken = {str(entry.numeric) for entry in pycountry.countries}
+    entries = {str(entry.alpha_4): entry for entry in pycountry.historic_countries}
+    old = sorted(code for code, entry in entries.items() if getattr(entry, "numeric", None) not in taken)
+    require(condition=old == sorted(FORMER) and len(old) == FORMER_STATES, message=f"ISO 3166-3: {old}")
+    found: list[Country] = []
+    for code in old:
+        entry, past = entries[code], FORMER[code]
+        listed: list[Name] = [
+            {"language": "en", "text": past.english, "type": "short"},
+            {"language": "ru", "text": past.russian, "type": "short"},
+        ]
+        listed += [{"language": language, "text": text, "type": "acronym"} for language, text in past.acronyms]
+        if entry.name != past.english:
+            listed.append({"language": "en", "text": str(entry.name), "type": "alias"})
+        numeric: Numeric = {"numeric": str(entry.numeric)} if getattr(entry, "numeric", None) else {}
+        found.append(
+            {
+                "kind": "country",
+                "id": code,
+                "alpha_3": str(entry.alpha_3),
+                **numeric,
+                "name": past.english,
+                "until": past.until,
+                "names": listed,
+                "successors": past.successors.split(),
+            },
+        )
+    return found
+
+
 def lines() -> Iterator[str]:
     """Yield the lines of the file, without their newlines."""
-    for country in countries():
+    for country in sorted([*countries(), *former_states()], key=lambda each: each["id"]):
         yield json.dumps(country, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -373,7 +373,10 @@ class Registry:
             case "meeting_format":
                 return frozenset({record["format"]} if "format" in record else ())
             case "topic":
-                return frozenset(record.get("topics", ()))
+                own = [*record.get("topics", ())]
+                for topic in own:
+                    own += [wider for wider in (self.records[topic].get("broader"),) if wider and wider not in own]
+                return frozenset(own)
         if (kind, name) == ("meeting", "memorandum"):
             return frozenset(each["of"] for each in self.of("action") if each.get("meeting") == record["id"])
         if kind == "memorandum" and name in ("meeting", "series"):

@@ -364,8 +364,8 @@ def test_an_import_of_nothing_says_what_can_be_read(database: Database) -> None:
     refused = run("import", url=database.url)
     assert refused.exit_code == 2
     assert "say which files or folders to read, or --demo for the first data set" in refused.stderr
-    assert run("import", "--demo", url=database.url).stdout.startswith("907 created")
-    assert run("import", "--demo", url=database.url).stdout.startswith("0 created, 0 replaced, 907 unchanged")
+    assert run("import", "--demo", url=database.url).stdout.startswith("928 created")
+    assert run("import", "--demo", url=database.url).stdout.startswith("0 created, 0 replaced, 928 unchanged")
     assert run("import", "--demo", "--if-empty", url=database.url).stdout == ""
 
 

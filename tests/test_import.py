@@ -484,15 +484,19 @@ def test_a_value_of_another_type_is_refused_not_guessed_at(small: Database) -> N
 
 
 REFERENCE_FAULTS: tuple[tuple[Content, str, str], ...] = (
-    ({"kind": "topic", "id": "a", "name": "A", "broader": "nothing"}, "/broader", "there is no record 'nothing'"),
-    ({"kind": "meeting", "id": "m1", "name": "A", "topics": ["nothing"]}, "/topics/0", "there is no record 'nothing'"),
-    ({"kind": "meeting", "id": "m2", "name": "A", "country": "ministry"}, "/country", "'ministry' is a organization"),
+    ({"kind": "topic", "id": "a", "name": "A", "broader": "nothing"}, "/broader", "there is no topic 'nothing'"),
+    ({"kind": "meeting", "id": "m1", "name": "A", "topics": ["nothing"]}, "/topics/0", "there is no topic 'nothing'"),
+    ({"kind": "meeting", "id": "m2", "name": "A", "country": "ministry"}, "/country", "'ministry' is an organization"),
     (
         {"kind": "party", "memorandum": "paper", "party": "somebody", "role": "party"},
         "/party",
-        "'somebody' is a person; it must be a country or organization",
+        "'somebody' is a person; it must be a country or an organization",
     ),
-    ({"kind": "participant", "meeting": "cn", "country": "cn", "role": "host"}, "/meeting", "there is no record 'cn'"),
+    (
+        {"kind": "participant", "meeting": "cn", "country": "cn", "role": "host"},
+        "/meeting",
+        "'cn' is a country; it must be a meeting",
+    ),
     ({"kind": "topic", "id": "by", "name": "A"}, "/id", "is a country's code"),
     ({"kind": "topic", "id": "BY", "name": "A"}, "/id", "'BY' is the id of a country already"),
     ({"kind": "topic", "id": "QQ", "name": "A"}, "/id", "country's"),

@@ -39,7 +39,7 @@ FIXED = {
     "letters of a word that count": analyzer.MAX_WORD,
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,
     "candidates of each reason for which a hit is found": tiers.CANDIDATES,
-    "letters of stored texts that one search analyzes for its snippets": terms.LETTERS,
+    "letters of stored texts that one search analyzes": terms.LETTERS,
     "writes that wait, a process": queue.MAX_WAITING,
     "levels of nesting of a body or a line": write_schema.MAX_DEPTH,
     "fields of a body or a line, in all its objects; objects and arrays": write_schema.MAX_PARTS,

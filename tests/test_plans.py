@@ -326,3 +326,38 @@ def test_a_window_finds_what_began_long_before_it_and_still_goes_on(database: Da
                 found += [each["id"] for each in page["data"]]
                 following = page["links"]["next"]
             assert found == wanted
+
+
+def test_identifiers_and_wide_topics_are_found_by_their_indexes(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Among 10,000 records: one by its identifier, and those of a topic that has fifty below it."""
+    topics = (
+        {"kind": "topic", "id": f"topic-{n}", "name": f"T {n}"} | ({"broader": "topic-0"} if n else {}) for n in range(51)
+    )
+    meetings = (
+        {"kind": "meeting", "id": f"meeting-{n}", "name": f"Meeting {n}", "date": f"{2001 + n % 20}"}
+        | {
+            "identifiers": [{"scheme": "files", "identifier": f"F-{n}"}],
+            "topics": [f"topic-{n // 2 % 50 + 1}"] if n < 100 else [],
+        }
+        for n in range(10_000)
+    )
+    database.load(*map(json.dumps, topics), *map(json.dumps, meetings))
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("VACUUM ANALYZE meetings, records, identifiers, topics, record_topics")
+        else:
+            connection.exec_driver_sql("ANALYZE")
+    costs = {}
+    with database.client() as client:
+        for asked_for, found in (
+            ("limit=50", 50),
+            ("identifier=files:F-77", 1),
+            ("identifier=F-77", 1),
+            ("topic=topic-7", 2),
+            ("topic=topic-0", 50),
+        ):
+            with recorded(monkeypatch) as asked:
+                assert len(client.get(f"/v1/meetings?{asked_for}").json()["data"]) == found
+            costs[asked_for] = cost(database, *asked[-1])
+    assert max(costs["identifier=files:F-77"], costs["identifier=F-77"], costs["topic=topic-7"]) < costs["limit=50"], costs
+    assert costs["topic=topic-0"] < 20 * costs["limit=50"], costs

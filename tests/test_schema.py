@@ -270,7 +270,8 @@ def test_winters_that_were_december_alone_become_whole_winters(early: Database, 
 
 
 def test_a_database_without_winters_keeps_its_search_entries(database: Database) -> None:
-    database.load(*(re.sub(r"\w{60,}", "network", line) for line in EARLY if not re.search("2021-24|winter|plan", line)))
+    kept = (re.sub(r"\w{60,}", "network", line) for line in EARLY if not re.search("2021-24|winter|plan", line))
+    database.load(*(re.sub(r',"identifiers":\[[^]]*\]', "", line) for line in kept))
     before = _rows(database)
     command.downgrade(alembic_config(database.url), "0007")
     migrate(database.url)
@@ -510,7 +511,7 @@ def _natural_keys() -> list[tuple[sa.Table, str, list[str]]]:
     found = []
     for table in TABLES:
         for index in table.indexes:
-            if index.unique and str(index.name).startswith("uq_"):
+            if index.unique and str(index.name).endswith("_key"):
                 columns = [name for name in table.c.keys() if any(_names(part, name) for part in index.expressions)]  # noqa: SIM118
                 found.append((table, str(index.name), columns))
     return found

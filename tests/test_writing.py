@@ -891,11 +891,11 @@ def test_a_wrong_id_does_not_hide_other_faults(clerk: Clerk) -> None:
 
 
 REFERENCE_FAULTS: tuple[tuple[str, Content, str, str], ...] = (
-    ("meetings", {"name": "N", "country": "ZZ"}, "/country", "there is no record 'ZZ'"),
-    ("meetings", {"name": "N", "country": {"id": "ZZ", "name": "Z"}}, "/country", "there is no record 'ZZ'"),
-    ("meetings", {"name": "N", "topics": ["connectivity", "nothing"]}, "/topics/1", "there is no record 'nothing'"),
+    ("meetings", {"name": "N", "country": "ZZ"}, "/country", "there is no country 'ZZ'"),
+    ("meetings", {"name": "N", "country": {"id": "ZZ", "name": "Z"}}, "/country", "there is no country 'ZZ'"),
+    ("meetings", {"name": "N", "topics": ["connectivity", "nothing"]}, "/topics/1", "there is no topic 'nothing'"),
     ("meetings", {"name": "N", "topics": [{"id": "BY", "name": "B"}]}, "/topics/0", "'BY' is a country"),
-    ("meetings", {"name": "N", "country": "ministry"}, "/country", "'ministry' is a organization; it must be a country"),
+    ("meetings", {"name": "N", "country": "ministry"}, "/country", "'ministry' is an organization; it must be a country"),
     ("parties", {"memorandum": "paper", "party": "somebody", "role": "party"}, "/party", "'somebody' is a person"),
     ("organizations", {"name": "N", "country": {"name": "China"}}, "/country", ""),
     ("organizations", {"name": "N", "country": {}}, "/country", ""),

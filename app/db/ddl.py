@@ -25,6 +25,9 @@ _NEW = "rapporteur_new_table"
 LONGEST_NAME = 63
 """Maximum length of a name on Postgres, in characters. Postgres would cut a longer name without an error."""
 
+NAMED = 10
+"""The maximum number of records that a message of a refused migration names."""
+
 Definitions = list[str]
 
 
@@ -73,6 +76,51 @@ def drop_column(connection: sa.Connection, table: str, column: str) -> None:
         rebuild(connection, table, lambda definitions: [each for each in definitions if _named(each) != column])
     else:
         _on_postgres(connection, f'ALTER TABLE "{table}" DROP COLUMN "{column}"')
+
+
+def add_columns(connection: sa.Connection, table: str, *columns: sa.Column[Any], values: Mapping[str, str]) -> None:
+    """Add columns. `values`: for each column that is never null and not computed, the value of the rows that exist."""
+    sa.Table(table, sa.MetaData(), *columns)  # a column can be written only as part of a table
+    new = {each.name: str(sa.schema.CreateColumn(each).compile(dialect=connection.dialect)) for each in columns}
+    on_sqlite = connection.dialect.name == "sqlite"
+    for column in columns:
+        if not (on_sqlite and column.computed is not None):
+            default = f" DEFAULT '{values[column.name]}'" if column.name in values else ""
+            _on_postgres(connection, f'ALTER TABLE "{table}" ADD COLUMN {new[column.name]}{default}')
+        if not on_sqlite and column.name in values:
+            _on_postgres(connection, f'ALTER TABLE "{table}" ALTER COLUMN "{column.name}" DROP DEFAULT')
+        if column.comment:
+            set_comment(connection, table, column.name, column.comment)
+    if on_sqlite:
+
+        def edit(definitions: Definitions) -> Definitions:
+            stays = [each for each in definitions if _named(each) not in new]
+            first = next(place for place, each in enumerate(stays) if each.startswith("CONSTRAINT"))
+            return [*stays[:first], *new.values(), *stays[first:]]
+
+        rebuild(connection, table, edit)
+
+
+def set_nullable(connection: sa.Connection, table: str, column: str, *, nullable: bool) -> None:
+    """Allow or forbid nulls in a column. The database refuses to forbid them if there are any."""
+    if connection.dialect.name != "sqlite":
+        _on_postgres(connection, f'ALTER TABLE "{table}" ALTER COLUMN "{column}" {"DROP" if nullable else "SET"} NOT NULL')
+        return
+
+    def edit(definitions: Definitions) -> Definitions:
+        of_it = next(each for each in definitions if _named(each) == column)
+        plain = of_it.replace(" NOT NULL", "")
+        return [(plain if nullable else f"{plain} NOT NULL") if each is of_it else each for each in definitions]
+
+    rebuild(connection, table, edit)
+
+
+def require_none(connection: sa.Connection, query: str, why: str) -> None:
+    """Raise OperatorError if the query, whose rows begin with an id, finds records. The message names up to `NAMED` of them."""
+    found = [row[0] for row in connection.exec_driver_sql(query).fetchmany(NAMED + 1)]
+    if found:
+        more = " and more" if len(found) > NAMED else ""
+        raise OperatorError(f"{why}: {', '.join(found[:NAMED])}{more}")
 
 
 def rename_column(connection: sa.Connection, table: str, old: str, new: str) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
+from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
@@ -255,6 +256,9 @@ class SqliteDriver:
         return found.problem
 
 
+_FIRST = itemgetter(0)
+
+
 def _rows(cursor: sqlite3.Cursor, letters: int | None) -> list[Row]:
     if letters is None:
         return cursor.fetchall()
@@ -264,6 +268,6 @@ def _rows(cursor: sqlite3.Cursor, letters: int | None) -> list[Row]:
         rows += some
         if len(some) < ROWS_AT_ONCE:
             return rows
-        letters -= sum(len(row[0]) for row in some)
+        letters -= sum(map(len, map(_FIRST, some)))
     cursor.close()
     return rows

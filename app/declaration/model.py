@@ -16,7 +16,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 
-ID_PATTERN = r"^([A-Z]{2}|[a-z0-9]+(-[a-z0-9]+)*)$"
+ID_PATTERN = r"^([A-Z]{2}|[A-Z]{4}|[a-z0-9]+(-[a-z0-9]+)*)$"
+NAMING_PATTERN = r"^([A-Za-z]{2,4}|[a-z0-9]+(-[a-z0-9]+)*)$"
+"""Matches whatever may stand for a record: an id, a former id, or a code of a country in any case."""
+ALPHA_3_PATTERN = r"^[A-Z]{3}$"
+NUMERIC_PATTERN = r"^[0-9]{3}$"
+SCHEME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
 LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
@@ -65,6 +70,10 @@ def _printable(value: str) -> str:
 
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN, max_length=MAX_ID)]
+Naming = Annotated[str, StringConstraints(pattern=NAMING_PATTERN, max_length=MAX_ID)]
+"""A value that stands for a record. `app/reading/naming.py` finds the record."""
+Alpha3 = Annotated[str, StringConstraints(pattern=ALPHA_3_PATTERN)]
+Numeric = Annotated[str, StringConstraints(pattern=NUMERIC_PATTERN)]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN), AfterValidator(_printable)]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]

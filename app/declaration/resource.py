@@ -127,9 +127,9 @@ class Resource:
     """Computes `records.name` from the content: the record's name, or a label for a link record (it connects two records)."""
     natural_key: tuple[str, ...] = ()
     """The fields that identify a link record uniquely. An import derives the id from them if the id is missing."""
-    alternative_keys: tuple[str, ...] = ()
-    """Unique columns other than the id. If a request has a value of such a column in place of the id, the client is redirected
-    to the URL with the id."""
+    alternative_keys: tuple[tuple[str, ...], ...] = ()
+    """Other unique keys than the id. The first field of each is a code that may stand for the record in place of the id. A
+    record without this code does not have the key."""
     rules: tuple[Rule, ...] = ()
     """Checks that compare several fields. Each check yields (field, fault)."""
     formerly: Mapping[str, Formerly] = field(default_factory=dict)
@@ -158,7 +158,7 @@ class Resource:
     @property
     def keys(self) -> list[tuple[str, ...]]:
         """The unique keys, each as a tuple of field names. No two records have the same values in all fields of a key."""
-        return [*([self.natural_key] if self.natural_key else []), *((name,) for name in self.alternative_keys)]
+        return [*([self.natural_key] if self.natural_key else []), *self.alternative_keys]
 
     @property
     def path(self) -> str:

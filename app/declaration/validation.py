@@ -5,15 +5,31 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.declaration.model import ID_PATTERN, LANGUAGE_PATTERN, NO_NUL_PATTERN, SHA256_PATTERN, TEXT_PATTERN, URL_PATTERN
+from app.declaration.model import (
+    ALPHA_3_PATTERN,
+    ID_PATTERN,
+    LANGUAGE_PATTERN,
+    NAMING_PATTERN,
+    NO_NUL_PATTERN,
+    NUMERIC_PATTERN,
+    SCHEME_PATTERN,
+    SHA256_PATTERN,
+    TEXT_PATTERN,
+    URL_PATTERN,
+)
 from app.domain.languages import LANG_PATTERN
 from app.faults import Fault
 
 SHOWN_OF_A_VALUE = 60
 """The maximum number of characters of a value that a message quotes."""
 _LANGUAGE_TAG = "is no language tag (BCP 47), such as ru or zh-Hant"
+_NO_ID = "is no id: ids look like CN, sco or by-mci"
 _FORMS = {
-    ID_PATTERN: "is no id: ids look like CN, sco or by-mci",
+    ALPHA_3_PATTERN: "is no alpha-3 code (ISO 3166-1): write three capital letters, such as BLR",
+    ID_PATTERN: _NO_ID,
+    NAMING_PATTERN: _NO_ID,
+    NUMERIC_PATTERN: "is no numeric code (ISO 3166-1): write three digits, such as 112",
+    SCHEME_PATTERN: "is no scheme: write small letters, digits and hyphens, such as wikidata",
     LANGUAGE_PATTERN: _LANGUAGE_TAG,
     LANG_PATTERN: _LANGUAGE_TAG,
     NO_NUL_PATTERN: "holds a NUL character, which no text has",

@@ -47,6 +47,11 @@ class Kind(Vocabulary):
             raise TypeError(f"the kind {word!r} has no role: add Role.ENTITY, Role.EVENT or Role.LINK to its line")
         self.role = role
 
+    @property
+    def with_article(self) -> str:
+        """The word with its indefinite article, such as `an outcome`."""
+        return f"{'an' if self[0] in 'aeiou' else 'a'} {self}"
+
     COUNTRY = "country", "a state", Role.ENTITY
     TOPIC = "topic", "a subject", Role.ENTITY
     SOURCE = "source", "a document", Role.EVENT

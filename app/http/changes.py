@@ -62,7 +62,6 @@ def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
 
     def history_of(resource: Resource) -> None:
         shown = [resource.example] if resource.example else None
-        article = "an" if resource.kind[0] in "aeiou" else "a"
 
         @routes.get(
             f"{resource.path}/{{id}}/history",
@@ -70,7 +69,7 @@ def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
             response_model=changes.History,
             **described(
                 f"list_{resource.kind}_history",
-                f"The history of {article} {resource.kind}",
+                f"The history of {resource.kind.with_article}",
                 "The versions.",
                 shown=_HEADERS,
                 more_parameters=CONDITIONAL[:1],

@@ -65,6 +65,13 @@ def validated(model: type[Query], pairs: Iterable[tuple[str, str]]) -> Query:
     return checked
 
 
+def window_fault(date_from: str | None, date_to: str | None) -> Fault | None:
+    """Return the fault of a range of days that ends before it begins; None if the range has no such fault."""
+    if date_from and date_to and date_from > date_to:
+        return Fault(f"{date_to} lies before date_from, {date_from}", parameter="date_to")
+    return None
+
+
 def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
     """Return the error message for one invalid parameter, made from pydantic's error `entry`.
 

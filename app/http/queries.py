@@ -1,7 +1,7 @@
 """Parses the query strings of requests for records and lists. The query parameters are defined by pydantic models."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 
 from app.db.sql import Encode
 from app.db.types import Instant
-from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, IdValue, Lang
-from app.declaration.model import Part
+from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, IdentifierValue, Lang
+from app.declaration.model import Naming, Part
 from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
 from app.errors import CursorInvalid, Invalid
 from app.faults import Fault, summary
 from app.http.negotiation import negotiated, requested_languages
-from app.http.parameters import query_pairs, validated
+from app.http.parameters import query_pairs, validated, window_fault
 from app.http.representations import (
     REPRESENTATIONS,
     Representation,
@@ -79,13 +80,24 @@ class AnyManyQuery(AnyOneQuery):
     """The query parameters of a request that reads several records without naming their kinds."""
 
     ids: Annotated[
-        list[IdValue],
+        list[Naming] | None,
         Field(
+            default=None,
             min_length=1,
             max_length=MAX_IDS,
-            description=f"the records' ids, at most {MAX_IDS}",
+            description=f"the records' ids, at most {MAX_IDS}; a former id or a code of a country does, too",
             examples=["BY,sco,pavel-tkach"],
             json_schema_extra=JOINED_BY_COMMAS,
+        ),
+    ]
+    identifier: Annotated[
+        list[IdentifierValue] | None,
+        Field(
+            default=None,
+            min_length=1,
+            max_length=MAX_VALUES,
+            description="what has this identifier: `scheme:identifier`, or the identifier alone; in place of `ids`",
+            examples=["un-symbol:A/RES/70/125"],
         ),
     ]
 
@@ -93,12 +105,15 @@ class AnyManyQuery(AnyOneQuery):
 class QueryModels:
     """The query parameters of a resource's endpoints, as pydantic models.
 
-    The models are made from the resource's declaration.
+    The models are made from the resource's declaration. `kind_of`: by name of a table, the kind whose records it holds.
     """
 
-    def __init__(self, resource: Resource, plans: Iterable[FieldPlan]) -> None:
+    def __init__(self, resource: Resource, plans: Iterable[FieldPlan], kind_of: Mapping[str, Kind]) -> None:
         self.resource = resource
         self.plans = {plan.name: plan for plan in plans}
+        named = {name: entry.names(resource.table, kind_of) for name, entry in resource.filters.items()}
+        self.names: Mapping[str, tuple[Kind, ...]] = {name: kinds for name, kinds in named.items() if kinds}
+        """By filter whose values are ids: the kinds of the records that may be meant."""
 
     @cached_property
     def record(self) -> type[BaseModel]:
@@ -218,6 +233,10 @@ class ListRequest:
     limit: int
     count: bool
     digest: str
+    values: Mapping[str, Sequence[str]]
+    """The values of the filters, as texts."""
+    ids: Mapping[str, Sequence[str]]
+    """By filter whose values are ids: these ids."""
     query: str
     """The query string without the parameter `cursor`.
 
@@ -282,8 +301,28 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
         given["limit"],
         given["count"],
         digest,
+        values,
+        {name: resource.filters[name].ids(several) for name, several in values.items() if name in models.names},
         "".join(f"{name}={quote_plus(value)}&" for name, value in pairs if name != "cursor"),
     )
+
+
+def with_other_ids(
+    wanted: ListRequest, resource: Resource, ids: Mapping[str, Mapping[str, str]], encode: Encode
+) -> ListRequest:
+    """Return the request with other ids in its filters. `ids`: by filter, the new id for each id to replace.
+
+    Raises Invalid if two ids of a filter such as `between` become the same.
+    """
+    parameters, shapes = dict(wanted.parameters), dict(wanted.shape.filters)
+    for name, others in ids.items():
+        try:
+            several = resource.filters[name].renamed(wanted.values[name], others)
+        except ValueError as error:
+            raise Invalid(str(error), faults=[Fault(str(error), parameter=name)]) from None
+        parameters |= resource.filters[name].parameters(name, several, encode)
+        shapes[name] = resource.filters[name].shape(several)
+    return replace(wanted, parameters=parameters, shape=replace(wanted.shape, filters=tuple(shapes.items())))
 
 
 def _form(given: Mapping[str, Any], accept: str, offered: tuple[Form, ...]) -> Form:
@@ -320,9 +359,8 @@ def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: 
     sorts = [key.removeprefix("-") for key in given.get("sort") or ()]
     if len(set(sorts)) != len(sorts):
         faults.append(Fault("names a key twice", parameter="sort"))
-    day_from, day_to = given.get("date_from"), given.get("date_to")
-    if day_from and day_to and day_from > day_to:
-        faults.append(Fault(f"{day_to} lies before date_from, {day_from}", parameter="date_to"))
+    if fault := window_fault(given.get("date_from"), given.get("date_to")):
+        faults.append(fault)
     if faults:
         raise Invalid(summary(faults), faults=faults)
 

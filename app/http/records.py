@@ -5,7 +5,8 @@ OpenAPI document describes the endpoints from the same declarations that the end
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import lru_cache
@@ -16,22 +17,36 @@ from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
 from app.db.driver import Driver, Row, Statement
-from app.db.sql import literal
-from app.declaration.model import is_storable
+from app.declaration.filters import HasIdentifier, Narrowing
+from app.declaration.model import SCHEME_PATTERN, is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
+from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
 from app.domain.vocabulary import Kind
-from app.errors import Gone, Invalid, NotFound
-from app.faults import Fault
+from app.errors import Conflict, Gone, Invalid, NotFound
+from app.faults import Fault, summary
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
-from app.http.queries import AnyManyQuery, AnyOneQuery, ListRequest, QueryModels, RecordRequest, list_request, record_request
+from app.http.queries import (
+    MAX_IDS,
+    AnyManyQuery,
+    AnyOneQuery,
+    ListRequest,
+    QueryModels,
+    RecordRequest,
+    list_request,
+    record_request,
+    with_other_ids,
+)
 from app.http.representations import JSON, Page, WritesStreams
 from app.http.responses import RequestHeaders, language_header, moved, page_links, send_stream, send_tagged
 from app.http.shutdown import Stopping
-from app.models.records import Change, Record, Redirect
+from app.models.records import Record
+from app.reading import naming
 from app.reading.compiler import Compiler
 from app.reading.names import language_parameters
+from app.reading.naming import Meanings
 from app.reading.paging import PAGE_LETTERS, PagedRead, read_page
+from app.reading.paging import Page as Rows
 from app.reading.shapes import Shape
 
 PARSED_BYTES = 3_000_000
@@ -45,22 +60,26 @@ STATEMENT_BYTES = 8_000_000
 class Records:
     """The endpoints that read the records of all resources."""
 
-    def __init__(self, resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> None:
+    def __init__(self, resources: Iterable[Resource], driver: Driver, meanings: Meanings, stopping: Stopping) -> None:
         self._stopping = stopping
         self.resources = {resource.plural: resource for resource in resources}
         self.compiler = Compiler(self.resources.values(), driver.dialect)
+        kind_of = {resource.table.name: resource.kind for resource in self.resources.values()}
         self.queries = {
-            resource.plural: QueryModels(resource, self.compiler.plans[resource.kind]) for resource in self.resources.values()
+            plural: QueryModels(resource, self.compiler.plans[resource.kind], kind_of)
+            for plural, resource in self.resources.items()
         }
         self.driver = driver
-        self.paths = {resource.kind: resource.path for resource in self.resources.values()}
+        self.meanings = meanings
+        self.by_kind = {resource.kind: resource for resource in self.resources.values()}
         self.statement: Callable[[Shape], Statement] = cached(STATEMENT_BYTES)(self.compiler.compile)
         self._any: Callable[..., Statement] = lru_cache(8)(self.compiler.any_kind)
         self._one = self._parsing("record")
         self.for_write = self._parsing("write")
         self.for_put = self._parsing("put")
         self._many: Callable[[str, bytes, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
-        self._miss = self.compiler.to_statement(_missing(self.resources.values()))
+        self._identifiers = HasIdentifier("")
+        self._identified = self.compiler.to_statement(_with_identifier(self._identifiers))
 
     def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
         """Return a function that parses requests and caches the results.
@@ -110,6 +129,19 @@ class Records:
         text, version, _ = row
         await send_tagged(send, text.encode(), request, version=version, headers=language_header(*languages[:1]))
 
+    async def read_identified(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
+        """`GET /v1/{plural}/identifier/{scheme}/{identifier}`: a redirect to the record that has the identifier."""
+        del request
+        resource, (scheme, identifier) = self.resource(scope), identifier_in(scope)
+        given = self._identifiers.parameters("identifier", [f"{scheme}:{identifier}"], self.driver.encode)
+        rows = await self.driver.fetch(self._identified, {**given, "limit": MAX_IDS})
+        ids = [record_id for record_id, kind in rows if kind == resource.kind]
+        if not ids:
+            raise NotFound(f"no {resource.kind} has the identifier {scheme}:{identifier}")
+        if len(ids) > 1:
+            raise Conflict(f"several records have the identifier {scheme}:{identifier}: {', '.join(ids)}")
+        await moved(scope, resource.path, ids[0])(scope, receive, send)
+
     async def _by_id(self, statement: Statement, record_id: str, parameters: Mapping[str, Any]) -> Row | None:
         if not is_storable(record_id):
             return None
@@ -120,22 +152,23 @@ class Records:
     ) -> None:
         """Answer a request for an id that no record has.
 
-        If the id is a former id of a record, another spelling of its id, or an alternative key (a unique key besides the id),
-        redirect to the record. Otherwise raise the Problem that explains why there is no record.
+        If the id stands for a record in another way, redirect to the record. Otherwise raise the Problem that explains why
+        there is no record.
         """
-        rows: list[Row] = []
-        if is_storable(record_id):
-            same = {"id": record_id, "lower": record_id.lower(), "upper": record_id.upper()}
-            rows = await self.driver.fetch(self._miss, same)
-        for what, target, kind in rows:
-            if what == "leads" and target != record_id and (resource is None or kind == resource.kind):
-                path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
-                await moved(scope, path, target)(scope, receive, send)
-                return
-            if what == "gone" and (resource is None or kind == resource.kind):
-                raise Gone(f"the {kind} {record_id!r} was deleted")
-            if what == "leads" and resource is not None:
-                raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {self.paths[Kind(kind)]}/{target}")
+        found = await self.meanings.of([record_id]) if is_storable(record_id) else {}
+        named = found.get(record_id, ())
+        meant = naming.meaning(record_id, named, tuple(Kind) if resource is None else (resource.kind,))
+        if meant.id is not None:
+            path = f"{VERSION_PREFIX}/records" if resource is None else resource.path
+            await moved(scope, path, meant.id)(scope, receive, send)
+            return
+        if meant.is_ambiguous:
+            raise Invalid(meant.fault, faults=[Fault(meant.fault)])
+        if any(each.way is naming.Way.DELETED and resource in (None, self.by_kind[each.kind]) for each in named):
+            raise Gone(meant.fault)
+        if named and resource is not None and named[0].way is not naming.Way.DELETED:
+            _, target, kind, _ = named[0]
+            raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {self.by_kind[kind].path}/{target}")
         raise NotFound(f"there is no {resource.kind if resource else 'record'} with the id {record_id!r}")
 
     # -- lists ---------------------------------------------------------------------------------------------------
@@ -146,9 +179,11 @@ class Records:
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
         form = wanted.form
         if isinstance(form, WritesStreams):
+            if wanted.ids:
+                wanted, _ = await self._answerable(resource, wanted, limit=1)
             await self._stream(scope, receive, send, request, wanted, form)
             return
-        rows, next_cursor = await self._read(wanted.shape, wanted).page(self.driver, wanted.limit)
+        wanted, (rows, next_cursor) = await self._answerable(resource, wanted, limit=wanted.limit)
         total = None
         if wanted.count:
             shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
@@ -158,6 +193,44 @@ class Records:
         body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links))
         headers = [*language_header(wanted.language), *headers]
         await send_tagged(send, body, request, headers=headers, content_type=form.content_type)
+
+    async def _answerable(self, resource: Resource, wanted: ListRequest, *, limit: int) -> tuple[ListRequest, Rows]:
+        """Read the first rows of a list, and return them with the request in which each value of a filter is an id.
+
+        The database refers to each record by its id alone. So a single value that stands for a record in another way (see
+        `naming`) finds nothing, and a look-up is needed only then. Of several values, each is looked up. Raises Invalid if the
+        first page is empty because a value stands for no record.
+        """
+        several = {name for name, ids in wanted.ids.items() if len(ids) > 1}
+        meant = await self._meant(resource, wanted, several) if several else wanted
+        page = await self._read(meant.shape, meant).page(self.driver, limit)
+        if page.rows or not wanted.ids:
+            return meant, page
+        meant = await self._meant(resource, wanted, wanted.ids.keys(), refuse=not wanted.shape.after)
+        return meant, await self._read(meant.shape, meant).page(self.driver, limit)
+
+    async def _meant(
+        self, resource: Resource, wanted: ListRequest, names: Collection[str], *, refuse: bool = False
+    ) -> ListRequest:
+        """Return the request with the ids for which the values of these filters stand.
+
+        A value that stands for no record is kept; if `refuse` is true, Invalid is raised instead.
+        """
+        found = await self.meanings.of([each for name in names for each in wanted.ids[name]])
+        others: dict[str, dict[str, str]] = {}
+        faults = []
+        for name in wanted.ids:
+            for value in wanted.ids[name] if name in names else ():
+                kinds = self.queries[resource.plural].names[name]
+                meant = naming.meaning(value, found[value], kinds)
+                if meant.is_ambiguous or (meant.id is None and refuse):
+                    near = "" if meant.is_ambiguous else await self.meanings.near(value, kinds)
+                    faults.append(Fault(meant.fault + near, parameter=name))
+                elif meant.id not in (None, value):
+                    others.setdefault(name, {})[value] = meant.id
+        if faults:
+            raise Invalid(summary(faults), faults=faults)
+        return with_other_ids(wanted, resource, others, self.driver.encode) if others else wanted
 
     def _read(self, shape: Shape, wanted: ListRequest) -> PagedRead:
         def statement(*, after: bool) -> Statement:
@@ -181,46 +254,59 @@ class Records:
             )
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
-        """`GET /v1/records?ids=a,b`: the records with these ids, in the order of `ids`; they may be of different kinds."""
+        """`GET /v1/records?ids=a,b`: the records with these ids, in the order of `ids`; they may be of different kinds.
+
+        `GET /v1/records?identifier=…`: the records with these identifiers, in the order of their ids.
+        """
         query = validated(AnyManyQuery, query_pairs(scope["query_string"]))
         negotiated(request.accept, JSON)
-        ids = list(dict.fromkeys(query.ids))
         languages = requested_languages(query.lang, request.accept_language)
-        parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
-        rows, beyond = await read_page(self.driver, self._any(min(len(languages), 2), many=True), parameters, len(ids))
-        if beyond is not None:
-            fault = Fault(
-                f"these records have more than {PAGE_LETTERS} letters together; ask for fewer at once", parameter="ids"
-            )
+        ids = list(dict.fromkeys(query.ids or ()))
+        if bool(ids) == bool(query.identifier):
+            fault = Fault("write either `ids` or `identifier`: ids=BY,sco or identifier=wikidata:Q184", parameter="ids")
             raise Invalid(str(fault), faults=[fault])
-        found = {row[1]: row[0] for row in rows}
-        missing = json.dumps([record_id for record_id in ids if record_id not in found], ensure_ascii=False)
-        data = ",".join(found[record_id] for record_id in ids if record_id in found)
+        if query.identifier:
+            given = self._identifiers.parameters("identifier", query.identifier, self.driver.encode)
+            ids = [each for each, _ in await self.driver.fetch(self._identified, {**given, "limit": MAX_IDS})]
+        found = await self._records_by_id(ids, languages, "identifier" if query.identifier else "ids")
+        others = {each: each for each in ids}
+        if missed := [each for each in ids if each not in found]:
+            named = await self.meanings.of(missed)
+            meant = {each: naming.meaning(each, named[each], tuple(Kind)).id for each in missed}
+            others |= {each: other for each, other in meant.items() if other is not None}
+            found |= await self._records_by_id(list({*others.values()} - found.keys()), languages, "ids")
+        missing = json.dumps([each for each in ids if others[each] not in found], ensure_ascii=False)
+        data = ",".join(found[each] for each in dict.fromkeys(others[each] for each in ids) if each in found)
         headers = language_header(*languages[:1])
         await send_tagged(send, f'{{"data":[{data}],"missing":{missing}}}'.encode(), request, headers=headers)
 
+    async def _records_by_id(self, ids: Sequence[str], languages: Sequence[str], parameter: str) -> dict[str, str]:
+        """Return the JSON of the records with these ids, by id. Raises Invalid if it is too long for one answer."""
+        if not ids:
+            return {}
+        parameters = {"ids": self.driver.encode(ids), **language_parameters(languages, self.driver.encode)}
+        rows, beyond = await read_page(self.driver, self._any(min(len(languages), 2), many=True), parameters, len(ids))
+        if beyond is not None:
+            detail = f"these records have more than {PAGE_LETTERS} letters together; ask for fewer at once"
+            raise Invalid(detail, faults=[Fault(detail, parameter=parameter)])
+        return {row[1]: row[0] for row in rows}
 
-def _missing(resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
-    """Return the query that explains why no record has the requested id. Its rows are (what, id, kind).
 
-    If `what` is `leads`, the requested id is a former id, another spelling of the id, or an alternative key (a unique key
-    besides the id) of an existing record; `id` and `kind` are those of this record. If `what` is `gone`, a record with the
-    requested id was deleted.
-    """
-    records, redirects, changes = Record.__table__, Redirect.__table__, Change.__table__
-    given, lower, upper = (sa.bindparam(name, type_=records.c.id.type) for name in ("id", "lower", "upper"))
-    leads, gone = literal("leads"), literal("gone")
-    led = sa.select(redirects.c.new_id).where(redirects.c.old_id == given).cte("led", recursive=True)
-    led = led.union(sa.select(redirects.c.new_id).join(led, led.c.new_id == redirects.c.old_id))
-    selects: list[sa.Select[Any]] = [
-        sa.select(leads, records.c.id, records.c.kind).join(led, led.c.new_id == records.c.id),
-        sa.select(leads, records.c.id, records.c.kind).where(records.c.id.in_([given, lower, upper])),
-    ]
-    selects += [
-        sa.select(leads, resource.table.c.id, literal(resource.kind)).where(resource.table.c[key] == upper)
-        for resource in resources
-        for key in resource.alternative_keys
-    ]
-    last = sa.select(sa.func.max(changes.c.seq)).where(changes.c.record_id == given).scalar_subquery()
-    selects.append(sa.select(gone, changes.c.record_id, changes.c.kind).where(changes.c.seq == last, changes.c.state.is_(None)))
-    return sa.union_all(*selects)
+def _with_identifier(identifiers: HasIdentifier) -> sa.Select[Any]:
+    """Return the query for the ids of the records that have one of the identifiers in the parameters of the filter."""
+    table: sa.Table = Record.__table__
+    narrowing = Narrowing(table.alias("t"), table, table)
+    identifiers.narrow("identifier", 1, narrowing)
+    rows = narrowing.table.c
+    found = sa.select(rows.id, rows.kind).where(*narrowing.conditions)
+    return found.order_by(rows.id).limit(sa.bindparam("limit", type_=sa.Integer))
+
+
+def identifier_in(scope: Scope) -> tuple[str, str]:
+    """Return the scheme and the identifier in the path of a request, in normal form. Raises NotFound if there can be none."""
+    scheme, identifier = normal_scheme(scope["path_params"]["scheme"]), scope["path_params"]["identifier"]
+    found = scheme, normal(scheme, identifier)
+    is_valid = re.fullmatch(SCHEME_PATTERN, scheme) and found[1] and len(identifier) <= MAX_IDENTIFIER
+    if not is_valid or not is_storable(identifier):
+        raise NotFound("an identifier has a scheme of small letters, digits and hyphens: /v1/organizations/identifier/ror/…")
+    return found

@@ -34,6 +34,11 @@ def of_records(records: Records, writes: Writes) -> list[Route]:
         route("/v1/{plural:collection}", GET=records.list_, POST=writes.create),
         route("/v1/{plural:collection}/{id}/restore", POST=writes.restore),
         route("/v1/{plural:collection}/{id}/merge", POST=writes.merge),
+        route(
+            "/v1/{plural:collection}/identifier/{scheme}/{identifier:path}",
+            GET=records.read_identified,
+            PUT=writes.replace_identified,
+        ),
         route("/v1/records/{id}", GET=records.read_any),
         route("/v1/records", GET=records.list_any),
     ]

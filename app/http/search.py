@@ -7,11 +7,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query
 
 from app.errors import CursorInvalid, Invalid
-from app.faults import Fault
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.negotiation import requested_languages
 from app.http.openapi.shared import CONDITIONAL, described
-from app.http.parameters import query_pairs
+from app.http.parameters import query_pairs, window_fault
 from app.http.responses import language_header, page_links
 from app.reading import cursor as cursors
 from app.search.models import SearchAnswer, SearchPage, SearchQuery, Suggestions, SuggestQuery
@@ -56,8 +55,7 @@ def router(service: SearchService) -> APIRouter:
 
         A cursor is a position in the list of hits. If a write changes the hits, the next page may repeat or skip a hit.
         """
-        if query.date_from and query.date_to and query.date_from > query.date_to:
-            fault = Fault(f"{query.date_to} lies before date_from, {query.date_from}", parameter="date_to")
+        if fault := window_fault(query.date_from, query.date_to):
             raise Invalid(str(fault), faults=[fault])
         digest = cursors.request_digest(query.model_dump(mode="json", exclude={"cursor", "limit"}))
         offset = _offset(query.cursor, digest)
@@ -85,7 +83,7 @@ def router(service: SearchService) -> APIRouter:
             "suggest_names",
             "Complete a name as it is typed",
             "Names that go on so.",
-            shown=_HEADERS,
+            shown=("ETag", "Content-Language", "Vary"),
             more_parameters=CONDITIONAL,
             examples=("/v1/suggest?q=zales", "/v1/suggest?q=smart%20cit"),
         ),

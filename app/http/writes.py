@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.db.driver import Row
 from app.db.sql import run
-from app.declaration.model import Id, is_storable
+from app.declaration.model import Naming, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.errors import Invalid, Merged, NotFound, PreconditionRequired
@@ -31,7 +31,7 @@ from app.http.bodies import (
 )
 from app.http.queries import RecordRequest
 from app.http.queued import QueuedWrites, Write, retry_of, with_budget
-from app.http.records import Records
+from app.http.records import Records, identifier_in
 from app.http.responses import RequestHeaders, moved, tag_of
 from app.reading.shapes import Shape
 from app.settings import Settings
@@ -61,7 +61,7 @@ class MergeBody(BaseModel):
     """The request body of a merge: the record that stays, and which link records stay if two contradict each other."""
 
     model_config = _STRICT
-    into: Annotated[Id, Field(description="the id of the record that stays", examples=["sco"])]
+    into: Annotated[Naming, Field(description="the id of the record that stays", examples=["sco"])]
     prefer: Annotated[
         Literal["into", "from"] | None,
         Field(description="where two link records come to say the same in different words: whose stays"),
@@ -154,6 +154,28 @@ class Writes:
             await self._write(scope, send, request, parsed, replaced)
         except Merged as merged:
             await moved(scope, parsed.resource.path, merged.into)(scope, receive, send)
+
+    @with_budget
+    async def replace_identified(
+        self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send, reservation: Reservation
+    ) -> None:
+        """`PUT /v1/{plural}/identifier/{scheme}/{identifier}`."""
+        parsed = await self._parse(scope, request, receive, reservation, JSON_TYPES)
+        data, pair = object_in(parsed.body), identifier_in(scope)
+        guard = guard_of(scope, upsert=parsed.view.upsert)
+
+        def replaced(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
+            return self._operations.replace_identified(
+                connection,
+                parsed.resource,
+                pair,
+                data,
+                guard=guard,
+                author=parsed.principal.name,
+                shown=partial(self._shown_name, connection, parsed) if parsed.view.language else None,
+            )
+
+        await self._write(scope, send, request, parsed, replaced)
 
     @with_budget
     async def patch(

@@ -8,13 +8,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.vocabulary import Kind
-from app.models.records import Change, Record, Redirect
+from app.models.records import Change, Identifier, Record, Redirect
 from app.writing.batch import Content
 from app.writing.writer import Writer
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
+identifiers: sa.Table = Identifier.__table__
 
 
 def disagreements(connection: Connection, writer: Writer, *, progress: Callable[[int], None]) -> list[str]:
@@ -40,7 +41,7 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
     found += [f"{kind} {record_id}: has no row in its table" for record_id, (kind, _) in kinds.items() if record_id not in seen]
     gone = (record_id for record_id, (_, state) in log.items() if state is not None and record_id not in kinds)
     found += [f"{record_id}: stands in the log and nowhere else" for record_id in gone]
-    return [*found, *_broken_versions(connection), *_broken_redirects(connection)]
+    return [*found, *_broken_versions(connection), *_broken_redirects(connection), *_shared_identifiers(connection)]
 
 
 def _broken_versions(connection: Connection) -> Iterator[str]:
@@ -63,6 +64,18 @@ def _broken_redirects(connection: Connection) -> Iterator[str]:
     for old, standing, into in connection.execute(query):
         if standing is not None or into is None:
             yield f"redirects {old}: {'is a record' if standing else 'is not in the log'}"
+
+
+def _shared_identifiers(connection: Connection) -> Iterator[str]:
+    """Yield the identifiers that several records of a kind have. Writes refuse them, but earlier releases did not."""
+    key = (records.c.kind, identifiers.c.scheme, identifiers.c.identifier)
+    several = sa.select(*key).join(records, records.c.id == identifiers.c.record_id)
+    several = several.group_by(*key).having(sa.func.count(identifiers.c.record_id.distinct()) > 1).order_by(*key)
+    for kind, scheme, identifier in connection.execute(several).all():
+        its = (identifiers.c.scheme == scheme, identifiers.c.identifier == identifier, records.c.kind == kind)
+        holders = sa.select(records.c.id).join(identifiers, identifiers.c.record_id == records.c.id).where(*its).distinct()
+        ids = ", ".join(connection.execute(holders.order_by(records.c.id)).scalars())
+        yield f"identifiers: {scheme}:{identifier} is an identifier of several records of the kind {kind}: {ids}"
 
 
 def _faults(
@@ -90,9 +103,7 @@ def _faults(
 
 
 def _says_the_same(writer: Writer, kind: Kind, logged: tuple[int, str | None], version: int, content: Content) -> bool:
-    """Whether a log entry, after its conversion to today's fields, equals the record's content and version."""
-    if not writer.resources[kind].formerly:
-        return False
+    """Whether a log entry, converted to today's fields and normal forms, equals the record's content and version."""
     return logged[0] == version and logged[1] is not None and writer.schemas[kind].check(json.loads(logged[1])) == (content, [])
 
 

@@ -1,7 +1,7 @@
 """The tables of the database as SQLAlchemy models, one file per subject."""
 
 from app.models.access import FirstAnswer, Key
-from app.models.actors import Country, Membership, Organization, Person, Position
+from app.models.actors import Country, CountrySuccessor, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, Topic
 from app.models.instruments import Action, Memorandum, Outcome, Party, Relation
@@ -15,6 +15,7 @@ __all__ = [
     "Change",
     "Citation",
     "Country",
+    "CountrySuccessor",
     "FirstAnswer",
     "Identifier",
     "Involvement",

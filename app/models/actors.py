@@ -3,7 +3,6 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.types import Exact
 from app.domain import edtf
 from app.domain.collation import sort_key
 from app.domain.vocabulary import Kind, MembershipStatus, OrganizationType
@@ -16,6 +15,7 @@ from app.models.columns import (
     any_of,
     ascending,
     bounds_of,
+    code,
     derived,
     edtf_date,
     first_day,
@@ -31,21 +31,36 @@ from app.models.columns import (
 )
 
 
-class Country(Named, Base):
-    """A state."""
+class Country(Named, Lasting, Base):
+    """A state, present or former."""
 
     __tablename__ = "countries"
     __table_args__ = (
         *orders("name_key", "updated_at", "created_at"),
         *lookups("name_key", "region", "subregion"),
-        {"comment": "states, by ISO 3166-1"},
+        *(
+            sa.Index(f"uq_countries_{code}", code, sa.text("coalesce(until, '')"), unique=True)
+            for code in ("alpha_3", "numeric")
+        ),
+        {"comment": "states, by ISO 3166-1 and, if they are no more, ISO 3166-3"},
     )
 
-    alpha_3: Mapped[str] = mapped_column(Exact, unique=True, comment="ISO 3166-1 alpha-3 code", info={"plain": True})
-    numeric: Mapped[str] = mapped_column(Exact, unique=True, comment="ISO 3166-1 numeric code", info={"plain": True})
+    alpha_3: Mapped[str] = code("ISO 3166 alpha-3 code")
+    numeric: Mapped[str | None] = code("ISO 3166 numeric code")
     official_name: Mapped[str | None] = text("the state's official name in English")
     region: Mapped[str | None] = text("the region by UN M49")
     subregion: Mapped[str | None] = text("the subregion by UN M49")
+
+
+class CountrySuccessor(Base):
+    """Connects a former state and a state that succeeded it."""
+
+    __tablename__ = "country_successors"
+    __table_args__ = (sa.Index(None, "successor_id", "record_id"), {"comment": "the states that succeeded former states"})
+
+    record_id: Mapped[str] = reference("countries", "the former state", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the successors, from 0")
+    successor_id: Mapped[str] = reference("countries", "a state that succeeded it")
 
 
 class Organization(Named, Base):

@@ -50,14 +50,14 @@ class Identifier(Base):
 
     __tablename__ = "identifiers"
     __table_args__ = (
-        sa.Index("ix_identifiers_scheme", "scheme", "identifier"),
+        sa.Index(None, "identifier", "scheme"),
         {"comment": "identifiers of records elsewhere: Wikidata, ROR, UN symbols"},
     )
 
     record_id: Mapped[str] = reference("records", "whose identifier it is", primary_key=True)
     place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the identifiers, from 0")
-    scheme: Mapped[str] = text("the scheme: `wikidata`, `ror`, `un-symbol` …")
-    identifier: Mapped[str] = text("the identifier in that scheme")
+    scheme: Mapped[str] = code("the scheme: `wikidata`, `ror`, `un-symbol` …")
+    identifier: Mapped[str] = mapped_column(Exact, comment="the identifier in that scheme")
 
 
 class RecordTopic(Base):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from app.db.driver import Driver, Row, Statement
@@ -16,6 +17,9 @@ STREAM_PAGE, STREAM_PAGE_ALONE = 50, 200
 """The number of rows of a page of a stream: the normal number, and the maximum while no other request reads. Pages are small,
 because other requests wait while a page is written to the response, and on SQLite also while it is read. No transaction stays
 open between two pages."""
+
+
+_FIRST = itemgetter(0)
 
 
 class Page(NamedTuple):
@@ -86,7 +90,7 @@ async def read_page(
     """
     rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=PAGE_LETTERS)
     kept = rows[:limit]
-    letters = sum(len(row[0]) for row in kept)
+    letters = sum(map(len, map(_FIRST, kept)))
     while letters > PAGE_LETTERS and len(kept) > 1:
         letters -= len(kept.pop()[0])
     return kept, rows[len(kept)] if len(kept) < len(rows) else None

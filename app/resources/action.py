@@ -42,7 +42,7 @@ ACTION = Resource(
         "meeting": Equals("the meeting at which it was done", "by-ae-talks-2026-01-28", column="meeting_id"),
         "party": Equals("the party whose authority did it", "BY", column="party_id"),
         **window_filters("what was done at a time"),
-        **common_filters(),
+        **common_filters("of"),
     },
     sorts={
         "date": by(models.Action.date_start, ascending=models.Action.date_order),

@@ -74,7 +74,7 @@ CITATION = Resource(
         "field": Equals("the field supported", "date", column="field", free=True),
         "confidence": Equals("how directly the passage states it", "inferred", column="confidence", words=Confidence),
         "review": Equals("whether a second reader compared it", "unreviewed", column="review", words=Review),
-        **{name: entry for name, entry in common_filters().items() if name != "uncited"},
+        **{name: entry for name, entry in common_filters("record").items() if name != "uncited"},
     },
     sorts=common_sorts(models.Citation),
     default_sort="id",

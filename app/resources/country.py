@@ -1,31 +1,66 @@
-"""The resource of countries: the states that ISO 3166-1 lists, identified by their codes."""
+"""The resource of countries: present and former states, identified by their codes (ISO 3166)."""
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from app import models
-from app.declaration.filters import Equals
-from app.declaration.model import Text
+from app.declaration.filters import Among, Equals, Stated
+from app.declaration.model import Alpha3, DerivedDay, Moment, Numeric, Part, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.iso_3166 import FORMER_ID, codes_of
 from app.domain.vocabulary import Kind
+from app.models.columns import Content
 from app.resources.record import (
     CITATIONS,
     Record,
     common_sorts,
+    ends_after_it_starts,
     label_of,
     named_filters,
 )
 
 
 class Country(Record):
-    """A state. Its id is its ISO 3166-1 alpha-2 code."""
+    """A state. Its id is its alpha-2 code (ISO 3166-1). The id of a former state has four letters (ISO 3166-3).
+
+    Wherever a country is meant, its alpha-3 or numeric code or the alpha-2 code in any case also stands for it.
+    """
 
     kind: Literal[Kind.COUNTRY]
-    alpha_3: Text
-    numeric: Text
+    alpha_3: Alpha3
+    numeric: Numeric | None = None
     name: Text
     official_name: Text | None = None
     region: Text | None = None
     subregion: Text | None = None
+    since: Moment | None = None
+    since_start: DerivedDay
+    since_end: DerivedDay
+    until: Moment | None = None
+    until_start: DerivedDay
+    until_end: DerivedDay
+    successors: Annotated[
+        list[Ref],
+        Part(models.CountrySuccessor.__table__, "record_id", ("successor_id",), ("place",)),
+        Field(default=(), description="the states that succeeded a former state"),
+    ]
+
+
+def _has_codes_of_iso(content: Content) -> Iterator[tuple[str, str]]:
+    """Check that the codes are those of ISO 3166, if it has the id. Other ids, such as XK, may have codes of their own."""
+    known = codes_of().get(content["id"] or "")
+    for field in ("alpha_3", "numeric"):
+        if known is not None and content.get(field) != (right := getattr(known, field)):
+            yield field, f"ISO 3166 gives {content['id']} " + (f"the code {right}" if right else "no numeric code")
+
+
+def _ends_if_former(content: Content) -> Iterator[tuple[str, str]]:
+    if len(content["id"] or "") == FORMER_ID and not content.get("until"):
+        yield "until", "required, because an id of four letters is that of a former state"
+    if content["id"] in content.get("successors", ()):
+        yield "successors", "a state does not succeed itself"
 
 
 COUNTRY = Resource(
@@ -36,6 +71,14 @@ COUNTRY = Resource(
     filters={
         "region": Equals("the region by UN M49", "Asia", column="region", free=True),
         "subregion": Equals("the subregion by UN M49", "Central Asia", column="subregion", free=True),
+        "former": Stated("`true`: states that are no more; `false`: the others", "true", column="until"),
+        "successor": Among(
+            "former states that this one succeeded",
+            "KZ",
+            table=models.CountrySuccessor.__table__,
+            select="record_id",
+            match="successor_id",
+        ),
         **named_filters("беларусь"),
     },
     sorts={"name": by(models.Country.name_key), **common_sorts(models.Country)},
@@ -48,6 +91,7 @@ COUNTRY = Resource(
     },
     label=label_of("name"),
     searched=Searched(titles=("official_name", "alpha_3"), texts=("region", "subregion")),
-    alternative_keys=("alpha_3", "numeric"),
+    alternative_keys=(("alpha_3", "until"), ("numeric", "until")),
+    rules=(_has_codes_of_iso, _ends_if_former, ends_after_it_starts("since", "until")),
     example="BY",
 )

@@ -52,7 +52,7 @@ MEMBERSHIP = Resource(
         "member": Equals("the country or organization that belongs to it", "BY", column="member_id"),
         "status": Equals("how it belongs", "full", column="status", words=MembershipStatus),
         "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
-        **common_filters(),
+        **common_filters("of"),
     },
     sorts={
         "since": by(models.Membership.since_start, ascending=models.Membership.since_order),

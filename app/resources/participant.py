@@ -79,7 +79,7 @@ PARTICIPANT = Resource(
         "rank": Equals("the rank of their office", "minister", column="rank", words=Rank),
         "presence": Equals("how they were there", "remote", column="presence", words=Presence),
         **window_filters("those who took part in what"),
-        **common_filters(),
+        **common_filters("meeting"),
     },
     sorts={
         "date": by(models.Participant.date_start, ascending=models.Participant.date_order),

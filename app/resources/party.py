@@ -40,7 +40,7 @@ PARTY = Resource(
         ),
         "role": Equals("how it stands to the instrument", "party", column="role", words=PartyRole),
         "signed_by": Equals("who signed for it", "pavel-tkach", column="signed_by_id"),
-        **common_filters(),
+        **common_filters("memorandum"),
     },
     sorts=common_sorts(models.Party),
     default_sort="id",

@@ -48,7 +48,7 @@ POSITION = Resource(
         "organization": Equals("the body in which it is held", "by-mci", column="organization_id"),
         "country": Equals("the state for which it is held", "BY", column="country_id"),
         "valid_at": ValidAt("what was held on this day, certainly or possibly; `held` says which", "2025-06-16"),
-        **common_filters(),
+        **common_filters("organization"),
     },
     sorts={
         "since": by(models.Position.since_start, ascending=models.Position.since_order),

@@ -1,15 +1,16 @@
 """The fields, filters, sorts, includes and rules that several resources share."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import sqlalchemy as sa
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
 
 from app import models
-from app.declaration.filters import Filter, From, HasTopic, To, Uncited, UpdatedSince, Words
-from app.declaration.model import Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
+from app.declaration.filters import Filter, From, HasIdentifier, HasTopic, To, Uncited, UpdatedSince, Words
+from app.declaration.model import SCHEME_PATTERN, Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
 from app.declaration.resource import Include, Sort, by, ordered
 from app.domain import edtf
+from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
 from app.domain.vocabulary import Held, Kind, NameType
 from app.models.columns import Content
 
@@ -22,11 +23,26 @@ class Name(Model):
     type: Annotated[NameType, Field(description=f"how it stands to its bearer: {NameType.described()}")]
 
 
+Scheme = Annotated[
+    str,
+    BeforeValidator(lambda value: normal_scheme(value) if isinstance(value, str) else value),
+    StringConstraints(pattern=SCHEME_PATTERN, max_length=60),
+]
+
+
 class Identifier(Model):
     """An identifier of a record in an external scheme, such as Wikidata."""
 
-    scheme: Annotated[Text, Field(description="the scheme: `wikidata`, `ror`, `un-symbol` …")]
-    identifier: Annotated[Text, Field(description="the identifier in that scheme")]
+    scheme: Annotated[Scheme, Field(description="the scheme: `wikidata`, `ror`, `un-symbol` …", examples=["wikidata"])]
+    identifier: Annotated[
+        Text, StringConstraints(max_length=MAX_IDENTIFIER), Field(description="the identifier in that scheme", examples=["Q42"])
+    ]
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _normal(cls, data: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:
+        made = validated(data)
+        return made.model_copy(update={"identifier": normal(made.scheme, made.identifier)})
 
 
 Names = Annotated[
@@ -98,10 +114,24 @@ def common_sorts(table: Any) -> dict[str, Sort]:
     return {"id": by(table.id), "created_at": by(table.created_at), "updated_at": by(table.updated_at)}
 
 
-def common_filters() -> dict[str, Filter]:
-    """Return the filters that every resource has."""
+def common_filters(topics_of: str = "") -> dict[str, Filter]:
+    """Return the filters that every resource has.
+
+    `topics_of`: the reference field of a link record to the record whose topics also count as its own.
+    """
+    also = f", itself or its {topics_of}" if topics_of else ""
     return {
-        "topic": HasTopic("what is about this topic: its id; several are OR", "artificial-intelligence"),
+        "topic": HasTopic(
+            f"what is about this topic or a narrower one{also}: the topic's id; several are OR",
+            "artificial-intelligence",
+            through=topics_of,
+        ),
+        "topic_exact": HasTopic(
+            f"what is about this very topic{also}; narrower ones do not count", "cybersecurity", exact=True, through=topics_of
+        ),
+        "identifier": HasIdentifier(
+            "what has this identifier: `scheme:identifier`, or the identifier alone; several are OR", "un-symbol:A/RES/70/125"
+        ),
         "uncited": Uncited(
             "`true`: what no citation supports; `false`: what at least one does", "true", citations=models.Citation.__table__
         ),

@@ -28,7 +28,7 @@ RELATION = Resource(
         "memorandum": Equals("the instrument", "sco-information-security-plan", column="memorandum_id"),
         "related": Equals("what it stands to", "sco-information-security-agreement", column="related_id"),
         "type": Equals("how it stands to it", "builds_on", column="type", words=RelationType),
-        **common_filters(),
+        **common_filters("memorandum"),
     },
     sorts=common_sorts(models.Relation),
     default_sort="id",

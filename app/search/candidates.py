@@ -63,8 +63,8 @@ class Candidates:
     async def newest(self, tiers: Mapping[Any, Node], narrowed: Narrowed, *, limit: int = CANDIDATES) -> list[Row]:
         """Return rows (tier, docid): for each tier, the newest `limit` entries that match its query, newer entries first.
 
-        If the search has a lower date bound, up to `limit` long events (see `LONG_FROM`) are added to each tier. They need a
-        separate search, because they may have begun long before the bound.
+        If the search has a lower date bound, long events (see `LONG_FROM`) are read by a second SELECT, because they may have
+        begun long before the bound.
         """
         return await self._newest(tiers, narrowed, await self._known_frequencies(), limit)
 
@@ -126,7 +126,11 @@ class Candidates:
             return f"SELECT {tier} AS tier, docid FROM ({newest}) AS {name}{tier}"  # noqa: S608 - no user input
 
         plain = found(f"t{tier}", None if window is Window.NONE else ("lo", "hi"), way, "newest")
-        return f"{plain} UNION ALL {found(f'l{tier}', ('hi', 'undated'), Way.INDEX, 'long')}" if since else plain
+        if not since:
+            return plain
+        both = f"{plain} UNION ALL {found(f'l{tier}', ('hi', 'undated'), Way.INDEX, 'long')}"
+        newest = f"SELECT tier, docid FROM ({both}) AS both{tier} ORDER BY docid LIMIT {limit}"  # noqa: S608 - no user input
+        return f"SELECT tier, docid FROM ({newest}) AS either{tier}"  # noqa: S608 - no user input
 
 
 def _window(narrowed: Narrowed) -> tuple[Window, dict[str, Any]]:

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.db.driver import Driver, Statement, to_statement
 from app.db.sql import is_one_of
+from app.models.evidence import Topic
 from app.models.records import Involvement, Record, RecordTopic
 from app.models.search import SearchEntry
 from app.reading.names import language_parameters, name_in
@@ -17,6 +18,7 @@ search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
+topics: sa.Table = Topic.__table__
 MAX_FACET = 50
 """Maximum number of values of a facet. The most frequent values are kept."""
 THESE = is_one_of(search_entries.c.docid, sa.bindparam("docids", type_=sa.ARRAY(sa.BigInteger)))
@@ -78,9 +80,15 @@ def _counts() -> sa.CompoundSelect[Any]:
     )
     countries = sa.union(held, part).subquery()
     by_country = sa.select(sa.literal_column("'country'"), countries.c.actor_id, sa.func.count())
+    # A record about a topic is about each wider topic, too.
+    named = sa.select(record_topics.c.record_id, record_topics.c.topic_id)
+    named = named.join(search_entries, record_topics.c.record_id == search_entries.c.record_id).where(THESE)
+    about = named.cte("about", recursive=True)
+    wider = sa.select(about.c.record_id, topics.c.broader_id).join(topics, topics.c.id == about.c.topic_id)
+    about = about.union(wider.where(topics.c.broader_id.is_not(None)))
     return sa.union_all(
         counted("kind", search_entries.c.kind),
         counted("year", year, search_entries.c.date_start > sa.literal_column("'0001-01-01'")),
         by_country.group_by(countries.c.actor_id),
-        counted("topic", record_topics.c.topic_id, record_topics.c.record_id == search_entries.c.record_id),
+        sa.select(sa.literal_column("'topic'"), about.c.topic_id, sa.func.count()).group_by(about.c.topic_id),
     )

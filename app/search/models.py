@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, IdValue, Lang
-from app.declaration.model import Ref
+from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, Lang
+from app.declaration.model import Naming, Ref
 from app.domain.vocabulary import Kind
 from app.search.showing import Form
 from app.search.tiers import CANDIDATES, Tier
@@ -33,11 +33,16 @@ class SearchQuery(BaseModel):
     ] = None
     kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "meeting")] = None
     country: Annotated[
-        list[IdValue] | None, _several("records that name one of these countries or in which it takes part", "BY")
+        list[Naming] | None, _several("records that name one of these countries or in which it takes part", "BY")
     ] = None
-    topic: Annotated[list[IdValue] | None, _several("records about one of these topics", "artificial-intelligence")] = None
+    topic: Annotated[
+        list[Naming] | None, _several("records about one of these topics or a narrower one", "artificial-intelligence")
+    ] = None
+    topic_exact: Annotated[
+        list[Naming] | None, _several("records about one of these very topics; narrower ones do not count", "cybersecurity")
+    ] = None
     organization: Annotated[
-        list[IdValue] | None, _several("records that name one of these organizations or in which it takes part", "sco")
+        list[Naming] | None, _several("records that name one of these organizations or in which it takes part", "sco")
     ] = None
     date_from: Annotated[
         DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])

@@ -9,9 +9,13 @@ import sqlalchemy as sa
 from app.db.driver import Driver, Row, Statement, to_statement
 from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
+from app.errors import Invalid
+from app.faults import Fault, summary
 from app.models.records import Record
 from app.models.search import SearchEntry
+from app.reading import naming
 from app.reading.names import language_parameters, name_in
+from app.reading.naming import Meanings
 from app.search import tiers
 from app.search.candidates import Candidates
 from app.search.facets import THESE, Facets
@@ -24,6 +28,8 @@ from app.text.terms import LETTERS, Letters
 
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
+_KINDS = {"country": Kind.COUNTRY, "topic": Kind.TOPIC, "topic_exact": Kind.TOPIC, "organization": Kind.ORGANIZATION}
+"""The filters whose values stand for records, each with the kind of these records."""
 NAMES_LETTERS = 3_000
 """Maximum number of characters of stored names that a search analyzes to find the records that the query mentions by name. The
 search for `did_you_mean` has a separate limit of the same size."""
@@ -68,6 +74,7 @@ class SearchService:
         self._candidates = Candidates(driver)
         self._suggester = Suggester(driver, self._candidates)
         self._facets = Facets(driver)
+        self._meanings = Meanings(driver)
         columns = (search_entries.c[name] for name in ("docid", "record_id", "words"))
         self._words = to_statement(sa.select(*columns).where(THESE), driver.dialect)
         self._shown = lru_cache(3)(self._shown_with)
@@ -77,8 +84,11 @@ class SearchService:
 
         `languages`: the languages in which names are shown, the preferred one first.
         """
-        query, narrowed = parsed(wanted.q or ""), narrowed_by(wanted)
+        query = parsed(wanted.q or "")
+        narrowed, faults = await self._narrowed(wanted)
         found = await self._find(query, narrowed, everything=wanted.q is None)
+        if faults and not found.rows:
+            raise Invalid(summary(faults), faults=faults)
         page = found.rows[offset : offset + wanted.limit]
         hits = await self._hits(query, found.known, page, languages)
         meant: list[str] = []
@@ -97,6 +107,24 @@ class SearchService:
             did_you_mean=meant,
             facets=facets,
         )
+
+    async def _narrowed(self, wanted: SearchQuery) -> tuple[Narrowed, list[Fault]]:
+        """Return the filters with the ids of the records that are meant, and the faults of values that mean none."""
+        given = {name: ids for name in _KINDS if (ids := getattr(wanted, name))}
+        named = await self._meanings.of([each for ids in given.values() for each in ids]) if given else {}
+        refers, faults = [], []
+        for name, ids in given.items():
+            kinds = (_KINDS[name],)
+            meant = {each: naming.meaning(each, named[each], kinds) for each in ids}
+            group = [each.id for each in meant.values() if each.id is not None]
+            if name == "topic":
+                group = await self._meanings.with_narrower(group)
+            refers.append(tuple(group))
+            for value, each in meant.items():
+                if each.id is None:
+                    near = "" if each.is_ambiguous else await self._meanings.near(value, kinds)
+                    faults.append(Fault(each.fault + near, parameter=name))
+        return Narrowed(tuple(wanted.kind or ()), tuple(refers), wanted.date_from, wanted.date_to), faults
 
     async def suggest(self, wanted: SuggestQuery, languages: Sequence[str]) -> list[Suggestion]:
         """Return records whose names have words that begin with the typed words.
@@ -169,12 +197,6 @@ class SearchService:
 
 def _candidates(rows: Sequence[Row], *, known: Sequence[Known] = (), relaxed: bool = False) -> _Candidates:
     return _Candidates(tiers.merged(rows), tiers.is_cut(rows), relaxed, known)
-
-
-def narrowed_by(wanted: SearchQuery) -> Narrowed:
-    """Return the filters that a search request contains."""
-    refers = tuple(tuple(ids) for ids in (wanted.country, wanted.topic, wanted.organization) if ids)
-    return Narrowed(tuple(wanted.kind or ()), refers, wanted.date_from, wanted.date_to)
 
 
 def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:

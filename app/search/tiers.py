@@ -20,8 +20,7 @@ from app.text.query import Query, Typed, all_slots, whole_name
 from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
-"""Maximum number of records that are read for a tier. If more records match, only the newest are read. If a search has a lower
-date bound, long events (see `index.LONG_FROM`) are read separately, with the same maximum."""
+"""Maximum number of records that are read for a tier. If more records match, only the newest are read."""
 BEST_NAMES = 5
 """The tier RELATED contains the records that refer to an entity whose name the user typed. This is the maximum number of such
 entities."""

@@ -13,6 +13,8 @@ from app.writing.identity import uuid7
 from app.writing.write_schema import MAX_CITATIONS, ContentSchema, id_in, read_json
 
 Content = dict[str, Any]
+BY_IDENTIFIER = "identifier"
+"""The value of the key `match` in a line of an import whose record is meant by its identifiers."""
 Identify = Callable[[ContentSchema, Content], str | None]
 
 
@@ -40,8 +42,12 @@ class Wanted:
     """For a record deleted by a merge: the record that replaces it."""
     moved: bool = False
     """Whether only the citations of the record change. Its version is incremented, but its own fields stay the same."""
+    place: int = -1
+    """The place of the record in the input."""
     named: bool = True
     """Whether the input contained the record's id."""
+    by_identifier: bool = False
+    """Whether the record is meant by its identifiers. Its id may change when the batch is compared with the stored records."""
     fresh: bool = False
     """Whether the record's id is known to be unused, so that no stored record has to be looked up."""
     old: Content | None = None
@@ -139,6 +145,8 @@ class Batch:
 
     The write deletes the other stored citations of the record, unless the record is in `cut`.
     """
+    matches: bool = False
+    """Whether the batch has records that are meant by their identifiers."""
     _read: "_Read | None" = None
     """The state of the batch as it was parsed; `again` restores this state. None before the first call of `again`."""
 
@@ -156,14 +164,20 @@ class Batch:
         if self._read is None:
             self._read = _Read(
                 list(self.wanted.values()),
-                {each: each.id for each in self.wanted.values() if not each.named},
+                {each: each.id for each in self.wanted.values() if not each.named or each.by_identifier},
                 deepcopy(self.faults),
                 deepcopy(self.conflicts),
+                {each: dict(each.content) for each in self.wanted.values()} if self.matches else {},
+                dict(self.cited),
+                set(self.cut),
             )
             return self
-        several, ids, faults, conflicts = self._read
+        several, ids, faults, conflicts, contents, cited, cut = self._read
+        self.cited, self.cut = dict(cited), set(cut)
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
+            if each in contents:
+                each.content = dict(contents[each])
             if each in ids:
                 each.id = each.content["id"] = ids[each]
         self.wanted = {each.id: each for each in several}
@@ -175,6 +189,9 @@ class Batch:
 
         In this case, adds a fault if the contents of the two records differ.
         """
+        self.matches = self.matches or wanted.by_identifier
+        if wanted.place < 0:
+            wanted.place = len(self.wanted)
         first = self.wanted.setdefault(wanted.id, wanted)
         if first is not wanted and first.content != wanted.content:
             where = first.line or first.pointer
@@ -186,6 +203,14 @@ class Batch:
         del self.wanted[wanted.id]
         wanted.id = wanted.content["id"] = record_id
         self.add(wanted)
+
+    def move(self, wanted: Wanted, record_id: str) -> None:
+        """Give a record the id of the stored record that has its identifier, or the id of a new record."""
+        if wanted.id in self.cited:
+            self.cited[record_id] = self.cited.pop(wanted.id)
+        if wanted.id in self.cut:
+            self.cut.add(record_id)
+        self.rename(wanted, record_id)
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
         """Add a fault. `conflict`: a stored record causes the fault. Raises the Problem if there are too many faults."""
@@ -213,6 +238,10 @@ class _Read(NamedTuple):
     """The ids that were chosen for the records that were sent without an id."""
     faults: Faults
     conflicts: Faults
+    contents: dict[Wanted, Content]
+    """The contents of the records, if some are meant by their identifiers: references to these may change."""
+    cited: dict[str, list[Wanted]]
+    cut: set[str]
 
 
 class Intake:
@@ -243,7 +272,10 @@ class Intake:
         schema = self.schemas.get(data.get("kind")) if isinstance(data.get("kind"), str) else None  # type: ignore[arg-type]
         if schema is None:
             return blame(f"must be one of {', '.join(self.schemas)}", "/kind")
-        self.record(batch, schema, data, line=line.where, identify=ContentSchema.derived_id)
+        match = data.pop("match", None)
+        if match not in (None, BY_IDENTIFIER):
+            return blame(f"must be {BY_IDENTIFIER!r}, or be left out", "/match")
+        self.record(batch, schema, data, line=line.where, identify=ContentSchema.derived_id, by_identifier=match is not None)
         return None
 
     def record(
@@ -255,23 +287,27 @@ class Intake:
         identify: Identify,
         line: str | None = None,
         doing: str = "replace",
+        by_identifier: bool = False,
     ) -> Wanted | None:
         """Validate `data`, and add the record and its citations to the batch. Returns None if the record itself is invalid.
 
-        `identify` returns the id for a record or a citation that was sent without one.
+        `identify` returns the id for a record or a citation that was sent without one. `by_identifier`: the record is meant by
+        its identifiers, and needs no id.
         """
         resource = schema.resource
         content, faults = schema.check(data)
         named = content.get("id") is not None
         if not faults and not named:
-            content["id"] = identify(schema, content)
+            content["id"] = identify(schema, content) or (uuid7() if by_identifier else None)
             if content["id"] is None:
-                faults = [Fault(f"a {resource.kind} needs an id", pointer="/id")]
+                faults = [Fault(f"{resource.kind.with_article} needs an id", pointer="/id")]
+        if by_identifier and not faults and not content.get("identifiers"):
+            faults = [Fault("required, because the record is meant by them", pointer="/identifiers")]
         if faults:
             batch.faults.extend(fault._replace(line=line) for fault in faults)
             self._suspect(batch, schema, data, line)
             return None
-        wanted = Wanted(resource, content, line=line, named=named, doing=doing)
+        wanted = Wanted(resource, content, line=line, named=named, doing=doing, by_identifier=by_identifier)
         batch.add(wanted)
         self._citations(batch, wanted, data, identify)
         return wanted

@@ -7,11 +7,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db.driver import Statement
-from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, literal, run
+from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, run
+from app.declaration.resource import Resource
 from app.domain import edtf
+from app.domain.iso_3166 import FORMER_ID
 from app.domain.vocabulary import Kind
-from app.models.records import Record, RecordTopic
+from app.models.records import Record
+from app.reading import naming
 from app.reading.compiler import Compiler
+from app.reading.naming import Candidates
 from app.writing.batch import Batch, Wanted
 from app.writing.halting import never
 from app.writing.write_schema import ContentSchema, listed
@@ -30,58 +34,49 @@ class Integrity:
         self.resources = {kind: schema.resource for kind, schema in schemas.items()}
         self.encode = encode
         self._compiler = compiler
-        self._kinds = compiler.to_statement(
-            sa.select(records.c.id, records.c.kind).where(is_one_of(records.c.id, ids_parameter()))
-        )
         self._codes = compiler.to_statement(self._country_codes())
         self._keys: dict[tuple[Kind, Sequence[str]], Statement] = {}
-        self._referrers: dict[Kind, Statement] = {}
         self._chains = {
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
         }
         """By kind: the fields, such as `parent`, that refer to a record of the same kind. The references must form no cycle."""
 
-    def kinds(self, connection: Connection, ids: Iterable[str]) -> dict[str, Kind]:
-        """The kinds of the records in `ids` that exist, by id."""
-        found: dict[str, Kind] = {}
-        for chunk in chunks(set(ids)):
-            rows = run(connection, self._kinds, ids=self.encode(chunk))
-            found |= {record_id: Kind(kind) for record_id, kind in rows}
-        return found
-
-    def targets(self, several: Iterable[Wanted]) -> set[str]:
-        """The ids to which the given records refer."""
-        return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}
-
-    def check(self, connection: Connection, batch: Batch, kinds: Mapping[str, Kind], check: Callable[[], None] = never) -> None:
+    def check(
+        self,
+        connection: Connection,
+        batch: Batch,
+        kinds: Mapping[str, Kind],
+        named: Candidates,
+        check: Callable[[], None] = never,
+    ) -> None:
         """Add a fault to the batch for each broken rule.
 
-        `kinds` has, by id, the kinds of the records that the batch contains or refers to. `check` is called
-        between steps; an exception that it raises stops the work.
+        `kinds` has, by id, the kinds of the records that the batch contains or refers to, and `named` what `name_by_id`
+        returned. `check` is called between steps; an exception that it raises stops the work.
         """
         changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
         self._check_ids(connection, batch, [wanted for wanted in changed if wanted.old is None])
-        self._check_references(batch, [*changed, *batch.suspects], kinds, gone)
+        self._check_references(batch, [*changed, *batch.suspects], kinds, gone, named)
         self._check_agreement(connection, batch, changed)
         check()
         self._check_chains(connection, batch, changed, check)
 
     def _check_ids(self, connection: Connection, batch: Batch, created: Sequence[Wanted]) -> None:
-        """Check the ids of new records: the id of a country must be two capital letters.
+        """Check the ids of new records: the id of a country must be in capital letters.
 
-        The id of any other record must neither be two capital letters nor be a code of a country (alpha-2, alpha-3 or
-        numeric) in lower case.
+        The id of any other record must neither be in capital letters nor be a code of a country (alpha-2, alpha-3 or numeric)
+        in lower case.
         """
         codes = {code.lower() for code in self.country_codes(connection, [wanted.id for wanted in created])}
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.COUNTRY:
-                codes |= {wanted.content[name].lower() for name in ("id", *wanted.resource.alternative_keys)}
+                codes |= {wanted.content[name].lower() for name in _codes(wanted.resource) if name in wanted.content}
         for wanted in created:
-            is_code = len(wanted.id) == 2 and wanted.id.isupper()
+            is_code = wanted.id.isupper()  # such an id has two or four letters
             if is_code != (wanted.resource.kind is Kind.COUNTRY):
-                rule = "a country's id is its ISO 3166-1 alpha-2 code, and only a country's"
+                rule = "a country's id is its ISO 3166-1 alpha-2 code (a former state's: four letters), and only a country's"
                 batch.blame(wanted, f"{wanted.id!r}: {rule}", "/id")
             elif not is_code and wanted.id in codes:
                 batch.blame(wanted, f"{wanted.id!r} is a country's code", "/id")
@@ -89,16 +84,18 @@ class Integrity:
     def country_codes(self, connection: Connection, ids: Iterable[str]) -> set[str]:
         """The country codes (alpha-2, alpha-3, numeric) among the given ids, in upper case. The ids may be in any case."""
         found: set[str] = set()
-        for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= 3):
+        for chunk in chunks(record_id.upper() for record_id in ids if len(record_id) <= FORMER_ID):
             found.update(code for (code,) in run(connection, self._codes, ids=self.encode(chunk)))
         return found
 
     def _country_codes(self) -> sa.CompoundSelect[Any]:
         country = self.resources[Kind.COUNTRY]
-        columns = [country.table.c[name] for name in ("id", *country.alternative_keys)]
+        columns = [country.table.c[name] for name in _codes(country)]
         return sa.union_all(*(sa.select(column).where(is_one_of(column, ids_parameter())) for column in columns))
 
-    def _check_references(self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str]) -> None:
+    def _check_references(
+        self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str], named: Candidates
+    ) -> None:
         for wanted in changed:
             for name, is_array, allowed in self.schemas[wanted.resource.kind].references:
                 for place, target in enumerate(listed(wanted.content[name])) if name in wanted.content else ():
@@ -106,15 +103,16 @@ class Integrity:
                     if kind in allowed and target not in gone:
                         continue
                     pointer = f"/{name}/{place}" if is_array else f"/{name}"
-                    if kind is None or target in gone:
-                        batch.blame(wanted, f"there is no record {target!r}", pointer)
+                    if kind is not None and target not in gone:
+                        batch.blame(wanted, naming.wrong_kind(target, kind, allowed), pointer)
                     else:
-                        batch.blame(wanted, f"{target!r} is a {kind}; it must be a {' or '.join(allowed)}", pointer)
-            if (named := wanted.resource.names_field_of) and (field := wanted.content.get(named.field)):
-                kind = kinds.get(wanted.content[named.record])
+                        batch.blame(wanted, naming.meaning(target, named.get(target, ()), allowed).fault, pointer)
+            if (names := wanted.resource.names_field_of) and (field := wanted.content.get(names.field)):
+                kind = kinds.get(wanted.content[names.record])
                 fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
-                if fields and field not in fields:
-                    batch.blame(wanted, f"a {kind} has none of this name; it has {', '.join(fields)}", f"/{named.field}")
+                if kind and field not in fields:
+                    has = f"{kind.with_article} has none of this name; it has {', '.join(fields)}"
+                    batch.blame(wanted, has, f"/{names.field}")
 
     def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
         """In records that contain the name of a field, such as citations, replace a name of an earlier release by today's name.
@@ -146,7 +144,7 @@ class Integrity:
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted)
         for kind, several in by_kind.items():
             for fields in self.resources[kind].keys:
-                firsts = {first for wanted in several if (first := wanted.content[fields[0]])}
+                firsts = {first for wanted in several if (first := wanted.content.get(fields[0]))}
                 if fields == self.resources[kind].natural_key:
                     # The first field of a natural key is a reference. No stored record refers to a record that does not exist.
                     # So if the record that a key refers to does not exist, no stored record has the key: no look-up.
@@ -164,6 +162,8 @@ class Integrity:
         there: dict[str, Kind],
     ) -> None:
         key = wanted.key(fields)
+        if key[0] is None:
+            return
         other = taken.setdefault(key, wanted.id)
         if other == wanted.id:
             return
@@ -301,37 +301,9 @@ class Integrity:
             above = known[field, above]
         return None
 
-    # -- who refers to what ------------------------------------------------------------------------------------------
 
-    def referrers(
-        self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
-    ) -> list[tuple[Kind, str, str, str]]:
-        """The references to the records in `ids`, at most `limit`, ordered by the id of the referring record.
-
-        All records in `ids` must be of the kind `kind`. A reference is (kind of the referring record, its id, its field, id to
-        which the field refers).
-        """
-        if kind not in self._referrers:
-            self._referrers[kind] = self._compiler.to_statement(self._all_that_refer_to(kind))
-        rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)
-        return [(Kind(each), *row) for each, *row in rows]
-
-    def _all_that_refer_to(self, kind: Kind) -> sa.Select[Any]:
-        ids = ids_parameter()
-        selects: list[sa.Select[Any]] = []
-        for referring, schema in self.schemas.items():
-            table = schema.resource.table
-            for name, several, allowed in schema.references:
-                if kind in allowed and not several:
-                    column = table.c[f"{name}_id"]
-                    columns = (literal(referring).label("kind"), table.c.id.label("id"), literal(name).label("field"))
-                    selects.append(sa.select(*columns, column.label("target")).where(is_one_of(column, ids)))
-        if kind is Kind.TOPIC:
-            topics: sa.Table = RecordTopic.__table__
-            owner = sa.select(records.c.kind, topics.c.record_id, literal("topics"), topics.c.topic_id)
-            selects.append(owner.join(records, records.c.id == topics.c.record_id).where(is_one_of(topics.c.topic_id, ids)))
-        found = sa.union_all(*selects).subquery("found")
-        return sa.select(*found.c).order_by(found.c.id, found.c.field).limit(sa.bindparam("limit", type_=sa.Integer))
+def _codes(country: Resource) -> list[str]:
+    return ["id", *(code for code, *_ in country.alternative_keys)]
 
 
 def _overlap(one: edtf.Bounds, other: edtf.Bounds) -> bool:

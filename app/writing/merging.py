@@ -48,12 +48,12 @@ class Merger:
         """
         old, version = self._operations.standing(self.connection, resource, record_id)
         guard.check(record_id, version)
-        if into == record_id:
+        meant = self.writer.references.meaning(self.connection, into, (resource.kind,))
+        if meant.id is None:
+            raise _invalid(meant.fault)
+        if meant.id == record_id:
             raise _invalid("is the record itself")
-        kind = self.writer.integrity.kinds(self.connection, [into]).get(into)
-        if kind is not resource.kind:
-            raise _invalid(f"{into!r} is a {kind}; it must be a {resource.kind}" if kind else f"there is no record {into!r}")
-        survivor = self._load(resource.kind, into)
+        survivor = self._load(resource.kind, meant.id)
         self._absorb(survivor.content, old)
         self._replace(self._load(resource.kind, record_id), survivor)
         if self._faults:
@@ -67,7 +67,7 @@ class Merger:
                 self._faults += faults
         batch = Batch(problem=Conflict, wanted=self._wanted)
         batch.faults.extend(self._faults)
-        return self._operations.settled(self.connection, batch, [into], author=author)
+        return self._operations.settled(self.connection, batch, [survivor.id], author=author)
 
     def _load(self, kind: Kind, record_id: str) -> Wanted:
         """The record, with the changes that this merge has made so far."""
@@ -109,7 +109,7 @@ class Merger:
     def _replace(self, gone: Wanted, survivor: Wanted) -> None:
         """Delete the record `gone`, and change every reference to `gone` into a reference to `survivor`."""
         gone.deleted, gone.into, gone.content = True, survivor.id, gone.old or gone.content
-        referrers = self.writer.integrity.referrers(self.connection, gone.resource.kind, [gone.id])
+        referrers = self.writer.references.referrers(self.connection, gone.resource.kind, [gone.id])
         for kind in {kind for kind, *_ in referrers}:
             ids = [each for its_kind, each, *_ in referrers if its_kind is kind and each not in self._wanted]
             self._states |= self.writer.states(self.connection, kind, ids)

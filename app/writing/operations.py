@@ -4,6 +4,7 @@ Each operation checks a batch and returns a function. The write queue calls this
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -12,14 +13,16 @@ from sqlalchemy.engine import Connection
 from app.declaration.model import Part, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Gone, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
-from app.faults import Fault
+from app.errors import Conflict, Gone, Invalid, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
+from app.faults import Fault, summary
 from app.models.records import Change, Record
 from app.writing.batch import Batch, Content, Identify, Report, Wanted
-from app.writing.identity import namesakes, slug, uuid7
+from app.writing.free_ids import FreeIds
+from app.writing.identifying import Pair, pairs_of
+from app.writing.identity import uuid7
 from app.writing.queue import Apply
 from app.writing.stored import Past
-from app.writing.write_schema import ContentSchema, id_in
+from app.writing.write_schema import ContentSchema
 from app.writing.writer import Writer
 
 changes: sa.Table = Change.__table__
@@ -69,10 +72,6 @@ class Done(NamedTuple):
     """The parts that could not be restored when a merge was undone, and why."""
 
 
-MAX_NAMED = 200
-"""The maximum number of characters of a name from which an id is made. The name is not validated yet, so it may be long."""
-
-
 class Creation(NamedTuple):
     """A record to be created."""
 
@@ -102,7 +101,8 @@ class Operations:
 
     def create(self, connection: Connection, several: Sequence[Creation]) -> Apply[list[Done]]:
         """Create records. Each gets the id that was sent with it, or else a new one. Raises Conflict if an id is taken."""
-        ids = _Ids(self.writer, connection, several)
+        ids = self.writer.free_ids(connection)
+        ids.look_up((each.resource, each.data) for each in several)
         batch, created = Batch(), []
         for resource, data, author in several:
             whole = {"kind": resource.kind.value, **data}
@@ -110,13 +110,57 @@ class Operations:
             if wanted is None:
                 continue
             if wanted.named:
-                ids.refuse_taken(batch, wanted)
+                self._refuse_taken(connection, ids, batch, wanted)
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
                 # With True, a stored record with the same key is a conflict. With False, the new record would get its id.
                 each.named = True
             created.append(wanted)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
+
+    def _refuse_taken(self, connection: Connection, ids: FreeIds, batch: Batch, wanted: Wanted) -> None:
+        """Add a fault if the record's id is or was used by another record."""
+        if ids.take(wanted.id):
+            return
+        if batch.wanted[wanted.id] is not wanted or self.writer.references.kinds(connection, [wanted.id]):
+            batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
+        else:
+            batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
+
+    def replace_identified(
+        self,
+        connection: Connection,
+        resource: Resource,
+        pair: Pair,
+        data: Mapping[str, Any],
+        *,
+        guard: Guard,
+        author: str,
+        shown: Callable[[str], str | None] | None = None,
+    ) -> Apply[list[Done]]:
+        """Replace the record that has an identifier, or create one.
+
+        A new record gets the id that was sent, or else one made from its name. If `data` has no identifiers, a new record gets
+        this one. Raises Conflict if several records have the identifier, or if the id that was sent is that of another record.
+        """
+        schema = self.schemas[resource.kind]
+        content, faults = schema.check({**data, "kind": resource.kind.value})
+        if not faults and "identifiers" in data and pair not in pairs_of(content):
+            faults = [Fault(f"must have {':'.join(pair)}, as in the address, or be left out", pointer="/identifiers")]
+        if faults:
+            raise Invalid(summary(faults), faults=faults)
+        holders = self.writer.identifying.holders(connection, resource.kind, [pair])[pair]
+        if len(holders) > 1:
+            raise Conflict(f"several records have the identifier {':'.join(pair)}: {', '.join(holders)}; replace one by its id")
+        if holders:
+            name = partial(shown, holders[0]) if shown is not None else None
+            return self.replace(connection, resource, holders[0], data, guard=guard, author=author, shown=name)
+        record_id = content["id"] or self.writer.free_ids(connection).identify(schema, content)
+        if record_id is None or self.writer.references.kinds(connection, [record_id]):
+            detail = "required" if record_id is None else f"{record_id!r} is the id of a record without this identifier"
+            raise (Invalid if record_id is None else Conflict)(detail, faults=[Fault(detail, pointer="/id")])
+        whole = {"identifiers": [dict(zip(("scheme", "identifier"), pair, strict=True))], **data}
+        return self.replace(connection, resource, record_id, whole, guard=guard, author=author)
 
     def replace(
         self,
@@ -296,60 +340,6 @@ class Operations:
             return None
         standing = self.writer.states(connection, resource.kind, [record_id]).get(record_id)
         return standing or self.writer.past(connection, [record_id]).get(record_id)
-
-
-class _Ids:
-    """Chooses ids for new records, and knows which ids are taken."""
-
-    def __init__(self, writer: Writer, connection: Connection, several: Sequence[Creation]) -> None:
-        self._writer = writer
-        self._connection = connection
-        self._looked_up: set[str] = set()
-        self._taken: set[str] = set()
-        self._codes: set[str] = set()
-        wished: list[str] = []
-        for resource, data, _ in several:
-            said, name = id_in(data.get("id")), data.get("name") or data.get("title")
-            if said:
-                wished.append(said)
-            elif isinstance(name, str) and not resource.natural_key:
-                wished += next(namesakes(slug(name[:MAX_NAMED], resource.kind)))
-        self._look_up(wished)
-
-    def _look_up(self, ids: Sequence[str]) -> None:
-        """Look up which of these ids are or were used, and which are country codes."""
-        new = [each for each in dict.fromkeys(ids) if each not in self._looked_up]
-        self._looked_up.update(new)
-        self._taken.update(self._writer.past(self._connection, new))
-        self._codes.update(code.lower() for code in self._writer.integrity.country_codes(self._connection, new))
-
-    def identify(self, schema: ContentSchema, content: Content) -> str | None:
-        """The id for a record that was sent without one: a slug of its name, with a number if the slug is taken.
-
-        A record with a natural key gets a UUID. Returns None for a country, because the id of a country must be sent.
-        """
-        if schema.resource.natural_key:
-            return uuid7()
-        if schema.resource.alternative_keys:
-            return None
-        made = slug(content.get("name") or content["title"], schema.resource.kind)
-        for candidates in namesakes(made):
-            self._look_up(candidates)
-            for candidate in candidates:
-                if candidate not in self._taken and candidate not in self._codes:
-                    self._taken.add(candidate)
-                    return candidate
-        raise AssertionError("there is always another number")
-
-    def refuse_taken(self, batch: Batch, wanted: Wanted) -> None:
-        """Add a fault if the record's id is or was used by another record."""
-        self._look_up([wanted.id])
-        if wanted.id not in self._taken:
-            self._taken.add(wanted.id)
-        elif batch.wanted[wanted.id] is not wanted or self._writer.integrity.kinds(self._connection, [wanted.id]):
-            batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
-        else:
-            batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
 
 
 def _of_one(batch: Batch, wanted: Wanted, author: str) -> list[Wanted]:

@@ -16,8 +16,8 @@ AT_ONCE = 500
 class Read(NamedTuple):
     """The records of lines without faults, in a form that a worker can pickle and send."""
 
-    records: list[tuple[Kind, Content, str | None, str, bool]]
-    """(kind, content, line, pointer within the line, whether the id was given)."""
+    records: list[tuple[Kind, Content, str | None, str, bool, bool]]
+    """(kind, content, line, pointer within the line, whether the id was given, whether the identifiers say who is meant)."""
     cited: dict[str, list[str]]
     """By record id: the ids of the citations that were sent with the record."""
     cut: set[str]
@@ -49,15 +49,18 @@ def _read(writer: Writer, piece: Sequence[Line]) -> Read | None:
     if batch.faults:
         return None
     return Read(
-        [(each.resource.kind, each.content, each.line, each.pointer, each.named) for each in batch.wanted.values()],
+        [
+            (each.resource.kind, each.content, each.line, each.pointer, each.named, each.by_identifier)
+            for each in batch.wanted.values()
+        ],
         {record_id: [each.id for each in several] for record_id, several in batch.cited.items()},
         batch.cut,
     )
 
 
 def _take(writer: Writer, batch: Batch, ready: Read) -> None:
-    for kind, content, line, pointer, named in ready.records:
-        batch.add(Wanted(writer.resources[kind], content, line, pointer, named=named))
+    for kind, content, line, pointer, named, by_identifier in ready.records:
+        batch.add(Wanted(writer.resources[kind], content, line, pointer, named=named, by_identifier=by_identifier))
     for record_id, several in ready.cited.items():
         batch.cited[record_id] = [batch.wanted[each] for each in several]
     batch.cut |= ready.cut

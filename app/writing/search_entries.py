@@ -112,6 +112,8 @@ class SearchEntries:
             own += _called(kind, content["type"])
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
             own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
+            if weight is Weight.TITLE:
+                own += [Own(weight, "identifiers", None, each["identifier"]) for each in content.get("identifiers", ())]
         return self._index.draft(
             content["id"],
             kind,

@@ -10,11 +10,11 @@ from json.encoder import encode_basestring
 from typing import Annotated, Any, Literal, get_args
 from uuid import UUID
 
-import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_json
 
-from app.declaration.model import AnyRef, Computed, Derived, Id, OnDay, Part, Ref
+from app.declaration.filters import kinds_of
+from app.declaration.model import AnyRef, Computed, Derived, Id, Naming, OnDay, Part, Ref
 from app.declaration.resource import Resource
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
@@ -39,7 +39,7 @@ class ReadReference(BaseModel):
     """A reference in the form in which a read returns it. A write uses only its id."""
 
     model_config = ConfigDict(extra="forbid")
-    id: Id
+    id: Naming
     kind: Kind | None = None
     name: str | None = None
 
@@ -70,7 +70,7 @@ def listed(value: Any) -> Sequence[str]:
     return value if isinstance(value, list) else (value,)
 
 
-Reference = Annotated[Id, BeforeValidator(_id_of)]
+Reference = Annotated[Naming, BeforeValidator(_id_of)]
 _REFERENCE: TypeAdapter[str] = TypeAdapter(Reference)
 
 
@@ -121,9 +121,9 @@ class ContentSchema:
         for plan in self.plans:
             if isinstance(plan.source, Part):
                 if get_args(plan.annotation)[0] is Ref:
-                    found.append((plan.name, True, _target(plan.source.table.c[plan.source.columns[0]], kinds)))
+                    found.append((plan.name, True, kinds_of(plan.source.table.c[plan.source.columns[0]], kinds)))
             elif plan.annotation in (Ref, AnyRef):
-                found.append((plan.name, False, _target(self.resource.table.c[column_name(plan)], kinds)))
+                found.append((plan.name, False, kinds_of(self.resource.table.c[column_name(plan)], kinds)))
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
@@ -210,18 +210,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, list):
-        return [_plain(item) for item in value]
+        return [_plain(item) for item in dict.fromkeys(value)]  # arrays are sets: each item counts once
     if isinstance(value, BaseModel):
         return {name: _plain(item) for name, item in value.__dict__.items()}
     return value
-
-
-def _target(column: sa.Column[Any], kinds: Mapping[str, Kind]) -> tuple[Kind, ...]:
-    """The kinds that a column may refer to."""
-    if "kinds" in column.info:
-        return tuple(column.info["kinds"])
-    (key,) = column.foreign_keys
-    return (kinds[key.column.table.name],)
 
 
 def text_of(content: Mapping[str, Any]) -> str:

@@ -24,10 +24,13 @@ from app.reading.compiler import Compiler
 from app.search.index import Draft, search_entries
 from app.workers import JobRunner, run_here
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
+from app.writing.free_ids import FreeIds
 from app.writing.halting import never
+from app.writing.identifying import Identifying
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
 from app.writing.projections import Projections
+from app.writing.references import References
 from app.writing.rows import RowWriter
 from app.writing.search_entries import SearchEntries
 from app.writing.stored import StoredRecords
@@ -58,6 +61,8 @@ class Writer(StoredRecords):
         kinds = {resource.table.name: resource.kind for resource in self.resources.values()}
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
+        self.references = References(self.schemas, compiler, encode)
+        self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
         self.search_entries = SearchEntries(self.schemas, compiler, encode, run_jobs)
@@ -85,6 +90,10 @@ class Writer(StoredRecords):
         there = sa.select(sa.func.count()).select_from(search_entries).scalar_subquery()
         return bool(connection.execute(sa.select(found == there)).scalar_one())
 
+    def free_ids(self, connection: Connection) -> FreeIds:
+        """What chooses ids for new records in this transaction."""
+        return FreeIds(partial(self.past, connection), partial(self.integrity.country_codes, connection))
+
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def write(self, connection: Connection, batch: Batch, *, author: str) -> Report:
@@ -108,7 +117,7 @@ class Writer(StoredRecords):
         return Report(
             [
                 Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
-                for each in settled.batch.wanted.values()
+                for each in sorted(settled.batch.wanted.values(), key=attrgetter("place"))
             ]
         )
 
@@ -117,8 +126,15 @@ class Writer(StoredRecords):
 
         Returns, by id, the kinds of the records that the batch contains or refers to.
         """
-        named = self.integrity.targets([*batch.wanted.values(), *batch.suspects])
-        there = self.integrity.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
+        unclear: set[str] = set()
+        if batch.matches:
+            free = self.free_ids(connection)
+            unnamed = (each for each in batch.wanted.values() if each.by_identifier and not each.named)
+            free.look_up((each.resource, {**each.content, "id": None}) for each in unnamed)
+            unclear = self.identifying.match(connection, batch, free.identify, self.references.redirect)
+        named = self.references.targets([*batch.wanted.values(), *batch.suspects])
+        there = self.references.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
+        looked_up = self.references.name_by_id(connection, batch, there)
         check()
         self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
         self.integrity.check_keys(connection, batch, there)
@@ -133,7 +149,8 @@ class Writer(StoredRecords):
         self._delete_superfluous_citations(connection, batch, there)
         self._move_cited(connection, batch)
         check()
-        self.integrity.check(connection, batch, kinds, check)
+        self.integrity.check(connection, batch, kinds, looked_up, check)
+        self.identifying.check(connection, batch, unclear)
         check()
         self._check_deleted(connection, batch)
         batch.reject()
@@ -199,7 +216,7 @@ class Writer(StoredRecords):
                 standing.moved = True
         outside = [record_id for record_id in cited if record_id not in batch.wanted]
         by_kind: dict[Kind, list[str]] = {}
-        for record_id, kind in self.integrity.kinds(connection, outside).items():
+        for record_id, kind in self.references.kinds(connection, outside).items():
             by_kind.setdefault(kind, []).append(record_id)
         for kind, ids in by_kind.items():
             for record_id, (content, version) in self.states(connection, kind, ids).items():
@@ -227,7 +244,7 @@ class Writer(StoredRecords):
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted.id)
         for deleted, several in by_kind.items():
             for ids in chunks(several):
-                for kind, record_id, field, target in self.integrity.referrers(connection, deleted, ids):
+                for kind, record_id, field, target in self.references.referrers(connection, deleted, ids):
                     referring = batch.wanted.get(record_id)
                     if referring is None or (not referring.deleted and target in listed(referring.content.get(field))):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
@@ -277,7 +294,7 @@ class Writer(StoredRecords):
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
         """The contents, by id, of searchable records that are not changed, but whose projections may have changed."""
         by_kind: dict[Kind, list[str]] = {}
-        for record_id, kind in self.integrity.kinds(connection, touched - {wanted.id for wanted in changed}).items():
+        for record_id, kind in self.references.kinds(connection, touched - {wanted.id for wanted in changed}).items():
             if kind in self.search_entries.kinds:
                 by_kind.setdefault(kind, []).append(record_id)
         return {

@@ -10,10 +10,11 @@ from starlette.types import Receive, Scope, Send
 
 from app.domain.vocabulary import Kind
 from app.http.openapi import writing
-from app.http.openapi.reading import any_kind, list_operation, one_operation, read_schemas
+from app.http.openapi.reading import any_kind, identified_operation, list_operation, one_operation, read_schemas
 from app.http.openapi.shared import (
     EXAMPLES,
     FAILURES_OF_ALL,
+    IDENTIFIED,
     Json,
     as_they_run,
     problem_responses,
@@ -113,6 +114,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         models = records.queries[resource.plural]
         paths = {resource.path: {"get": list_operation(resource, models, schemas)}}
         paths[f"{resource.path}/{{id}}"] = {"get": one_operation(resource, models, schemas)}
+        paths[f"{resource.path}/{IDENTIFIED}"] = {"get": identified_operation(resource)}
         for path, operations in writing.operations(writable[resource.kind], models, schemas).items():
             paths.setdefault(path, {}).update(operations)
         document["paths"] |= paths

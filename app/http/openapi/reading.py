@@ -19,11 +19,12 @@ from app.http.openapi.shared import (
     failures,
     headers,
     id_parameter,
+    identifier_parameters,
     parameters,
 )
 from app.http.queries import AnyManyQuery, AnyOneQuery, QueryModels
 from app.http.records import Records
-from app.http.representations import JSON, Representation, of_lists, of_records
+from app.http.representations import JSON, Representation, of_lists, of_records, of_streams
 from app.reading.shapes import column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
@@ -82,7 +83,7 @@ def read_schemas(records: Records) -> Json:
     return schemas
 
 
-_SHARED_FILTERS = ("topic", "uncited", "updated_since")
+_SHARED_FILTERS = ("topic", "topic_exact", "identifier", "uncited", "updated_since")
 
 
 def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
@@ -90,6 +91,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
+    streams = " or ".join(each.name.upper() for each in of_streams())
     return {
         "tags": [resource.plural],
         "operationId": f"list_{resource.plural}",
@@ -98,7 +100,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
         "parameters": [*parameters(models.records, schemas), *CONDITIONAL],
         "responses": {
             "200": {
-                "description": f"A page of {resource.plural}, or all of them as CSV or NDJSON.",
+                "description": f"A page of {resource.plural}, or all of them as {streams}.",
                 "headers": headers("ETag", "Content-Language", "Link", "Vary"),
                 "content": _content(f"{resource.title}List", of_lists()),
             },
@@ -116,14 +118,13 @@ def _content(model: str, formats: Sequence[Representation]) -> Json:
 
 def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
     """Return the OpenAPI operation that reads one record."""
-    article = "an" if resource.kind[0] in "aeiou" else "a"
     examples = (
         [f"{resource.path}/{resource.example}", f"{resource.path}/{resource.example}?lang=ru"] if resource.example else []
     )
     return {
         "tags": [resource.plural],
         "operationId": f"get_{resource.kind}",
-        "summary": f"Read {article} {resource.kind}",
+        "summary": f"Read {resource.kind.with_article}",
         "description": f"{resource.description}\n\n{as_they_run(examples)}",
         "parameters": [id_parameter(resource.example), *parameters(models.record, schemas), *CONDITIONAL],
         "responses": {
@@ -138,6 +139,21 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
                 "headers": headers("Location"),
             },
             **failures(FAILURES_OF_LISTS, FAILURES_OF_ONE),
+        },
+    }
+
+
+def identified_operation(resource: Resource) -> Json:
+    """Return the OpenAPI operation that leads from an identifier to the record that has it."""
+    return {
+        "tags": [resource.plural],
+        "operationId": f"find_{resource.kind}_by_identifier",
+        "summary": f"Find {resource.kind.with_article} by an identifier",
+        "description": "The answer leads to the record (308). A slash in an identifier is written as it is.",
+        "parameters": identifier_parameters(),
+        "responses": {
+            "308": {"description": "The record has this id.", "headers": headers("Location")},
+            **failures((("404", "NotFound"), ("409", "Conflict"))),
         },
     }
 
@@ -175,8 +191,8 @@ def any_kind(resources: list[Resource], schemas: Json) -> Json:
                 "tags": ["records"],
                 "operationId": "list_records",
                 "summary": "Read records of any kinds",
-                "description": "In the order asked for.\n\n"
-                + as_they_run(["/v1/records?ids=BY,sco", "/v1/records?ids=BY,sco&lang=ru"]),
+                "description": "By `ids`, in the order asked for; or by `identifier`. One of the two is required.\n\n"
+                + as_they_run(["/v1/records?ids=BY,sco", "/v1/records?identifier=un-symbol:A/RES/70/125&lang=ru"]),
                 "parameters": [*parameters(AnyManyQuery, schemas), *CONDITIONAL],
                 "responses": answered("The records.", many),
             }

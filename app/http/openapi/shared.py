@@ -253,6 +253,19 @@ def id_parameter(example: str) -> Json:
     return parameter | ({"example": example} if example else {})
 
 
+IDENTIFIED = "identifier/{scheme}/{identifier}"
+"""The path, below that of a collection, of the record that has an identifier."""
+
+
+def identifier_parameters() -> list[Json]:
+    """Return the OpenAPI parameters in the path `IDENTIFIED`."""
+    described = {"scheme": ("the scheme", "wikidata"), "identifier": ("the identifier in that scheme", "Q184")}
+    return [
+        {"name": name, "in": "path", "required": True, "description": what, "schema": {"type": "string"}, "example": example}
+        for name, (what, example) in described.items()
+    ]
+
+
 def as_they_run(paths: Sequence[str]) -> str:
     """Return the example paths as a Markdown list of links; an empty string if there are no paths."""
     if not paths:

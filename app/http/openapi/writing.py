@@ -13,6 +13,7 @@ from app.http.openapi.shared import (
     CONFLICT,
     FAILURES_OF_ONE,
     IDEMPOTENCY_KEY,
+    IDENTIFIED,
     OF_BODIES,
     REF,
     UNAUTHORIZED,
@@ -21,6 +22,7 @@ from app.http.openapi.shared import (
     header,
     headers,
     id_parameter,
+    identifier_parameters,
     parameters,
 )
 from app.http.queries import QueryModels
@@ -48,7 +50,6 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
     _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
     schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
-    article = "an" if kind[0] in "aeiou" else "a"
     view, put = parameters(models.write, schemas), parameters(models.put, schemas)
     identified = [id_parameter(resource.example)]
     body, patch = (REF.format(model=f"{resource.title}{what}") for what in ("Input", "Patch"))
@@ -58,7 +59,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
             "post": _operation(
                 resource,
                 f"create_{kind}",
-                f"Create {article} {kind}",
+                f"Create {kind.with_article}",
                 f"Its id is made of its name, or is the one in the body. {_PARTS}",
                 [*view, IDEMPOTENCY_KEY, _LANGUAGE],
                 _written(resource, created=True) | failures(CONFLICT),
@@ -69,7 +70,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
             "put": _operation(
                 resource,
                 f"replace_{kind}",
-                f"Create or replace {article} {kind}",
+                f"Create or replace {kind.with_article}",
                 "Under an id of your own: how integrations keep records in step. What the body leaves out is emptied, but"
                 f" for names, identifiers, topics and citations, which stay. What was read can be sent back as it is. {_PARTS}",
                 [*identified, *put, _IF_MATCH, _IF_NONE_MATCH, _LANGUAGE],
@@ -81,7 +82,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
             "patch": _operation(
                 resource,
                 f"patch_{kind}",
-                f"Change {article} {kind}",
+                f"Change {kind.with_article}",
                 f"A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears. {_PARTS}",
                 [*identified, *view, _IF_MATCH, _LANGUAGE],
                 _written(resource) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
@@ -90,17 +91,29 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
             "delete": _operation(
                 resource,
                 f"delete_{kind}",
-                f"Delete {article} {kind}",
+                f"Delete {kind.with_article}",
                 "With its citations. It stays in the history and can be restored.",
                 [*identified, *view, _IF_MATCH, _LANGUAGE],
                 {"204": {"description": "It is deleted."}} | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
             ),
         },
+        f"{resource.path}/{IDENTIFIED}": {
+            "put": _operation(
+                resource,
+                f"replace_identified_{kind}",
+                f"Create or replace the {kind} with an identifier",
+                "For integrations that know a record by the identifier of another register. If no record has the identifier,"
+                " one is made with it, under the id in the body or one made of its name. Otherwise it is a PUT to that record.",
+                [*identifier_parameters(), *put, _IF_MATCH, _IF_NONE_MATCH, _LANGUAGE],
+                _written(resource, created=True) | failures((("404", "NotFound"),), CONFLICT, _GUARDED),
+                body=_json(body, JSON_TYPES),
+            )
+        },
         f"{one}/restore": {
             "post": _operation(
                 resource,
                 f"restore_{kind}",
-                f"Restore {article} {kind}",
+                f"Restore {kind.with_article}",
                 "As it was at a version, as a new one. What was deleted comes back with its citations; of what was merged all"
                 " goes back that stands where the merge put it, and `left` tells the rest.",
                 [*identified, *view, _IF_MATCH, IDEMPOTENCY_KEY, _LANGUAGE],
@@ -112,7 +125,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
             "post": _operation(
                 resource,
                 f"merge_{kind}",
-                f"Merge {article} {kind} into another",
+                f"Merge {kind.with_article} into another",
                 "What referred to it refers to the other; its names become aliases; its id leads there. Needs `admin`.",
                 [*identified, *view, _IF_MATCH, IDEMPOTENCY_KEY, _LANGUAGE],
                 _reported(report) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED[:1]),
@@ -186,16 +199,16 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     title = resource.title
     properties = {**ignored, **fields}
     made = {
-        f"{title}Input": _object(f"{title}Input", f"A {resource.kind} to be written.", properties, required),
+        f"{title}Input": _object(f"{title}Input", f"What is written of {resource.kind.with_article}.", properties, required),
         f"{title}Patch": _object(
             f"{title}Patch",
-            f"What is to be changed of a {resource.kind}; `null` clears.",
+            f"What is to be changed of {resource.kind.with_article}; `null` clears.",
             {name: _nullable(field) if name not in ("id", "kind") else field for name, field in properties.items()},
             [],
         ),
         f"{title}Report": _object(
             f"{title}Report",
-            f"What became of a {resource.kind}, and of others with it.",
+            f"What became of {resource.kind.with_article}, and of others with it.",
             {
                 "record": {"$ref": REF.format(model=title), "description": "the record that the answer is about, as it is now"},
                 "changed": _array("Changed", "all that was written with it"),

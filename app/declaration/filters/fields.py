@@ -1,0 +1,151 @@
+"""The filters that compare a field of the record itself."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+
+from app.db.sql import Encode, as_instant
+from app.db.types import Exact
+from app.declaration.filters.filter import Filter, Narrowing, Parameters, kinds_of, matches
+from app.declaration.filters.values import FIRST_DAY, DayValue, InstantValue, TextValue
+from app.declaration.model import Naming
+from app.domain.vocabulary import Kind, Vocabulary
+from app.models.columns import LASTS_FOR_YEARS
+
+
+@dataclass(frozen=True)
+class Equals(Filter):
+    """Records in which a field equals one of the values.
+
+    `column` is the column of the field. `words` is the vocabulary of its values. `free` allows any text as a value.
+    """
+
+    column: str = ""
+    words: type[Vocabulary] | None = None
+    free: bool = False
+
+    def annotation(self) -> Any:
+        """Return the type of a value: a word of the vocabulary, free text, or an id."""
+        if self.words is not None:
+            return self.words
+        return TextValue if self.free else Naming
+
+    def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
+        """Return the kinds to which the column may refer; an empty tuple if it holds no ids."""
+        return kinds_of(table.c[self.column], kind_of)
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Add the condition that the column equals the value, or one of the values."""
+        narrowing.conditions.append(matches(narrowing.table.c[self.column], name, shape))
+
+
+@dataclass(frozen=True)
+class Stated(Filter):
+    """Records that have a value in the field `column` (`true`), or none (`false`)."""
+
+    column: str = ""
+    parse: ClassVar[Any] = bool
+    multiple: ClassVar[bool] = False
+
+    def shape(self, values: Sequence[str]) -> int:
+        """Return 1 if the value is `true`, and 2 if it is `false`, because the SQL differs."""
+        return 1 if values[0] == "true" else 2
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """Return no parameters, because the shape already says which records are kept."""
+        return {}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep the records with a value if `shape` is 1, and those without one if it is 2."""
+        column = narrowing.table.c[self.column]
+        narrowing.conditions.append(column.is_not(None) if shape == 1 else column.is_(None))
+
+
+@dataclass(frozen=True)
+class From(Filter):
+    """Records that may last until the given day or later.
+
+    If the date of a record is uncertain, the latest day on which the record can end is compared.
+    """
+
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """Return two days: the given day, and January 1 of the previous calendar year.
+
+        `narrow` looks for records that began before that January 1 and have not ended before the given day. All these records
+        satisfy `LASTS_FOR_YEARS`, so an index for that condition finds them quickly.
+        """
+        year = int(values[0][:4]) - 1
+        return {name: values[0], f"{name}_earliest": max(f"{year:04}-01-01", FIRST_DAY)}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Require that the record ends on the given day or later. A lower bound on the first day shortens the index scan.
+
+        Most records end at the latest in the calendar year after their first day. Therefore, the bound is usually January 1 of
+        the calendar year before the given day. Some records last for years: if any of them began before that January 1 and has
+        not ended before the given day, the bound is the first day of the earliest of these records. The bound also excludes
+        undated records, because their first day is `edtf.NO_START`.
+        """
+        columns = narrowing.table.c
+        last, earliest = sa.bindparam(name, type_=Exact), sa.bindparam(f"{name}_earliest", type_=Exact)
+        lasting = narrowing.its_table.alias("lasting")
+        still = (sa.text(LASTS_FOR_YEARS), lasting.c.date_end >= last, lasting.c.date_start < earliest)
+        first = sa.func.coalesce(sa.select(sa.func.min(lasting.c.date_start)).where(*still).scalar_subquery(), earliest)
+        narrowing.conditions += [columns.date_end >= last, narrowing.order.get("date_start", columns.date_start) >= first]
+        narrowing.dated = True
+        if narrowing.walked == "date_order" and not narrowing.from_cursor:
+            narrowing.conditions.append(columns.date_order >= first)
+
+
+@dataclass(frozen=True)
+class To(Filter):
+    """Records that may begin on the given day or earlier.
+
+    If the date of a record is uncertain, the earliest day on which the record can begin is compared.
+    """
+
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Require that the record begins on the given day or earlier.
+
+        The condition is left out if the cursor already sets a bound on the first day, because with two bounds SQLite scans the
+        index from its start.
+        """
+        columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
+        first_day = narrowing.order.get("date_start", columns.date_start)
+        if not narrowing.from_cursor or narrowing.walked != "date_start":
+            narrowing.conditions.append(first_day <= day)
+        if narrowing.walked == "date_order":
+            narrowing.conditions.append(columns.date_order <= day)
+        narrowing.only_dated(first_day)
+
+
+@dataclass(frozen=True)
+class ValidAt(Filter):
+    """Records that were valid on the given day, certainly or possibly."""
+
+    parse: ClassVar[Any] = DayValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep records that may have been valid on the given day. An imprecise date counts as its longest possible range."""
+        columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
+        narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
+
+
+@dataclass(frozen=True)
+class UpdatedSince(Filter):
+    """Records that changed at the given instant or later."""
+
+    parse: ClassVar[Any] = InstantValue
+    multiple: ClassVar[bool] = False
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep records whose last change is at or after the given time."""
+        narrowing.conditions.append(narrowing.table.c.updated_at >= as_instant(name))

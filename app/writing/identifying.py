@@ -1,0 +1,110 @@
+"""Identifiers: at most one record of a kind has an identifier, and a line of an import may mean a record by it."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.db.sql import Encode, chunks, ids_parameter, is_one_of, run
+from app.db.types import Exact
+from app.domain.vocabulary import Kind
+from app.models.records import Identifier, Record
+from app.reading.compiler import Compiler
+from app.writing.batch import Batch, Content, Wanted
+from app.writing.write_schema import ContentSchema
+
+identifiers: sa.Table = Identifier.__table__
+records: sa.Table = Record.__table__
+Pair = tuple[str, str]
+"""A scheme and an identifier."""
+
+
+def pairs_of(content: Mapping[str, Any] | None) -> list[Pair]:
+    """Return the identifiers of a record."""
+    return [(each["scheme"], each["identifier"]) for each in (content or {}).get("identifiers", ())]
+
+
+class Identifying:
+    """Looks up who has an identifier. The caller holds the write lock, so the result is still true at the commit."""
+
+    def __init__(self, schemas: Mapping[Kind, ContentSchema], compiler: Compiler, encode: Encode) -> None:
+        self._schemas = schemas
+        self._encode = encode
+        columns = (identifiers.c.scheme, identifiers.c.identifier, identifiers.c.record_id)
+        found = sa.select(*columns).join(records, records.c.id == identifiers.c.record_id)
+        of_kind = records.c.kind == sa.bindparam("kind", type_=Exact)
+        self._holders = compiler.to_statement(found.where(is_one_of(identifiers.c.identifier, ids_parameter()), of_kind))
+
+    def holders(self, connection: Connection, kind: Kind, pairs: Iterable[Pair]) -> dict[Pair, list[str]]:
+        """Return the ids of the stored records of a kind that have these identifiers, by identifier."""
+        found: dict[Pair, list[str]] = {pair: [] for pair in pairs}
+        for some in chunks({identifier for _, identifier in found}):
+            for scheme, identifier, record_id in run(connection, self._holders, ids=self._encode(some), kind=str(kind)):
+                if (scheme, identifier) in found:
+                    found[scheme, identifier].append(record_id)
+        return found
+
+    def check(self, connection: Connection, batch: Batch, unclear: Collection[str]) -> None:
+        """Add a fault for each identifier that a record gets although another record of its kind has it.
+
+        Identifiers that two records already share are left as they are, so that the records can still be changed. The records
+        in `unclear`, for which `match` has added a fault, are not checked.
+        """
+        new: dict[Kind, list[tuple[Wanted, int, Pair]]] = {}
+        for wanted in batch.wanted.values():
+            if not wanted.deleted and wanted.content.get("identifiers") and wanted.id not in unclear:
+                before = set(pairs_of(wanted.old))
+                several = [(wanted, place, pair) for place, pair in enumerate(pairs_of(wanted.content)) if pair not in before]
+                new.setdefault(wanted.resource.kind, []).extend(several)
+        for kind, several in new.items():
+            holders = self.holders(connection, kind, [pair for _, _, pair in several])
+            sent: dict[Pair, str] = {}
+            for wanted, place, pair in several:
+                others = [each for each in (*holders[pair], sent.setdefault(pair, wanted.id)) if each != wanted.id]
+                other = next((each for each in others if _has(batch.wanted.get(each), pair)), None)
+                if other is not None:
+                    detail = f"{':'.join(pair)} is an identifier of the {kind} {other!r} already"
+                    batch.blame(wanted, detail, f"/identifiers/{place}", conflict=other not in batch.wanted)
+
+    def match(
+        self,
+        connection: Connection,
+        batch: Batch,
+        identify: Callable[[ContentSchema, Content], str | None],
+        redirect: Callable[[Batch, Wanted, Callable[[str, Sequence[Kind]], str | None]], None],
+    ) -> set[str]:
+        """Give each record that the batch names by its identifiers the id of the stored record that has one of them.
+
+        If no stored record has one, the record is new: it keeps the id that was sent with it, or gets one from `identify`.
+        Other records of the batch may refer to the record by the id that was sent: `redirect` lets them refer to the new one.
+        Adds a fault if the identifiers lead to two records, and returns the ids of records with such a fault.
+        """
+        by_kind: dict[Kind, list[Wanted]] = {}
+        for wanted in batch.wanted.values():
+            if wanted.by_identifier:
+                by_kind.setdefault(wanted.resource.kind, []).append(wanted)
+        moved: dict[str, str] = {}
+        unclear: set[str] = set()
+        for kind, several in by_kind.items():
+            holders = self.holders(connection, kind, [pair for each in several for pair in pairs_of(each.content)])
+            for wanted in several:
+                found = sorted({each for pair in pairs_of(wanted.content) for each in holders[pair]})
+                if len(found) > 1:
+                    unclear.add(wanted.id)
+                    batch.blame(wanted, f"lead to several records: {', '.join(found)}", "/identifiers", conflict=True)
+                elif found or not (wanted.named or wanted.resource.natural_key):
+                    record_id = found[0] if found else identify(self._schemas[kind], wanted.content)
+                    if record_id is None:
+                        batch.blame(wanted, f"{kind.with_article} needs an id", "/id")
+                    elif record_id != wanted.id:
+                        moved[wanted.id] = record_id
+                        batch.move(wanted, record_id)
+        for wanted in list(batch.wanted.values()) if moved else ():
+            redirect(batch, wanted, lambda target, _allowed: moved.get(target))
+        return unclear
+
+
+def _has(wanted: Wanted | None, pair: Pair) -> bool:
+    """Whether a record has the identifier after the write. `wanted` is None if the write does not change the record."""
+    return wanted is None or (not wanted.deleted and pair in pairs_of(wanted.content))
