@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
 import pycountry
 from babel import Locale
@@ -150,35 +150,8 @@ class Name(TypedDict):
     type: str
 
 
-class Country(TypedDict):
-    """One line of the file; the keys are written in this order."""
-
-    kind: str
-    id: str
-    alpha_3: str
-    numeric: NotRequired[str]
-    name: str
-    official_name: NotRequired[str]
-    region: NotRequired[str]
-    subregion: NotRequired[str]
-    until: NotRequired[str]
-    successors: NotRequired[list[str]]
-    names: list[Name]
-    identifiers: NotRequired[list[dict[str, str]]]
-
-
-class Numeric(TypedDict, total=False):
-    """The numeric code, which a former state may do without."""
-
-    numeric: str
-
-
-class Optionals(TypedDict, total=False):
-    """The part of a line that a country may do without."""
-
-    official_name: str
-    region: str
-    subregion: str
+Line = dict[str, object]
+"""One line of the file; its keys are written in the order of the registry's model."""
 
 
 def require(*, condition: bool, message: str) -> None:
@@ -237,17 +210,17 @@ def names(
     return found
 
 
-def countries() -> list[Country]:
+def countries() -> list[Line]:
     """Put the sources together: every country of ISO 3166-1, sorted by id."""
     cldr = territories()
     places = regions()
-    found: list[Country] = []
+    found: list[Line] = []
     for entry in sorted(pycountry.countries, key=lambda entry: str(entry.alpha_2)):
         code = str(entry.alpha_2)
         # pycountry has neither attribute where a country has no such name.
         common_name: str | None = getattr(entry, "common_name", None)
         official_name: str | None = getattr(entry, "official_name", None)
-        optionals: Optionals = {}
+        optionals: dict[str, str] = {}
         if official_name:
             optionals["official_name"] = official_name
         if code in places:
@@ -285,18 +258,18 @@ def countries() -> list[Country]:
         condition=len(found) == len(ids) == COUNTRIES,
         message=f"ISO 3166-1: {len(found)} countries, not {COUNTRIES}",
     )
-    unknown = sorted(places.keys() - ids)
+    unknown = sorted(code for code in places if code not in ids)
     require(condition=not unknown, message=f"M49: not in ISO 3166-1: {unknown}")
     return found
 
 
-def former_states() -> list[Country]:
+def former_states() -> list[Line]:
     """List the former states of ISO 3166-3: those whose numeric code no present state has."""
     taken = {str(entry.numeric) for entry in pycountry.countries}
     entries = {str(entry.alpha_4): entry for entry in pycountry.historic_countries}
     old = sorted(code for code, entry in entries.items() if getattr(entry, "numeric", None) not in taken)
     require(condition=old == sorted(FORMER) and len(old) == FORMER_STATES, message=f"ISO 3166-3: {old}")
-    found: list[Country] = []
+    found: list[Line] = []
     for code in old:
         entry, past = entries[code], FORMER[code]
         listed: list[Name] = [
@@ -306,7 +279,7 @@ def former_states() -> list[Country]:
         listed += [{"language": language, "text": text, "type": "acronym"} for language, text in past.acronyms]
         if entry.name != past.english:
             listed.append({"language": "en", "text": str(entry.name), "type": "alias"})
-        numeric: Numeric = {"numeric": str(entry.numeric)} if getattr(entry, "numeric", None) else {}
+        numeric = {"numeric": str(entry.numeric)} if getattr(entry, "numeric", None) else {}
         found.append(
             {
                 "kind": "country",
@@ -324,7 +297,7 @@ def former_states() -> list[Country]:
 
 def lines() -> Iterator[str]:
     """Yield the lines of the file, without their newlines."""
-    for country in sorted([*countries(), *former_states()], key=lambda each: each["id"]):
+    for country in sorted([*countries(), *former_states()], key=lambda each: str(each["id"])):
         yield json.dumps(country, ensure_ascii=False, separators=(",", ":"))
 
 
