@@ -6,13 +6,18 @@ import schemathesis
 
 from app.declaration.filters import MAX_WORDS
 from app.domain.collation import words
+from app.resources import RESOURCES
 
+_kind_of = {resource.table.name: resource.kind for resource in RESOURCES}
+NAMING = {name for each in RESOURCES for name, entry in each.filters.items() if entry.names(each.table, _kind_of)}
+"""The parameters whose values stand for records: those that stand for none are refused."""
+KNOWN = {value for each in RESOURCES for entry in each.filters.values() for value in (entry.example or "").split(",")}
 PARTS = {"names", "identifiers", "topics", "countries"}
 
 
 @schemathesis.hook
 def filter_case(_context: Any, case: Any) -> bool:
-    """Leave out cursors of nobody's, and parameters that are each valid and contradict one another."""
+    """Leave out cursors of nobody's, ids of nothing, and parameters that are each valid and contradict one another."""
     query = case.query or {}
     sorts = [key.removeprefix("-") for key in _words(query.get("sort"))]
     streamed = query.get("format") in ("csv", "ndjson")
@@ -22,6 +27,8 @@ def filter_case(_context: Any, case: Any) -> bool:
         or (query.get("format") == "csv" and "include" in query)
         or (query.get("format") == "csv" and PARTS & set(_words(query.get("fields"))))
         or (streamed and "count" in query)
+        or (case.path == "/v1/records" and ("ids" in query) == ("identifier" in query))
+        or any(value not in KNOWN for name in NAMING & query.keys() for value in _words(query[name]))
         or ("q" in query and not 1 <= len(words(str(query["q"]))) <= MAX_WORDS)
         or len(set(sorts)) != len(sorts)
         or len(set(between)) != len(between)

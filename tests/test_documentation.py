@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from app.cli import main
+from app.resources import RESOURCES
 from app.settings import PREFIX, ROOT, Settings
 from docs import diagram
 from tests.conftest import Database
@@ -82,6 +83,13 @@ def test_links_between_pages_lead_somewhere() -> None:
     ]
     assert len(pages) > 10
     assert broken == []
+
+
+def test_the_natural_keys_are_those_of_the_page() -> None:
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| ([a-z]+) \| ([a-z_, ]+) \|$", page, re.MULTILINE))
+    told.pop("kind")
+    assert told == {str(each.kind): ", ".join(each.natural_key) for each in RESOURCES if each.natural_key}
 
 
 def test_the_diagram_is_drawn_from_the_models() -> None:

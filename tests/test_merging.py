@@ -307,7 +307,7 @@ def test_links_that_become_equal_collapse_with_their_citations(clerk: Clerk) -> 
 
 
 def test_links_that_would_contradict_one_another_are_listed(clerk: Clerk) -> None:
-    _with_links(clerk, capacity="Minister")
+    _with_links(clerk, presence="remote")
     before = everything(clerk.database)
     ((pointer, detail),) = refused(clerk.post("people/double/merge", {"into": "somebody"}), 409, "conflict")
     assert pointer == "/prefer"
@@ -316,13 +316,13 @@ def test_links_that_would_contradict_one_another_are_listed(clerk: Clerk) -> Non
     assert everything(clerk.database) == before
 
 
-@pytest.mark.parametrize(("prefer", "capacity"), [("into", None), ("from", "Minister")])
-def test_who_merges_may_say_which_of_two_links_stays(clerk: Clerk, prefer: str, capacity: str | None) -> None:
-    _with_links(clerk, capacity="Minister")
+@pytest.mark.parametrize(("prefer", "presence"), [("into", None), ("from", "remote")])
+def test_who_merges_may_say_which_of_two_links_stays(clerk: Clerk, prefer: str, presence: str | None) -> None:
+    _with_links(clerk, presence="remote")
     before = exported(clerk)
     merge(clerk, "people", "double", "somebody", prefer=prefer)
     (stays,) = clerk.read("participants?person=somebody")["data"]
-    assert (stays["id"], stays["capacity"]) == ("of-somebody", capacity)
+    assert (stays["id"], stays["presence"]) == ("of-somebody", presence)
     assert clerk.get("participants/of-double").status_code == 308
     assert clerk.database.disagreements() == []
     assert restore(clerk, "people/double")["left"] == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from app.db.driver import Driver, Row, Statement
 from app.db.postgres import PostgresDriver
@@ -172,7 +173,7 @@ def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Data
         for table in Base.metadata.sorted_tables:
             for index in table.indexes:
                 column = index.columns[0]
-                if index.unique or not column.nullable:
+                if index.unique or not column.nullable or not isinstance(column.type, sa.String):
                     continue
                 sql = f'EXPLAIN SELECT id FROM {table.name} WHERE "{column.name}" = ANY (%s)'
                 told = "\n".join(str(row[0]) for row in connection.execute(sql, (["a", "b"],)))

@@ -208,7 +208,7 @@ def test_down_past_the_last_new_table_and_up_keeps_the_data_of_all_others(early:
     for name in kept:
         assert up[name] == [{column: row[column] for column in up[name][0]} for row in before[name]] if up[name] else True
         if down[name]:
-            both = down[name][0].keys() & before[name][0].keys()
+            both = down[name][0].keys() & before[name][0].keys() - {"founding"}  # it was false where no source says it
             assert both >= {"id"} or name not in ("records", "meetings")
             shared = [
                 sorted(({key: row[key] for key in sorted(both)} for row in rows[name]), key=repr) for rows in (down, before)
@@ -524,13 +524,13 @@ def _names(expression: Any, column: str) -> bool:
 
 
 NATURAL_KEYS = {
-    "uq_positions_key": ["person_id", "title", "organization_id", "country_id"],
-    "uq_memberships_key": ["of_id", "member_id", "status"],
+    "uq_positions_key": ["natural_key"],
+    "uq_memberships_key": ["natural_key"],
     "uq_citations_key": ["record_id", "source_id", "paragraph", "quote", "field"],
-    "uq_participants_key": ["meeting_id", "person_id", "organization_id", "country_id", "group", "role"],
+    "uq_participants_key": ["natural_key"],
     "uq_parties_key": ["memorandum_id", "party_id", "members", "role"],
     "uq_relations_key": ["memorandum_id", "related_id", "type"],
-    "uq_actions_key": ["of_id", "type", "date", "meeting_id", "party_id"],
+    "uq_actions_key": ["natural_key"],
 }
 
 

@@ -34,9 +34,10 @@ class Number:
 
 @dataclass(frozen=True)
 class Truth:
-    """A boolean, which becomes `true` or `false` in JSON. NULL becomes `false`."""
+    """A boolean, which becomes `true` or `false` in JSON. NULL becomes `null` if the value is nullable, else `false`."""
 
     sql: Sql
+    nullable: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,8 @@ class RecordSql:
             case Number(sql, nullable):
                 number = sa.cast(sql, sa.String)
                 return [sa.func.coalesce(number, literal("null")) if nullable else number]
+            case Truth(_, nullable):
+                return [sa.func.coalesce(native(node), literal("null")) if nullable else native(node)]
             case Word(text):
                 return [f'"{text}"']
             case Array(segments):
@@ -169,7 +172,9 @@ def record_sql_of(dialect: Dialect) -> RecordSql:
 def native(node: Scalar) -> Sql:
     """Return SQL for the bare value of a scalar, without JSON quoting. The value is NULL if the scalar has none."""
     match node:
-        case Truth(sql):
+        case Truth(sql, nullable):
+            if nullable:
+                return sa.case((sql, literal("true")), (~sql, literal("false")))
             return sa.case((sql, literal("true")), else_=literal("false"))
         case Word(text):
             return literal(text)

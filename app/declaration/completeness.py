@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from app.declaration.filters import Equals
 from app.declaration.model import Computed, OnDay, Part
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
@@ -81,7 +82,7 @@ def _of_filters(resource: Resource) -> Iterator[str]:
         column = getattr(filter_, "column", "")
         if column and column not in resource.table.c:
             yield f"the filter {name!r} asks for the column {column!r}, which the table {resource.table.name!r} does not have"
-        elif column and not isinstance(resource.table.c[column].type, sa.String):
+        elif isinstance(filter_, Equals) and not isinstance(resource.table.c[column].type, sa.String):
             yield f"the filter {name!r} asks for the column {column!r}, which holds no text: filters compare texts"
         if (kind := getattr(filter_, "kind", resource.kind)) is not resource.kind:
             yield f"the filter {name!r} is of another kind: {kind}"

@@ -126,7 +126,17 @@ class Resource:
     label: Callable[[Content], str]
     """Computes `records.name` from the content: the record's name, or a label for a link record (it connects two records)."""
     natural_key: tuple[str, ...] = ()
-    """The fields that identify a link record uniquely. An import derives the id from them if the id is missing."""
+    """The fields that identify a link record uniquely. An import derives the id from them if the id is missing.
+
+    If the kind has a `period`, the last of them is the field with the day on which the period begins."""
+    period: tuple[str, str] | None = None
+    """The fields with the first and the last day. Records with the same natural key but for the period may all stand, as long
+    as their periods do not overlap."""
+    free_text: bool = False
+    """Whether the last field of the natural key is free text. A line of an import may then mean a stored record although this
+    text differs."""
+    key_was: tuple[str, ...] = ()
+    """The natural key of release 0.1.0, if it was another one. Ids that were derived from it stay as they are."""
     alternative_keys: tuple[tuple[str, ...], ...] = ()
     """Other unique keys than the id. The first field of each is a code that may stand for the record in place of the id. A
     record without this code does not have the key."""
@@ -159,6 +169,11 @@ class Resource:
     def keys(self) -> list[tuple[str, ...]]:
         """The unique keys, each as a tuple of field names. No two records have the same values in all fields of a key."""
         return [*([self.natural_key] if self.natural_key else []), *self.alternative_keys]
+
+    @property
+    def base_key(self) -> tuple[str, ...]:
+        """The natural key without the period."""
+        return self.natural_key[:-1] if self.period else self.natural_key
 
     @property
     def path(self) -> str:

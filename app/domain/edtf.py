@@ -2,6 +2,7 @@
 
 import re
 from calendar import isleap, month_name, monthrange
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -72,6 +73,21 @@ def surely(text: str) -> Bounds:
         return bounds(_WINTER_OF.sub(r"\1-12", exact))
     except ValueError:
         return Bounds(NO_END, NO_START)
+
+
+def overlap(one: Sequence[str | None], other: Sequence[str | None]) -> bool:
+    """Whether two periods, each (first date, last date), certainly overlap by more than a day.
+
+    A period certainly lasts from the latest day that its first date can mean to the earliest day that its last date can mean,
+    without regard to `~`, `?` and `%`. Without a date, it has no such end.
+    """
+    (start, end), (other_start, other_end) = _core(*one), _core(*other)
+    return max(start, other_start) < min(end, other_end)
+
+
+def _core(since: str | None, until: str | None) -> Bounds:
+    start = bounds("".join(letter for letter in since if letter not in _QUALIFIERS)).end if since else NO_START
+    return Bounds(start, bounds("".join(letter for letter in until if letter not in _QUALIFIERS)).start if until else NO_END)
 
 
 @lru_cache(maxsize=65_536)

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.domain.vocabulary import Kind
 from app.models.records import Change, Identifier, Record, Redirect
 from app.writing.batch import Content
+from app.writing.natural_keys import overlaps
 from app.writing.writer import Writer
 
 records: sa.Table = Record.__table__
@@ -34,6 +35,7 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
             if not faults:
                 contents[record_id] = kind, json.loads(text)
         found += writer.search_entries.disagreements(connection, contents)
+        found += overlaps(writer.resources[kind], (content for _, content in contents.values()))
         found += [
             f"{kind} {fault}" for fault in _derived_columns(connection, writer, kind, {i: k for i, (k, _) in kinds.items()})
         ]

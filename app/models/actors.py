@@ -12,6 +12,7 @@ from app.models.columns import (
     Holding,
     Lasting,
     Named,
+    answer,
     any_of,
     ascending,
     bounds_of,
@@ -19,10 +20,10 @@ from app.models.columns import (
     derived,
     edtf_date,
     first_day,
-    flag,
     kind_of,
     last_day,
     lookups,
+    natural_key,
     number,
     orders,
     reference,
@@ -152,17 +153,11 @@ class Position(_Tenure, Base):
     __table_args__ = (
         *orders("since_start", "since_order", "updated_at", "created_at"),
         *lookups("since_start", "person_id", "organization_id", "country_id"),
-        sa.Index(
-            "uq_positions_key",
-            "person_id",
-            "title",
-            sa.text("coalesce(organization_id, '')"),
-            sa.text("coalesce(country_id, '')"),
-            unique=True,
-        ),
+        sa.Index("uq_positions_key", "natural_key", unique=True),
         {"comment": "offices that people hold"},
     )
 
+    natural_key: Mapped[str] = natural_key("person", "title", "organization", "country", "since")
     person_id: Mapped[str] = reference("people", "who holds it")
     title: Mapped[str] = text("the office as printed, in the nominative")
     organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")
@@ -179,17 +174,18 @@ class Membership(_Tenure, Base):
     __tablename__ = "memberships"
     __table_args__ = (
         *orders("since_start", "since_order", "updated_at", "created_at"),
-        *lookups("since_start", "of_id", "member_id", "status"),
-        sa.Index("uq_memberships_key", "of_id", "member_id", "status", unique=True),
+        *lookups("since_start", "of_id", "member_id", "status", "founding"),
+        sa.Index("uq_memberships_key", "natural_key", unique=True),
         {"comment": "who belongs to what"},
     )
 
+    natural_key: Mapped[str] = natural_key("of", "member", "status", "since")
     of_id: Mapped[str] = any_of(Kind.ORGANIZATION, Kind.SERIES, comment="the organization or series belonged to")
     of_kind: Mapped[str] = kind_of(of_id)
     member_id: Mapped[str] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the country or organization that belongs")
     member_kind: Mapped[str] = kind_of(member_id)
     status: Mapped[str] = word(MembershipStatus, "how it belongs")
-    founding: Mapped[bool] = flag("whether it is one of the founders")
+    founding: Mapped[bool | None] = answer("whether it is one of the founders, where stated")
     ordinal: Mapped[int | None] = number("the how-manieth member it became")
     certain_until: Mapped[str] = derived(
         lambda content: _last_shown(content) if content.get("until") else edtf.NO_END,

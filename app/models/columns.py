@@ -4,10 +4,13 @@ A derived column is computed from the record's content. The function that comput
 that `app/writing` can fill the column without knowing its meaning.
 """
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr, mapped_column
 
 from app.db.types import Exact, Instant, OneOf
@@ -64,6 +67,11 @@ def text(comment: str) -> MappedColumn[Any]:
 def number(comment: str) -> MappedColumn[Any]:
     """Declare a column of whole numbers."""
     return mapped_column(sa.Integer, comment=comment)
+
+
+def answer(comment: str) -> MappedColumn[Any]:
+    """Declare a boolean column that may also be empty, if no source says it."""
+    return mapped_column(sa.Boolean, comment=comment)
 
 
 def flag(comment: str) -> MappedColumn[Any]:
@@ -131,6 +139,19 @@ def last_day(field: str) -> MappedColumn[Any]:
         f"the latest day that `{field}` can mean; {edtf.NO_END} for none",
         plain=True,
     )
+
+
+def natural_key(*fields: str) -> MappedColumn[Any]:
+    """Declare a derived column: a digest of these fields. A unique index on it keeps the natural key unique.
+
+    The digest is short, whatever texts the fields have, because an index of Postgres takes 2,700 bytes at most.
+    """
+
+    def digest(content: Content) -> str:
+        key = to_json([content.get(field) or None for field in fields])
+        return urlsafe_b64encode(blake2b(key, digest_size=15).digest()).decode()
+
+    return derived(digest, f"a digest of {', '.join(f'`{field}`' for field in fields)}", plain=True)
 
 
 def ascending(first: str) -> MappedColumn[Any]:

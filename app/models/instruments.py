@@ -30,6 +30,7 @@ from app.models.columns import (
     kind_of,
     last_day,
     lookups,
+    natural_key,
     orders,
     reference,
     text,
@@ -164,18 +165,11 @@ class Action(Dated, Base):
         *windows(),
         *orders("updated_at", "created_at"),
         *lookups("date_start", "of_id", "type", "meeting_id", "party_id"),
-        sa.Index(
-            "uq_actions_key",
-            "of_id",
-            "type",
-            sa.text("coalesce(date, '')"),
-            sa.text("coalesce(meeting_id, '')"),
-            sa.text("coalesce(party_id, '')"),
-            unique=True,
-        ),
+        sa.Index("uq_actions_key", "natural_key", unique=True),
         {"comment": "the dated life of instruments and outcomes"},
     )
 
+    natural_key: Mapped[str] = natural_key("of", "type", "date", "meeting", "party", "note")
     of_id: Mapped[str] = any_of(Kind.MEMORANDUM, Kind.OUTCOME, comment="the instrument or outcome")
     of_kind: Mapped[str] = kind_of(of_id)
     type: Mapped[str] = word(ActionType, "what was done")

@@ -21,6 +21,7 @@ from app.models.columns import (
     any_of,
     kind_of,
     lookups,
+    natural_key,
     number,
     orders,
     reference,
@@ -82,20 +83,12 @@ class Participant(Dated, Base):
         *orders("updated_at", "created_at"),
         *lookups("date_start", "meeting_id", "person_id", "organization_id", "country_id", "on_behalf_of_id", "role", "rank"),
         *lookups("date_start", "presence"),
-        sa.Index(
-            "uq_participants_key",
-            "meeting_id",
-            sa.text("coalesce(person_id, '')"),
-            sa.text("coalesce(organization_id, '')"),
-            sa.text("coalesce(country_id, '')"),
-            sa.text("coalesce(\"group\", '')"),
-            "role",
-            unique=True,
-        ),
+        sa.Index("uq_participants_key", "natural_key", unique=True),
         sa.CheckConstraint('coalesce(person_id, organization_id, country_id, "group") IS NOT NULL', name="somebody"),
         {"comment": "who took part in a meeting, in what capacity"},
     )
 
+    natural_key: Mapped[str] = natural_key("meeting", "person", "organization", "country", "group", "role", "date", "capacity")
     meeting_id: Mapped[str] = reference("meetings", "the meeting")
     person_id: Mapped[str | None] = reference("people", "the person")
     organization_id: Mapped[str | None] = reference("organizations", "the body they came from, or that took part")

@@ -311,7 +311,7 @@ class Compiler:
                 continue
             column = resource.table.c[column_name(plan)]
             stated, value = rows.c[column.name], _column(rows.c[column.name], column)
-            if isinstance(value, Truth):
+            if isinstance(value, Truth) and not column.nullable:
                 segments.append(sa.case((stated, literal(f"{key}true")), else_=literal("")))
             elif column.nullable:
                 field = joined_text([key, *self._sql.text(value)])
@@ -363,7 +363,7 @@ def _column(column: sa.ColumnElement[Any], declared: sa.Column[Any], *, nullable
     if declared.info.get("list"):
         return Stored(sa.func.coalesce(column, literal("[]")))
     if isinstance(declared.type, sa.Boolean):
-        return Truth(column)
+        return Truth(column, nullable)
     if isinstance(declared.type, sa.Integer):
         return Number(column, nullable)
     if isinstance(declared.type, Instant):

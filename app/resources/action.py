@@ -53,5 +53,7 @@ ACTION = Resource(
     dated_by="meeting",
     label=label_of("type"),
     searched=Searched(names=(), texts=("note",), date="date"),
-    natural_key=("of", "type", "date", "meeting", "party"),
+    natural_key=("of", "type", "date", "meeting", "party", "note"),
+    key_was=("of", "type", "date", "meeting", "party"),
+    free_text=True,
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Equals, ValidAt
+from app.declaration.filters import Answered, Equals, ValidAt
 from app.declaration.model import AnyRef, DerivedDay, EventDate, Flag, Moment, Ordinal
 from app.declaration.resource import Resource, by
 from app.domain.vocabulary import Kind, MembershipStatus
@@ -30,7 +30,7 @@ class Membership(Record):
     of: AnyRef
     member: AnyRef
     status: MembershipStatus
-    founding: Flag = False
+    founding: Flag | None = None
     ordinal: Ordinal | None = None
     since: Moment | None = None
     since_start: DerivedDay
@@ -51,6 +51,7 @@ MEMBERSHIP = Resource(
         "of": Equals("the organization or series", "sco", column="of_id"),
         "member": Equals("the country or organization that belongs to it", "BY", column="member_id"),
         "status": Equals("how it belongs", "full", column="status", words=MembershipStatus),
+        "founding": Answered("whether it is one of the founders; what no source says is left out", "true", column="founding"),
         "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
         **common_filters("of"),
     },
@@ -61,6 +62,8 @@ MEMBERSHIP = Resource(
     default_sort="-since",
     includes=CITATIONS,
     label=label_of("status"),
-    natural_key=("of", "member", "status"),
+    natural_key=("of", "member", "status", "since"),
+    key_was=("of", "member", "status"),
+    period=("since", "until"),
     rules=(ends_after_it_starts("since", "until"),),
 )

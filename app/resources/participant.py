@@ -92,6 +92,8 @@ PARTICIPANT = Resource(
     occasion="meeting",
     label=label_of("capacity", "group", "role"),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
-    natural_key=("meeting", "person", "organization", "country", "group", "role"),
+    natural_key=("meeting", "person", "organization", "country", "group", "role", "date", "capacity"),
+    key_was=("meeting", "person", "organization", "country", "group", "role"),
+    free_text=True,
     rules=(_names_somebody, goes_with("count_qualifier", "count")),
 )

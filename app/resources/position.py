@@ -58,6 +58,8 @@ POSITION = Resource(
     includes=CITATIONS,
     label=label_of("title"),
     searched=Searched(names=(), titles=("title",), date="since"),
-    natural_key=("person", "title", "organization", "country"),
+    natural_key=("person", "title", "organization", "country", "since"),
+    key_was=("person", "title", "organization", "country"),
+    period=("since", "until"),
     rules=(ends_after_it_starts("since", "until"),),
 )

@@ -6,7 +6,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.driver import Statement
 from app.db.sql import Encode, among, chunks, ids_parameter, is_one_of, run
 from app.declaration.resource import Resource
 from app.domain import edtf
@@ -35,7 +34,6 @@ class Integrity:
         self.encode = encode
         self._compiler = compiler
         self._codes = compiler.to_statement(self._country_codes())
-        self._keys: dict[tuple[Kind, Sequence[str]], Statement] = {}
         self._chains = {
             kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
             for kind, schema in schemas.items()
@@ -128,75 +126,6 @@ class Integrity:
                     del wanted.content[named.field]
                 else:
                     wanted.content[named.field] = today  # the dict order stays: the change log stores the fields in it
-
-    # -- keys --------------------------------------------------------------------------------------------------------
-
-    def check_keys(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
-        """Check that keys other than the id are unique, for example the codes of a country.
-
-        If a record was sent without an id, and a stored record has the same key, the sent record gets the id of the stored one.
-        `there` has, by id, the kinds of the records that exist. When a sent record gets a stored id, that id is added to
-        `there`.
-        """
-        by_kind: dict[Kind, list[Wanted]] = {}
-        for wanted in batch.wanted.values():
-            if not wanted.deleted:
-                by_kind.setdefault(wanted.resource.kind, []).append(wanted)
-        for kind, several in by_kind.items():
-            for fields in self.resources[kind].keys:
-                firsts = {first for wanted in several if (first := wanted.content.get(fields[0]))}
-                if fields == self.resources[kind].natural_key:
-                    # The first field of a natural key is a reference. No stored record refers to a record that does not exist.
-                    # So if the record that a key refers to does not exist, no stored record has the key: no look-up.
-                    firsts &= there.keys()
-                taken = self.standing_keys(connection, kind, fields, firsts)
-                for wanted in several:
-                    self._check_key(batch, wanted, fields, taken, there)
-
-    def _check_key(
-        self,
-        batch: Batch,
-        wanted: Wanted,
-        fields: Sequence[str],
-        taken: dict[tuple[Any, ...], str],
-        there: dict[str, Kind],
-    ) -> None:
-        key = wanted.key(fields)
-        if key[0] is None:
-            return
-        other = taken.setdefault(key, wanted.id)
-        if other == wanted.id:
-            return
-        standing = batch.wanted.get(other)
-        if standing is not None and (standing.deleted or standing.key(fields) != key):
-            taken[key] = wanted.id
-        elif not wanted.named and standing is None:
-            there[other] = wanted.resource.kind
-            batch.rename(wanted, other)
-        elif standing is None and wanted.content.get("record") in batch.cited:
-            # The key is free: the request replaces all citations of the record. The stored citation with this key was not sent,
-            # so it will be deleted.
-            taken[key] = wanted.id
-        else:
-            batch.blame(wanted, f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}", conflict=True)
-
-    def standing_keys(
-        self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
-    ) -> dict[tuple[Any, ...], str]:
-        """The ids of stored records, by key. A key consists of a record's values in `fields`.
-
-        Only the records whose key begins with one of the values in `firsts` are returned.
-        """
-        if (kind, fields) not in self._keys:
-            table = self.resources[kind].table
-            columns = [table.c[name] if name in table.c else table.c[f"{name}_id"] for name in fields]
-            query = sa.select(table.c.id, *columns).where(is_one_of(columns[0], ids_parameter()))
-            self._keys[kind, fields] = self._compiler.to_statement(query)
-        found: dict[tuple[Any, ...], str] = {}
-        for chunk in chunks(firsts):
-            rows = run(connection, self._keys[kind, fields], ids=self.encode(chunk))
-            found |= {tuple(value or None for value in key): record_id for record_id, *key in rows}
-        return found
 
     # -- dates -------------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from app.domain.vocabulary import Kind, NameType
 from app.errors import Conflict, Invalid
 from app.faults import Fault
 from app.writing.batch import Batch, Content, Wanted
+from app.writing.natural_keys import Holder, Key, is_same
 from app.writing.operations import Done, Guard, Operations
 from app.writing.queue import Apply
 
@@ -34,8 +35,8 @@ class Merger:
         self._wanted: dict[str, Wanted] = {}
         self._states: dict[str, tuple[Content, int]] = {}
         """By id: the stored (content, version) of records that were read in advance, many with one query."""
-        self._standing: dict[tuple[Kind, Any], dict[tuple[Any, ...], str]] = {}
-        """Cache of `Integrity.standing_keys`: by (kind, first value of the key), the ids of stored link records by key."""
+        self._standing: dict[tuple[Kind, Any], dict[Key, list[Holder]]] = {}
+        """Cache of `NaturalKeys.standing`: by (kind, first value of the key), the stored link records by key."""
         self._by_key: dict[tuple[Kind, tuple[Any, ...]], dict[str, Wanted]] = {}
         """By (kind, key): the link records that have, or had, this key during the merge, by id."""
         self._faults: list[Fault] = []
@@ -83,7 +84,7 @@ class Merger:
 
     def _note_key(self, wanted: Wanted) -> None:
         """Add a link record to `_by_key` under the key that it has now, so that `_same_key` finds it."""
-        if fields := wanted.resource.natural_key:
+        if fields := wanted.resource.base_key:
             self._by_key.setdefault((wanted.resource.kind, wanted.key(fields)), {})[wanted.id] = wanted
 
     def _absorb(self, into: Content, gone: Content) -> None:
@@ -151,15 +152,14 @@ class Merger:
 
     def _same_key(self, moved: Wanted) -> Iterator[Wanted]:
         """Yield other link records with the same key: stored ones, and those that this merge changed earlier."""
-        kind, fields = moved.resource.kind, moved.resource.natural_key
+        kind, fields = moved.resource.kind, moved.resource.base_key
         key = moved.key(fields)
         first = moved.content[fields[0]]
         if (kind, first) not in self._standing:
-            self._standing[kind, first] = self.writer.integrity.standing_keys(self.connection, kind, fields, [first])
-        there = self._standing[kind, first].get(key)
-        candidates = [self._load(kind, there)] if there is not None else []
+            self._standing[kind, first] = self.writer.natural_keys.standing(self.connection, kind, fields, [first])
+        candidates = [self._load(kind, each.id) for each in self._standing[kind, first].get(key, ())]
         for other in [*candidates, *self._by_key.get((kind, key), {}).values()]:
-            if other is not moved and not other.deleted and other.key(fields) == key:
+            if other is not moved and not other.deleted and is_same(moved, other):
                 yield other
 
     def _vanish(self, link: Wanted) -> None:

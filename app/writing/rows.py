@@ -59,7 +59,7 @@ class RowWriter:
         else:
             field = name.removesuffix("_id") if column.foreign_keys or "kinds" in column.info else name
             self._column_of[field] = name
-            self._nothing[name] = False if isinstance(column.type, sa.Boolean) else None
+            self._nothing[name] = False if isinstance(column.type, sa.Boolean) and not column.nullable else None
 
     def row(self, content: Content, kinds: Mapping[str, Kind], *, version: int, created: Any, now: Any) -> dict[str, Any]:
         """The row of the record's own table."""

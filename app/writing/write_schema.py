@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 from pydantic_core import to_json
 
 from app.declaration.filters import kinds_of
-from app.declaration.model import AnyRef, Computed, Derived, Id, Naming, OnDay, Part, Ref
+from app.declaration.model import AnyRef, Computed, Derived, Flag, Id, Naming, OnDay, Part, Ref
 from app.declaration.resource import Resource
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
@@ -24,6 +24,8 @@ from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
 """The UUID namespace of ids that are derived from natural keys. It must never change."""
+SECOND_NAMESPACE = UUID("c1a2f4de-55b0-5a8f-8f6f-0d5c1f2b7e63")
+"""The namespace for kinds whose natural key has changed since release 0.1.0. It must never change either."""
 _SPACED = json.JSONEncoder(ensure_ascii=False)
 """Serializes the natural keys from which ids are derived. Its output must never change, because the ids would change."""
 MAX_ITEMS = 500
@@ -83,6 +85,8 @@ class ContentSchema:
         written = {plan.name for plan in self.plans}
         self._kind = str(resource.kind)
         self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
+        self._answers = {plan.name for plan in self.plans if plan.nullable and plan.annotation == Flag}
+        """The boolean fields that may be empty, so that `false` is not empty."""
         shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations"}
         self.ignored = (resource.model.model_fields.keys() | shown) - written
         if resource.kind is Kind.CITATION:
@@ -144,7 +148,7 @@ class ContentSchema:
             value = values[name]
             if type(value) is str:
                 content[name] = value
-            elif value is not None and not _is_empty(value):
+            elif value is not None and not (_is_empty(value) and name not in self._answers):
                 content[name] = _plain(value)
         faults = [
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
@@ -193,7 +197,7 @@ class ContentSchema:
         if not self.resource.natural_key:
             return None
         key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
-        return uuid5(NAMESPACE, f"[{key}]")
+        return uuid5(SECOND_NAMESPACE if self.resource.key_was else NAMESPACE, f"[{key}]")
 
 
 def _spaced(value: Any) -> str:

@@ -29,6 +29,7 @@ from app.writing.halting import never
 from app.writing.identifying import Identifying
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
+from app.writing.natural_keys import NaturalKeys
 from app.writing.projections import Projections
 from app.writing.references import References
 from app.writing.rows import RowWriter
@@ -62,6 +63,7 @@ class Writer(StoredRecords):
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.references = References(self.schemas, compiler, encode)
+        self.natural_keys = NaturalKeys(self.resources, compiler, encode)
         self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
@@ -137,7 +139,7 @@ class Writer(StoredRecords):
         looked_up = self.references.name_by_id(connection, batch, there)
         check()
         self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
-        self.integrity.check_keys(connection, batch, there)
+        self.natural_keys.check(connection, batch, there)
         check()
         kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():

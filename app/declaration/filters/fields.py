@@ -64,6 +64,28 @@ class Stated(Filter):
 
 
 @dataclass(frozen=True)
+class Answered(Filter):
+    """Records in which the boolean field `column` has the given value. Records in which it is empty are left out."""
+
+    column: str = ""
+    parse: ClassVar[Any] = bool
+    multiple: ClassVar[bool] = False
+
+    def shape(self, values: Sequence[str]) -> int:
+        """Return 1 if the value is `true`, and 2 if it is `false`, because the SQL differs."""
+        return 1 if values[0] == "true" else 2
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """Return no parameters, because the shape already says which records are kept."""
+        return {}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep the records with the value `true` if `shape` is 1, and those with `false` if it is 2."""
+        value: sa.ColumnElement[bool] = sa.true() if shape == 1 else sa.false()
+        narrowing.conditions.append(narrowing.table.c[self.column] == value)
+
+
+@dataclass(frozen=True)
 class From(Filter):
     """Records that may last until the given day or later.
 
