@@ -83,6 +83,30 @@ class Sides(NamedTuple):
     type: Vocabulary
 
 
+class Attendance(NamedTuple):
+    """A rule for link records of an event: whether their actors take part in the event, by a word in the field `field`.
+
+    With a word in `never`, they do not. With a word in `until_held`, they do as long as the event's field `status` has one of
+    the words in `ahead`. With any other word, and without one, they do.
+    """
+
+    field: str
+    never: tuple[Vocabulary, ...]
+    until_held: tuple[Vocabulary, ...]
+    status: str
+    ahead: tuple[Vocabulary, ...]
+
+
+class Spokesman(NamedTuple):
+    """A rule for involved actors: if the field `actor` refers to a person, those for whom the person acted are involved, too.
+
+    They are the actors of the person's link records of the event to which the field `event` refers.
+    """
+
+    actor: str
+    event: str
+
+
 Formerly = Callable[[Any], Mapping[str, Any]]
 """Converts the value of a field of an earlier release to today's fields. Returns an empty mapping if no field replaces it.
 
@@ -152,6 +176,8 @@ class Resource:
     `occasion` refers."""
     occasion: str = ""
     sides: Sides | None = None
+    attendance: Attendance | None = None
+    spokesman: Spokesman | None = None
     names_field_of: NamesFieldOf | None = None
     """A field that holds the name of a field of another record."""
     searched: Searched | None = None

@@ -5,7 +5,7 @@ from typing import Literal
 from app import models
 from app.declaration.filters import Between, Equals, Involves
 from app.declaration.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
-from app.declaration.resource import Actor, Include, Resource, Searched, Sides, by, ordered
+from app.declaration.resource import Actor, Include, Resource, Searched, Sides, Spokesman, by, ordered
 from app.domain.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.resources.record import (
     CITATIONS,
@@ -51,7 +51,7 @@ OUTCOME = Resource(
         "subject": Equals("the record it is about", "ems-cooperative-board", column="subject_id"),
         "participant": Involves(
             "who made it, to whom it was made, and for an understanding who took part in its meeting; a country also through"
-            " its bodies",
+            " its bodies, and through a person who made it at a meeting where they acted for it",
             "UZ",
             kind=Kind.OUTCOME,
         ),
@@ -69,6 +69,7 @@ OUTCOME = Resource(
     dated_by="meeting",
     actors=(Actor("made_by"), Actor("made_to")),
     sides=Sides("meeting", OutcomeType.UNDERSTANDING),
+    spokesman=Spokesman("made_by", "meeting"),
     label=label_of("name"),
     searched=Searched(texts=("summary",), date="date"),
     example="by-ae-ems-pledge-2026",

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 from app import models
 from app.declaration.filters import Equals, Involves
 from app.declaration.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
-from app.declaration.resource import Actor, Resource, Searched, by
-from app.domain.vocabulary import Kind, ParticipantRole, Presence, Qualifier, Rank
+from app.declaration.resource import Actor, Attendance, Resource, Searched, by
+from app.domain.vocabulary import Kind, MeetingStatus, ParticipantRole, Presence, Qualifier, Rank
 from app.models.columns import Content
 from app.resources.record import (
     CITATIONS,
@@ -90,6 +90,13 @@ PARTICIPANT = Resource(
     dated_by="meeting",
     actors=(Actor("person"), Actor("country"), Actor("organization"), Actor("on_behalf_of", reaches=False)),
     occasion="meeting",
+    attendance=Attendance(
+        "presence",
+        never=(Presence.ABSENT,),
+        until_held=(Presence.INVITED,),
+        status="status",
+        ahead=(MeetingStatus.PLANNED, MeetingStatus.POSTPONED),
+    ),
     label=label_of("capacity", "group", "role"),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
     natural_key=("meeting", "person", "organization", "country", "group", "role", "date", "capacity"),

@@ -66,6 +66,14 @@ class _Reference(NamedTuple):
         return any(target.kind is kind for target in self.targets)
 
 
+class _Spoken(NamedTuple):
+    """A person who is an actor of a record, the event of that record, and a field that says who took part in such an event."""
+
+    actor: _Reference
+    event: _Reference
+    person: _Reference
+
+
 class Projections:
     """Updates involvements and inherited dates in the transaction that writes the records."""
 
@@ -87,9 +95,17 @@ class Projections:
         self._occasions = {each.kind: reference(each, each.occasion) for each in declared if each.occasion}
         self._sides = [reference(each, each.sides.field) for each in declared if each.sides]
         self._dates = {each.kind: reference(each, each.dated_by) for each in declared if each.dated_by}
-        self._events = {link.target.kind: link.target for link in (*self._occasions.values(), *self._sides)}
+        self._spokesmen = [
+            _Spoken(reference(each, each.spokesman.actor), reference(each, each.spokesman.event), person)
+            for each in declared
+            if each.spokesman
+            for person in self._actors
+            if [target.kind for target in person.targets] == [Kind.PERSON] and person.resource.occasion == each.spokesman.event
+        ]
+        spoken_at = [spoken.event for spoken in self._spokesmen]
+        self._events = {link.target.kind: link.target for link in (*self._occasions.values(), *self._sides, *spoken_at)}
         self._events_of = defaultdict[Kind, set[str]](set)
-        for link in (*self._occasions.values(), *self._sides):
+        for link in (*self._occasions.values(), *self._sides, *spoken_at):
             self._events_of[link.resource.kind].add(link.field)
         self._say_who = tuple(each for each in declared if each.actors)
         self._involve = {*self._events, *(each.kind for each in declared if each.actors or each.sides)}
@@ -105,6 +121,10 @@ class Projections:
             fields.setdefault(each.resource.kind, {"date"}).add(each.field)
         for each in self._sides:
             fields[each.resource.kind].add("type")
+        for kind, link in self._occasions.items():
+            if attendance := link.resource.attendance:
+                fields[kind].add(attendance.field)
+                fields[link.target.kind].add(attendance.status)
         for each in self._dates.values():
             fields.setdefault(each.target.kind, set()).add("date")
         return fields
@@ -144,7 +164,10 @@ class Projections:
         return bodies.union(countries).cte("reach")
 
     def _involved(self, said_by: SaidBy) -> sa.CTE:
-        """A CTE with one row for each actor, the record that names the actor (`via_id`), and the event of that record."""
+        """A CTE with one row for each actor, the record that names the actor (`via_id`), and the event of that record.
+
+        The event is NULL if the actor does not take part in it (`Attendance`).
+        """
         reach = self._reach(said_by)
 
         def rows(field: _Reference, actor: Any, kind: Any) -> sa.Select[Any]:
@@ -153,7 +176,7 @@ class Projections:
                 actor.label("actor_id"),
                 kind.label("actor_kind"),
                 field.table.c.id.label("via_id"),
-                (sa.cast(sa.null(), Exact) if occasion is None else occasion.key).label("occasion_id"),
+                (sa.cast(sa.null(), Exact) if occasion is None else _attended(occasion)).label("occasion_id"),
             )
             found = sa.select(*columns).where(actor.is_not(None))
             return found if said_by is None else found.where(is_one_of(field.table.c.id, said_by))
@@ -204,6 +227,11 @@ class Projections:
             sides = involved.alias("sides")
             found = rows(sides, link.resource).join_from(link.table, sides, sides.c.occasion_id == link.key)
             selects.append(found.where(_takes_sides(link.resource)))
+        for actor, at, person in self._spokesmen:
+            acted = involved.alias("acted")
+            spoken = rows(acted, actor.resource).join_from(actor.table, person.table, person.key == actor.key)
+            at_it = sa.and_(acted.c.via_id == person.table.c.id, acted.c.occasion_id == at.key)
+            selects.append(spoken.join(acted, at_it))
         return sa.union(*selects)
 
     # -- updating ----------------------------------------------------------------------------------------------------------
@@ -281,6 +309,9 @@ class Projections:
         for link in self._sides if events else ():
             at = is_one_of(link.key, values_parameter(events, self._encode))
             found.append(sa.select(link.table.c.id).where(at, _takes_sides(link.resource)))
+        for actor, link, _ in self._spokesmen if events else ():
+            at = is_one_of(link.key, values_parameter(events, self._encode))
+            found.append(sa.select(link.table.c.id).where(at, actor.key.is_not(None)))
         for link in self._dates.values():
             if moved := touched.get(link.target.kind):
                 at = is_one_of(link.key, values_parameter(moved, self._encode))
@@ -316,6 +347,21 @@ class Projections:
         for link in self._dates.values():
             for record in connection.execute(sa.select(link.table.c.id).where(*_misdated(link))).scalars():
                 yield f"{link.table.name}: {record} has not the dates of its {link.field}"
+
+
+def _attended(occasion: _Reference) -> sa.ColumnElement[Any]:
+    """The event of a link record; NULL if the record's actors do not take part in the event."""
+    attendance = occasion.resource.attendance
+    if attendance is None:
+        return occasion.key
+    presence, event = occasion.table.c[attendance.field], occasion.target.table.alias("attended")
+    status = sa.select(event.c[attendance.status]).where(event.c.id == occasion.key).correlate(occasion.table).scalar_subquery()
+    is_ahead = status.in_([literal(word) for word in attendance.ahead])
+    return sa.case(
+        (presence.in_([literal(word) for word in attendance.never]), sa.null()),
+        (sa.and_(presence.in_([literal(word) for word in attendance.until_held]), is_ahead.is_not(True)), sa.null()),
+        else_=occasion.key,
+    )
 
 
 def _takes_sides(resource: Resource) -> sa.ColumnElement[bool]:
