@@ -23,8 +23,8 @@ from app import __version__, logs
 from app.db.driver import Driver
 from app.db.drivers import driver_for
 from app.db.engine import analyze, create_engine, reading, writing
+from app.db.schema import applied_revision, newest_revision, require_current, require_usable
 from app.db.schema import migrate as migrate_schema
-from app.db.schema import require_current, require_usable
 from app.domain.languages import LANG_PATTERN, looked_for
 from app.domain.vocabulary import Kind
 from app.errors import OperatorError, Problem
@@ -134,13 +134,22 @@ def _listener(settings: Settings) -> socket.socket:
 @click.option("--revision", default="head", show_default=True, help="The revision to bring the schema up to.")
 @click.pass_obj
 def migrate(settings: Settings, revision: str) -> None:
-    """Create or update the database schema, and build the search index if it is missing or incomplete."""
+    """Create or update the database schema.
+
+    Afterwards, projections that the new version computes in another way are computed again, and the search index is built if it
+    is missing or incomplete.
+    """
+    before = applied_revision(settings.database_url)
     migrate_schema(settings.database_url, revision=revision)
     if revision != "head":
         return
     engine, writer = _writer(settings)
     with reading(engine) as connection:
-        is_indexed = writer.is_indexed(connection)
+        is_projected = before in (None, newest_revision()) or not any(writer.projections.disagreements(connection))
+        is_indexed = is_projected and writer.is_indexed(connection)
+    if not is_projected:
+        with writing(engine) as connection:
+            writer.projections.rebuild(connection)
     if not is_indexed:
         _reindex(engine, writer)
 

@@ -20,7 +20,7 @@ from app.reading.shapes import field_plans
 from app.resources import RESOURCES
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
 from app.writing.operations import Guard, _merged
-from app.writing.write_schema import MAX_DEPTH, NAMESPACE, ContentSchema, read_json
+from app.writing.write_schema import MAX_DEPTH, ContentSchema, read_json
 
 Json = Any
 
@@ -150,7 +150,7 @@ PARTICIPANTS = next(
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(PARTICIPANTS.resource.natural_key, letters)))
 def test_an_id_derived_from_a_natural_key_is_the_uuid_of_version_5(content: dict[str, str]) -> None:
     key = ["participant", *(content.get(field) for field in PARTICIPANTS.resource.natural_key)]
-    assert PARTICIPANTS.derived_id(content) == str(uuid5(NAMESPACE, json.dumps(key, ensure_ascii=False)))
+    assert PARTICIPANTS.derived_id(content) == str(uuid5(SECOND_NAMESPACE, json.dumps(key, ensure_ascii=False)))
 
 
 def test_a_uuid_is_put_together_as_the_rfc_shows(monkeypatch: pytest.MonkeyPatch) -> None:

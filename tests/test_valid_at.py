@@ -67,17 +67,14 @@ def tenure_on(tenure: Content, day: str, *, holds_on: bool) -> str | None:
 
 
 def memorandum_on(memorandum: Content, day: str) -> str | None:
-    """What is not concluded never holds; a period holds throughout; what has only a date may have ended since."""
+    """What is not concluded never holds; a period holds throughout; what has only a date may not be in force."""
     if memorandum.get("status") in ("proposed", "draft", "negotiation"):
         return None
     if "period" in memorandum:
         first, last = bounds(memorandum["period"])
         return "certain" if first <= day <= last else None
     if "date" in memorandum:
-        first, last = bounds(memorandum["date"])
-        if day < first:
-            return None
-        return "certain" if first == day == last else "possible"
+        return None if day < bounds(memorandum["date"]).start else "possible"
     return "possible"
 
 

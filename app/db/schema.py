@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from app.db.engine import reading, sqlite_path
+from app.db.engine import create_engine, reading, sqlite_path
 from app.errors import OperatorError, StaleSchema
 from app.settings import MIGRATIONS
 
@@ -56,17 +56,34 @@ def require_current(engine: Engine) -> None:
     wanted = newest_revision()
     if engine.dialect.name == "sqlite" and not sqlite_path(engine.url).exists():
         raise StaleSchema(f"there is no registry at {sqlite_path(engine.url)} yet. {FIRST_STEPS}")
-    try:
-        with reading(engine) as connection:
-            is_made = sa.inspect(connection).has_table(_applied.name)
-            found = connection.execute(sa.select(_applied.c.version_num)).scalar() if is_made else None
-    except OperationalError as error:
-        raise OperatorError(f"the database does not answer: {error.orig}") from error
+    found = _revision(engine)
     if found is None:
         raise StaleSchema(f"the database has no schema yet. {FIRST_STEPS}")
     if found != wanted:
         do = "type: rapporteur migrate" if found in revisions() else "it was made by a newer version, which you need to install"
         raise StaleSchema(f"the database has the schema {found}, this version needs {wanted}; {do}")
+
+
+def applied_revision(url: str) -> str | None:
+    """Return the revision of the database's schema; None if there is no database or no schema yet."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite" and not sqlite_path(engine.url).exists():
+        return None
+    try:
+        return _revision(engine)
+    finally:
+        engine.dispose()
+
+
+def _revision(engine: Engine) -> str | None:
+    try:
+        with reading(engine) as connection:
+            if not sa.inspect(connection).has_table(_applied.name):
+                return None
+            found: str | None = connection.execute(sa.select(_applied.c.version_num)).scalar()
+            return found
+    except OperationalError as error:
+        raise OperatorError(f"the database does not answer: {error.orig}") from error
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:

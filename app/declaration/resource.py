@@ -171,6 +171,8 @@ class Resource:
     dated_by: str = ""
     """The field that refers to an event. The record's date must agree with the event's date. A record without a date takes the
     event's date."""
+    dated_by_acts: bool = False
+    """Whether a record without a date takes its dates from the actions that refer to it."""
     actors: tuple[Actor, ...] = ()
     """The fields that refer to actors. The actors are involved in the record, and also in the event to which the field
     `occasion` refers."""
@@ -195,6 +197,11 @@ class Resource:
     def keys(self) -> list[tuple[str, ...]]:
         """The unique keys, each as a tuple of field names. No two records have the same values in all fields of a key."""
         return [*([self.natural_key] if self.natural_key else []), *self.alternative_keys]
+
+    @property
+    def inherits_dates(self) -> bool:
+        """Whether a record without a date takes its dates from other records."""
+        return bool(self.dated_by) or self.dated_by_acts
 
     @property
     def base_key(self) -> tuple[str, ...]:

@@ -219,6 +219,7 @@ class PartyRole(Vocabulary):
     """The role of a party in relation to an instrument."""
 
     PARTY = "party", "it is between them"
+    SIGNATORY = "signatory", "they signed it and are not, or not yet, a party"
     ADOPTER = "adopter", "they adopted it"
     SPONSOR = "sponsor", "they sponsored it"
     DEPOSITARY = "depositary", "they keep it"
@@ -234,10 +235,16 @@ class ActionType(Vocabulary):
     ADOPTED = "adopted", "a meeting or body adopted it"
     APPROVED = "approved", "one party's authority approved it"
     RATIFIED = "ratified", "it was ratified"
+    ACCEPTED = "accepted", "a party accepted it"
+    ACCEDED = "acceded", "a party acceded to it"
+    SUCCEEDED = "succeeded", "a party succeeded to it"
+    PROVISIONALLY_APPLIED = "provisionally_applied", "it was applied before its entry into force"
     ENTERED_INTO_FORCE = "entered_into_force", "it entered into force"
     REVIEWED = "reviewed", "its implementation was discussed"
     AMENDED = "amended", "it was amended"
     EXTENDED = "extended", "it was extended"
+    SUSPENDED = "suspended", "it was suspended"
+    WITHDREW = "withdrew", "a party withdrew from it, or denounced it"
     ENDED = "ended", "it ended"
 
 

@@ -113,14 +113,13 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
     """Derive columns and parts of each record from its content. Yield a message for each that is stored with other values."""
     table = writer.resources[kind].table
     rows = {row["id"]: row for row in connection.execute(sa.select(table)).mappings()}
-    inherits = kind in writer.projections.inheriting
     for text, record_id, _ in writer.all_of(connection, kind):
         row, content = rows[record_id], json.loads(text)
         if writer.schemas[kind].check(content)[1]:
             continue  # invalid content is reported by `_faults`, and no columns can be derived from it
         wanted = writer.rows[kind].row(content, kinds, version=row["version"], created=row["created_at"], now=row["updated_at"])
-        if inherits and "date" not in content:
-            del wanted["date_start"], wanted["date_end"]
+        for name in writer.projections.columns_of(kind, content):
+            del wanted[name]
         yield from (
             f"{record_id}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items() if row[name] != value
         )

@@ -4,7 +4,7 @@ from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, CountrySuccessor, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, Topic
-from app.models.instruments import Action, Memorandum, Outcome, Party, Relation
+from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
@@ -17,6 +17,7 @@ __all__ = [
     "Country",
     "CountrySuccessor",
     "FirstAnswer",
+    "Gap",
     "Identifier",
     "Involvement",
     "Key",

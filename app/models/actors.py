@@ -3,23 +3,23 @@
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain import edtf
+from app.domain import spans
 from app.domain.collation import sort_key
+from app.domain.spans import Span
 from app.domain.vocabulary import Kind, MembershipStatus, OrganizationType
 from app.models.columns import (
     Base,
     Content,
-    Holding,
     Lasting,
     Named,
     answer,
     any_of,
     ascending,
-    bounds_of,
     code,
     derived,
     edtf_date,
     first_day,
+    holding,
     kind_of,
     last_day,
     lookups,
@@ -107,42 +107,15 @@ class Person(Named, Base):
     summary: Mapped[str | None] = text("who it is, in the registry's words")
 
 
-def _attested(content: Content) -> list[edtf.Bounds]:
-    return [edtf.bounds(day) for day in content.get("attested") or ()]
+def _span(content: Content, *, holds_on: bool) -> Span:
+    return spans.of_tenure(content.get("since"), content.get("until"), content.get("attested") or (), holds_on=holds_on)
 
 
-def _surely_from(content: Content) -> str:
-    """Return the first day on which the office or membership certainly existed; NO_END if there is no evidence.
-
-    The evidence is `since` and the attested dates. Each of these dates may be imprecise, so the last day that it can mean is
-    taken. The result is the earliest of these days.
-    """
-    since = [bounds_of(content, "since")] if content.get("since") else []
-    return min((shown.end for shown in [*since, *_attested(content)]), default=edtf.NO_END)
-
-
-def _last_shown(content: Content) -> str:
-    """Return the last day for which sources prove that the office or membership existed; NO_START if there is no evidence.
-
-    The evidence is `since`, `until` and the attested dates. Each of these dates may be imprecise, so the first day that it
-    can mean is taken. The result is the latest of these days.
-    """
-    ends = [bounds_of(content, field) for field in ("since", "until") if content.get(field)]
-    return max((shown.start for shown in [*ends, *_attested(content)]), default=edtf.NO_START)
-
-
-class _Tenure(Lasting, Holding):
+class _Tenure(Lasting):
     """The base of offices and memberships. Each lasts for a period, but sources may prove only some days of this period."""
 
     attested: Mapped[str | None] = mapped_column(
         sa.String, comment="days on which a source shows that it held (EDTF)", info={"list": True}
-    )
-    possible_from: Mapped[str] = derived(
-        lambda content: bounds_of(content, "since").start, "the first day on which it can have held"
-    )
-    certain_from: Mapped[str] = derived(_surely_from, "the first day on which it surely held")
-    possible_until: Mapped[str] = derived(
-        lambda content: bounds_of(content, "until").end, "the last day on which it can have held"
     )
 
 
@@ -162,10 +135,7 @@ class Position(_Tenure, Base):
     title: Mapped[str] = text("the office as printed, in the nominative")
     organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")
     country_id: Mapped[str | None] = reference("countries", "the state for which it is held")
-    certain_until: Mapped[str] = derived(
-        _last_shown,
-        "the last day on which it surely held: without an end stated, the last on which a source shows it",
-    )
+    possible_from, certain_from, certain_until, possible_until = holding(lambda content: _span(content, holds_on=False))
 
 
 class Membership(_Tenure, Base):
@@ -187,7 +157,4 @@ class Membership(_Tenure, Base):
     status: Mapped[str] = word(MembershipStatus, "how it belongs")
     founding: Mapped[bool | None] = answer("whether it is one of the founders, where stated")
     ordinal: Mapped[int | None] = number("the how-manieth member it became")
-    certain_until: Mapped[str] = derived(
-        lambda content: _last_shown(content) if content.get("until") else edtf.NO_END,
-        "the last day on which it surely held: without an end stated it holds on",
-    )
+    possible_from, certain_from, certain_until, possible_until = holding(lambda content: _span(content, holds_on=True))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr,
 from app.db.types import Exact, Instant, OneOf
 from app.domain import edtf
 from app.domain.collation import sort_key
+from app.domain.spans import Span
 from app.domain.vocabulary import Kind, Vocabulary
 
 Content = Mapping[str, Any]
@@ -120,7 +121,7 @@ def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = Fal
 
     `plain`: whether the values have no characters that JSON must escape.
     """
-    return mapped_column(Exact, comment=comment, info={"derive": derive, "plain": plain})
+    return mapped_column(Exact, nullable=False, comment=comment, info={"derive": derive, "plain": plain})
 
 
 def first_day(field: str) -> MappedColumn[Any]:
@@ -165,6 +166,25 @@ def ascending(first: str) -> MappedColumn[Any]:
         sa.Computed(f"CASE WHEN {first} = '{edtf.NO_START}' THEN '{edtf.NO_END}' ELSE {first} END", persisted=True),
         comment=f"`{first}` for ascending order, where none comes last",
     )
+
+
+def holding(derive: Callable[[Content], Span]) -> tuple[MappedColumn[Any], ...]:
+    """Declare the columns of the time in which an instrument, an office or a membership held; its dates may be uncertain.
+
+    It was possibly in force from `possible_from` to `possible_until`, and certainly from `certain_from` to `certain_until`.
+    `derive` computes this time from the record alone. If it also depends on other records, `app/writing/spans.py` corrects it.
+    """
+    comments = {
+        "possible_from": "the first day on which it can have held",
+        "certain_from": "the first day on which it surely held",
+        "certain_until": "the last day on which it surely held",
+        "possible_until": "the last day on which it can have held",
+    }
+
+    def part(name: str) -> Callable[[Content], str]:
+        return lambda content: getattr(derive(content), name)
+
+    return tuple(derived(part(name), comment) for name, comment in comments.items())
 
 
 def bounds_of(content: Content, field: str) -> edtf.Bounds:
@@ -215,18 +235,6 @@ class Lasting(Versioned):
     until: Mapped[str | None] = edtf_date("until when, where stated (EDTF)")
     until_start: Mapped[str] = first_day("until")
     until_end: Mapped[str] = last_day("until")
-
-
-class Holding(Versioned):
-    """The period in which an instrument, an office or a membership was in force; its dates may be uncertain.
-
-    It was possibly in force from `possible_from` to `possible_until`, and certainly from `certain_from` to `certain_until`.
-    """
-
-    possible_from: Mapped[str] = derived(lambda content: edtf.NO_START, "the first day on which it can have held")
-    certain_from: Mapped[str] = derived(lambda content: edtf.NO_END, "the first day on which it surely held")
-    certain_until: Mapped[str] = derived(lambda content: edtf.NO_START, "the last day on which it surely held")
-    possible_until: Mapped[str] = derived(lambda content: edtf.NO_END, "the last day on which it can have held")
 
 
 LASTS_FOR_YEARS = (

@@ -1,9 +1,10 @@
 """Tables of memoranda, parties, relations, outcomes and actions."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
-from app.domain import edtf
+from app.domain import edtf, spans
+from app.domain.spans import NEVER, Span
 from app.domain.vocabulary import (
     ActionType,
     Kind,
@@ -18,15 +19,14 @@ from app.models.columns import (
     Base,
     Content,
     Dated,
-    Holding,
     Named,
     Versioned,
     any_of,
-    bounds_of,
-    derived,
+    code,
     edtf_date,
     first_day,
     flag,
+    holding,
     kind_of,
     last_day,
     lookups,
@@ -38,29 +38,15 @@ from app.models.columns import (
     word,
 )
 
-_NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION)
+
+def _span(content: Content) -> Span:
+    """When the instrument holds, as far as its own fields say."""
+    date = edtf.bounds(content["date"]) if content.get("date") else edtf.NONE
+    period = (edtf.bounds(content["period"]), edtf.surely(content["period"])) if content.get("period") else None
+    return spans.of_instrument(content.get("status"), content.get("type"), date, period, ())
 
 
-def _span(content: Content) -> tuple[str, str, str, str]:
-    """Return the values of `possible_from`, `certain_from`, `certain_until` and `possible_until`, in this order.
-
-    They bound the time in which the instrument is valid. They are taken from `period`; without a `period`, from `date`, and
-    the end is open. Without both, the instrument is possibly valid on every day and certainly valid on none. An instrument
-    that is only proposed, drafted or negotiated is valid on no day.
-    """
-    if content.get("status") in _NOT_YET:
-        return edtf.NO_END, edtf.NO_END, edtf.NO_START, edtf.NO_START
-    if content.get("period"):
-        start, end = bounds_of(content, "period")
-        surely = edtf.surely(content["period"])
-        return start, surely.start, surely.end, end
-    if not content.get("date"):
-        return edtf.NO_START, edtf.NO_END, edtf.NO_START, edtf.NO_END
-    start, end = bounds_of(content, "date")
-    return start, end, start, edtf.NO_END
-
-
-class Memorandum(Named, Dated, Holding, Base):
+class Memorandum(Named, Dated, Base):
     """An instrument: a memorandum, agreement, declaration, plan, resolution or strategy."""
 
     __tablename__ = "memoranda"
@@ -80,10 +66,21 @@ class Memorandum(Named, Dated, Holding, Base):
     city: Mapped[str | None] = text("the city it was signed or adopted in, where stated")
     country_id: Mapped[str | None] = reference("countries", "the country it was signed or adopted in, where stated")
     summary: Mapped[str | None] = text("what it provides for, in the registry's words")
-    possible_from: Mapped[str] = derived(lambda content: _span(content)[0], "the first day on which it can have held")
-    certain_from: Mapped[str] = derived(lambda content: _span(content)[1], "the first day on which it surely held")
-    certain_until: Mapped[str] = derived(lambda content: _span(content)[2], "the last day on which it surely held")
-    possible_until: Mapped[str] = derived(lambda content: _span(content)[3], "the last day on which it can have held")
+    possible_from, certain_from, certain_until, possible_until = holding(_span)
+
+
+class Gap(Base):
+    """A time in which an instrument was suspended, or in which somebody was no party, between two times in which it held."""
+
+    __tablename__ = "gaps"
+    __table_args__ = ({"comment": "projection: times within the spans of instruments and parties in which nothing held"},)
+
+    record_id: Mapped[str] = reference("records", "the instrument or party", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the record's gaps, from 0")
+    left_start: Mapped[str] = code("the first day on which it can have begun")
+    left_end: Mapped[str] = code("the last day on which it can have begun")
+    back_start: Mapped[str] = code("the first day on which it can have ended")
+    back_end: Mapped[str] = code("the last day on which it can have ended")
 
 
 class Party(Versioned, Base):
@@ -106,6 +103,7 @@ class Party(Versioned, Base):
     members: Mapped[bool] = flag("whether the member states of the party are meant, not the party itself")
     role: Mapped[str] = word(PartyRole, "how it stands to the instrument")
     signed_by_id: Mapped[str | None] = reference("people", "who signed for it")
+    possible_from, certain_from, certain_until, possible_until = holding(lambda _content: NEVER)
 
 
 class Relation(Versioned, Base):

@@ -11,8 +11,9 @@ from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Kind, MemorandumStatus, MemorandumType
 from app.resources.record import (
     CITATIONS,
+    GAPS,
     Countries,
-    HeldOnDay,
+    HeldBetweenGaps,
     Record,
     common_sorts,
     label_of,
@@ -38,7 +39,7 @@ class Memorandum(Record):
     city: Text | None = None
     country: Ref | None = None
     summary: Text | None = None
-    held: HeldOnDay
+    held: HeldBetweenGaps
     countries: Countries
 
 
@@ -81,7 +82,9 @@ MEMORANDUM = Resource(
         "type": Equals("what sort of instrument", "memorandum", column="type", words=MemorandumType),
         "country": Equals("the country it was signed or adopted in", "BY", column="country_id"),
         "city": Equals("the city it was signed or adopted in", "Geneva", column="city", free=True),
-        "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
+        "valid_at": ValidAt(
+            "what held on this day, certainly or possibly, by its own actions; `held` says which", "2025-01-01", gaps=GAPS
+        ),
         **window_filters("instruments signed or adopted at a time"),
         **named_filters("меморандум"),
     },
@@ -97,6 +100,7 @@ MEMORANDUM = Resource(
         "actions": Include(Kind.ACTION, "of", ordered("date_order")),
         **CITATIONS,
     },
+    dated_by_acts=True,
     label=label_of("name"),
     searched=Searched(titles=("symbol", "city"), texts=("summary",), date="date"),
     example="by-cn-ict-mou-2024",

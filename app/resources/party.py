@@ -3,12 +3,14 @@
 from typing import Literal
 
 from app import models
-from app.declaration.filters import Equals, Involves
+from app.declaration.filters import Equals, Involves, ValidAt
 from app.declaration.model import AnyRef, Flag, Ref
 from app.declaration.resource import Actor, Resource
 from app.domain.vocabulary import Kind, PartyRole
 from app.resources.record import (
     CITATIONS,
+    GAPS,
+    HeldBetweenGaps,
     Record,
     common_filters,
     common_sorts,
@@ -25,6 +27,7 @@ class Party(Record):
     members: Flag = False
     role: PartyRole
     signed_by: Ref | None = None
+    held: HeldBetweenGaps
 
 
 PARTY = Resource(
@@ -40,6 +43,9 @@ PARTY = Resource(
         ),
         "role": Equals("how it stands to the instrument", "party", column="role", words=PartyRole),
         "signed_by": Equals("who signed for it", "pavel-tkach", column="signed_by_id"),
+        "valid_at": ValidAt(
+            "who was party on this day, certainly or possibly, by their own actions; `held` says which", "2025-01-01", gaps=GAPS
+        ),
         **common_filters("memorandum"),
     },
     sorts=common_sorts(models.Party),

@@ -19,6 +19,7 @@ from app.declaration.resource import Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models import Involvement, Organization
+from app.writing.spans import SPAN, SPANNED, SPANNED_BY, SPANNING, Spans
 
 involvements: sa.Table = Involvement.__table__
 organizations: sa.Table = Organization.__table__
@@ -94,6 +95,7 @@ class Projections:
         self._bodies = [each for each, reaches in actors if reaches and each.leads_to(Kind.ORGANIZATION)]
         self._occasions = {each.kind: reference(each, each.occasion) for each in declared if each.occasion}
         self._sides = [reference(each, each.sides.field) for each in declared if each.sides]
+        self._inherits = {each.kind: each.inherits_dates for each in declared}
         self._dates = {each.kind: reference(each, each.dated_by) for each in declared if each.dated_by}
         self._spokesmen = [
             _Spoken(reference(each, each.spokesman.actor), reference(each, each.spokesman.event), person)
@@ -109,14 +111,17 @@ class Projections:
             self._events_of[link.resource.kind].add(link.field)
         self._say_who = tuple(each for each in declared if each.actors)
         self._involve = {*self._events, *(each.kind for each in declared if each.actors or each.sides)}
+        self._spans = Spans(encode)
         self._derived_from = self._fields()
-        depending = {each.kind for each in declared if each.actors or each.sides or each.dated_by}
+        depending = {each.kind for each in declared if each.actors or each.sides or each.dated_by} | {Kind.MEMBERSHIP}
         self._depended_on = self._derived_from.keys() - depending
 
     def _fields(self) -> dict[Kind, set[str]]:
         """By kind: the fields from which projections are computed. A change of another field does not affect projections."""
-        fields: dict[Kind, set[str]] = {Kind.ORGANIZATION: {"parent", "country"}}
-        fields |= {kind: {"date"} for kind in self._events}
+        fields: dict[Kind, set[str]] = {kind: {*names} for kind, names in SPANNED_BY.items()}
+        fields[Kind.ORGANIZATION] |= {"parent", "country"}
+        for kind in self._events:
+            fields.setdefault(kind, set()).add("date")
         for each in (*self._actors, *self._occasions.values(), *self._sides, *self._dates.values()):
             fields.setdefault(each.resource.kind, {"date"}).add(each.field)
         for each in self._sides:
@@ -129,10 +134,10 @@ class Projections:
             fields.setdefault(each.target.kind, set()).add("date")
         return fields
 
-    @property
-    def inheriting(self) -> Collection[Kind]:
-        """The kinds whose undated records inherit the dates of the events to which they refer."""
-        return self._dates.keys()
+    def columns_of(self, kind: Kind, content: Mapping[str, Any]) -> Collection[str]:
+        """The columns of a record's row that projections write, so that its content alone does not say their values."""
+        dates = ("date_start", "date_end") if self._inherits.get(kind) and not content.get("date") else ()
+        return (*dates, *(SPAN if kind in SPANNED else ()))
 
     # -- the expected rows -------------------------------------------------------------------------------------------------
 
@@ -240,19 +245,26 @@ class Projections:
         """Update the projections that the changes affect. Returns the ids of all records whose projections may have changed."""
         touched: dict[Kind, set[str]] = {}
         occasions: set[str] = set()
+        spanned: dict[Kind, set[str]] = {}
         for kind, *states in changed:
             if not self._changes_something(kind, *states):
                 continue
             for content in filter(None, states):
                 touched.setdefault(kind, set()).add(content["id"])
+                for field in SPANNING.get(kind, ()):
+                    spanned.setdefault(kind, set()).add(content[field])
                 # Each record that refers to an event can name its actors. So if one such record changes, all are read again.
                 occasions |= {content[field] for field in self._events_of[kind] if content.get(field)}
+        founded = touched.get(Kind.ORGANIZATION, ())
         if Kind.ORGANIZATION in touched:
             self._add_parts_played(connection, touched.pop(Kind.ORGANIZATION), touched, occasions)
         if sum(map(len, touched.values())) >= PROJECT_ALL_FROM:
             self.rebuild(connection)
-        elif touched:
+        elif touched or founded:
             self._refresh_dates(connection, touched)
+            redated = self._spans.refresh(connection, spanned, met=touched.get(Kind.MEETING, ()), founded=founded)
+            if redated:
+                touched.setdefault(Kind.MEMORANDUM, set()).update(redated)
             if not self._involve.isdisjoint(touched):
                 self._refresh_involvements(connection, occasions.union(*touched.values()))
         return occasions.union(*touched.values(), self._following(connection, occasions, touched))
@@ -273,6 +285,7 @@ class Projections:
         """Compute all projections again, for all records."""
         for link in self._dates.values():
             connection.execute(_dating(link))
+        self._spans.rebuild(connection)
         self._refresh_involvements(connection, None)
 
     def _add_parts_played(
@@ -347,6 +360,7 @@ class Projections:
         for link in self._dates.values():
             for record in connection.execute(sa.select(link.table.c.id).where(*_misdated(link))).scalars():
                 yield f"{link.table.name}: {record} has not the dates of its {link.field}"
+        yield from self._spans.disagreements(connection)
 
 
 def _attended(occasion: _Reference) -> sa.ColumnElement[Any]:

@@ -38,7 +38,7 @@ class SearchEntries:
                 )
             )
             for kind, schema in schemas.items()
-            if schema.resource.dated_by
+            if schema.resource.inherits_dates
         }
 
     def drafts(self, changed: Iterable[Wanted]) -> dict[str, Draft]:

@@ -351,9 +351,9 @@ class Writer(StoredRecords):
             else:
                 row = writer.row(wanted.content, kinds, version=wanted.version, created=now, now=now)
                 del row["created_at"]
-            if wanted.resource.dated_by and "date" not in wanted.content:
-                # A record without a date has the dates of its event; they are a projection, which is updated separately.
-                row = {name: value for name, value in row.items() if name not in ("date_start", "date_end")}
+            # Projections are updated separately, such as the dates that an undated record has from its event.
+            projected = self.projections.columns_of(wanted.resource.kind, wanted.content)
+            row = {name: value for name, value in row.items() if name not in projected}
             rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
             before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
             for plan in writer.parts:

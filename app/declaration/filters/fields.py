@@ -150,8 +150,12 @@ class To(Filter):
 
 @dataclass(frozen=True)
 class ValidAt(Filter):
-    """Records that were valid on the given day, certainly or possibly."""
+    """Records that were valid on the given day, certainly or possibly.
 
+    `gaps`: the table of times within the spans of records in which they were not valid, if there are any.
+    """
+
+    gaps: sa.Table | None = None
     parse: ClassVar[Any] = DayValue
     multiple: ClassVar[bool] = False
 
@@ -159,6 +163,11 @@ class ValidAt(Filter):
         """Keep records that may have been valid on the given day. An imprecise date counts as its longest possible range."""
         columns, day = narrowing.table.c, sa.bindparam(name, type_=Exact)
         narrowing.conditions += [columns.possible_from <= day, columns.possible_until >= day]
+        if self.gaps is not None:
+            gap = self.gaps.c
+            narrowing.conditions.append(
+                ~sa.exists().where(gap.record_id == columns.id, gap.left_end < day, gap.back_start > day)
+            )
 
 
 @dataclass(frozen=True)
