@@ -20,7 +20,7 @@ from app.reading.shapes import field_plans
 from app.resources import RESOURCES
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
 from app.writing.operations import Guard, _merged
-from app.writing.write_schema import MAX_DEPTH, ContentSchema, read_json
+from app.writing.write_schema import MAX_DEPTH, SECOND_NAMESPACE, ContentSchema, read_json
 
 Json = Any
 
