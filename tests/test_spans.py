@@ -245,6 +245,23 @@ def test_a_party_has_a_life_of_its_own(clerk: Clerk) -> None:
     assert held(clerk, "parties", "1975-06-01") == {}
 
 
+def test_gaps_go_with_their_records(clerk: Clerk) -> None:
+    assert clerk.delete("parties/p-by").status_code == 204
+    assert clerk.post("parties/p-by/restore").status_code == 200
+    assert held(clerk, "parties", "1975-06-01").get("p-by") is None
+    assert held(clerk, "parties", "1985-06-01")["p-by"] == "certain"
+    clerk.made("actions", {"of": "lapsed", "type": "entered_into_force", "date": "1970-01-01"})
+    assert [held(clerk, "memoranda", f"{year}-01-01").get("lapsed") for year in (1961, 1965, 1975)] == [
+        "certain",
+        None,
+        "possible",
+    ]
+    clerk.merged("memoranda", "lapsed", "treaty")
+    assert "lapsed" not in held(clerk, "memoranda", "1975-01-01")
+    assert clerk.post("memoranda/lapsed/restore").status_code == 200
+    assert held(clerk, "memoranda", "1965-01-01").get("lapsed") is None
+
+
 def test_an_instrument_without_a_date_has_the_days_of_its_signing(clerk: Clerk) -> None:
     read = clerk.read("memoranda/treaty")
     assert (read["date"], read["date_start"], read["date_end"]) == (None, "1954-06-23", "1954-06-23")

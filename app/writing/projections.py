@@ -246,7 +246,9 @@ class Projections:
         touched: dict[Kind, set[str]] = {}
         occasions: set[str] = set()
         spanned: dict[Kind, set[str]] = {}
-        for kind, *states in changed:
+        several = list(changed)
+        self._spans.forget(connection, [old["id"] for kind, old, new in several if old and new is None and kind in SPANNED])
+        for kind, *states in several:
             if not self._changes_something(kind, *states):
                 continue
             for content in filter(None, states):

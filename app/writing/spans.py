@@ -84,6 +84,11 @@ class Spans:
                 dated |= self._write(connection, compute(connection, some))
         return dated
 
+    def forget(self, connection: Connection, gone: Collection[str]) -> None:
+        """Delete the gaps of records that are deleted."""
+        for some in chunks(gone):
+            connection.execute(sa.delete(gaps).where(among(gaps.c.record_id, some, self._encode)))
+
     def rebuild(self, connection: Connection) -> None:
         """Compute all spans again."""
         for compute, table in ((self._of_instruments, memoranda), (self._of_memberships, memberships)):
