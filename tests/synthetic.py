@@ -324,6 +324,12 @@ class Registry:
             return edtf.bounds(record["date"])
         if record["kind"] in ("participant", "outcome", "action") and record.get("meeting"):
             return self.bounds(self.records[record["meeting"]])
+        if record["kind"] == "memorandum":
+            acts = [each for each in self.of("action") if each["of"] == record["id"]]
+            for types in ({"signed", "adopted"}, {"approved"}, {"entered_into_force"}):
+                several = [self.bounds(each) for each in acts if each["type"] in types]
+                if dated := [each for each in several if each != edtf.NONE]:
+                    return edtf.Bounds(min(each.start for each in dated), max(each.end for each in dated))
         return edtf.NONE
 
     def reach(self, actor: str | None) -> frozenset[str]:
@@ -351,15 +357,28 @@ class Registry:
                 yield from self.reach(record.get("made_by"))
                 yield from self.reach(record.get("made_to"))
 
+    def takes_part(self, participant: Mapping[str, Any]) -> bool:
+        """Whether who was absent or invited counts: the invited do while the meeting is ahead."""
+        presence, status = participant.get("presence"), self.records[participant["meeting"]].get("status")
+        return presence != "absent" and (presence != "invited" or status in ("planned", "postponed"))
+
+    def spoken_for(self, outcome: Mapping[str, Any]) -> Iterator[str]:
+        """For whom the person who made an outcome took part in its meeting."""
+        for record in self.of("participant"):
+            is_maker = outcome.get("made_by") is not None and record.get("person") == outcome["made_by"]
+            if is_maker and record["meeting"] == outcome.get("meeting") and self.takes_part(record):
+                yield from self._own_actors(record)
+
     @cached_property
     def actors(self) -> Mapping[str, frozenset[str]]:
         """Who is involved in each record."""
         found: dict[str, set[str]] = {key: set(self._own_actors(record)) for key, record in self.records.items()}
-        for record in self.of("participant"):
+        for record in filter(self.takes_part, self.of("participant")):
             found[record["meeting"]] |= found[record["id"]]
         for record in self.of("party"):
             found[record["memorandum"]] |= found[record["id"]]
         for record in self.of("outcome"):
+            found[record["id"]].update(self.spoken_for(record))
             if record["type"] == "understanding" and "meeting" in record:
                 found[record["id"]] |= found[record["meeting"]]
         return {key: frozenset(actors) for key, actors in found.items()}

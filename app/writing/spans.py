@@ -100,7 +100,7 @@ class Spans:
         for compute, table in ((self._of_instruments, memoranda), (self._of_memberships, memberships)):
             for ids in _pages(connection, table):
                 for record_id in self._differing(connection, compute(connection, ids)):
-                    yield f"{record_id}: its dates and spans are not what its acts make them"
+                    yield f"spans: {record_id} has not the dates and the span that its acts give it"
 
     def _write(self, connection: Connection, expected: Mapping[str, Expected]) -> set[str]:
         differing = self._differing(connection, expected)
