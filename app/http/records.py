@@ -206,8 +206,10 @@ class Records:
         page = await self._read(meant.shape, meant).page(self.driver, limit)
         if page.rows or not wanted.ids:
             return meant, page
-        meant = await self._meant(resource, wanted, wanted.ids.keys(), refuse=not wanted.shape.after)
-        return meant, await self._read(meant.shape, meant).page(self.driver, limit)
+        again = await self._meant(resource, wanted, wanted.ids.keys(), refuse=not wanted.shape.after)
+        if again.parameters == meant.parameters:
+            return meant, page
+        return again, await self._read(again.shape, again).page(self.driver, limit)
 
     async def _meant(
         self, resource: Resource, wanted: ListRequest, names: Collection[str], *, refuse: bool = False
