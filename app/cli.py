@@ -85,7 +85,7 @@ def serve(context: click.Context, *, demo: bool) -> None:
     settings: Settings = context.obj
     if demo:
         context.invoke(migrate)
-        context.invoke(import_, demo=True, if_empty=True)
+        context.invoke(import_, demo=True, if_empty=True, dry_run=False)
         context.invoke(create_key, name="first visitor", scopes=("write", "admin"), if_none=True)
     require_usable(_engine(settings), pooler=settings.pooler)
     listener = _listener(settings)
@@ -158,8 +158,9 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path, allow_dash=True))
 @click.option("--demo", is_flag=True, help="Read the first data set, which comes with the program.")
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
+@click.option("--dry-run", is_flag=True, help="Check everything, print what would come of it, and keep nothing.")
 @click.pass_obj
-def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool) -> None:
+def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool, dry_run: bool) -> None:
     """Import records from NDJSON files or from folders that contain them. `-` is standard input.
 
     If a record has a fault, no record is imported, and the faults are printed.
@@ -171,12 +172,13 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
     with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
             batch = parallel_import.read(writer, lines, progress=bar.update)
-        with writing(engine) as connection:
+        with writing(engine, keep=not dry_run) as connection:
             if if_empty and writer.count(connection):
                 return
             report = writer.write(connection, batch, author="rapporteur import")
-            analyze(connection)
-    click.echo(str(report))
+            if not dry_run:
+                analyze(connection)
+    click.echo(f"{report}{' (a dry run: nothing is kept)' if dry_run else ''}")
 
 
 @main.command()

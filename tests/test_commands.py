@@ -523,3 +523,10 @@ def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
     assert process.returncode in (0, -signal.SIGTERM)
     assert f"http://127.0.0.1:{port}/docs" in stdout
     assert "Traceback" not in stderr
+
+
+def test_a_dry_run_of_an_import_tells_what_would_come_of_it_and_keeps_nothing(database: Database) -> None:
+    told = run("import", "--demo", "--dry-run", url=database.url)
+    assert told.stdout == "928 created, 0 replaced, 0 unchanged, 0 deleted (a dry run: nothing is kept)\n"
+    assert database.export() == []
+    assert database.disagreements() == []

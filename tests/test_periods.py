@@ -297,3 +297,9 @@ def test_the_schema_before_is_refused_while_periods_alone_set_records_apart(data
     command.downgrade(alembic_config(database.url), "0013")
     migrate(database.url)
     assert database.disagreements() == []
+
+
+def test_lines_with_the_same_key_and_other_contents_are_told_by_their_key(clerk: Clerk) -> None:
+    (detail,) = told(clerk, {**SPEAKER, "presence": "remote"}, {**SPEAKER, "presence": "in_person"})
+    assert detail.startswith(": has the same meeting, person, organization, country, group, role, date, capacity as line 1 ")
+    assert detail.endswith("with another content; write what sets the two apart")

@@ -195,7 +195,11 @@ class Batch:
         first = self.wanted.setdefault(wanted.id, wanted)
         if first is not wanted and first.content != wanted.content:
             where = first.line or first.pointer
-            self.blame(wanted, f"{wanted.id!r} stands already in {where} with another content", "/id")
+            if wanted.named:
+                self.blame(wanted, f"{wanted.id!r} stands already in {where} with another content", "/id")
+            else:
+                key = ", ".join(wanted.resource.natural_key)
+                self.blame(wanted, f"has the same {key} as {where} with another content; write what sets the two apart")
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
