@@ -35,7 +35,7 @@ from app.settings import Settings
 with TestClient(create_app(Settings(database_url=os.environ["RAPPORTEUR_DATABASE_URL"]))) as client:
     print(client.get("/v1/interviews/changed").json()["date_start"])
     days = "date_from=2026-01-28&date_to=2026-01-28"
-    for query in ("participant=by-mci", "participant=BY", "participant=RU", days, "q=chang", "speaker=sco"):
+    for query in ("participant=by-mci", "participant=BY", "participant=RU", days, "q=chang", "speaker=aleksandr-lukashenko"):
         print(query, [each["id"] for each in client.get(f"/v1/interviews?{query}").json()["data"]])
     for query in ("q=changed", "q=changed&kind=interview"):
         print(query, [each["id"] for each in client.get(f"/v1/search?{query}").json()["data"]])
@@ -49,7 +49,7 @@ FOUND = [
     "participant=RU []",
     "date_from=2026-01-28&date_to=2026-01-28 ['changed']",
     "q=chang ['changed']",
-    "speaker=sco []",
+    "speaker=aleksandr-lukashenko []",
     "q=changed ['changed']",
     "q=changed&kind=interview ['changed']",
     "1",
