@@ -198,9 +198,9 @@ class Records:
         """Read the first rows of a list, and return them with the request in which each value of a filter is an id.
 
         The database refers to each record by its id alone. So a single value that stands for a record in another way (see
-        `naming`) finds nothing, and a look-up is needed only then; so do several of which all must match (`between`). Of several
-        values of which any may match, each is looked up. Raises Invalid if the first page is empty because a value stands for no
-        record.
+        `naming`) finds nothing, and a look-up is needed only then. The same is true of several ids that must all match
+        (`between`). Of several values of which any may match, each is looked up. Raises Invalid if the first page is empty
+        because a value stands for no record.
         """
         several = {name for name in wanted.ids if len(wanted.values[name]) > 1}
         meant = await self._meant(resource, wanted, several) if several else wanted
