@@ -57,6 +57,11 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[s
         yield asked
 
 
+def listing(asked: list[tuple[str, dict[str, Any]]], table: str) -> tuple[str, dict[str, Any]]:
+    """The statement that reads the list; another may follow that looks up what the values of an empty list mean."""
+    return next(each for each in asked if f"FROM {table} AS t" in each[0])
+
+
 def plan(database: Database, sql: str, given: dict[str, Any]) -> str:
     """How the database would answer if there were much: Postgres must be kept from reading few rows through and sorting."""
     if database.engine.dialect.name == "sqlite":
@@ -79,7 +84,7 @@ def test_each_filter_of_a_column_is_answered_by_its_index(database: Database, mo
             for values in (filter_.example, f"{filter_.example}&{name}={filter_.example}")[: 1 + several]:
                 with recorded(monkeypatch) as asked:
                     assert client.get(f"/v1/{plural}?{name}={values}").status_code == 200, (plural, name)
-                told = plan(database, *asked[-1])
+                told = plan(database, *listing(asked, table))
                 if f"ix_{table}_{filter_.column}_" not in told and f"uq_{table}_" not in told:
                     missed.append(f"{plural}?{name}={values}\n{told}")
     assert not missed, "\n\n".join(missed)
@@ -96,7 +101,7 @@ def test_two_filters_of_columns_read_no_more_than_what_one_of_them_has(
             asked_for = f"/v1/{plural}?{name}={filter_.example}&{second}={also.example}"
             with recorded(monkeypatch) as asked:
                 assert client.get(asked_for).status_code == 200, asked_for
-            told = plan(database, *asked[-1])
+            told = plan(database, *listing(asked, table))
             if not any(f"ix_{table}_{each.column}_" in told for each in (filter_, also)) and f"uq_{table}_" not in told:
                 missed.append(f"{asked_for}\n{told}")
     assert pairs
