@@ -1,19 +1,16 @@
 """Identifiers in other registers: one record has each, and records are found, written and matched by them."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
 from app.domain.identifiers import normal, normal_scheme, readings
 from app.writing.batch import Batch, Line
-from tests.conftest import Database
 from tests.test_naming import faults, ids
-from tests.test_writing import PROOF, Clerk, refused
+from tests.test_writing import PROOF, Clerk, clerk_of, refused
 
 Content = dict[str, Any]
 
@@ -40,14 +37,7 @@ WORLD: tuple[Content, ...] = (
 )
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """Somebody who may do everything to a few records with identifiers."""
-    database, client = office
-    database.empty()
-    database.load(*map(json.dumps, WORLD))
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+clerk = clerk_of(*WORLD)
 
 
 # -- the normal form ----------------------------------------------------------------------------------------------------------

@@ -1,15 +1,11 @@
 """Who takes part: present, invited, absent and represented; and for whom a person speaks who makes a proposal."""
 
-import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
-from tests.conftest import Database
 from tests.test_naming import ids
-from tests.test_writing import Clerk
+from tests.test_writing import Clerk, clerk_of
 
 Content = dict[str, Any]
 WORLD: tuple[Content, ...] = (
@@ -37,14 +33,7 @@ WORLD: tuple[Content, ...] = (
 )
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """Somebody who may do everything to a summit; whatever they do leaves projections and search as they should be."""
-    database, client = office
-    database.empty()
-    database.load(*map(json.dumps, WORLD))
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+clerk = clerk_of(*WORLD)
 
 
 def takes_part(clerk: Clerk, actor: str) -> bool:

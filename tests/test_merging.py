@@ -1,17 +1,15 @@
 """What merging and restoring keep, move, collapse and put back."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from starlette.testclient import TestClient
 
 from app.domain.vocabulary import Kind
 from app.resources import RESOURCES
 from app.writing.keys import Scope
 from tests.conftest import Database
-from tests.test_writing import PROOF, Clerk, everything, pointers, refused
+from tests.test_writing import PROOF, Clerk, clerk_of, everything, pointers, refused
 
 Content = dict[str, Any]
 PLURALS = {resource.kind.value: resource.plural for resource in RESOURCES}
@@ -43,14 +41,7 @@ DOUBLES: dict[str, tuple[Content, Content]] = {
 """For each kind that others refer to, a record that will be merged into another."""
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """An admin of a registry with a few records; whatever they do leaves it whole."""
-    database, client = office
-    database.empty()
-    load(database, *BARE)
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+clerk = clerk_of(*BARE)
 
 
 def load(database: Database, *contents: Content) -> None:

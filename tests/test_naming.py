@@ -1,17 +1,14 @@
 """Which record a value means: codes of countries, former ids, wider topics; and what is said where it means none."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pycountry
 import pytest
 from httpx2 import Response
-from starlette.testclient import TestClient
 
 from app.domain.iso_3166 import codes_of
-from tests.conftest import Database
-from tests.test_writing import PROOF, Clerk, refused
+from tests.test_writing import PROOF, Clerk, clerk_of, refused
 
 Content = dict[str, Any]
 WORLD: tuple[Content, ...] = (
@@ -59,17 +56,15 @@ WORLD: tuple[Content, ...] = (
 )
 
 
+registry = clerk_of(*WORLD)
+
+
 @pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
+def clerk(registry: Clerk) -> Clerk:
     """Somebody who may do everything to a few records, of which two people were merged into a third."""
-    database, client = office
-    database.empty()
-    database.load(*map(json.dumps, WORLD))
-    clerk = Clerk(database, client)
-    clerk.merged("people", "novak", "a-novak")
-    clerk.merged("people", "a-novak", "anna-novak")
-    yield clerk
-    assert database.disagreements() == []
+    registry.merged("people", "novak", "a-novak")
+    registry.merged("people", "a-novak", "anna-novak")
+    return registry
 
 
 def ids(answer: Response) -> list[str]:

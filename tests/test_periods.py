@@ -1,7 +1,6 @@
 """What identifies a record that links others: periods of memberships and offices, dates, capacities and notes."""
 
 import json
-from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 from uuid import UUID, uuid5
@@ -10,14 +9,13 @@ import pytest
 from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
 from app.db.schema import alembic_config, migrate
 from app.domain import edtf
 from app.errors import OperatorError, Problem
 from tests.conftest import Database
 from tests.test_naming import ids
-from tests.test_writing import Clerk, refused
+from tests.test_writing import Clerk, clerk_of, refused
 
 Content = dict[str, Any]
 WORLD: tuple[Content, ...] = (
@@ -35,14 +33,7 @@ OFFICE: Content = {"kind": "position", "person": "somebody", "title": "Minister"
 SORTS = pytest.mark.parametrize(("plural", "base"), [("memberships", FIJI), ("positions", OFFICE)])
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """Somebody who may do everything to a few records."""
-    database, client = office
-    database.empty()
-    database.load(*map(json.dumps, WORLD))
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+clerk = clerk_of(*WORLD)
 
 
 def load(clerk: Clerk, *contents: Content) -> dict[str, int]:

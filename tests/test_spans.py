@@ -1,22 +1,20 @@
 """When instruments hold and who is party to them, by dated acts: against a rule that walks from day to day, and over HTTP."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from starlette.testclient import TestClient
 
 from app.domain import spans
 from app.domain.edtf import NONE, Bounds
 from app.domain.spans import NEVER, Act, Span
 from app.domain.vocabulary import ActionType
-from tests.conftest import Database
 from tests.test_naming import ids
-from tests.test_writing import Clerk
+from tests.test_writing import Clerk, clerk_of
 
 Content = dict[str, Any]
 FIRST = date(2000, 1, 1)
@@ -192,14 +190,7 @@ WORLD: tuple[Content, ...] = (
 )
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """Somebody who may do everything to two treaties."""
-    database, client = office
-    database.empty()
-    database.load(*map(json.dumps, WORLD))
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+clerk = clerk_of(*WORLD)
 
 
 def held(clerk: Clerk, plural: str, on_day: str) -> dict[str, str]:

@@ -106,14 +106,21 @@ class Clerk:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.fixture
-def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
-    """Somebody who may do everything to a few records; whatever they do leaves the registry whole."""
-    database, client = office
-    database.empty()
-    database.load(*(json.dumps(content) for content in WORLD))
-    yield Clerk(database, client)
-    assert database.disagreements() == []
+def clerk_of(*world: Content) -> Any:
+    """A fixture: somebody who may do everything to these records; whatever they do leaves the registry whole."""
+
+    @pytest.fixture
+    def clerk(office: tuple[Database, TestClient]) -> Iterator[Clerk]:
+        database, client = office
+        database.empty()
+        database.load(*map(json.dumps, world))
+        yield Clerk(database, client)
+        assert database.disagreements() == []
+
+    return clerk
+
+
+clerk = clerk_of(*WORLD)
 
 
 def everything(database: Database) -> dict[str, list[tuple[object, ...]]]:

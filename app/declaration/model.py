@@ -18,7 +18,7 @@ from app.domain.vocabulary import Kind
 
 ID_PATTERN = r"^([A-Z]{2}|[A-Z]{4}|[a-z0-9]+(-[a-z0-9]+)*)$"
 NAMING_PATTERN = r"^([A-Za-z]{2,4}|[a-z0-9]+(-[a-z0-9]+)*)$"
-"""Matches whatever may stand for a record: an id, a former id, or a code of a country in any case."""
+"""The form of a value that refers to a record: its id, the former id of a merged record, or the code of a country."""
 ALPHA_3_PATTERN = r"^[A-Z]{3}$"
 NUMERIC_PATTERN = r"^[0-9]{3}$"
 SCHEME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"

@@ -1,4 +1,4 @@
-"""Turns pydantic's errors into the registry's faults, so that a mistake is told in the same words wherever it is made."""
+"""Converts pydantic's validation errors to `Fault`s. Bodies, imports and query strings all use the messages of this module."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""When an instrument holds, and when somebody is party to it: computed from the dated acts that sources tell of.
+"""Computes from dated actions when an instrument is in force, and when a country or organization is a party to it.
 
 Dates may be imprecise, so each act has the earliest and the latest day on which it can have been done. Between the two, what
 the act begins or ends is possible; after the latest day, what it begins is certain.

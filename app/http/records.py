@@ -227,8 +227,7 @@ class Records:
                 kinds = self.queries[resource.plural].names[name]
                 meant = naming.meaning(value, found[value], kinds)
                 if meant.is_ambiguous or (meant.id is None and refuse):
-                    near = "" if meant.is_ambiguous else await self.meanings.near(value, kinds)
-                    faults.append(Fault(meant.fault + near, parameter=name))
+                    faults.append(await self.meanings.fault(name, value, meant, kinds))
                 elif meant.id not in (None, value):
                     others.setdefault(name, {})[value] = meant.id
         if faults:

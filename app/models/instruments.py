@@ -70,7 +70,7 @@ class Memorandum(Named, Dated, Base):
 
 
 class Gap(Base):
-    """A time in which an instrument was suspended, or in which somebody was no party, between two times in which it held."""
+    """An interruption: an instrument was suspended and later resumed, or a party withdrew and later joined again."""
 
     __tablename__ = "gaps"
     __table_args__ = ({"comment": "projection: times within the spans of instruments and parties in which nothing held"},)

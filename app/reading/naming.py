@@ -17,6 +17,7 @@ from app.declaration.filters import MAX_WORDS, Narrowing, Words, with_narrower
 from app.domain.identifiers import FORMER_CODES
 from app.domain.iso_3166 import FORMER_ID
 from app.domain.vocabulary import Kind
+from app.faults import Fault
 from app.models.actors import Country
 from app.models.records import Change, Identifier, Record, Redirect
 
@@ -174,7 +175,12 @@ class Meanings:
         rows = await self._driver.fetch(self._narrower, {"topic": self._driver.encode(topic_ids)}) if topic_ids else []
         return [row[0] for row in rows]
 
-    async def near(self, value: str, kinds: Sequence[Kind]) -> str:
+    async def fault(self, parameter: str, value: str, meant: Meaning, kinds: Sequence[Kind]) -> Fault:
+        """Return the fault of a parameter whose value means no record of these kinds, with ids that are near."""
+        near = "" if meant.is_ambiguous else await self._near(value, kinds)
+        return Fault(meant.fault + near, parameter=parameter)
+
+    async def _near(self, value: str, kinds: Sequence[Kind]) -> str:
         """Return the end of a message: ids of these kinds that are similar to the value, or whose names have its words."""
         typed = " ".join(value.split("-")[:MAX_WORDS])
         begin = value[: max(len(value) // 2, SHORTEST_BEGINNING)]

@@ -79,42 +79,27 @@ Countries = Annotated[
 ]
 
 
+GAPS: sa.Table = models.Gap.__table__
+
+
 def _held(rows: sa.FromClause, day: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     certain = sa.and_(rows.c.certain_from <= day, rows.c.certain_until >= day)
     return sa.case((certain, sa.literal_column(f"'{Held.CERTAIN}'")), else_=sa.literal_column(f"'{Held.POSSIBLE}'"))
 
 
-GAPS: sa.Table = models.Gap.__table__
-
-
 def _held_between_gaps(rows: sa.FromClause, day: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     doubtful = sa.exists().where(GAPS.c.record_id == rows.c.id, GAPS.c.left_start < day, GAPS.c.back_end > day)
-    certain = sa.and_(rows.c.certain_from <= day, rows.c.certain_until >= day, ~doubtful)
-    return sa.case((certain, sa.literal_column(f"'{Held.CERTAIN}'")), else_=sa.literal_column(f"'{Held.POSSIBLE}'"))
+    return sa.case((doubtful, sa.literal_column(f"'{Held.POSSIBLE}'")), else_=_held(rows, day))
 
 
-HeldOnDay = Annotated[
-    Held | None,
-    Derived(),
-    OnDay(_held),
-    Field(
-        default=None,
-        description=f"with `valid_at`: how surely it held on that day: {Held.described()}",
-        json_schema_extra={"readOnly": True},
-    ),
-]
-
-
-HeldBetweenGaps = Annotated[
-    Held | None,
-    Derived(),
-    OnDay(_held_between_gaps),
-    Field(
-        default=None,
-        description=f"with `valid_at`: how surely it held on that day: {Held.described()}",
-        json_schema_extra={"readOnly": True},
-    ),
-]
+_HELD = Field(
+    default=None,
+    description=f"with `valid_at`: how surely it held on that day: {Held.described()}",
+    json_schema_extra={"readOnly": True},
+)
+HeldOnDay = Annotated[Held | None, Derived(), OnDay(_held), _HELD]
+HeldBetweenGaps = Annotated[Held | None, Derived(), OnDay(_held_between_gaps), _HELD]
+"""Like `HeldOnDay`, for records that may not have held at times in between."""
 
 
 class Record(Model):

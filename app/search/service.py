@@ -122,8 +122,7 @@ class SearchService:
             refers.append(tuple(group))
             for value, each in meant.items():
                 if each.id is None:
-                    near = "" if each.is_ambiguous else await self._meanings.near(value, kinds)
-                    faults.append(Fault(each.fault + near, parameter=name))
+                    faults.append(await self._meanings.fault(name, value, each, kinds))
         return Narrowed(tuple(wanted.kind or ()), tuple(refers), wanted.date_from, wanted.date_to), faults
 
     async def suggest(self, wanted: SuggestQuery, languages: Sequence[str]) -> list[Suggestion]:

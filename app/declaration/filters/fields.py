@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from app.db.sql import Encode, as_instant
 from app.db.types import Exact
-from app.declaration.filters.filter import Filter, Narrowing, Parameters, kinds_of, matches
+from app.declaration.filters.filter import Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
 from app.declaration.filters.values import FIRST_DAY, DayValue, InstantValue, TextValue
 from app.declaration.model import Naming
 from app.domain.vocabulary import Kind, Vocabulary
@@ -42,47 +42,26 @@ class Equals(Filter):
 
 
 @dataclass(frozen=True)
-class Stated(Filter):
+class Stated(YesOrNo):
     """Records that have a value in the field `column` (`true`), or none (`false`)."""
 
     column: str = ""
-    parse: ClassVar[Any] = bool
-    multiple: ClassVar[bool] = False
 
-    def shape(self, values: Sequence[str]) -> int:
-        """Return 1 if the value is `true`, and 2 if it is `false`, because the SQL differs."""
-        return 1 if values[0] == "true" else 2
-
-    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return no parameters, because the shape already says which records are kept."""
-        return {}
-
-    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep the records with a value if `shape` is 1, and those without one if it is 2."""
-        column = narrowing.table.c[self.column]
-        narrowing.conditions.append(column.is_not(None) if shape == 1 else column.is_(None))
+    def condition(self, rows: sa.FromClause, *, is_asked_for: bool) -> sa.ColumnElement[bool]:
+        """Return the condition that the field has a value, or none."""
+        column = rows.c[self.column]
+        return column.is_not(None) if is_asked_for else column.is_(None)
 
 
 @dataclass(frozen=True)
-class Answered(Filter):
+class Answered(YesOrNo):
     """Records in which the boolean field `column` has the given value. Records in which it is empty are left out."""
 
     column: str = ""
-    parse: ClassVar[Any] = bool
-    multiple: ClassVar[bool] = False
 
-    def shape(self, values: Sequence[str]) -> int:
-        """Return 1 if the value is `true`, and 2 if it is `false`, because the SQL differs."""
-        return 1 if values[0] == "true" else 2
-
-    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return no parameters, because the shape already says which records are kept."""
-        return {}
-
-    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep the records with the value `true` if `shape` is 1, and those with `false` if it is 2."""
-        value: sa.ColumnElement[bool] = sa.true() if shape == 1 else sa.false()
-        narrowing.conditions.append(narrowing.table.c[self.column] == value)
+    def condition(self, rows: sa.FromClause, *, is_asked_for: bool) -> sa.ColumnElement[bool]:
+        """Return the condition that the field has the value."""
+        return rows.c[self.column] == (sa.true() if is_asked_for else sa.false())
 
 
 @dataclass(frozen=True)

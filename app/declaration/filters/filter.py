@@ -112,3 +112,26 @@ class Filter(ABC):
     @abstractmethod
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Add the conditions of this filter to `narrowing`."""
+
+
+class YesOrNo(Filter):
+    """The base class of filters whose value is `true` or `false`."""
+
+    parse: ClassVar[Any] = bool
+    multiple: ClassVar[bool] = False
+
+    def shape(self, values: Sequence[str]) -> int:
+        """Return 1 if the value is `true`, and 0 if it is `false`, because the SQL differs."""
+        return int(values[0] == "true")
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """Return no parameters, because the shape already says which records are kept."""
+        return {}
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep the records of which the condition is true, or the others if the value is `false`."""
+        narrowing.conditions.append(self.condition(narrowing.table, is_asked_for=bool(shape)))
+
+    @abstractmethod
+    def condition(self, rows: sa.FromClause, *, is_asked_for: bool) -> sa.ColumnElement[bool]:
+        """Return the condition for the value `true` (`is_asked_for`) or `false`."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from app.db.full_text import has_terms
 from app.db.sql import Encode, is_one_of, literal
 from app.db.types import Exact
-from app.declaration.filters.filter import Filter, Narrowing, Parameters, kinds_of, matches
+from app.declaration.filters.filter import Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
 from app.declaration.filters.values import IdentifierValue, IdList, QueryText, separate
 from app.domain.identifiers import readings
 from app.domain.vocabulary import Kind
@@ -92,29 +92,16 @@ class HasIdentifier(Filter):
 
 
 @dataclass(frozen=True)
-class Uncited(Filter):
+class Uncited(YesOrNo):
     """Records without citations (`true`), or records with citations (`false`)."""
 
     citations: sa.Table | None = None
-    parse: ClassVar[Any] = bool
-    multiple: ClassVar[bool] = False
 
-    def shape(self, values: Sequence[str]) -> int:
-        """Return 1 if the value is `true` (records without citations), and 2 if it is `false`, because the SQL differs."""
-        return 1 if values[0] == "true" else 2
-
-    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return no parameters, because the shape already says which records are kept."""
-        return {}
-
-    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Keep the records that have no citation if `shape` is 1, or at least one citation if `shape` is 2.
-
-        Here, the shape stands for the value that the client sent, see the method `shape`. A subquery looks for the citations.
-        """
+    def condition(self, rows: sa.FromClause, *, is_asked_for: bool) -> sa.ColumnElement[bool]:
+        """Return the condition that the record has no citation, or at least one."""
         assert self.citations is not None
-        cited = sa.exists().where(self.citations.c.record_id == narrowing.table.c.id)
-        narrowing.conditions.append(~cited if shape == 1 else cited)
+        cited = sa.exists().where(self.citations.c.record_id == rows.c.id)
+        return ~cited if is_asked_for else cited
 
 
 @dataclass(frozen=True)
