@@ -101,7 +101,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping),
         docs.router(),
-        changes.histories(RESOURCES, driver),
+        changes.histories(RESOURCES, driver, meanings),
     ):
         app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())

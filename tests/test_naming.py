@@ -109,6 +109,10 @@ def test_a_country_is_meant_by_each_of_its_codes(clerk: Clerk, code: str) -> Non
         assert (answer.status_code, answer.headers["location"]) == (308, "/v1/countries/BY")
     made = clerk.made("meetings", {"name": "More talks", "country": code})
     assert made["country"] == {"id": "BY", "name": "Belarus"}
+    assert clerk.patch(f"countries/{code}", {"region": "Europe"}).json()["id"] == "BY"
+    assert clerk.put(f"countries/{code}", clerk.read("countries/BY"), if_match="*").json()["version"] == 2
+    assert len(clerk.read(f"countries/{code}/history")["data"]) == 2
+    refused(clerk.delete(f"countries/{code}"), 409, "still_referenced")
     changed = clerk.patch("meetings/forum", {"country": {"id": code, "name": "Belarus"}}).json()
     assert changed["country"]["id"] == "BY"
 

@@ -54,6 +54,8 @@ def message_of(entry: Mapping[str, Any]) -> str:
             return "there is no such field here"
         case "model_type" | "dict_type":
             return "must be an object"
+        case "string_too_short":
+            return "is empty: write a value, or leave it out"
         case "list_type":
             return "must be an array"
         case "string_pattern_mismatch":

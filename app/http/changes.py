@@ -16,6 +16,7 @@ from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.openapi.shared import CONDITIONAL, described
 from app.http.responses import page_links
 from app.reading import changes
+from app.reading.naming import Meanings
 from app.reading.paging import read_page
 
 _HEADERS = ("ETag", "Link", "Vary")
@@ -55,7 +56,7 @@ def router(driver: Driver) -> APIRouter:
     return routes
 
 
-def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
+def histories(resources: Sequence[Resource], driver: Driver, meanings: Meanings) -> APIRouter:
     """Return a router with the endpoints that read the history of a record, one endpoint for each collection."""
     routes = APIRouter(route_class=Endpoint)
     history = to_statement(changes.history(), driver.dialect)
@@ -88,6 +89,7 @@ def histories(resources: Sequence[Resource], driver: Driver) -> APIRouter:
             """
             if not is_storable(record_id):
                 raise NotFound(f"no {resource.kind} has such an id")
+            record_id = await meanings.named_by_code(resource, record_id)
             given = {"id": record_id, "before": query.before or changes.MAX_SEQ}
             rows, beyond = await read_page(driver, history, given, query.limit)
             known = rows or (query.before and await driver.fetch(history, {**given, "before": changes.MAX_SEQ, "limit": 1}))

@@ -256,6 +256,8 @@ class Writes:
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )
+        if (record_id := scope["path_params"].get("id")) and is_storable(record_id):
+            scope["path_params"]["id"] = await self._records.meanings.named_by_code(resource, record_id)
         retry = retry_of(scope, body)  # also validates the `Idempotency-Key` of a dry run, although a dry run stores no answer
         return _WriteRequest(resource, principal, view, body, None if view.dry_run else retry)
 

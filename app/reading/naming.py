@@ -14,6 +14,7 @@ from app.db.driver import Driver, Row, to_statement
 from app.db.sql import Encode, is_one_of, literal
 from app.db.types import Exact
 from app.declaration.filters import MAX_WORDS, Narrowing, Words, with_narrower
+from app.declaration.resource import Resource
 from app.domain.identifiers import FORMER_CODES
 from app.domain.iso_3166 import FORMER_ID
 from app.domain.vocabulary import Kind
@@ -174,6 +175,13 @@ class Meanings:
         """Return the topics with these ids and all topics below them."""
         rows = await self._driver.fetch(self._narrower, {"topic": self._driver.encode(topic_ids)}) if topic_ids else []
         return [row[0] for row in rows]
+
+    async def named_by_code(self, resource: Resource, record_id: str) -> str:
+        """Return the id of the country for which a code in a path stands. Any other value is returned unchanged."""
+        if not resource.alternative_keys or len(record_id) > FORMER_ID:
+            return record_id
+        found = (await self.of([record_id]))[record_id]
+        return meaning(record_id, found, (resource.kind,)).id or record_id
 
     async def fault(self, parameter: str, value: str, meant: Meaning, kinds: Sequence[Kind]) -> Fault:
         """Return the fault of a parameter whose value means no record of these kinds, with ids that are near."""
