@@ -37,8 +37,10 @@ def filter_case(_context: Any, case: Any) -> bool:
 
 
 def _words(given: Any) -> list[str]:
-    """The words of a parameter, which comes as a list or joined by commas already."""
-    return given.split(",") if isinstance(given, str) else [str(word) for word in given or ()]
+    """The words of a parameter, which comes as a list, joined by commas, or as a value of a wrong type."""
+    if isinstance(given, (list, tuple)):
+        return [str(word) for word in given]
+    return str(given).split(",") if given is not None else []
 
 
 @schemathesis.serializer("application/x-ndjson")
