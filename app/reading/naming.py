@@ -177,10 +177,15 @@ class Meanings:
         return [row[0] for row in rows]
 
     async def named_by_code(self, resource: Resource, record_id: str) -> str:
-        """Return the id of the country for which a code in a path stands. Any other value is returned unchanged."""
+        """Return the id of the country for which a code in a path stands. Any other value is returned unchanged.
+
+        The id of a merged or deleted country stays, too: it can be restored.
+        """
         if not resource.alternative_keys or len(record_id) > FORMER_ID:
             return record_id
         found = (await self.of([record_id]))[record_id]
+        if any(each.way in (Way.MERGED, Way.DELETED) for each in found):
+            return record_id
         return meaning(record_id, found, (resource.kind,)).id or record_id
 
     async def fault(self, parameter: str, value: str, meant: Meaning, kinds: Sequence[Kind]) -> Fault:
