@@ -69,7 +69,7 @@ STATUSES = ("planned", "held", "postponed", "cancelled")
 FORMATS = ("in_person", "online", "hybrid")
 ROLES = ("chair", "host", "head_of_delegation", "delegation", "speaker", "observer", "participant")
 RANKS = ("head_of_state", "minister", "deputy_minister", "expert")
-PRESENCES = ("in_person", "remote", "absent")
+PRESENCES = ("in_person", "remote", "absent", "expected")
 MEMORANDUM_TYPES = ("memorandum", "agreement", "declaration", "plan")
 MEMORANDUM_STATUSES = ("proposed", "draft", "signed", "in_force")
 PARTY_ROLES = ("party", "adopter", "sponsor")
@@ -217,7 +217,8 @@ class Registry:
                 memorandum, party, members, role = key
                 signed_by = self._one(people, empty=0.6)
                 names = {"memorandum": memorandum, "party": party, "members": members, "role": role}
-                self._add("party", f"party-{place:03}", **names, signed_by=signed_by)
+                signatories = [{"person": signed_by, "capacity": "Head"}, {"capacity": "Witness"}] if signed_by else None
+                self._add("party", f"party-{place:03}", **names, signatories=signatories)
         for place in range(OUTCOMES):
             meeting = self._one(self.ids("meeting"), empty=0.3)
             self._add(
@@ -270,7 +271,7 @@ class Registry:
                     "party": "IN",
                     "memorandum": f"memo-{record['id'][-2:]}",
                     "role": "depositary",
-                    "signed_by": signed_by,
+                    "signatories": [{"person": signed_by}],
                 }
                 before["members"] = int(record["id"][-3:]) >= 100
                 if before["memorandum"] not in self.records:
@@ -352,15 +353,16 @@ class Registry:
                 yield from self.reach(record.get("organization"))
             case "party":
                 yield from self.reach(record["party"])
-                yield from self.reach(record.get("signed_by"))
+                for signatory in record.get("signatories", ()):
+                    yield from self.reach(signatory.get("person"))
             case "outcome":
                 yield from self.reach(record.get("made_by"))
                 yield from self.reach(record.get("made_to"))
 
     def takes_part(self, participant: Mapping[str, Any]) -> bool:
-        """Whether who was absent or invited counts: the invited do while the meeting is ahead."""
+        """Whether who was absent, invited or expected counts: the last two do while the meeting is ahead."""
         presence, status = participant.get("presence"), self.records[participant["meeting"]].get("status")
-        return presence != "absent" and (presence != "invited" or status in ("planned", "postponed"))
+        return presence != "absent" and (presence not in ("invited", "expected") or status in ("planned", "postponed"))
 
     def spoken_for(self, outcome: Mapping[str, Any]) -> Iterator[str]:
         """For whom the person who made an outcome took part in its meeting."""
@@ -396,6 +398,8 @@ class Registry:
                 for topic in own:
                     own += [wider for wider in (self.records[topic].get("broader"),) if wider and wider not in own]
                 return frozenset(own)
+        if name == "signed_by":
+            return frozenset(each["person"] for each in record.get("signatories", ()) if "person" in each)
         if (kind, name) == ("meeting", "memorandum"):
             return frozenset(each["of"] for each in self.of("action") if each.get("meeting") == record["id"])
         if kind == "memorandum" and name in ("meeting", "series"):
@@ -468,6 +472,14 @@ class Registry:
             found["topics"] = [{"id": topic, "name": self.label(topic)} for topic in record.get("topics", ())]
             if record["kind"] in ("meeting", "memorandum"):
                 found["countries"] = [{"id": each, "name": self.label(each)} for each in self.countries(key)]
+        if record["kind"] == "party":
+            found["signatories"] = [
+                {
+                    "person": {"id": each["person"], "name": self.label(each["person"])} if "person" in each else None,
+                    "capacity": each.get("capacity"),
+                }
+                for each in record.get("signatories", ())
+            ]
         return json.dumps(found, ensure_ascii=False, separators=(",", ":"))
 
     def _value(self, record: Content, name: str, *, depth: int) -> Any:
@@ -536,7 +548,7 @@ FIELDS = {
     "participant": "meeting> date date_start date_end person> organization> country> group count count_qualifier role capacity"
     " rank on_behalf_of>> presence contribution",
     "memorandum": "name type symbol status date date_start date_end period period_start period_end city country> summary",
-    "party": "memorandum> party>> members role signed_by>",
+    "party": "memorandum> party>> members role",
     "outcome": "name type date date_start date_end period period_start period_end meeting> made_by>> made_to>> subject>> status"
     " summary",
     "action": "of>> type date date_start date_end meeting> party>> note",

@@ -48,7 +48,7 @@ def conforms(
     plans = [
         plan
         for plan in PLANS[resource.kind]
-        if (parts or not isinstance(plan.source, Part) or plan.name in included)
+        if (parts or not isinstance(plan.source, Part) or plan.source.in_lists or plan.name in included)
         and (on_day or not isinstance(plan.source, OnDay))
     ]
     related = [name for name in resource.includes if name in included]
@@ -89,9 +89,11 @@ def test_includes_embed_what_refers_to_the_record(client: TestClient, resource: 
         assert single == record
         for name, include in resource.includes.items():
             for child in record[name]:
-                assert child[include.through]["id"] == record["id"]
+                field, _, member = include.through.partition(".")
+                references = [each[member] or {} for each in child[field]] if member else [child[field]]
+                assert record["id"] in [each.get("id") for each in references]
                 found += 1
-            there = get(client, f"{BY_KIND[include.kind].path}?{include.through}={record['id']}&limit=200&count=true")
+            there = get(client, f"{BY_KIND[include.kind].path}?{include.found_by}={record['id']}&limit=200&count=true")
             assert there["page"]["total"] >= len(record[name])
         if found > 200:
             break

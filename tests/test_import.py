@@ -731,7 +731,7 @@ def test_a_party_that_changes_moves_between_instruments(small: Database) -> None
     with small.client() as client:
         assert ids(client, "/v1/memoranda?party=ministry") == {"other-paper"}
         assert [each["id"] for each in client.get("/v1/memoranda/paper").json()["countries"]] == []
-    load(small, of("side", memorandum="other-paper", signed_by="somebody"))
+    load(small, of("side", memorandum="other-paper", signatories=[{"person": "somebody"}]))
     with small.client() as client:
         assert ids(client, "/v1/memoranda?party=somebody") == {"other-paper"}
     assert found_wrong(small) == []

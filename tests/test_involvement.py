@@ -61,6 +61,9 @@ def takes_part(clerk: Clerk, actor: str) -> bool:
         ("invited", "cancelled", False),
         ("invited", "planned", True),
         ("invited", "postponed", True),
+        ("expected", "held", False),
+        ("expected", "planned", True),
+        ("expected", "postponed", True),
     ],
 )
 def test_who_takes_part_depends_on_presence_and_on_whether_the_meeting_is_ahead(
@@ -75,7 +78,7 @@ def test_who_takes_part_depends_on_presence_and_on_whether_the_meeting_is_ahead(
     clerk.patch("meetings/summit", {"status": "planned"})
     assert takes_part(clerk, "TJ") is (presence != "absent")
     clerk.patch("meetings/summit", {"status": "held"})
-    assert takes_part(clerk, "TJ") is (presence not in ("absent", "invited"))
+    assert takes_part(clerk, "TJ") is (presence not in ("absent", "invited", "expected"))
     assert clerk.read("participants/tj-row")["version"] == version
 
 

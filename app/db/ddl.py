@@ -115,6 +115,12 @@ def set_nullable(connection: sa.Connection, table: str, column: str, *, nullable
     rebuild(connection, table, edit)
 
 
+def check_now(connection: sa.Connection) -> None:
+    """Check the constraints of the changed rows now, because Postgres refuses to change a table with checks that wait."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
 def require_none(connection: sa.Connection, query: str, why: str) -> None:
     """Raise OperatorError if the query, whose rows begin with an id, finds records. The message names up to `NAMED` of them."""
     found = [row[0] for row in connection.exec_driver_sql(query).fetchmany(NAMED + 1)]

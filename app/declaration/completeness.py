@@ -47,7 +47,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
     """Yield a message for each field that the declaration names but the model does not have."""
     searched = resource.searched
     named: dict[str, Iterable[str]] = {
-        "actors": (actor.field for actor in resource.actors),
+        "actors": (actor.field.partition(".")[0] for actor in resource.actors),
         "occasion": [resource.occasion],
         "dated_by": [resource.dated_by],
         "sides": [resource.sides.field] if resource.sides else [],
@@ -93,7 +93,7 @@ def _of_includes(resources: Mapping[Kind, Resource]) -> Iterator[str]:
     for resource in resources.values():
         for name, include in resource.includes.items():
             related = resources.get(include.kind)
-            if related is not None and f"{include.through}_id" not in related.table.c:
+            if related is not None and not _is_reference(related, include.through):
                 yield f"{resource.title}: the include {name!r} goes through {include.through!r}, which no {include.kind} has"
 
 
@@ -105,9 +105,18 @@ def _of_links(resource: Resource) -> Iterator[str]:
     """
     columns = resource.table.c
     for name in (*(actor.field for actor in resource.actors), resource.occasion, resource.dated_by):
-        if name in resource.model.model_fields and f"{name}_id" not in columns:
+        if name.partition(".")[0] in resource.model.model_fields and not _is_reference(resource, name):
             yield f"{name!r} must be a reference, because it says who is involved or when"
     if resource.dated_by and "date_start" not in columns:
         yield f"dated_by is {resource.dated_by!r}, but the table {resource.table.name!r} has no date"
     if resource.actors and not resource.occasion and "date_start" not in columns:
         yield f"its actors need a date: make the table {resource.table.name!r} Dated, or name an occasion"
+
+
+def _is_reference(resource: Resource, path: str) -> bool:
+    """Whether the kind has this reference, see `Resource.reference`."""
+    try:
+        resource.reference(path)
+    except KeyError:
+        return False
+    return True

@@ -132,8 +132,9 @@ class Part:
 
     A response with a single record contains the array by default. A list contains it only if the request asks for it by
     `include` or `fields`. The items are the rows of `table` whose column `owner` holds the record's id, sorted by `order`.
-    `columns` are the columns that an item shows, in the order of its keys; for a `Ref` item, this is the one column that holds
-    the id. `only`: (column, value) pairs that the rows must match.
+    `columns` are the columns that an item shows, in the order of its keys; for a `Ref` item, or a field of an item that is a
+    `Ref`, this is the column that holds the id. `only`: (column, value) pairs that the rows must match. `in_lists`: lists and
+    included records contain the array, too.
     """
 
     table: sa.Table
@@ -142,6 +143,7 @@ class Part:
     order: tuple[str, ...]
     only: tuple[tuple[str, str], ...] = ()
     writable: bool = True
+    in_lists: bool = False
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from app.declaration.filters import Filter
-from app.declaration.model import Model
+from app.declaration.model import Model, Part
 from app.domain.vocabulary import Kind, Vocabulary
 from app.models.columns import Content
 
@@ -50,12 +50,19 @@ def ordered(*columns: str) -> Callable[[sa.FromClause], tuple[sa.ColumnElement[A
 class Include:
     """Related records that a response can embed in a record, in the order `order`.
 
-    They are the records of `kind` whose field `through` refers to the record.
+    They are the records of `kind` whose reference `through` (see `Resource.reference`) leads to the record.
     """
 
     kind: Kind
     through: str
     order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = ordered()
+    filter: str = ""
+    """The filter of the related kind that finds these records, if its name is not `through`."""
+
+    @property
+    def found_by(self) -> str:
+        """The name of the filter of the related kind that finds these records."""
+        return self.filter or self.through
 
 
 class NamesFieldOf(NamedTuple):
@@ -65,8 +72,20 @@ class NamesFieldOf(NamedTuple):
     record: str
 
 
+class ReferenceColumn(NamedTuple):
+    """Where a reference of records is stored: in `column`, beside the id of the referring record in `owner`."""
+
+    owner: sa.Column[Any]
+    column: sa.Column[Any]
+
+    @property
+    def table(self) -> sa.Table:
+        """The table of both columns: that of the records, or that of the items of an array."""
+        return self.column.table
+
+
 class Actor(NamedTuple):
-    """A field of the record that refers to an actor: a country, an organization or a person that is involved."""
+    """A reference to an actor (see `Resource.reference`): a country, an organization or a person that is involved."""
 
     field: str
     reaches: bool = True
@@ -192,6 +211,24 @@ class Resource:
         """The table that holds the kind's own fields."""
         table: sa.Table = self.table_model.__table__
         return table
+
+    def reference(self, path: str) -> ReferenceColumn:
+        """Return where a reference is stored.
+
+        `path` is the name of a field. If the items of an array are objects that have the reference, it is the name of the
+        array, a dot and the name of the reference, such as `signatories.person`. Raises KeyError if there is no such reference.
+        """
+        field, _, member = path.partition(".")
+        part = self.parts.get(field)
+        if part is None:
+            return ReferenceColumn(self.table.c.id, self.table.c[f"{path}_id"])
+        return ReferenceColumn(part.table.c[part.owner], part.table.c[f"{member}_id" if member else part.columns[0]])
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """The arrays of the model whose items are rows of other tables, by field."""
+        marks = ((name, mark) for name, info in self.model.model_fields.items() for mark in info.metadata)
+        return {name: mark for name, mark in marks if isinstance(mark, Part)}
 
     @property
     def keys(self) -> list[tuple[str, ...]]:

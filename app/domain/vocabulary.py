@@ -188,6 +188,7 @@ class Presence(Vocabulary):
     REMOTE = "remote", "took part by remote connection"
     REPRESENTED = "represented", "was represented by somebody else"
     INVITED = "invited", "was invited; coming is not stated"
+    EXPECTED = "expected", "was announced; coming is not stated"
     ABSENT = "absent", "did not come"
 
 

@@ -4,7 +4,7 @@ from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, CountrySuccessor, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, Topic
-from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation
+from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation, Signatory
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
@@ -37,6 +37,7 @@ __all__ = [
     "Relation",
     "SearchEntry",
     "Series",
+    "Signatory",
     "Source",
     "Topic",
 ]

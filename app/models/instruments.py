@@ -92,7 +92,6 @@ class Party(Versioned, Base):
         sa.Index(None, "memorandum_id", "id"),
         sa.Index(None, "party_id", "id"),
         sa.Index(None, "role", "id"),
-        sa.Index(None, "signed_by_id", "id"),
         sa.Index("uq_parties_key", "memorandum_id", "party_id", "members", "role", unique=True),
         {"comment": "the parties, adopters and sponsors of instruments"},
     )
@@ -102,8 +101,19 @@ class Party(Versioned, Base):
     party_kind: Mapped[str] = kind_of(party_id)
     members: Mapped[bool] = flag("whether the member states of the party are meant, not the party itself")
     role: Mapped[str] = word(PartyRole, "how it stands to the instrument")
-    signed_by_id: Mapped[str | None] = reference("people", "who signed for it")
     possible_from, certain_from, certain_until, possible_until = holding(lambda _content: NEVER)
+
+
+class Signatory(Base):
+    """Who signed an instrument for a party: a person, an office without a name, or both."""
+
+    __tablename__ = "signatories"
+    __table_args__ = (sa.Index(None, "person_id", "record_id"), {"comment": "who signed instruments for their parties"})
+
+    record_id: Mapped[str] = reference("records", "the party for which they signed", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the signatories, from 0")
+    person_id: Mapped[str | None] = reference("people", "who signed")
+    capacity: Mapped[str | None] = text("the capacity in which they signed, as printed")
 
 
 class Relation(Versioned, Base):

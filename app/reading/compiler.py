@@ -33,7 +33,7 @@ from app.db.types import Exact, Instant
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Narrowing
 from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref
-from app.declaration.resource import INCLUDED_AT_MOST, Resource
+from app.declaration.resource import INCLUDED_AT_MOST, ReferenceColumn, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record
@@ -257,16 +257,38 @@ class Compiler:
         if item in (Ref, AnyRef):
             key = own.c[part.columns[0]]
             shown = Text(key, plain=True) if exchange else _reference(key, item, languages, _ASKED_FOR)
+            text = joined_text(self._sql.text(shown))
+        elif exchange:
+            text = self._object_in_exchange(item, part, own)
         else:
-            shown = Object({name: _column(own.c[name], part.table.c[name]) for name in part.columns})
+            members: dict[str, Node] = {}
+            for name, (column, is_reference) in _members(item, part):
+                value, nullable = own.c[column.name], bool(column.nullable)
+                members[name] = (
+                    _reference(value, Ref, languages, _ASKED_FOR, nullable=nullable)
+                    if is_reference
+                    else _column(value, column, nullable=nullable)
+                )
+            text = joined_text(self._sql.text(Object(members)))
         items = (
-            sa.select(joined_text(self._sql.text(shown)).label("item"))
+            sa.select(text.label("item"))
             .where(own.c[part.owner] == rows.c.id, *(own.c[name] == literal(value) for name, value in part.only))
             .order_by(*(own.c[name] for name in part.order))
             .correlate(rows)
             .subquery("items")
         )
         return sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
+
+    def _object_in_exchange(self, item: Any, part: Part, own: sa.FromClause) -> sa.ColumnElement[str]:
+        """Return the SQL for an item of an array in the exchange format: references are ids, and empty fields are left out."""
+        segments: list[Segment] = []
+        for name, (column, is_reference) in _members(item, part):
+            value = own.c[column.name]
+            text = self._sql.text(Text(value, plain=True) if is_reference else _column(value, column))
+            field = joined_text([f',"{name}":', *text])
+            segments.append(sa.case((value.is_not(None), field), else_=literal("")) if column.nullable else field)
+        begin = sa.func.substr(written_text(segments), sa.literal_column("2"))
+        return joined_text(["{", begin, "}"])
 
     def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource) -> Array:
         """Return the array of an include, which has up to 200 related records.
@@ -276,19 +298,19 @@ class Compiler:
         include = resource.includes[name]
         related = self.resources[include.kind]
         own = related.table.alias(f"r_{name}")
-        key = own.c[f"{include.through}_id"]
+        refers = _refers(related.reference(include.through), own, rows)
         inner = Shape(include.kind, languages=shape.languages)
         items = (
             self._objects(own, inner)
-            .where(key == rows.c.id)
+            .where(refers)
             .order_by(*include.order(own))
             .limit(sa.literal_column(str(INCLUDED_AT_MOST)))
             .correlate(rows)
             .subquery(f"i_{name}")
         )
-        one_more: sa.Select[Any] = sa.select(sa.literal_column("1")).where(key == rows.c.id).correlate(rows)
+        one_more: sa.Select[Any] = sa.select(sa.literal_column("1")).where(refers).correlate(rows)
         rest = one_more.limit(sa.literal_column("1")).offset(sa.literal_column(str(INCLUDED_AT_MOST))).exists()
-        where = joined_text([f',"{name}_more":"{related.path}?{include.through}=', rows.c.id, '"'])
+        where = joined_text([f',"{name}_more":"{related.path}?{include.found_by}=', rows.c.id, '"'])
         are_few = sa.func.count() < sa.literal_column(str(INCLUDED_AT_MOST))
         more = sa.case((are_few, literal("")), (rest, where), else_=literal(""))
         whole = joined_text([comma_joined(items.c.item), "]", more])
@@ -326,7 +348,9 @@ def _is_shown(plan: FieldPlan, shape: Shape) -> bool:
         return False
     if shape.fields is not None:
         return plan.name in shape.fields or plan.name == "id" or plan.name in shape.include
-    return not isinstance(plan.source, Part) or shape.purpose in ("one", "some") or plan.name in shape.include
+    if not isinstance(plan.source, Part) or plan.source.in_lists:
+        return True
+    return shape.purpose in ("one", "some") or plan.name in shape.include
 
 
 def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause) -> sa.FromClause:
@@ -352,6 +376,19 @@ def _reference(
         members["kind"] = Text(target.c.kind, plain=True)
     members["name"] = Text(name_in(key, target.c.name, languages))
     return Object(members, key.is_(None) if nullable else None, within if target is _ASKED_FOR else None)
+
+
+def _refers(reference: ReferenceColumn, own: sa.FromClause, to: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `own` refers to a row of `to`, itself or by an item of one of its arrays."""
+    if reference.owner.name == "id":
+        return own.c[reference.column.name] == to.c.id
+    return own.c.id.in_(sa.select(reference.owner).where(reference.column == to.c.id).correlate(to))
+
+
+def _members(item: Any, part: Part) -> Iterator[tuple[str, tuple[sa.Column[Any], bool]]]:
+    """Yield the fields of an item of an array: (name, (column, whether the field is a reference))."""
+    for name, column in zip(item.model_fields, part.columns, strict=True):
+        yield name, (part.table.c[column], column != name)
 
 
 def _item_type(plan: FieldPlan) -> Any:

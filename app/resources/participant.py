@@ -93,7 +93,7 @@ PARTICIPANT = Resource(
     attendance=Attendance(
         "presence",
         never=(Presence.ABSENT,),
-        until_held=(Presence.INVITED,),
+        until_held=(Presence.INVITED, Presence.EXPECTED),
         status="status",
         ahead=(MeetingStatus.PLANNED, MeetingStatus.POSTPONED),
     ),

@@ -1,10 +1,13 @@
 """Parties: countries and organizations that are party to an instrument, or that adopted, sponsored or keep it."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal, Self
+
+import sqlalchemy as sa
+from pydantic import Field, model_validator
 
 from app import models
-from app.declaration.filters import Equals, Involves, ValidAt
-from app.declaration.model import AnyRef, Flag, Ref
+from app.declaration.filters import Among, Equals, Involves, ValidAt
+from app.declaration.model import AnyRef, Flag, Model, Part, Ref, Text
 from app.declaration.resource import Actor, Resource
 from app.domain.vocabulary import Kind, PartyRole
 from app.resources.record import (
@@ -18,6 +21,35 @@ from app.resources.record import (
 )
 
 
+class Signatory(Model):
+    """Who signed for a party: a person, an office without a name, or both."""
+
+    person: Annotated[Ref | None, Field(default=None, description="who signed")]
+    capacity: Annotated[
+        Text | None,
+        Field(default=None, description="the capacity in which they signed, as printed", examples=["Minister of Justice"]),
+    ]
+
+    @model_validator(mode="after")
+    def _says_who(self) -> Self:
+        if self.person is None and self.capacity is None:
+            raise ValueError("a signatory has a person, a capacity, or both")
+        return self
+
+
+_signatories: sa.Table = models.Signatory.__table__
+Signatories = Annotated[
+    list[Signatory],
+    Part(_signatories, "record_id", ("person_id", "capacity"), ("place",), in_lists=True),
+    Field(default=(), description="who signed for it"),
+]
+
+
+def _signed_by(person: Any) -> dict[str, Any]:
+    """The field of release 0.1.0: one person who signed."""
+    return {"signatories": [] if person is None else [{"person": person}]}
+
+
 class Party(Record):
     """A country or organization that is party to an instrument, or that adopted, sponsored or keeps it."""
 
@@ -26,8 +58,8 @@ class Party(Record):
     party: AnyRef
     members: Flag = False
     role: PartyRole
-    signed_by: Ref | None = None
     held: HeldBetweenGaps
+    signatories: Signatories
 
 
 PARTY = Resource(
@@ -42,7 +74,7 @@ PARTY = Resource(
             "a country as party, also through its ministries and through people who signed for it", "BY", kind=Kind.PARTY
         ),
         "role": Equals("how it stands to the instrument", "party", column="role", words=PartyRole),
-        "signed_by": Equals("who signed for it", "pavel-tkach", column="signed_by_id"),
+        "signed_by": Among("who signed for it", "pavel-tkach", table=_signatories, select="record_id", match="person_id"),
         "valid_at": ValidAt(
             "who was party on this day, certainly or possibly, by their own actions; `held` says which", "2025-01-01", gaps=GAPS
         ),
@@ -51,8 +83,9 @@ PARTY = Resource(
     sorts=common_sorts(models.Party),
     default_sort="id",
     includes=CITATIONS,
-    actors=(Actor("party"), Actor("signed_by")),
+    actors=(Actor("party"), Actor("signatories.person")),
     occasion="memorandum",
+    formerly={"signed_by": _signed_by},
     label=label_of("role"),
     natural_key=("memorandum", "party", "members", "role"),
 )

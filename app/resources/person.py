@@ -39,7 +39,7 @@ PERSON = Resource(
     includes={
         "positions": Include(Kind.POSITION, "person", ordered("since_order")),
         "participants": Include(Kind.PARTICIPANT, "person", ordered("date_order")),
-        "signatures": Include(Kind.PARTY, "signed_by"),
+        "signatures": Include(Kind.PARTY, "signatories.person", filter="signed_by"),
         **CITATIONS,
     },
     label=label_of("name"),

@@ -17,7 +17,7 @@ from app.reading.compiler import Compiler
 from app.reading.naming import Candidates
 from app.writing.batch import Batch, Wanted
 from app.writing.halting import never
-from app.writing.write_schema import ContentSchema, listed
+from app.writing.write_schema import ContentSchema
 
 records: sa.Table = Record.__table__
 MAX_DEPTH = 50
@@ -35,7 +35,7 @@ class Integrity:
         self._compiler = compiler
         self._codes = compiler.to_statement(self._country_codes())
         self._chains = {
-            kind: [name for name, several, allowed in schema.references if allowed == (kind,) and not several]
+            kind: [field.name for field in schema.references if field.allowed == (kind,) and not field.is_array]
             for kind, schema in schemas.items()
         }
         """By kind: the fields, such as `parent`, that refer to a record of the same kind. The references must form no cycle."""
@@ -95,16 +95,15 @@ class Integrity:
         self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str], named: Candidates
     ) -> None:
         for wanted in changed:
-            for name, is_array, allowed in self.schemas[wanted.resource.kind].references:
-                for place, target in enumerate(listed(wanted.content[name])) if name in wanted.content else ():
+            for reference in self.schemas[wanted.resource.kind].references:
+                for pointer, target in reference.pointed(wanted.content):
                     kind = kinds.get(target)
-                    if kind in allowed and target not in gone:
+                    if kind in reference.allowed and target not in gone:
                         continue
-                    pointer = f"/{name}/{place}" if is_array else f"/{name}"
                     if kind is not None and target not in gone:
-                        batch.blame(wanted, naming.wrong_kind(target, kind, allowed), pointer)
+                        batch.blame(wanted, naming.wrong_kind(target, kind, reference.allowed), pointer)
                     else:
-                        batch.blame(wanted, naming.meaning(target, named.get(target, ()), allowed).fault, pointer)
+                        batch.blame(wanted, naming.meaning(target, named.get(target, ()), reference.allowed).fault, pointer)
             if (names := wanted.resource.names_field_of) and (field := wanted.content.get(names.field)):
                 kind = kinds.get(wanted.content[names.record])
                 fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
@@ -171,7 +170,7 @@ class Integrity:
 
     def _kind_of_occasion(self, kind: Kind) -> Kind:
         field = self.resources[kind].dated_by
-        return next(allowed[0] for name, _, allowed in self.schemas[kind].references if name == field)
+        return next(each.allowed[0] for each in self.schemas[kind].references if each.name == field)
 
     def _check_those_dated_by(self, connection: Connection, batch: Batch, occasion: Wanted) -> None:
         """Add a fault if an event's new date does not overlap the date of a stored record that refers to the event."""

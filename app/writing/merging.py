@@ -117,9 +117,21 @@ class Merger:
         for kind, record_id, field, _ in referrers:
             referring = self._load(kind, record_id)
             if not referring.deleted:
-                _repoint(referring.content, field, gone.id, survivor.id)
+                self._repoint(referring, field, gone.id, survivor.id)
                 self._note_key(referring)
                 self._collapse(referring)
+
+    def _repoint(self, referring: Wanted, name: str, gone: str, to: str) -> None:
+        """In a field of a record, replace the id `gone` by `to`. If the record then refers to itself, remove the reference."""
+        content = referring.content
+        for field in self.writer.schemas[referring.resource.kind].references:
+            if field.name != name or name not in content:
+                continue
+            content[name] = field.with_ids(content[name], lambda target: to if target == gone else target)
+            if field.is_array and not field.member:
+                content[name] = [item for item in content[name] if item != content["id"]]
+            if content[name] in (content["id"], []):
+                del content[name]
 
     def _collapse(self, moved: Wanted) -> None:
         """Merge a changed link record into another link record with the same key, if there is one.
@@ -146,7 +158,8 @@ class Merger:
     def _links_itself(self, moved: Wanted) -> bool:
         """Whether the link record now links a record with itself, but linked two different records before the merge."""
         schema = self.writer.schemas[moved.resource.kind]
-        ends = [name for name, several, _ in schema.references if not several and name in moved.resource.natural_key]
+        key = moved.resource.natural_key
+        ends = [field.name for field in schema.references if not field.is_array and field.name in key]
         before, now = ([content[name] for name in ends if name in content] for content in (moved.old or {}, moved.content))
         return len(set(now)) < len(now) and len(set(before)) == len(before)
 
@@ -178,18 +191,6 @@ def _invalid(detail: str) -> Invalid:
 def _extend(content: Content, part: str, items: list[Any]) -> None:
     if items:
         content[part] = [*content.get(part, ()), *items]
-
-
-def _repoint(content: Content, field: str, gone: str, to: str) -> None:
-    """In one field of `content`, replace the id `gone` by `to`. If the record then refers to itself, remove this reference."""
-    value = content.get(field)
-    if isinstance(value, list):
-        kept = dict.fromkeys(to if item == gone else item for item in value)
-        content[field] = [item for item in kept if item != content["id"]]
-    elif value == gone:
-        content[field] = to
-    if content.get(field) in (content["id"], []):
-        del content[field]
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,13 +43,19 @@ class _Reference(NamedTuple):
 
     @property
     def table(self) -> sa.Table:
-        """The table that holds the reference."""
+        """The table of the records that have the reference."""
         return self.resource.table
 
     @property
     def key(self) -> sa.Column[Any]:
         """The column that holds the ids of the target records."""
-        return self.table.c[f"{self.field}_id"]
+        return self.resource.reference(self.field).column
+
+    @property
+    def source(self) -> sa.FromClause:
+        """The FROM clause of a query that reads `table` and `key`, which an array may hold in another table."""
+        stored = self.resource.reference(self.field)
+        return self.table if stored.table is self.table else self.table.join(stored.table, stored.owner == self.table.c.id)
 
     @property
     def target(self) -> Resource:
@@ -84,7 +90,7 @@ class Projections:
         by_table = {each.table.name: each for each in declared}
 
         def reference(resource: Resource, field: str) -> _Reference:
-            column = resource.table.c[f"{field}_id"]
+            column = resource.reference(field).column
             kinds = column.info.get("kinds", ())
             named = [each for each in declared if each.kind in kinds]
             tables = (key.column.table.name for key in column.foreign_keys)
@@ -123,7 +129,7 @@ class Projections:
         for kind in self._events:
             fields.setdefault(kind, set()).add("date")
         for each in (*self._actors, *self._occasions.values(), *self._sides, *self._dates.values()):
-            fields.setdefault(each.resource.kind, {"date"}).add(each.field)
+            fields.setdefault(each.resource.kind, {"date"}).add(each.field.partition(".")[0])
         for each in self._sides:
             fields[each.resource.kind].add("type")
         for kind, link in self._occasions.items():
@@ -149,7 +155,9 @@ class Projections:
         """
         start = sa.select(organizations.c.id.label("organization_id"), organizations.c.id.label("ancestor_id"))
         if said_by is not None:
-            named = (sa.select(body.key).where(is_one_of(body.table.c.id, said_by)) for body in self._bodies)
+            named = (
+                sa.select(body.key).select_from(body.source).where(is_one_of(body.table.c.id, said_by)) for body in self._bodies
+            )
             start = start.where(organizations.c.id.in_(sa.union_all(*named)))
         up = start.cte("up", recursive=True)
         parent = organizations.alias("parent")
@@ -183,7 +191,7 @@ class Projections:
                 field.table.c.id.label("via_id"),
                 (sa.cast(sa.null(), Exact) if occasion is None else _attended(occasion)).label("occasion_id"),
             )
-            found = sa.select(*columns).where(actor.is_not(None))
+            found = sa.select(*columns).where(actor.is_not(None)).select_from(field.source)
             return found if said_by is None else found.where(is_one_of(field.table.c.id, said_by))
 
         selects = []
@@ -195,7 +203,7 @@ class Projections:
             if len(field.targets) > 1:  # countries and persons have no ancestors, so they are selected directly
                 selects.append(named.where(field.target_kind != literal(Kind.ORGANIZATION)))
             through = rows(field, reach.c.actor_id, reach.c.actor_kind)
-            selects.append(through.join_from(field.table, reach, reach.c.organization_id == field.key))
+            selects.append(through.join(reach, reach.c.organization_id == field.key))
         return sa.union_all(*selects).cte("involved")
 
     def _rows(self, said_by: SaidBy = None) -> sa.CompoundSelect[Any]:
@@ -304,7 +312,8 @@ class Projections:
         for body in self._bodies:
             occasion = self._occasions.get(body.resource.kind)
             columns = (body.table.c.id, sa.null() if occasion is None else occasion.key)
-            for record_id, occasion_id in connection.execute(sa.select(*columns).where(body.key.in_(sa.select(parts.c.id)))):
+            named = sa.select(*columns).select_from(body.source).where(body.key.in_(sa.select(parts.c.id)))
+            for record_id, occasion_id in connection.execute(named):
                 touched.setdefault(body.resource.kind, set()).add(record_id)
                 occasions |= {occasion_id} - {None}
 

@@ -8,14 +8,14 @@ from sqlalchemy.engine import Connection
 
 from app.db.driver import Statement
 from app.db.sql import Encode, chunks, ids_parameter, is_one_of, literal, run
-from app.declaration.model import Part
+from app.declaration.resource import ReferenceColumn
 from app.domain.vocabulary import Kind
 from app.models.records import Record
 from app.reading import naming
 from app.reading.compiler import Compiler
 from app.reading.naming import Candidates
 from app.writing.batch import Batch, Wanted
-from app.writing.write_schema import ContentSchema, listed
+from app.writing.write_schema import ContentSchema
 
 records: sa.Table = Record.__table__
 ALL = 2**31 - 1
@@ -62,10 +62,9 @@ class References:
         unclear = {
             target
             for each in several
-            for name, _, allowed in self.schemas[each.resource.kind].references
-            if name in each.content
-            for target in listed(each.content[name])
-            if kinds.get(target) not in allowed
+            for field in self.schemas[each.resource.kind].references
+            for target in field.ids(each.content)
+            if kinds.get(target) not in field.allowed
         }
         if not unclear:
             return {}
@@ -93,13 +92,14 @@ class References:
         schema = self.schemas[wanted.resource.kind]
         was_derived = not wanted.named and wanted.id == schema.derived_id(wanted.content)
         is_changed = False
-        for name, is_array, allowed in schema.references:
-            if name not in wanted.content:
+        for field in schema.references:
+            if field.name not in wanted.content:
                 continue
-            before = listed(wanted.content[name])
-            after = list(dict.fromkeys(other(target, allowed) or target for target in before))
-            if after != list(before):
-                wanted.content[name] = after if is_array else after[0]
+            before = wanted.content[field.name]
+            meant = {target: other(target, field.allowed) or target for target in field.ids(wanted.content)}
+            after = field.with_ids(before, meant.__getitem__)
+            if after != before:
+                wanted.content[field.name] = after
                 is_changed = True
         if is_changed:
             wanted.draft = None  # it was made with the references that were sent
@@ -120,27 +120,22 @@ class References:
         rows = run(connection, self._referrers[kind], ids=self.encode(ids), limit=limit)
         return [(Kind(each), *row) for each, *row in rows]
 
-    def _reference_parts(self, kind: Kind) -> list[tuple[Part, str]]:
-        """The parts whose items are references to records of a kind, each with the name of its field."""
-        found: dict[str, tuple[Part, str]] = {}
-        for schema in self.schemas.values():
-            several = {name for name, is_array, allowed in schema.references if is_array and kind in allowed}
-            found |= {plan.source.table.name: (plan.source, plan.name) for plan in schema.plans if plan.name in several}
-        return list(found.values())
-
     def _all_that_refer_to(self, kind: Kind) -> sa.Select[Any]:
         ids = ids_parameter()
         selects: list[sa.Select[Any]] = []
+        arrays: dict[ReferenceColumn, str] = {}  # tables of items hold those of several kinds: the table `records` has the kind
         for referring, schema in self.schemas.items():
-            table = schema.resource.table
-            for name, several, allowed in schema.references:
-                if kind in allowed and not several:
-                    column = table.c[f"{name}_id"]
-                    columns = (literal(referring).label("kind"), table.c.id.label("id"), literal(name).label("field"))
-                    selects.append(sa.select(*columns, column.label("target")).where(is_one_of(column, ids)))
-        for part, field in self._reference_parts(kind):
-            owner, target = part.table.c[part.owner], part.table.c[part.columns[0]]
-            referring_rows = sa.select(records.c.kind, owner, literal(field), target)
+            for field in schema.references:
+                if kind not in field.allowed:
+                    continue
+                if field.is_array:
+                    arrays[field.column] = field.name
+                    continue
+                owner, column = field.column
+                columns = (literal(referring).label("kind"), owner.label("id"), literal(field.name).label("field"))
+                selects.append(sa.select(*columns, column.label("target")).where(is_one_of(column, ids)))
+        for (owner, target), name in arrays.items():
+            referring_rows = sa.select(records.c.kind, owner, literal(name), target)
             selects.append(referring_rows.join(records, records.c.id == owner).where(is_one_of(target, ids)))
         found = sa.union_all(*selects).subquery("found")
         return sa.select(*found.c).order_by(found.c.id, found.c.field).limit(sa.bindparam("limit", type_=sa.Integer))

@@ -34,7 +34,8 @@ class RowWriter:
         self.resource: Resource = schema.resource
         self.parts = [plan for plan in schema.plans if isinstance(plan.source, Part)]
         self._parts = [
-            (plan.name, plan.source, get_args(plan.annotation)[0] is Ref, _derived(plan.source.table)) for plan in self.parts
+            (plan.name, plan.source, _columns(get_args(plan.annotation)[0], plan.source), _derived(plan.source.table))
+            for plan in self.parts
         ]
         self._column_of: dict[str, str] = {}
         """By field: the column that holds its value unchanged."""
@@ -78,11 +79,14 @@ class RowWriter:
     def part_rows(self, content: Content) -> dict[sa.Table, list[dict[str, Any]]]:
         """The rows of the record's parts, by table."""
         found = {}
-        for name, part, are_references, derived in self._parts:
+        for name, part, columns, derived in self._parts:
             items = content.get(name)
             if not items:
                 continue
-            rows = [{part.columns[0]: item} if are_references else dict(item) for item in items]
+            rows = [
+                {column: item.get(key) for key, column in columns.items()} if columns else {part.columns[0]: item}
+                for item in items
+            ]
             shown = _shown(content.get("name"), items) if part.table is names else frozenset()
             for place, row in enumerate(rows):
                 for column, derive in derived:
@@ -92,6 +96,11 @@ class RowWriter:
                     row["shown"] = place in shown
             found[part.table] = rows
         return found
+
+
+def _columns(item: Any, part: Part) -> dict[str, str]:
+    """By field of an array's items: the column with its value. Empty if the items are references themselves."""
+    return {} if item is Ref else dict(zip(item.model_fields, part.columns, strict=True))
 
 
 def _derived(table: sa.Table) -> list[tuple[str, Fill]]:

@@ -5,9 +5,9 @@ The content of a record is its own fields, in the form in which the change log s
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from json.encoder import encode_basestring
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -15,11 +15,11 @@ from pydantic_core import to_json
 
 from app.declaration.filters import kinds_of
 from app.declaration.model import AnyRef, Computed, Derived, Flag, Id, Naming, OnDay, Part, Ref
-from app.declaration.resource import Resource
+from app.declaration.resource import ReferenceColumn, Resource
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
 from app.faults import Fault
-from app.reading.shapes import FieldPlan, column_name
+from app.reading.shapes import FieldPlan
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
@@ -67,9 +67,41 @@ def id_in(value: Any) -> str | None:
         return None
 
 
-def listed(value: Any) -> Sequence[str]:
-    """The ids in the value of a reference field, which is one id or an array of ids."""
-    return value if isinstance(value, list) else (value,)
+class ReferenceField(NamedTuple):
+    """A field of a content that refers to records: it has one id, an array of ids, or an array of objects with an id."""
+
+    name: str
+    allowed: tuple[Kind, ...]
+    """The kinds of the records to which it may refer."""
+    column: ReferenceColumn
+    is_array: bool = False
+    member: str = ""
+    """The field of the objects in the array that has the id; empty if the field itself has the id or the ids."""
+
+    def ids(self, content: Mapping[str, Any]) -> list[str]:
+        """The ids to which the field of this content refers."""
+        return [target for _, target in self.pointed(content)]
+
+    def pointed(self, content: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """The references in the field of this content: (JSON Pointer to the reference within the content, id)."""
+        value = content.get(self.name)
+        if not value:
+            return []
+        if not self.is_array:
+            return [(f"/{self.name}", value)]
+        if not self.member:
+            return [(f"/{self.name}/{place}", item) for place, item in enumerate(value)]
+        items = ((f"/{self.name}/{place}/{self.member}", item.get(self.member)) for place, item in enumerate(value))
+        return [(pointer, target) for pointer, target in items if target]
+
+    def with_ids(self, value: Any, other: Callable[[str], str]) -> Any:
+        """The value of the field with each id replaced by `other` of it. Items of an array that become equal count once."""
+        if not self.is_array:
+            return other(value)
+        if not self.member:
+            return list(dict.fromkeys(map(other, value)))
+        items = [{**item, self.member: other(item[self.member])} if item.get(self.member) else item for item in value]
+        return [item for place, item in enumerate(items) if item not in items[:place]]
 
 
 Reference = Annotated[Naming, BeforeValidator(_id_of)]
@@ -94,7 +126,7 @@ class ContentSchema:
         """Fields that a read returns but that are not content, such as citations, which are records of their own."""
         self.model = self._model()
         self.references = self._references(kinds)
-        """Fields that refer to records: (field, whether it is an array, kinds allowed)."""
+        """The fields that refer to records."""
 
     def _model(self) -> type[BaseModel]:
         fields: dict[str, Any] = {"id": (Id, None)}
@@ -107,8 +139,7 @@ class ContentSchema:
                 continue
             default = ... if info.is_required() else info.default
             if isinstance(plan.source, Part):
-                item = get_args(plan.annotation)[0]
-                item = Reference if item is Ref else item
+                item = _written_item(get_args(plan.annotation)[0])
                 fields[plan.name] = (Annotated[list[item], Field(max_length=MAX_ITEMS)], ())  # type: ignore[valid-type]
             elif plan.annotation in (Ref, AnyRef):
                 fields[plan.name] = (Reference | None, None) if plan.nullable else (Reference, ...)
@@ -120,14 +151,15 @@ class ContentSchema:
                 fields[plan.name] = (annotation, default)
         return create_model(f"{self.resource.title}Content", __config__=ConfigDict(extra="forbid"), **fields)
 
-    def _references(self, kinds: Mapping[str, Kind]) -> list[tuple[str, bool, tuple[Kind, ...]]]:
+    def _references(self, kinds: Mapping[str, Kind]) -> list[ReferenceField]:
         found = []
         for plan in self.plans:
-            if isinstance(plan.source, Part):
-                if get_args(plan.annotation)[0] is Ref:
-                    found.append((plan.name, True, kinds_of(plan.source.table.c[plan.source.columns[0]], kinds)))
-            elif plan.annotation in (Ref, AnyRef):
-                found.append((plan.name, False, kinds_of(self.resource.table.c[column_name(plan)], kinds)))
+            is_array = isinstance(plan.source, Part)
+            item = get_args(plan.annotation)[0] if is_array else plan.annotation
+            members = [""] if item in (Ref, AnyRef) else _references_of(item) if is_array else []
+            for member in members:
+                column = self.resource.reference(f"{plan.name}.{member}" if member else plan.name)
+                found.append(ReferenceField(plan.name, kinds_of(column.column, kinds), column, is_array, member))
         return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
@@ -177,16 +209,24 @@ class ContentSchema:
 
     def targets(self, content: Mapping[str, Any]) -> list[str]:
         """The ids to which the content refers."""
-        return [target for name, _, _ in self.references if name in content for target in listed(content[name])]
+        return [target for field in self.references for target in field.ids(content)]
 
     def references_in(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The valid references in `data`, by field. Other parts of the data may have faults."""
         found: dict[str, Any] = {}
-        for name, several, _ in self.references:
-            given = data.get(name)
-            ids = [id_in(value) for value in (given if several and isinstance(given, list) else [given])]
-            if all(ids):
-                found[name] = ids if several else ids[0]
+        for field in self.references:
+            given = data.get(field.name)
+            items = given if isinstance(given, list) else [given]
+            if field.member:
+                items = [item.get(field.member) if isinstance(item, dict) else None for item in items]
+            ids = [id_in(item) for item in items if item is not None or not field.member]
+            if not all(ids) or not (field.is_array or ids):
+                continue
+            if field.member:
+                # Items without this reference keep their places, so that pointers to the others are right.
+                found[field.name] = [{} if item is None else {field.member: id_in(item)} for item in items]
+            else:
+                found[field.name] = ids if field.is_array else ids[0]
         return found
 
     def derived_id(self, content: Mapping[str, Any]) -> str | None:
@@ -216,8 +256,23 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in dict.fromkeys(value)]  # arrays are sets: each item counts once
     if isinstance(value, BaseModel):
-        return {name: _plain(item) for name, item in value.__dict__.items()}
+        return {name: _plain(item) for name, item in value.__dict__.items() if item is not None}
     return value
+
+
+def _references_of(item: type[BaseModel]) -> list[str]:
+    """The fields of an array's items that are references."""
+    return [name for name, info in item.model_fields.items() if Ref in (info.annotation, *get_args(info.annotation))]
+
+
+def _written_item(item: Any) -> Any:
+    """The type of an array's items as clients write them: each reference is an id, or the object that a read returns."""
+    if item is Ref:
+        return Reference
+    references: dict[str, Any] = {name: (Reference | None, item.model_fields[name]) for name in _references_of(item)}
+    if not references:
+        return item
+    return create_model(f"{item.__name__}Content", __base__=item, __doc__=item.__doc__, **references)
 
 
 def text_of(content: Mapping[str, Any]) -> str:

@@ -35,7 +35,7 @@ from app.writing.references import References
 from app.writing.rows import RowWriter
 from app.writing.search_entries import SearchEntries
 from app.writing.stored import StoredRecords
-from app.writing.write_schema import ContentSchema, listed, text_of
+from app.writing.write_schema import ContentSchema, text_of
 
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
@@ -248,9 +248,14 @@ class Writer(StoredRecords):
             for ids in chunks(several):
                 for kind, record_id, field, target in self.references.referrers(connection, deleted, ids):
                     referring = batch.wanted.get(record_id)
-                    if referring is None or (not referring.deleted and target in listed(referring.content.get(field))):
+                    if referring is None or (not referring.deleted and self._mentions(referring, field, target)):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
                         batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
+
+    def _mentions(self, wanted: Wanted, name: str, target: str) -> bool:
+        """Whether the record refers to `target` in the field `name`."""
+        fields = (field for field in self.schemas[wanted.resource.kind].references if field.name == name)
+        return any(target in field.ids(wanted.content) for field in fields)
 
     # -- applying a checked batch --------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.ddl import add_columns, drop_column, require_none, set_comment, set_nullable
+from app.db.ddl import add_columns, check_now, drop_column, require_none, set_comment, set_nullable
 from app.db.types import Exact
 
 revision = "0014"
@@ -51,7 +51,7 @@ def upgrade() -> None:
         op.create_index(f"uq_{table}_key", table, ["natural_key"], unique=True)
     set_nullable(op.get_bind(), "memberships", "founding", nullable=True)
     op.execute("UPDATE memberships SET founding = NULL WHERE NOT founding")
-    _check_now()
+    check_now(op.get_bind())
     set_comment(op.get_bind(), "memberships", "founding", "whether it is one of the founders, where stated")
     stated = sa.text("founding IS NOT NULL")
     op.create_index(
@@ -74,13 +74,7 @@ def _fill(name: str, fields: tuple[str, ...]) -> None:
         digests = [{"its_id": row[0], "digest": _digest(row[1:])} for row in rows]
         op.get_bind().execute(update, digests)
         after = rows[-1][0]
-    _check_now()
-
-
-def _check_now() -> None:
-    """Check the constraints of the changed rows now, because Postgres refuses to change a table with checks that wait."""
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    check_now(op.get_bind())
 
 
 def _digest(key: "sa.Row[tuple[str, ...]] | tuple[str | None, ...]") -> str:
@@ -96,7 +90,7 @@ def downgrade() -> None:
         require_none(op.get_bind(), same, f"the schema before takes only one of several {table} with the same {key}")
     op.drop_index(op.f("ix_memberships_founding_since_start_id"), table_name="memberships")
     op.execute("UPDATE memberships SET founding = false WHERE founding IS NULL")
-    _check_now()
+    check_now(op.get_bind())
     set_nullable(op.get_bind(), "memberships", "founding", nullable=False)
     set_comment(op.get_bind(), "memberships", "founding", "whether it is one of the founders")
     for table, columns in BEFORE.items():

@@ -58,7 +58,7 @@ def read_schemas(records: Records) -> Json:
             schema["properties"][name] = {
                 "type": "array",
                 "items": {"$ref": REF.format(model=related.title)},
-                "description": f"with `include={name}`: {related.plural} whose `{include.through}` is this record",
+                "description": f"with `include={name}`: {related.plural} whose `{include.found_by}` is this record",
             }
             schema["properties"][f"{name}_more"] = {
                 "type": "string",

@@ -1,6 +1,6 @@
 """The OpenAPI descriptions of the write operations."""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic.json_schema import models_json_schema
 
@@ -229,6 +229,11 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     """Return, by name, the schemas of the fields that a client can write. Their descriptions are those of the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
     schemas |= content.get("$defs", {})
+    for reference in schema.references:
+        if reference.member:
+            item = get_args(next(plan.annotation for plan in schema.plans if plan.name == reference.name))[0]
+            described = {"description": item.model_fields[reference.member].description}
+            schemas[f"{item.__name__}Content"]["properties"][reference.member] = _nullable(_REFERENCE) | described
     found: Json = {}
     for name, entry in content["properties"].items():
         plan = next(plan for plan in schema.plans if plan.name == name)
