@@ -38,9 +38,10 @@ from app.search.service import Found, SearchService
 from app.settings import SEED, Settings
 from app.workers import JobRunner, run_here, run_in_workers
 from app.writing import keys, parallel_import
-from app.writing.batch import Line
+from app.writing.batch import Line, Mode, Report
 from app.writing.halting import collector_paused
 from app.writing.keys import Keyring
+from app.writing.undoing import Undoer
 from app.writing.writer import Writer
 
 SUFFIX = ".ndjson"
@@ -71,6 +72,9 @@ class Refusing(click.Group):
 def main(context: click.Context) -> None:
     """The system of record for international cooperation in ICT. Environment variables RAPPORTEUR_… contain the settings."""
     context.obj = Settings.from_environment()
+
+
+DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, print what would come of it, and keep nothing.")
 
 
 @main.command()
@@ -158,9 +162,16 @@ def migrate(settings: Settings, revision: str) -> None:
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path, allow_dash=True))
 @click.option("--demo", is_flag=True, help="Read the first data set, which comes with the program.")
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
-@click.option("--dry-run", is_flag=True, help="Check everything, print what would come of it, and keep nothing.")
+@DRY_RUN
+@click.option(
+    "--mode",
+    type=click.Choice([mode.value for mode in Mode]),
+    default=Mode.REPLACE.value,
+    show_default=True,
+    help="replace: a record becomes what its line says. merge: a line changes only what it mentions.",
+)
 @click.pass_obj
-def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool, dry_run: bool) -> None:
+def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty: bool, dry_run: bool, mode: str) -> None:
     """Import records from NDJSON files or from folders that contain them. `-` is standard input.
 
     If a record has a fault, no record is imported, and the faults are printed.
@@ -171,14 +182,40 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
     lines = list(_lines((*paths, SEED) if demo else paths))
     with collector_paused():
         with click.progressbar(length=len(lines), label="reading", file=sys.stderr) as bar:
-            batch = parallel_import.read(writer, lines, progress=bar.update)
+            batch = parallel_import.read(writer, lines, mode=Mode(mode), progress=bar.update)
         with writing(engine, keep=not dry_run) as connection:
             if if_empty and writer.count(connection):
                 return
             report = writer.write(connection, batch, author="rapporteur import")
             if not dry_run:
                 analyze(connection)
-    click.echo(f"{report}{' (a dry run: nothing is kept)' if dry_run else ''}")
+    _tell_report(report, dry_run=dry_run)
+
+
+def _tell_report(report: Report, *, dry_run: bool) -> None:
+    """Print what was written, and how it can be undone."""
+    if dry_run:
+        click.echo(f"{report} (a dry run: nothing is kept)")
+        return
+    click.echo(report)
+    if report.transaction is not None:
+        click.echo(f"to undo it: rapporteur undo {report.transaction}", err=True)
+
+
+@main.command()
+@click.argument("transaction")
+@DRY_RUN
+@click.pass_obj
+def undo(settings: Settings, transaction: str, *, dry_run: bool) -> None:
+    """Undo the TRANSACTION of an import or another write, as one new transaction.
+
+    It is refused if one of its records was changed since, or if other records refer to one that it made.
+    """
+    engine, writer = _writer(settings, run_in_workers)
+    with writing(engine, keep=not dry_run) as connection:
+        apply = Undoer(writer, writer.encode).undo(connection, transaction, author="rapporteur undo")
+        (report,) = apply()
+    _tell_report(report, dry_run=dry_run)
 
 
 @main.command()

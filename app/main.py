@@ -11,7 +11,7 @@ from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, keys, routes, search
+from app.http import about, changes, docs, keys, routes, search, transactions
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -96,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (
         search.router(SearchService(driver)),
         changes.router(driver),
+        transactions.router(driver, writer, queued, access, settings),
         exporting.router(exports),
         importing.router(imports, access),
         keys.router(access, queue, settings),

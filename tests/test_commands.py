@@ -530,3 +530,24 @@ def test_a_dry_run_of_an_import_tells_what_would_come_of_it_and_keeps_nothing(da
     assert told.stdout == "928 created, 0 replaced, 0 unchanged, 0 deleted (a dry run: nothing is kept)\n"
     assert database.export() == []
     assert database.disagreements() == []
+
+
+def test_an_import_that_merges_is_undone_by_the_command(database: Database, tmp_path: Path) -> None:
+    lines = tmp_path / "lines.ndjson"
+    lines.write_text('{"kind":"person","id":"x","name":"X","summary":"Kept"}\n')
+    assert run("import", lines, url=database.url).exit_code == 0
+    lines.write_text('{"kind":"person","id":"x","sort_name":"X, Y"}\n' * 2 + '{"kind":"person","id":"y","name":"Y"}\n')
+    told = run("import", "--mode", "merge", lines, url=database.url)
+    assert told.stdout == "1 created, 1 replaced, 0 unchanged, 0 deleted, 1 repeated\n"
+    with database.client() as client:
+        assert client.get("/v1/people/x").json()["summary"] == "Kept"
+        transaction = told.stderr.split()[-1]
+        dry = run("undo", transaction, "--dry-run", url=database.url)
+        assert dry.stdout == "0 created, 1 replaced, 0 unchanged, 1 deleted (a dry run: nothing is kept)\n"
+        assert run("undo", transaction, url=database.url).exit_code == 0
+        assert client.get("/v1/people/x").json()["sort_name"] is None
+        assert client.get("/v1/people/y").status_code == 410
+        again = run("undo", transaction, url=database.url)
+        assert again.exit_code == 1
+        assert "was changed since" in again.stderr
+    assert database.disagreements() == []

@@ -184,7 +184,7 @@ def test_what_a_key_leaves_out_and_what_it_says_is_empty_are_one(small: Database
 
 def test_the_same_line_twice_is_one_record(database: Database) -> None:
     topic = {"kind": "topic", "id": "cybersecurity", "name": "Cybersecurity"}
-    assert load(database, topic, {**topic, "broader": None}) == "1 created, 0 replaced, 0 unchanged, 0 deleted"
+    assert load(database, topic, {**topic, "broader": None}) == "1 created, 0 replaced, 0 unchanged, 0 deleted, 1 repeated"
 
 
 # -- a change -----------------------------------------------------------------------------------------------------------

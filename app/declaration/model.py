@@ -144,6 +144,8 @@ class Part:
     only: tuple[tuple[str, str], ...] = ()
     writable: bool = True
     in_lists: bool = False
+    identity: tuple[str, ...] = ()
+    """The fields of an item that say which one it is; all of them if empty."""
 
 
 @dataclass(frozen=True)

@@ -183,6 +183,9 @@ class Resource:
     alternative_keys: tuple[tuple[str, ...], ...] = ()
     """Other unique keys than the id. The first field of each is a code that may stand for the record in place of the id. A
     record without this code does not have the key."""
+    links: tuple[str, ...] = ()
+    """The reference fields of a link record. A deletion with `links` of the record in one of them deletes the link record, too.
+    """
     rules: tuple[Rule, ...] = ()
     """Checks that compare several fields. Each check yields (field, fault)."""
     formerly: Mapping[str, Formerly] = field(default_factory=dict)

@@ -6,7 +6,7 @@ The body has one record per line, in the exchange format. Separate threads parse
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from itertools import islice
@@ -29,7 +29,7 @@ from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Changed
 from app.settings import Settings
 from app.writing import keys
-from app.writing.batch import Batch, Line, Report
+from app.writing.batch import Batch, Line, Mode, Report
 from app.writing.halting import Halt, collector_paused
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
@@ -51,6 +51,13 @@ class ImportQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
+    mode: Annotated[
+        Mode,
+        Field(
+            description="`replace`: a record becomes what its line says; `merge`: a line changes only what it mentions, null"
+            " clears a field, and arrays and citations keep what they have"
+        ),
+    ] = Mode.REPLACE
 
 
 class ImportedLine(Changed):
@@ -65,7 +72,12 @@ class ImportReport(BaseModel):
     created: int
     replaced: int
     unchanged: int
-    deleted: Annotated[int, Field(description="citations that a line left out")]
+    deleted: Annotated[int, Field(description="what lines deleted, and citations that a line left out")]
+    repeated: Annotated[int, Field(description="lines that said the same as an earlier line")]
+    transaction: Annotated[
+        str | None,
+        Field(description="the transaction in the log, with which it can be undone; null if nothing was changed or kept"),
+    ]
     records: list[ImportedLine]
 
 
@@ -96,10 +108,12 @@ def router(imports: "Imports", access: Access) -> APIRouter:
 
         The body has the format that `export` writes. The records may be of different kinds, and in any order.
 
-        The content of each line replaces the stored content of its record. No precondition such as `If-Match` is checked. If a
-        line has no `citations`, the record's stored citations are kept.
+        The content of each line replaces the stored content of its record; with `mode=merge` it changes only what it mentions.
+        If a line has no `citations`, the record's stored citations are kept. A line with `"deleted": true` deletes the record
+        that its id, its identifiers (with `"match": "identifier"`) or its natural key means, and with `"links": true` also the
+        records that only link it. A line with a `version` is refused if it would change a record that has another version.
         """
-        return await imports.run(request, principal, dry_run=query.dry_run)
+        return await imports.run(request, principal, dry_run=query.dry_run, mode=query.mode)
 
     return routes
 
@@ -120,7 +134,7 @@ class Imports:
         for threads in (self._large, self._small):
             threads.shutdown(cancel_futures=True)
 
-    async def run(self, request: Request, principal: Principal, *, dry_run: bool) -> Answered:
+    async def run(self, request: Request, principal: Principal, *, dry_run: bool, mode: Mode) -> Answered:
         """Parse and check the lines on a thread, then let the write queue write the records to the database. Return the answer.
 
         If the same request, with the same `Idempotency-Key`, was sent before, nothing is written and the stored answer is
@@ -135,7 +149,7 @@ class Imports:
             try:
                 with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
                     threads = self._small if reservation.taken <= FEW_BYTES else self._large
-                    batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, halt)
+                    batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, mode, halt)
 
                     def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
                         halt.check()
@@ -143,7 +157,7 @@ class Imports:
                         return lambda: [self._writer.apply(connection, ready, author=principal.name, check=halt.check)]
 
                     return await self._queued.run(
-                        Write(principal, None if dry_run else retry, settle, None, _reports),
+                        Write(principal, None if dry_run else retry, settle, None, reports_of(dry_run=dry_run)),
                         keep=not dry_run,
                         seconds=self._settings.import_seconds,
                         size=reservation.taken,
@@ -185,7 +199,7 @@ class Imports:
         take(rest)
         return lines, hashed.digest()
 
-    def _parsed(self, lines: deque[Line], halt: Halt) -> Batch:
+    def _parsed(self, lines: deque[Line], mode: Mode, halt: Halt) -> Batch:
         """Parse all lines into a batch.
 
         Each line is removed from `lines` when it is parsed, so that its content is not in memory twice.
@@ -193,7 +207,7 @@ class Imports:
         batch = Batch.of_many()
         while lines:
             _pause(halt)
-            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch)
+            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch, mode=mode)
         several = iter(batch.wanted.values() if not batch.faults else ())
         while some := tuple(islice(several, LINES_AT_ONCE)):
             _pause(halt)
@@ -201,17 +215,23 @@ class Imports:
         return batch
 
 
-def _reports(_connection: Connection, _several: Sequence[None], reports: Sequence[Report]) -> list[Answer]:
-    return [Answer(200, _report_of(report)) for report in reports]
+def reports_of(*, dry_run: bool) -> Callable[[Connection, Sequence[None], Sequence[Report]], list[Answer]]:
+    """Return the function that answers with reports. The transaction of a dry run is not named, because it is not kept."""
+
+    def reports(_connection: Connection, _several: Sequence[None], reports: Sequence[Report]) -> list[Answer]:
+        return [Answer(200, _report_of(report, None if dry_run else report.transaction)) for report in reports]
+
+    return reports
 
 
-def _report_of(report: Report) -> str:
+def _report_of(report: Report, transaction: str | None) -> str:
     """Return an `ImportReport` as JSON. It is built without pydantic models, because 100,000 models would take 60 MB."""
     records = ",".join(
         to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
         for each in report.written
     )
-    return f'{to_json(report.counts).decode()[:-1]},"records":[{records}]}}'
+    told = {**report.counts, "repeated": report.repeated, "transaction": transaction}
+    return f'{to_json(told).decode()[:-1]},"records":[{records}]}}'
 
 
 def _pause(halt: Halt) -> None:

@@ -137,6 +137,13 @@ class QueryModels:
         return create_model(f"{self.resource.title}PutQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
+    def delete(self) -> type[BaseModel]:
+        """The query parameters of a DELETE request: the parameters of every write, and `links`."""
+        description = "`true`: delete the records that only link it, too, such as the participants of a meeting"
+        fields = {"links": (bool, Field(default=False, description=description))}
+        return create_model(f"{self.resource.title}DeleteQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
+
+    @cached_property
     def records(self) -> type[BaseModel]:
         """The query parameters of the resource's list.
 
@@ -218,6 +225,7 @@ class RecordRequest:
     form: WritesRecords
     dry_run: bool = False
     upsert: bool = False
+    links: bool = False
 
 
 @dataclass(frozen=True)
@@ -268,6 +276,7 @@ def record_request(
         form,
         given.get("dry_run", False),
         given.get("upsert", False),
+        given.get("links", False),
     )
 
 

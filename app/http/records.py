@@ -77,6 +77,7 @@ class Records:
         self._one = self._parsing("record")
         self.for_write = self._parsing("write")
         self.for_put = self._parsing("put")
+        self.for_delete = self._parsing("delete")
         self._many: Callable[[str, bytes, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
         self._identifiers = HasIdentifier("")
         self._identified = self.compiler.to_statement(_with_identifier(self._identifiers))

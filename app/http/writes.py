@@ -199,7 +199,10 @@ class Writes:
         record_id, guard = scope["path_params"]["id"], guard_of(scope)
 
         def deleted(connection: Connection, _: Sequence[None]) -> Apply[list[Done]]:
-            return self._operations.delete(connection, parsed.resource, record_id, guard=guard, author=parsed.principal.name)
+            author = parsed.principal.name
+            return self._operations.delete(
+                connection, parsed.resource, record_id, guard=guard, author=author, links=parsed.view.links
+            )
 
         await self._write(scope, send, request, parsed, deleted, answer=_nothing)
 
@@ -251,7 +254,7 @@ class Writes:
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
-        parse = self._records.for_put if scope["method"] == "PUT" else self._records.for_write
+        parse = {"PUT": self._records.for_put, "DELETE": self._records.for_delete}.get(scope["method"], self._records.for_write)
         view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language)
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed

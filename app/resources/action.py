@@ -53,6 +53,7 @@ ACTION = Resource(
     dated_by="meeting",
     label=label_of("type"),
     searched=Searched(names=(), texts=("note",), date="date"),
+    links=("of",),
     natural_key=("of", "type", "date", "meeting", "party", "note"),
     key_was=("of", "type", "date", "meeting", "party"),
     free_text=True,

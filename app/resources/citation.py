@@ -80,6 +80,7 @@ CITATION = Resource(
     default_sort="id",
     includes={},
     label=label_of("quote"),
+    links=("record",),
     natural_key=("record", "source", "paragraph", "quote", "field"),
     rules=(_is_short,),
     names_field_of=NamesFieldOf("field", "record"),

@@ -99,6 +99,7 @@ PARTICIPANT = Resource(
     ),
     label=label_of("capacity", "group", "role"),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
+    links=("meeting", "person"),
     natural_key=("meeting", "person", "organization", "country", "group", "role", "date", "capacity"),
     key_was=("meeting", "person", "organization", "country", "group", "role"),
     free_text=True,

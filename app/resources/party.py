@@ -87,5 +87,6 @@ PARTY = Resource(
     occasion="memorandum",
     formerly={"signed_by": _signed_by},
     label=label_of("role"),
+    links=("memorandum", "party"),
     natural_key=("memorandum", "party", "members", "role"),
 )

@@ -58,6 +58,7 @@ POSITION = Resource(
     includes=CITATIONS,
     label=label_of("title"),
     searched=Searched(names=(), titles=("title",), date="since"),
+    links=("person",),
     natural_key=("person", "title", "organization", "country", "since"),
     key_was=("person", "title", "organization", "country"),
     period=("since", "until"),

@@ -47,7 +47,7 @@ class Identifier(Model):
 
 Names = Annotated[
     list[Name],
-    Part(models.Name.__table__, "record_id", ("language", "text", "type"), ("place",)),
+    Part(models.Name.__table__, "record_id", ("language", "text", "type"), ("place",), identity=("language", "text")),
     Field(default=(), description="names in all languages and spellings, misprints too"),
 ]
 Identifiers = Annotated[

@@ -34,5 +34,6 @@ RELATION = Resource(
     default_sort="id",
     includes=CITATIONS,
     label=label_of("type"),
+    links=("memorandum", "related"),
     natural_key=("memorandum", "related", "type"),
 )

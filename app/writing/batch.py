@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, NamedTuple, Self
 
 from app.declaration.resource import Resource
@@ -23,6 +24,35 @@ class Line(NamedTuple):
 
     where: str
     text: str | bytes
+
+
+class Mode(StrEnum):
+    """What a line of an import does with a record that exists."""
+
+    REPLACE = "replace"
+    """The record becomes what the line says."""
+    MERGE = "merge"
+    """Only the fields in the line change. Arrays and citations keep what they have."""
+
+
+class Manner(NamedTuple):
+    """What a line of an import asks for besides the content of its record."""
+
+    by_identifier: bool = False
+    """Whether the record is meant by its identifiers. Its id may change when the batch is compared with the stored records."""
+    merges: bool = False
+    """Whether the content has only the fields to change. `Completion` makes it whole."""
+    cleared: frozenset[str] = frozenset()
+    """If the line merges: the fields that become empty."""
+    deletes: bool = False
+    """Whether the record is to be deleted. The content only says which record is meant."""
+    links: bool = False
+    """If the line deletes: whether records that only link the record are deleted with it."""
+    version: int | None = None
+    """The version that the record must have if the line changes it."""
+
+
+PLAIN = Manner()
 
 
 @dataclass(eq=False, slots=True)
@@ -46,8 +76,7 @@ class Wanted:
     """The place of the record in the input."""
     named: bool = True
     """Whether the input contained the record's id."""
-    by_identifier: bool = False
-    """Whether the record is meant by its identifiers. Its id may change when the batch is compared with the stored records."""
+    manner: Manner = PLAIN
     fresh: bool = False
     """Whether the record's id is known to be unused, so that no stored record has to be looked up."""
     old: Content | None = None
@@ -104,6 +133,10 @@ class Report:
     """What the batch did to its records, in the order of the input."""
 
     written: list[Written]
+    transaction: str | None = None
+    """The transaction in the change log; None if nothing was changed."""
+    repeated: int = 0
+    """The number of lines that said the same as an earlier line."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -115,7 +148,8 @@ class Report:
         return found
 
     def __str__(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in self.counts.items())
+        counts = self.counts | ({"repeated": self.repeated} if self.repeated else {})
+        return ", ".join(f"{count} {what}" for what, count in counts.items())
 
 
 @dataclass
@@ -145,8 +179,11 @@ class Batch:
 
     The write deletes the other stored citations of the record, unless the record is in `cut`.
     """
-    matches: bool = False
-    """Whether the batch has records that are meant by their identifiers."""
+    is_open: bool = False
+    """Whether some lines are complete only when they are compared with the stored records (`Manner`)."""
+    absent: list[Wanted] = field(default_factory=list)
+    """Lines that delete a record that does not exist."""
+    repeated: int = 0
     _read: "_Read | None" = None
     """The state of the batch as it was parsed; `again` restores this state. None before the first call of `again`."""
 
@@ -164,18 +201,22 @@ class Batch:
         if self._read is None:
             self._read = _Read(
                 list(self.wanted.values()),
-                {each: each.id for each in self.wanted.values() if not each.named or each.by_identifier},
+                {each: each.id for each in self.wanted.values() if not each.named or each.manner is not PLAIN},
                 deepcopy(self.faults),
                 deepcopy(self.conflicts),
-                {each: dict(each.content) for each in self.wanted.values()} if self.matches else {},
+                {each: dict(each.content) for each in self.wanted.values()} if self.is_open else {},
                 dict(self.cited),
                 set(self.cut),
+                dict(self.faulty),
+                self.repeated,
             )
             return self
-        several, ids, faults, conflicts, contents, cited, cut = self._read
-        self.cited, self.cut = dict(cited), set(cut)
+        several, ids, faults, conflicts, contents, cited, cut, faulty, self.repeated = self._read
+        self.cited, self.cut, self.faulty, self.absent = dict(cited), set(cut), dict(faulty), []
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
+            if each.manner.deletes:
+                each.deleted = False
             if each in contents:
                 each.content = dict(contents[each])
             if each in ids:
@@ -189,11 +230,15 @@ class Batch:
 
         In this case, adds a fault if the contents of the two records differ.
         """
-        self.matches = self.matches or wanted.by_identifier
+        self.is_open = self.is_open or wanted.manner is not PLAIN
         if wanted.place < 0:
             wanted.place = len(self.wanted)
         first = self.wanted.setdefault(wanted.id, wanted)
-        if first is not wanted and first.content != wanted.content:
+        if first is wanted:
+            return first
+        if first.content == wanted.content and first.manner == wanted.manner:
+            self.repeated += not wanted.pointer
+        else:
             where = first.line or first.pointer
             if wanted.named:
                 self.blame(wanted, f"{wanted.id!r} stands already in {where} with another content", "/id")
@@ -243,9 +288,11 @@ class _Read(NamedTuple):
     faults: Faults
     conflicts: Faults
     contents: dict[Wanted, Content]
-    """The contents of the records, if some are meant by their identifiers: references to these may change."""
+    """The contents of the records, if the batch is open: they may change."""
     cited: dict[str, list[Wanted]]
     cut: set[str]
+    faulty: dict[str, Kind]
+    repeated: int
 
 
 class Intake:
@@ -254,16 +301,16 @@ class Intake:
     def __init__(self, schemas: Mapping[Kind, ContentSchema]) -> None:
         self.schemas = schemas
 
-    def lines(self, lines: Iterable[Line], batch: Batch | None = None) -> Batch:
+    def lines(self, lines: Iterable[Line], batch: Batch | None = None, *, mode: Mode = Mode.REPLACE) -> Batch:
         """Parse lines, and add their records and faults to `batch`, or to a new batch. Returns the batch."""
         batch = Batch.of_many() if batch is None else batch
         for line in lines:
-            self._line(batch, line)
+            self._line(batch, line, mode)
             if batch.faults.is_full:
                 batch.reject()
         return batch
 
-    def _line(self, batch: Batch, line: Line) -> None:
+    def _line(self, batch: Batch, line: Line, mode: Mode) -> None:
         def blame(detail: str, pointer: str = "") -> None:
             batch.faults.add(Fault(detail, pointer=pointer, line=line.where))
 
@@ -276,10 +323,26 @@ class Intake:
         schema = self.schemas.get(data.get("kind")) if isinstance(data.get("kind"), str) else None  # type: ignore[arg-type]
         if schema is None:
             return blame(f"must be one of {', '.join(self.schemas)}", "/kind")
-        match = data.pop("match", None)
+        match, deleted, links = (data.pop(name, None) for name in ("match", "deleted", "links"))
+        version = data.pop("version", None)
         if match not in (None, BY_IDENTIFIER):
             return blame(f"must be {BY_IDENTIFIER!r}, or be left out", "/match")
-        self.record(batch, schema, data, line=line.where, identify=ContentSchema.derived_id, by_identifier=match is not None)
+        for name, value in (("deleted", deleted), ("links", links)):
+            if value is not None and type(value) is not bool:
+                return blame("must be true or false", f"/{name}")
+        if links and not deleted:
+            return blame("means nothing without `deleted`", "/links")
+        if version is not None and (type(version) is not int or version < 1):
+            return blame("must be the version that the record has, a whole number from 1", "/version")
+        manner = Manner(
+            by_identifier=match is not None,
+            merges=mode is Mode.MERGE and not deleted,
+            deletes=bool(deleted),
+            links=bool(links),
+            version=version,
+        )
+        identify = ContentSchema.derived_id
+        self.record(batch, schema, data, line=line.where, identify=identify, manner=PLAIN if manner == PLAIN else manner)
         return None
 
     def record(
@@ -291,29 +354,34 @@ class Intake:
         identify: Identify,
         line: str | None = None,
         doing: str = "replace",
-        by_identifier: bool = False,
+        manner: Manner = PLAIN,
     ) -> Wanted | None:
         """Validate `data`, and add the record and its citations to the batch. Returns None if the record itself is invalid.
 
-        `identify` returns the id for a record or a citation that was sent without one. `by_identifier`: the record is meant by
-        its identifiers, and needs no id.
+        `identify` returns the id for a record or a citation that was sent without one. A record that is meant by its
+        identifiers needs no id.
         """
         resource = schema.resource
-        content, faults = schema.check(data)
+        if manner.merges or manner.deletes:
+            content, cleared, faults = schema.check_part(data)
+            manner = manner._replace(cleared=cleared)
+        else:
+            content, faults = schema.check(data)
         named = content.get("id") is not None
         if not faults and not named:
-            content["id"] = identify(schema, content) or (uuid7() if by_identifier else None)
+            content["id"] = identify(schema, content) or (uuid7() if manner.by_identifier else None)
             if content["id"] is None:
                 faults = [Fault(f"{resource.kind.with_article} needs an id", pointer="/id")]
-        if by_identifier and not faults and not content.get("identifiers"):
+        if manner.by_identifier and not faults and not content.get("identifiers"):
             faults = [Fault("required, because the record is meant by them", pointer="/identifiers")]
         if faults:
             batch.faults.extend(fault._replace(line=line) for fault in faults)
             self._suspect(batch, schema, data, line)
             return None
-        wanted = Wanted(resource, content, line=line, named=named, doing=doing, by_identifier=by_identifier)
+        wanted = Wanted(resource, content, line=line, named=named, doing=doing, manner=manner)
         batch.add(wanted)
-        self._citations(batch, wanted, data, identify)
+        if not manner.deletes:
+            self._citations(batch, wanted, data, identify)
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
@@ -338,20 +406,26 @@ class Intake:
             return batch.blame(of, detail, "/citations")
         schema = self.schemas[Kind.CITATION]
         batch.cited[of.id] = []
-        if "citations_more" in data:
+        if "citations_more" in data or of.manner.merges:
             batch.cut.add(of.id)
         for place, citation in enumerate(citations):
             pointer = f"/citations/{place}"
             if not isinstance(citation, dict):
                 batch.blame(of, "must be an object", pointer)
                 continue
-            content, faults = schema.check({**citation, "kind": Kind.CITATION.value, "record": of.id})
+            whole = {**citation, "kind": Kind.CITATION.value, "record": of.id}
+            manner = PLAIN
+            if of.manner.merges:
+                content, cleared, faults = schema.check_part(whole)
+                manner = Manner(merges=True, cleared=cleared)
+            else:
+                content, faults = schema.check(whole)
             batch.faults.extend(fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults)
             if faults:
                 continue
             named = content["id"] is not None
             if not named:
                 content["id"] = identify(schema, content)
-            wanted = Wanted(schema.resource, content, line=of.line, pointer=pointer, named=named, doing=of.doing)
+            wanted = Wanted(schema.resource, content, line=of.line, pointer=pointer, named=named, doing=of.doing, manner=manner)
             batch.cited[of.id].append(batch.add(wanted))
         return None

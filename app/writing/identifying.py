@@ -82,7 +82,7 @@ class Identifying:
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
-            if wanted.by_identifier:
+            if wanted.manner.by_identifier:
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted)
         moved: dict[str, str] = {}
         unclear: set[str] = set()
@@ -93,7 +93,7 @@ class Identifying:
                 if len(found) > 1:
                     unclear.add(wanted.id)
                     batch.blame(wanted, f"lead to several records: {', '.join(found)}", "/identifiers", conflict=True)
-                elif found or not (wanted.named or wanted.resource.natural_key):
+                elif found or not (wanted.named or wanted.resource.natural_key or wanted.manner.deletes):
                     record_id = found[0] if found else identify(self._schemas[kind], wanted.content)
                     if record_id is None:
                         batch.blame(wanted, f"{kind.with_article} needs an id", "/id")

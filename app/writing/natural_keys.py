@@ -7,7 +7,7 @@ text (participants, actions), a line may mean a stored record although the text 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -40,13 +40,42 @@ class NaturalKeys:
         self._compiler = compiler
         self._statements: dict[tuple[Kind, Sequence[str]], Statement] = {}
 
-    def check(self, connection: Connection, batch: Batch, there: dict[str, Kind]) -> None:
+    def meant(self, connection: Connection, batch: Batch, several: Iterable[Wanted]) -> dict[Wanted, str]:
+        """The ids of the stored records that lines without an id mean by their keys. Lines that mean none are left out.
+
+        Adds a fault for each line that may mean several.
+        """
+        by_kind: dict[Kind, list[Wanted]] = {}
+        for wanted in several:
+            if wanted.resource.natural_key and wanted.content.get(wanted.resource.natural_key[0]):
+                by_kind.setdefault(wanted.resource.kind, []).append(wanted)
+        found: dict[Wanted, str] = {}
+        for kind, lines in by_kind.items():
+            fields = self.resources[kind].base_key
+            standing = self.standing(connection, kind, fields, {wanted.content[fields[0]] for wanted in lines})
+            for wanted in lines:
+                holders = standing.get(wanted.key(fields), [])
+                if not holders and wanted.resource.free_text and not wanted.content.get(fields[-1]):
+                    holders = _but_for_text(standing).get(wanted.key(fields)[:-1], [])
+                since = _holder(wanted).since
+                exact = [each for each in holders if since is None or each.since == since]
+                if len(exact) > 1:
+                    detail = f"may mean {' or '.join(sorted(each.id for each in exact))}; write the id"
+                    batch.blame(wanted, detail, "/id", conflict=True)
+                elif exact:
+                    found[wanted] = exact[0].id
+        return found
+
+    def check(
+        self, connection: Connection, batch: Batch, there: dict[str, Kind], completion: "Completes | None" = None
+    ) -> None:
         """Add a fault for each record of the batch whose key another record has.
 
         If a record was sent without an id, and a stored record is meant by its key, the sent record gets the id of the stored
         one. `there` has, by id, the kinds of the records that exist. When a sent record gets a stored id, that id is added to
-        `there`.
+        `there`. `completion` completes lines that merge when it is known which record they mean.
         """
+        mean = _Meant(batch, there, completion)
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
             if not wanted.deleted:
@@ -56,18 +85,21 @@ class NaturalKeys:
             for fields in resource.keys:
                 firsts = {first for wanted in several if (first := wanted.content.get(fields[0]))}
                 if fields != resource.natural_key:
-                    self._check_unique(batch, several, fields, self.standing(connection, kind, fields, firsts), there)
+                    self._check_unique(mean, several, fields, self.standing(connection, kind, fields, firsts))
                     continue
                 # The first field of a natural key is a reference. No stored record refers to a record that does not exist. So
                 # if the record that a key refers to does not exist, no stored record has the key, and no look-up is needed.
                 firsts &= there.keys()
                 if resource.period is not None:
-                    self._check_periods(batch, several, self.standing(connection, kind, resource.base_key, firsts), there)
+                    standing = self.standing(connection, kind, resource.base_key, firsts)
+                    mean.prepare(several, standing)
+                    self._check_periods(mean, several, standing)
                     continue
                 standing = self.standing(connection, kind, fields, firsts)
+                mean.prepare(several, standing)
                 if resource.free_text:
-                    self._match_but_for_text(batch, several, standing, there)
-                self._check_unique(batch, [each for each in several if each.id in batch.wanted], fields, standing, there)
+                    self._match_but_for_text(mean, several, standing)
+                self._check_unique(mean, [each for each in several if each.id in batch.wanted], fields, standing)
 
     def standing(
         self, connection: Connection, kind: Kind, fields: Sequence[str], firsts: Iterable[str]
@@ -93,12 +125,12 @@ class NaturalKeys:
 
     def _check_unique(
         self,
-        batch: Batch,
+        mean: "_Meant",
         several: Iterable[Wanted],
         fields: Sequence[str],
         standing: Mapping[Key, Sequence[Holder]],
-        there: dict[str, Kind],
     ) -> None:
+        batch = mean.batch
         taken = {key: holders[0].id for key, holders in standing.items()}
         for wanted in several:
             key = wanted.key(fields)
@@ -111,7 +143,7 @@ class NaturalKeys:
             if sent is not None and (sent.deleted or sent.key(fields) != key):
                 taken[key] = wanted.id
             elif not wanted.named and sent is None:
-                self._mean(batch, wanted, other, there)
+                mean.rename(wanted, other)
             elif sent is None and wanted.content.get("record") in batch.cited:
                 # The key is free: the request replaces all citations of the record. The stored citation with this key was not
                 # sent, so it will be deleted.
@@ -120,36 +152,27 @@ class NaturalKeys:
                 shared = f"{' and '.join(fields)} are those of the {wanted.resource.kind} {other!r}"
                 batch.blame(wanted, f"{shared}; change that one, or write what sets the two apart", conflict=True)
 
-    @staticmethod
-    def _mean(batch: Batch, wanted: Wanted, record_id: str, there: dict[str, Kind]) -> None:
-        there[record_id] = wanted.resource.kind
-        batch.rename(wanted, record_id)
-
     # -- free text in keys -------------------------------------------------------------------------------------------------
 
-    def _match_but_for_text(
-        self, batch: Batch, several: Sequence[Wanted], standing: Mapping[Key, Sequence[Holder]], there: dict[str, Kind]
-    ) -> None:
+    @staticmethod
+    def _match_but_for_text(mean: "_Meant", several: Sequence[Wanted], standing: Mapping[Key, Sequence[Holder]]) -> None:
         """Give lines without an id the id of the stored record that differs in nothing but the free text of its key.
 
         This is done only if exactly one stored record and exactly one line are so. Otherwise the text sets records apart.
         """
-        short: dict[Key, list[Holder]] = {}
-        for key, holders in standing.items():
-            short.setdefault(key[:-1], []).extend(holders)
+        short = _but_for_text(standing)
         claims = Counter(wanted.key(wanted.resource.natural_key)[:-1] for wanted in several)
         for wanted in several:
             key = wanted.key(wanted.resource.natural_key)
             alike = short.get(key[:-1], [])
             is_clear = len(alike) == 1 and claims[key[:-1]] == 1 and key not in standing
-            if is_clear and not wanted.named and alike[0].id not in batch.wanted:
-                self._mean(batch, wanted, alike[0].id, there)
+            if is_clear and not wanted.named and alike[0].id not in mean.batch.wanted:
+                mean.rename(wanted, alike[0].id)
 
     # -- periods in keys -----------------------------------------------------------------------------------------------------
 
-    def _check_periods(
-        self, batch: Batch, several: Iterable[Wanted], standing: Mapping[Key, Sequence[Holder]], there: dict[str, Kind]
-    ) -> None:
+    def _check_periods(self, mean: "_Meant", several: Iterable[Wanted], standing: Mapping[Key, Sequence[Holder]]) -> None:
+        batch = mean.batch
         sent: dict[Key, list[Holder]] = {}
         for wanted in several:
             key = wanted.key(wanted.resource.base_key)
@@ -157,7 +180,7 @@ class NaturalKeys:
             if not wanted.named and wanted.id not in {each.id for each in standing.get(key, ())}:
                 meant = self._meant(batch, wanted, others)
                 if meant is not None:
-                    self._mean(batch, wanted, meant.id, there)
+                    mean.rename(wanted, meant.id)
                     others.remove(meant)
             if batch.wanted.get(wanted.id) is not wanted:
                 continue  # another line means the same record; `Batch.add` has compared the two
@@ -181,6 +204,8 @@ class NaturalKeys:
             return exact[0]
         if mine.since is None and len(others) == 1:
             (only,) = others
+            if wanted.manner.merges:
+                return only
             detail = f"{_name(wanted, only)} stands since {only.since}; write its since, which this line would take away"
             batch.blame(wanted, detail, f"/{wanted.resource.natural_key[-1]}", conflict=True)
             return only
@@ -188,6 +213,44 @@ class NaturalKeys:
         if mine.since is not None and len(overlapping) == 1 and _may_begin(overlapping[0], mine.since):
             return overlapping[0]
         return None
+
+
+def _but_for_text(standing: Mapping[Key, Iterable[Holder]]) -> dict[Key, list[Holder]]:
+    """The stored records by their keys without the free text at the end."""
+    short: dict[Key, list[Holder]] = {}
+    for key, holders in standing.items():
+        short.setdefault(key[:-1], []).extend(holders)
+    return short
+
+
+class Completes(Protocol):
+    """Completes lines that merge, see `Completion`."""
+
+    def load(self, several: Iterable[Wanted], ids: Iterable[str] | None = None) -> None:
+        """Read the stored records with these ids."""
+
+    def merge(self, wanted: Wanted) -> None:
+        """Make the content of a line whole, if it merges."""
+
+
+class _Meant(NamedTuple):
+    """Gives lines without an id the ids of the stored records that they mean."""
+
+    batch: Batch
+    there: dict[str, Kind]
+    completion: Completes | None
+
+    def prepare(self, several: Iterable[Wanted], standing: Mapping[Key, Iterable[Holder]]) -> None:
+        """Read the stored records that lines may mean, all with one query."""
+        if self.completion is not None and (merging := [each for each in several if each.manner.merges and not each.named]):
+            self.completion.load(merging[:1], [holder.id for holders in standing.values() for holder in holders])
+
+    def rename(self, wanted: Wanted, record_id: str) -> None:
+        """Let a line mean a stored record."""
+        self.there[record_id] = wanted.resource.kind
+        self.batch.rename(wanted, record_id)
+        if self.completion is not None and self.batch.wanted.get(record_id) is wanted:
+            self.completion.merge(wanted)
 
 
 def _holder(wanted: Wanted) -> Holder:

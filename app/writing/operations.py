@@ -16,7 +16,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Conflict, Gone, Invalid, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
 from app.faults import Fault, summary
 from app.models.records import Change, Record
-from app.writing.batch import Batch, Content, Identify, Report, Wanted
+from app.writing.batch import Batch, Content, Identify, Manner, Report, Wanted
 from app.writing.free_ids import FreeIds
 from app.writing.identifying import Pair, pairs_of
 from app.writing.identity import uuid7
@@ -260,18 +260,26 @@ class Operations:
     # -- delete ------------------------------------------------------------------------------------------------------
 
     def delete(
-        self, connection: Connection, resource: Resource, record_id: str, *, guard: Guard, author: str
+        self,
+        connection: Connection,
+        resource: Resource,
+        record_id: str,
+        *,
+        guard: Guard,
+        author: str,
+        links: bool = False,
     ) -> Apply[list[Done]]:
-        """Delete the record and its citations. If other records refer to it, raises StillReferenced with a list of them."""
+        """Delete the record and its citations, and with `links` the records that only link it.
+
+        If other records refer to it, raises StillReferenced with a list of them.
+        """
         old, version = self.standing(connection, resource, record_id)
         guard.require(record_id)
         guard.check(record_id, version)
         batch = Batch(problem=StillReferenced)
-        if resource.kind is not Kind.CITATION:
-            citation = self.schemas[Kind.CITATION].resource
-            for content, its_version in self.writer.citations_of(connection, [record_id]).values():
-                batch.add(Wanted(citation, content, deleted=True, old=content, version=its_version + 1))
-        batch.add(Wanted(resource, old, deleted=True, old=old, version=version + 1))
+        wanted = Wanted(resource, old, deleted=True, old=old, version=version + 1, manner=Manner(links=links))
+        self.writer.deleting.add_dependents(connection, batch, [wanted])
+        batch.add(wanted)
         return self.settled(connection, batch, [record_id], author=author)
 
     # -- shared by the operations --------------------------------------------------------------------------------------

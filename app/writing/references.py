@@ -47,6 +47,15 @@ class References:
         rows = run(connection, self._named, **naming.parameters([value], self.encode))
         return naming.meaning(value, naming.candidates([value], rows)[value], kinds)
 
+    def survivors(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[str, Kind]]:
+        """For each of the ids that is that of a merged record: the (id, kind) of the record that stays."""
+        found: dict[str, tuple[str, Kind]] = {}
+        for chunk in chunks(ids):
+            for way, value, record_id, kind, _ in run(connection, self._named, **naming.parameters(chunk, self.encode)):
+                if way == naming.Way.MERGED:
+                    found[value] = record_id, Kind(kind)
+        return found
+
     def targets(self, several: Iterable[Wanted]) -> set[str]:
         """The ids to which the given records refer."""
         return {target for each in several for target in self.schemas[each.resource.kind].targets(each.content)}

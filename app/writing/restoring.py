@@ -27,6 +27,15 @@ class Entry(NamedTuple):
     version: int
     transaction: str
     state: str | None
+    into: str | None = None
+    """The record into which it was merged."""
+
+
+def entries(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Entry]:
+    """Entries of the change log that meet the condition, the oldest first."""
+    columns = (changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state", "into_id"))
+    rows = connection.execute(sa.select(*columns).where(condition).order_by(changes.c.seq))
+    return [Entry(row[0], Kind(row[1]), *row[2:]) for row in rows]
 
 
 def _last_content(log: list[Entry]) -> Content:
@@ -111,23 +120,17 @@ class Restorer:
             batch.add(Wanted(schema.resource, content, doing="restore"))
 
     def _log_of(self, connection: Connection, resource: Resource, record_id: str) -> list["Entry"]:
-        found = self._entries(connection, changes.c.record_id == record_id)
+        found = entries(connection, changes.c.record_id == record_id)
         if not found or found[-1].kind is not resource.kind:
             raise NotFound(f"there never was a {resource.kind} with the id {record_id!r}")
         return found
 
     def _deleted_with(self, connection: Connection, record_id: str, transaction: str) -> list[list["Entry"]]:
         """For each citation that was deleted together with the record: the list of its change-log entries."""
-        together = self._entries(connection, changes.c.transaction == transaction)
+        together = entries(connection, changes.c.transaction == transaction)
         ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
-        logs = [self._entries(connection, changes.c.record_id == each) for each in ids]
+        logs = [entries(connection, changes.c.record_id == each) for each in ids]
         return [log for log in logs if _last_content(log)["record"] == record_id]
-
-    def _entries(self, connection: Connection, condition: sa.ColumnElement[bool]) -> list["Entry"]:
-        """Entries of the change log that meet the condition, the oldest first."""
-        columns = (changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state"))
-        rows = connection.execute(sa.select(*columns).where(condition).order_by(changes.c.seq))
-        return [Entry(row[0], Kind(row[1]), *row[2:]) for row in rows]
 
     def _undo_merge(
         self,
@@ -140,8 +143,8 @@ class Restorer:
     ) -> Apply[list[Done]]:
         """Undo a merge. Fields and records that were changed again since the merge are kept, and are listed in `Done.left`."""
         batch, left = Batch(problem=Conflict), []
-        for entry in self._entries(connection, changes.c.transaction == transaction):
-            log = self._entries(connection, changes.c.record_id == entry.id)
+        for entry in entries(connection, changes.c.transaction == transaction):
+            log = entries(connection, changes.c.record_id == entry.id)
             place = next(place for place, each in enumerate(log) if each.transaction == transaction)
             if entry.state is None and log[-1].state is not None:
                 left.append(Fault(f"the {entry.kind} {entry.id!r} was made again since", pointer=f"/{entry.id}"))

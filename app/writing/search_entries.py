@@ -52,7 +52,7 @@ class SearchEntries:
     def prepare(self, several: Iterable[Wanted]) -> None:
         """Make the drafts before the write enters the queue, because making them takes more than half of an import's time."""
         for each in several:
-            if each.resource.kind in self.kinds:
+            if each.resource.kind in self.kinds and not (each.manner.merges or each.manner.deletes):
                 each.draft = self._draft(each.resource.kind, each.content)
 
     @staticmethod

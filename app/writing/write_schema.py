@@ -5,7 +5,7 @@ The content of a record is its own fields, in the form in which the change log s
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 from uuid import UUID
@@ -116,6 +116,7 @@ class ContentSchema:
         self.plans = [plan for plan in plans if plan.writable]
         written = {plan.name for plan in self.plans}
         self._kind = str(resource.kind)
+        self._parts = {plan.name: plan.source for plan in self.plans if isinstance(plan.source, Part)}
         self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
         self._answers = {plan.name for plan in self.plans if plan.nullable and plan.annotation == Flag}
         """The boolean fields that may be empty, so that `false` is not empty."""
@@ -125,6 +126,8 @@ class ContentSchema:
             self.ignored -= {"citations"}
         """Fields that a read returns but that are not content, such as citations, which are records of their own."""
         self.model = self._model()
+        self._part = _optional(self.model)
+        """The same fields as in `model`, but none is required, and scalars may be null."""
         self.references = self._references(kinds)
         """The fields that refer to records."""
 
@@ -186,6 +189,42 @@ class ContentSchema:
             Fault(fault, pointer=f"/{name}" if name else "") for rule in self.resource.rules for name, fault in rule(content)
         ]
         return content, faults
+
+    def check_part(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[str], list[Fault]]:
+        """Validate fields that a line changes or means a record by. Returns (content, fields that become empty, faults).
+
+        Rules that compare several fields, and required fields, are checked later, when the rest of the content is known.
+        """
+        if not self.resource.formerly.keys().isdisjoint(data):
+            data = self._of_today(data)
+        data = {name: value for name, value in data.items() if name not in self.ignored}
+        try:
+            sent = self._part.model_validate(data)
+        except ValidationError as error:
+            return {}, frozenset(), faults_in(error)
+        content: dict[str, Any] = {"kind": self._kind, "id": sent.__dict__["id"]}
+        cleared = set()
+        for name in sent.model_fields_set - {"kind", "id"}:
+            value = sent.__dict__[name]
+            if value is None or (_is_empty(value) and name not in self._answers):
+                cleared.add(name)
+            else:
+                content[name] = _plain(value)
+        return content, frozenset(cleared - self._parts.keys()), []
+
+    def merged(
+        self, old: Mapping[str, Any] | None, content: Mapping[str, Any], cleared: Collection[str]
+    ) -> tuple[dict[str, Any], list[Fault]]:
+        """The whole content of a record that `content` changes, and its faults. `old` is None if the record is new.
+
+        Fields in `cleared` become empty. Items are added to arrays; an item replaces the one that it is another form of.
+        """
+        data: dict[str, Any] = {name: value for name, value in (old or {}).items() if name not in cleared}
+        for name, value in content.items():
+            data[name] = _united(self._parts[name], data[name], value) if name in self._parts and name in data else value
+        if old is not None:
+            data["id"] = old["id"]
+        return self.check(data)
 
     def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with the fields of earlier releases replaced by today's fields.
@@ -258,6 +297,34 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return {name: _plain(item) for name, item in value.__dict__.items() if item is not None}
     return value
+
+
+def _united(part: Part, before: Sequence[Any], added: Sequence[Any]) -> list[Any]:
+    """The items of an array with others added to it."""
+
+    def identity(item: Any) -> Any:
+        return tuple(item.get(name) for name in part.identity) if part.identity else item
+
+    found = list(before)
+    for item in added:
+        same = [place for place, each in enumerate(found) if identity(each) == identity(item)]
+        if same:
+            found[same[0]] = item
+        else:
+            found.append(item)
+    return found
+
+
+def _optional(model: type[BaseModel]) -> type[BaseModel]:
+    """The model with the same fields, of which none is required."""
+    fields: dict[str, Any] = {}
+    for name, info in model.model_fields.items():
+        annotation: Any = info.annotation
+        for mark in info.metadata:
+            annotation = Annotated[annotation, mark]
+        is_array = info.default == ()
+        fields[name] = (annotation, ()) if is_array else (annotation | None, None)
+    return create_model(f"{model.__name__}Part", __config__=ConfigDict(extra="forbid"), **fields)
 
 
 def _references_of(item: type[BaseModel]) -> list[str]:

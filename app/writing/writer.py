@@ -24,6 +24,8 @@ from app.reading.compiler import Compiler
 from app.search.index import Draft, search_entries
 from app.workers import JobRunner, run_here
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
+from app.writing.completion import Completion
+from app.writing.deleting import Deleting
 from app.writing.free_ids import FreeIds
 from app.writing.halting import never
 from app.writing.identifying import Identifying
@@ -67,6 +69,7 @@ class Writer(StoredRecords):
         self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
+        self.deleting = Deleting(self)
         self.search_entries = SearchEntries(self.schemas, compiler, encode, run_jobs)
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
@@ -114,14 +117,15 @@ class Writer(StoredRecords):
 
     def apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None] = never) -> Report:
         """Write the changes of a settled batch, their log entries and projections. Call this in the transaction of `settle`."""
-        if settled.changed:
-            self._apply(connection, settled, author=author, check=check)
-        return Report(
-            [
-                Written(each.id, each.resource.kind, each.operation if each.changes else "unchanged", each.line)
-                for each in sorted(settled.batch.wanted.values(), key=attrgetter("place"))
-            ]
-        )
+        batch = settled.batch
+        transaction = uuid7() if settled.changed else None
+        if transaction is not None:
+            self._apply(connection, settled, origin=(author, transaction), check=check)
+        written = [(each, each.operation if each.changes else "unchanged") for each in batch.wanted.values()]
+        written += [(each, "unchanged") for each in batch.absent]
+        written.sort(key=lambda entry: entry[0].place)
+        told = [Written(each.id, each.resource.kind, operation, each.line) for each, operation in written]
+        return Report(told, transaction, batch.repeated)
 
     def _compared(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
         """Compare the batch with the stored records and check all rules.
@@ -129,17 +133,27 @@ class Writer(StoredRecords):
         Returns, by id, the kinds of the records that the batch contains or refers to.
         """
         unclear: set[str] = set()
-        if batch.matches:
+        if batch.is_open:
             free = self.free_ids(connection)
-            unnamed = (each for each in batch.wanted.values() if each.by_identifier and not each.named)
+            unnamed = (each for each in batch.wanted.values() if each.manner.by_identifier and not each.named)
             free.look_up((each.resource, {**each.content, "id": None}) for each in unnamed)
             unclear = self.identifying.match(connection, batch, free.identify, self.references.redirect)
         named = self.references.targets([*batch.wanted.values(), *batch.suspects])
         there = self.references.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
+        completion = Completion(connection, batch, self.schemas, self.references, self.states) if batch.is_open else None
+        if completion is not None:
+            completion.follow_merged(there)
         looked_up = self.references.name_by_id(connection, batch, there)
         check()
+        if completion is not None:
+            deleted = completion.complete(self.natural_keys, there)
+            self.deleting.add_dependents(connection, batch, deleted)
+            check()
         self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
-        self.natural_keys.check(connection, batch, there)
+        self.natural_keys.check(connection, batch, there, completion)
+        if completion is not None:
+            completion.complete_new()
+            there |= self.references.kinds(connection, self.references.targets(batch.wanted.values()) - there.keys())
         check()
         kinds = {**batch.faulty, **there}
         for wanted in batch.wanted.values():
@@ -150,6 +164,8 @@ class Writer(StoredRecords):
         check()
         self._delete_superfluous_citations(connection, batch, there)
         self._move_cited(connection, batch)
+        if completion is not None:
+            _check_versions(batch)
         check()
         self.integrity.check(connection, batch, kinds, looked_up, check)
         self.identifying.check(connection, batch, unclear)
@@ -250,6 +266,8 @@ class Writer(StoredRecords):
                     referring = batch.wanted.get(record_id)
                     if referring is None or (not referring.deleted and self._mentions(referring, field, target)):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
+                        if field in self.resources[kind].links:
+                            refers += "; `links` deletes it, too"
                         batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
 
     def _mentions(self, wanted: Wanted, name: str, target: str) -> bool:
@@ -259,7 +277,7 @@ class Writer(StoredRecords):
 
     # -- applying a checked batch --------------------------------------------------------------------------------------
 
-    def _apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None]) -> None:
+    def _apply(self, connection: Connection, settled: Settled, *, origin: tuple[str, str], check: Callable[[], None]) -> None:
         batch, changed, kinds = settled
         now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
@@ -275,7 +293,6 @@ class Writer(StoredRecords):
         undated = [wanted for wanted in new if wanted.occasion and "date" not in wanted.content]
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
         new.sort(key=attrgetter("id"))  # inserts are fastest in the order of the index
-        origin = author, uuid7()
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
         log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
         words = [partial(self.search_entries.drafts, some) for some in chunks(changed)]
@@ -404,6 +421,19 @@ class Writer(StoredRecords):
             for wanted in written
         ]
         return self._rows.inserts(changes, log)
+
+
+def _check_versions(batch: Batch) -> None:
+    """Add a fault for each line that changes a record and expects another version than the record has."""
+    for wanted in batch.wanted.values():
+        expected = wanted.manner.version
+        if expected is None or not wanted.changes:
+            continue
+        if wanted.old is None:
+            batch.blame(wanted, f"there is no record {wanted.id!r}", "/version", conflict=True)
+        elif wanted.version - 1 != expected:
+            detail = f"{wanted.id!r} is at version {wanted.version - 1} by now, not {expected}; read it again"
+            batch.blame(wanted, detail, "/version", conflict=True)
 
 
 def _record(wanted: Wanted) -> dict[str, Any]:

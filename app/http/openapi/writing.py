@@ -50,7 +50,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
     _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
     schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
-    view, put = parameters(models.write, schemas), parameters(models.put, schemas)
+    view, put, delete = (parameters(model, schemas) for model in (models.write, models.put, models.delete))
     identified = [id_parameter(resource.example)]
     body, patch = (REF.format(model=f"{resource.title}{what}") for what in ("Input", "Patch"))
     report = REF.format(model=f"{resource.title}Report")
@@ -92,8 +92,10 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 resource,
                 f"delete_{kind}",
                 f"Delete {kind.with_article}",
-                "With its citations. It stays in the history and can be restored.",
-                [*identified, *view, _IF_MATCH, _LANGUAGE],
+                "With its citations, and with `links=true` also with the records that only link it, such as the participants of"
+                " a meeting or the parties of an instrument. It stays in the history and can be restored; an undo of the"
+                " transaction brings all of them back.",
+                [*identified, *delete, _IF_MATCH, _LANGUAGE],
                 {"204": {"description": "It is deleted."}} | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
             ),
         },
