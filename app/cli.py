@@ -31,6 +31,7 @@ from app.errors import OperatorError, Problem
 from app.faults import MAX_FAULTS
 from app.maintenance.check import disagreements
 from app.maintenance.verify import failures
+from app.reading import quality
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
 from app.search.models import DEFAULT_HITS, MAX_HITS, SearchQuery
@@ -251,13 +252,20 @@ def export(settings: Settings, target: Path) -> None:
 @main.command()
 @click.pass_obj
 def check(settings: Settings) -> None:
-    """Compare tables, references, change log, projections and search index with one another. Fails if they disagree."""
+    """Compare tables, references, change log, projections and search index with one another. Fails if they disagree.
+
+    Then counts what an editor should look at, as `GET /v1/quality` does: records without citation, contradictions and so on.
+    """
     engine, writer = _writer(settings)
     with reading(engine) as connection:
         total = writer.count(connection)
         with click.progressbar(length=total, label="checking", file=sys.stderr) as bar:
             found = disagreements(connection, writer, progress=bar.update)
+        looked_at = [(sort, connection.execute(sort.counted()).scalar_one()) for sort in quality.sorts(RESOURCES)]
     _tell(found, f"{total} records, all in agreement")
+    for sort, count in looked_at:
+        if count:
+            click.echo(f"{sort.code}: {count}. {sort.explanation}")
 
 
 @main.command()

@@ -11,7 +11,7 @@ from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, keys, routes, search, transactions
+from app.http import about, changes, docs, keys, quality, routes, search, transactions
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -100,14 +100,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exporting.router(exports),
         importing.router(imports, access),
         keys.router(access, queue, settings),
-        about.router(RESOURCES, driver, stopping),
+        about.router(RESOURCES, driver, stopping, contact=settings.contact),
+        quality.router(RESOURCES, driver),
         docs.router(),
         changes.histories(RESOURCES, driver, meanings),
     ):
         app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())
     app.router.routes += routes.of_nothing(records)
-    app.openapi = document.builder(app, records, writer.schemas)  # type: ignore[method-assign]
+    app.openapi = document.builder(app, records, writer.schemas, contact=settings.contact)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
     app.add_middleware(Mistakes)
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))

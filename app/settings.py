@@ -1,6 +1,7 @@
 """The settings, which are read once from environment variables. The name of each variable starts with RAPPORTEUR_."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -32,6 +33,9 @@ def _beside_the_code(name: str) -> Path:
 MIGRATIONS = _beside_the_code("migrations")
 SEED = _beside_the_code("seed")
 """The folder with the first data set, in the format that `rapporteur import` reads."""
+
+
+CONTACT = re.compile(r"https?://\S+|[^\s@/:]+@[^\s@/:]+")
 
 
 def _setting(default: Any, description: str, *, is_secret: bool = False) -> Any:
@@ -83,6 +87,9 @@ class Settings:
         " make nor check a key; changing it voids all keys",
         is_secret=True,
     )
+    contact: str = _setting(
+        "", "where users report a wrong statement, a mail address or the address of a page: shown in `/v1/` and the API's docs"
+    )
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
     )
@@ -123,6 +130,8 @@ class Settings:
             yield "database_url", "is neither sqlite:///PATH nor postgresql://USER:PASSWORD@HOST/NAME"
         if self.pooler not in POOLERS:
             yield "pooler", "is neither empty nor `transaction`"
+        if self.contact and not CONTACT.fullmatch(self.contact):
+            yield "contact", "is neither a mail address nor an address that begins with http:// or https://"
         if self.port > MAX_PORT:
             yield "port", f"is above {MAX_PORT}"
         if self.log_level not in LOG_LEVELS:

@@ -544,17 +544,18 @@ PLURALS = {
 }
 FIELDS = {
     "meeting": "name type series> ordinal part_of> date date_start date_end city country> venue format status theme summary"
-    " attendance attendance_qualifier",
+    " attendance attendance_qualifier language participants_coverage",
     "participant": "meeting> date date_start date_end person> organization> country> group count count_qualifier role capacity"
-    " rank on_behalf_of>> presence contribution",
-    "memorandum": "name type symbol status date date_start date_end period period_start period_end city country> summary",
+    " rank on_behalf_of>> presence contribution language",
+    "memorandum": "name type symbol status date date_start date_end period period_start period_end city country> summary"
+    " language parties_coverage",
     "party": "memorandum> party>> members role",
     "outcome": "name type date date_start date_end period period_start period_end meeting> made_by>> made_to>> subject>> status"
-    " summary",
-    "action": "of>> type date date_start date_end meeting> party>> note",
-    "person": "name sort_name summary",
+    " summary language",
+    "action": "of>> type date date_start date_end meeting> party>> note language",
+    "person": "name sort_name summary language",
     "organization": "name acronym type country> parent> seat seat_country> founded founded_start founded_end dissolved"
-    " dissolved_start dissolved_end website summary",
+    " dissolved_start dissolved_end website summary language members_coverage",
 }
 """The fields of each kind in their order: `>` a reference, `>>` one that says its kind."""
 

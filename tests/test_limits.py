@@ -78,7 +78,7 @@ def test_each_limit_with_a_setting_is_its_default() -> None:
     assert {name: number_in(limit) for name, limit in told.items()} == {name: settings[name] for name in told}
     # Those that bound nothing of a client's: where the database is and how it is reached, and how the server listens.
     others = {"database_url", "host", "port", "workers", "pooler", "read_connections", "allowed_hosts"}
-    others |= {"key_secret", "trusted_proxies", "log_level"}
+    others |= {"key_secret", "trusted_proxies", "log_level", "contact"}
     assert set(told) == set(settings) - others, "every setting that is a limit has its row"
 
 

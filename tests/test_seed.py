@@ -144,7 +144,7 @@ def test_quotes_are_short() -> None:
 def _documents(folder: Path) -> dict[str, str]:
     """The text of each source's document."""
     by_hash = {sha256(path.read_bytes()).hexdigest(): path.read_text(encoding="utf-8") for path in folder.glob("*.txt")}
-    return {source["id"]: by_hash[source["sha256"]] for source in records("sources")}
+    return {source["id"]: by_hash[source["texts"][0]["sha256"]] for source in records("sources")}
 
 
 def _wholes(text: str) -> set[str]:
@@ -185,3 +185,12 @@ def test_the_sources_are_the_documents(documents: Path) -> None:
     for source in records("sources"):
         if "url" in source:
             assert source["url"] in found[source["id"]], source["id"]
+
+
+def test_the_phrases_that_the_readme_cites_stand_in_their_sources(documents: Path) -> None:
+    readme = (SEED.parent / "README.md").read_text(encoding="utf-8")
+    cited = re.findall(r'"source": "([^"]+)", "paragraph": (\d+), "quote": "([^"]+)"', readme)
+    assert cited != []
+    for source, paragraph, quote in cited:
+        blocks = re.split(r"\n\s*\n", _documents(documents)[source].strip())
+        assert quote in folded(blocks[int(paragraph) - 1])

@@ -890,7 +890,10 @@ def test_every_field_says_in_words_what_it_expects(clerk: Clerk) -> None:
     assert told["organizations", "/name", " "].startswith("' ' is blank")
     assert told["organizations", "/names/0/language", "!"].startswith("'!' is no language tag")
     assert told["organizations", "/identifiers", "!"] == "must be an array"
-    assert told["sources", "/sha256", "!"].startswith("'!' is no SHA-256 digest")
+    digest = clerk.post("sources", {"title": "Title", "texts": [{"sha256": "!"}]})
+    ((pointer, detail),) = refused(digest, 422, "invalid")
+    assert pointer == "/texts/0/sha256"
+    assert detail.startswith("'!' is no SHA-256 digest")
 
 
 def test_a_wrong_id_does_not_hide_other_faults(clerk: Clerk) -> None:

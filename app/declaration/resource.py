@@ -202,6 +202,11 @@ class Resource:
     sides: Sides | None = None
     attendance: Attendance | None = None
     spokesman: Spokesman | None = None
+    named_by: str = "name"
+    """The field that is shown in the language asked for, if the record has a name in this language."""
+    covered_by: tuple[str, str] | None = None
+    """Of a link record: a reference field, and the field of the record referred to that says whether all such links are known.
+    A list of all links of one such record shows the value of this field."""
     names_field_of: NamesFieldOf | None = None
     """A field that holds the name of a field of another record."""
     searched: Searched | None = None

@@ -192,6 +192,20 @@ class Presence(Vocabulary):
     ABSENT = "absent", "did not come"
 
 
+class Coverage(Vocabulary):
+    """Whether the records that link a record, such as the members of an organization, are all there are."""
+
+    COMPLETE = "complete", "a source says that these are all"
+    PARTIAL = "partial", "a source says that there are more"
+
+
+class TextForm(Vocabulary):
+    """What a digest of a source was made of."""
+
+    RETRIEVED = "retrieved", "the file as it was retrieved"
+    TEXT = "text", "a plain text made of it"
+
+
 class MemorandumType(Vocabulary):
     """What an instrument is, for example an agreement, a declaration or a plan."""
 

@@ -40,6 +40,9 @@ class Index(BaseModel):
     description: str
     version: Annotated[str, Field(description="of the software")]
     data_licence: Annotated[str, Field(description="under which the registry's facts may be used, SPDX")]
+    contact: Annotated[
+        str | None, Field(description="where to report a wrong statement: an address of mail or of a page", examples=[None])
+    ]
     counts: Annotated[dict[str, int], Field(description="how many records of each kind there are")]
     last_change: Annotated[LastChange | None, Field(description="the newest entry of the change log")]
     links: Annotated[dict[str, str], Field(description="where to go from here")]
@@ -64,7 +67,7 @@ class AboutEndpoint(Endpoint):
     offered = ()
 
 
-def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) -> APIRouter:
+def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *, contact: str) -> APIRouter:
     """Return a router with the endpoints of this module. Every path that answers GET also answers HEAD."""
     routes = APIRouter(route_class=AboutEndpoint, tags=["registry"], responses=NOT_MODIFIED)
     resources = tuple(resources)
@@ -82,6 +85,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
         "vocabularies": "/v1/vocabularies",
         "documentation": "/docs",
         "promise": "/docs/promise",
+        "quality": "/v1/quality",
         "openapi": "/openapi.json",
     }
 
@@ -108,6 +112,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping) ->
             description="The system of record for international cooperation in ICT",
             version=__version__,
             data_licence=DATA_LICENCE,
+            contact=contact or None,
             counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
             last_change=LastChange(seq=found[0][0], at=found[0][1]) if found else None,
             links={name: prefix + path for name, path in links.items()},

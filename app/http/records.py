@@ -17,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 
 from app.caching import cached
 from app.db.driver import Driver, Row, Statement
-from app.declaration.filters import HasIdentifier, Narrowing
+from app.db.types import Exact
+from app.declaration.filters import HasIdentifier, Narrowing, kinds_of
 from app.declaration.model import SCHEME_PATTERN, is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
@@ -52,7 +53,7 @@ from app.reading.shapes import Shape
 PARSED_BYTES = 3_000_000
 """The size in bytes of each cache of parsed requests.
 
-There are four caches: for reads of single records, for lists, for PUT, and for all other writes.
+There are five caches: for reads of single records, for lists, for PUT, for DELETE, and for all other writes.
 """
 STATEMENT_BYTES = 8_000_000
 
@@ -79,6 +80,11 @@ class Records:
         self.for_put = self._parsing("put")
         self.for_delete = self._parsing("delete")
         self._many: Callable[[str, bytes, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
+        self._coverages = {
+            each.kind: self.compiler.to_statement(_coverage(each, self.by_kind.values()))
+            for each in self.by_kind.values()
+            if each.covered_by
+        }
         self._identifiers = HasIdentifier("")
         self._identified = self.compiler.to_statement(_with_identifier(self._identifiers))
 
@@ -191,9 +197,24 @@ class Records:
             counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
             total = (await self.driver.fetch(self.statement(shape), counted))[0][0]
         links, headers = page_links(scope, f"{wanted.query}cursor={next_cursor}" if next_cursor is not None else None)
-        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links))
+        coverage = await self._coverage(resource, wanted)
+        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links, coverage))
         headers = [*language_header(wanted.language), *headers]
         await send_tagged(send, body, request, headers=headers, content_type=form.content_type)
+
+    async def _coverage(self, resource: Resource, wanted: ListRequest) -> dict[str, str | None]:
+        """Return whether a list of links of one record has all of them, as the member `coverage` of a page.
+
+        The mapping is empty for lists of other kinds of records.
+        """
+        if resource.covered_by is None:
+            return {}
+        field, _ = resource.covered_by
+        values = wanted.values.get(field, ())
+        if len(values) != 1:
+            return {"coverage": None}
+        rows = await self.driver.fetch(self._coverages[resource.kind], {"id": wanted.parameters[field]})
+        return {"coverage": rows[0][0] if rows else None}
 
     async def _answerable(self, resource: Resource, wanted: ListRequest, *, limit: int) -> tuple[ListRequest, Rows]:
         """Read the first rows of a list, and return them with the request in which each value of a filter is an id.
@@ -293,6 +314,15 @@ class Records:
             detail = f"these records have more than {PAGE_LETTERS} letters together; ask for fewer at once"
             raise Invalid(detail, faults=[Fault(detail, parameter=parameter)])
         return {row[1]: row[0] for row in rows}
+
+
+def _coverage(resource: Resource, resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:
+    """Return the query for the coverage that the record with the parameter `id` states about its links of this kind."""
+    assert resource.covered_by is not None
+    field, stated = resource.covered_by
+    targets = kinds_of(resource.reference(field).column, {each.table.name: each.kind for each in resources})
+    tables = [each.table for each in resources if each.kind in targets and stated in each.table.c]
+    return sa.union_all(*(sa.select(table.c[stated]).where(table.c.id == sa.bindparam("id", type_=Exact)) for table in tables))
 
 
 def _with_identifier(identifiers: HasIdentifier) -> sa.Select[Any]:

@@ -315,11 +315,12 @@ class Writes:
         statement = self._records.statement(replace(shape, purpose="some"))
         return run(connection, statement, **parameters, ids=self._records.driver.encode(ids))
 
-    def _shown_name(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> str:
+    def _shown_name(self, connection: Connection, parsed: _WriteRequest, record_id: str) -> str | None:
         """Return the record's name in the requested language, as a GET request would show it."""
-        shape = Shape(parsed.resource.kind, frozenset(["name"]), languages=parsed.view.shape.languages)
+        field = parsed.resource.named_by
+        shape = Shape(parsed.resource.kind, frozenset([field]), languages=parsed.view.shape.languages)
         body, _ = self._read(connection, parsed._replace(view=replace(parsed.view, shape=shape)), record_id)
-        name: str = json.loads(body)["name"]
+        name: str | None = json.loads(body).get(field)
         return name
 
     def _records_now(self, connection: Connection, several: Sequence[_WriteRequest], done: Sequence[Done]) -> list[Answer]:

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable, Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.domain.vocabulary import Kind
-from app.models.records import Change, Identifier, Record, Redirect
+from app.models.records import Change, Record, Redirect
+from app.reading.quality import shared_identifiers
 from app.writing.batch import Content
 from app.writing.natural_keys import overlaps
 from app.writing.writer import Writer
@@ -16,7 +19,6 @@ from app.writing.writer import Writer
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
-identifiers: sa.Table = Identifier.__table__
 
 
 def disagreements(connection: Connection, writer: Writer, *, progress: Callable[[int], None]) -> list[str]:
@@ -70,14 +72,11 @@ def _broken_redirects(connection: Connection) -> Iterator[str]:
 
 def _shared_identifiers(connection: Connection) -> Iterator[str]:
     """Yield the identifiers that several records of a kind have. Writes refuse them, but earlier releases did not."""
-    key = (records.c.kind, identifiers.c.scheme, identifiers.c.identifier)
-    several = sa.select(*key).join(records, records.c.id == identifiers.c.record_id)
-    several = several.group_by(*key).having(sa.func.count(identifiers.c.record_id.distinct()) > 1).order_by(*key)
-    for kind, scheme, identifier in connection.execute(several).all():
-        its = (identifiers.c.scheme == scheme, identifiers.c.identifier == identifier, records.c.kind == kind)
-        holders = sa.select(records.c.id).join(identifiers, identifiers.c.record_id == records.c.id).where(*its).distinct()
-        ids = ", ".join(connection.execute(holders.order_by(records.c.id)).scalars())
-        yield f"identifiers: {scheme}:{identifier} is an identifier of several records of the kind {kind}: {ids}"
+    rows = shared_identifiers().subquery("shared")
+    query = sa.select(rows.c.kind, rows.c.detail, rows.c.id).order_by(rows.c.kind, rows.c.detail, rows.c.id)
+    for (kind, identifier), several in groupby(connection.execute(query), key=itemgetter(0, 1)):
+        ids = ", ".join(row[2] for row in several)
+        yield f"identifiers: {identifier} is an identifier of several records of the kind {kind}: {ids}"
 
 
 def _faults(

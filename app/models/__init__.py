@@ -3,7 +3,7 @@
 from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, CountrySuccessor, Membership, Organization, Person, Position
 from app.models.columns import Base
-from app.models.evidence import Citation, Source, Topic
+from app.models.evidence import Citation, Source, SourceText, Topic
 from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation, Signatory
 from app.models.meetings import Meeting, Participant, Series
 from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
@@ -39,5 +39,6 @@ __all__ = [
     "Series",
     "Signatory",
     "Source",
+    "SourceText",
     "Topic",
 ]

@@ -16,11 +16,13 @@ from app.models.columns import (
     any_of,
     ascending,
     code,
+    coverage,
     derived,
     edtf_date,
     first_day,
     holding,
     kind_of,
+    language,
     last_day,
     lookups,
     natural_key,
@@ -89,6 +91,8 @@ class Organization(Named, Base):
     dissolved_end: Mapped[str] = last_day("dissolved")
     website: Mapped[str | None] = text("its own site")
     summary: Mapped[str | None] = text("what it is, in the registry's words")
+    language: Mapped[str | None] = language()
+    members_coverage: Mapped[str | None] = coverage("members")
 
 
 class Person(Named, Base):
@@ -105,6 +109,7 @@ class Person(Named, Base):
         lambda content: sort_key(content.get("sort_name") or content["name"]), "the place of `sort_name` in the order of names"
     )
     summary: Mapped[str | None] = text("who it is, in the registry's words")
+    language: Mapped[str | None] = language()
 
 
 def _span(content: Content, *, holds_on: bool) -> Span:
@@ -133,6 +138,7 @@ class Position(_Tenure, Base):
     natural_key: Mapped[str] = natural_key("person", "title", "organization", "country", "since")
     person_id: Mapped[str] = reference("people", "who holds it")
     title: Mapped[str] = text("the office as printed, in the nominative")
+    language: Mapped[str | None] = language()
     organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")
     country_id: Mapped[str | None] = reference("countries", "the state for which it is held")
     possible_from, certain_from, certain_until, possible_until = holding(lambda content: _span(content, holds_on=False))

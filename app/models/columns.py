@@ -17,7 +17,7 @@ from app.db.types import Exact, Instant, OneOf
 from app.domain import edtf
 from app.domain.collation import sort_key
 from app.domain.spans import Span
-from app.domain.vocabulary import Kind, Vocabulary
+from app.domain.vocabulary import Coverage, Kind, Vocabulary
 
 Content = Mapping[str, Any]
 """A record's own fields by name, in the form of imports and exports: a reference to another record is that record's id."""
@@ -92,6 +92,16 @@ def word(vocabulary: type[Vocabulary], comment: str) -> MappedColumn[Any]:
         comment=f"{comment}: {vocabulary.described()}",
         info={"plain": True, "words": tuple(entry.value for entry in vocabulary)},
     )
+
+
+def coverage(of: str) -> MappedColumn[Any]:
+    """Declare a column that says whether the registry has all records of a sort that link the record."""
+    return word(Coverage, f"whether the registry has all its {of}; empty if no source says it")
+
+
+def language() -> MappedColumn[Any]:
+    """Declare a column for the language of the record's own texts, other than names in several languages."""
+    return code("the language of its texts, BCP 47; empty if not known")
 
 
 def reference(target: str, comment: str, **kw: Any) -> MappedColumn[Any]:

@@ -3,10 +3,10 @@
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.collation import sort_key
-from app.domain.vocabulary import Confidence, Kind, Review
+from app.domain.vocabulary import Confidence, Kind, Review, TextForm
 from app.models.columns import (
     Base,
     Named,
@@ -62,9 +62,21 @@ class Source(Versioned, Base):
     published_end: Mapped[str] = last_day("published")
     published_order: Mapped[str] = ascending("published_start")
     retrieved: Mapped[str | None] = edtf_date("when it was retrieved (EDTF)")
-    sha256: Mapped[str | None] = code("the SHA-256 of the document as retrieved, in hexadecimal")
     archive_url: Mapped[str | None] = text("where a copy is archived")
     summary: Mapped[str | None] = text("what it reports, in the registry's words")
+
+
+class SourceText(Base):
+    """A text of a source that citations can be compared with: the document as retrieved, or a plain text made of it."""
+
+    __tablename__ = "source_texts"
+    __table_args__ = (sa.Index(None, "sha256", "record_id"), {"comment": "digests of the texts of sources"})
+
+    record_id: Mapped[str] = reference("records", "the source", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the texts, from 0")
+    sha256: Mapped[str] = code("the SHA-256 of the text, in hexadecimal")
+    form: Mapped[str] = word(TextForm, "what the digest was made of")
+    rule: Mapped[str | None] = text("by which rule the text was made and is divided into paragraphs; empty: blank lines")
 
 
 class Citation(Versioned, Base):

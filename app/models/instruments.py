@@ -23,11 +23,13 @@ from app.models.columns import (
     Versioned,
     any_of,
     code,
+    coverage,
     edtf_date,
     first_day,
     flag,
     holding,
     kind_of,
+    language,
     last_day,
     lookups,
     natural_key,
@@ -66,6 +68,8 @@ class Memorandum(Named, Dated, Base):
     city: Mapped[str | None] = text("the city it was signed or adopted in, where stated")
     country_id: Mapped[str | None] = reference("countries", "the country it was signed or adopted in, where stated")
     summary: Mapped[str | None] = text("what it provides for, in the registry's words")
+    language: Mapped[str | None] = language()
+    parties_coverage: Mapped[str | None] = coverage("parties")
     possible_from, certain_from, certain_until, possible_until = holding(_span)
 
 
@@ -163,6 +167,7 @@ class Outcome(Named, Dated, Base):
     subject_kind: Mapped[str | None] = kind_of(subject_id)
     status: Mapped[str | None] = word(OutcomeStatus, "what became of it, as far as a source says")
     summary: Mapped[str | None] = text("what it says, in the registry's words")
+    language: Mapped[str | None] = language()
 
 
 class Action(Dated, Base):
@@ -185,3 +190,4 @@ class Action(Dated, Base):
     party_id: Mapped[str | None] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the party whose authority did it")
     party_kind: Mapped[str | None] = kind_of(party_id)
     note: Mapped[str | None] = text("what else is known of it, in the registry's words")
+    language: Mapped[str | None] = language()

@@ -19,7 +19,9 @@ from app.models.columns import (
     Lasting,
     Named,
     any_of,
+    coverage,
     kind_of,
+    language,
     lookups,
     natural_key,
     number,
@@ -46,6 +48,8 @@ class Series(Named, Lasting, Base):
     country_id: Mapped[str | None] = reference("countries", "the country whose series it is")
     frequency: Mapped[str | None] = text("how often, as stated")
     summary: Mapped[str | None] = text("what it is, in the registry's words")
+    language: Mapped[str | None] = language()
+    members_coverage: Mapped[str | None] = coverage("members")
 
 
 class Meeting(Named, Dated, Base):
@@ -72,6 +76,8 @@ class Meeting(Named, Dated, Base):
     summary: Mapped[str | None] = text("what it was about, in the registry's words")
     attendance: Mapped[int | None] = number("how many attended")
     attendance_qualifier: Mapped[str | None] = word(Qualifier, "how exact `attendance` is")
+    language: Mapped[str | None] = language()
+    participants_coverage: Mapped[str | None] = coverage("participants")
 
 
 class Participant(Dated, Base):
@@ -105,3 +111,4 @@ class Participant(Dated, Base):
     on_behalf_of_kind: Mapped[str | None] = kind_of(on_behalf_of_id)
     presence: Mapped[str | None] = word(Presence, "how they were there")
     contribution: Mapped[str | None] = text("the report or speech they gave, in the registry's words")
+    language: Mapped[str | None] = language()

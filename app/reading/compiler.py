@@ -242,8 +242,8 @@ class Compiler:
         if plan.annotation in (Ref, AnyRef):
             target = referred.get(plan.name, _ASKED_FOR)
             return _reference(column, plan.annotation, shape.languages, target, nullable=plan.nullable)
-        if plan.name == "name":
-            return Text(name_in(rows.c.id, column, shape.languages))
+        if plan.name == self.resources[shape.kind].named_by:
+            return Text(name_in(rows.c.id, column, shape.languages), nullable=plan.nullable)
         return _column(column, self.resources[shape.kind].table.c[column.name], nullable=plan.nullable)
 
     def _items(

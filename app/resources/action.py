@@ -4,7 +4,7 @@ from typing import Literal
 
 from app import models
 from app.declaration.filters import Equals
-from app.declaration.model import AnyRef, DerivedDay, EventDate, Ref, Text
+from app.declaration.model import AnyRef, DerivedDay, EventDate, Language, Ref, Text
 from app.declaration.resource import Resource, Searched, by
 from app.domain.vocabulary import ActionType, Kind
 from app.resources.record import (
@@ -29,6 +29,7 @@ class Action(Record):
     meeting: Ref | None = None
     party: AnyRef | None = None
     note: Text | None = None
+    language: Language | None = None
 
 
 ACTION = Resource(

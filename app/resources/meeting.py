@@ -4,9 +4,9 @@ from typing import Literal
 
 from app import models
 from app.declaration.filters import Among, Between, Equals, Involves
-from app.declaration.model import Count, DerivedDay, EventDate, Ordinal, Ref, Text
+from app.declaration.model import Count, DerivedDay, EventDate, Language, Ordinal, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
+from app.domain.vocabulary import Coverage, Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
@@ -41,6 +41,8 @@ class Meeting(Record):
     summary: Text | None = None
     attendance: Count | None = None
     attendance_qualifier: Qualifier | None = None
+    language: Language | None = None
+    participants_coverage: Coverage | None = None
     countries: Countries
 
 

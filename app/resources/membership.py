@@ -62,6 +62,7 @@ MEMBERSHIP = Resource(
     default_sort="-since",
     includes=CITATIONS,
     label=label_of("status"),
+    covered_by=("of", "members_coverage"),
     links=("of", "member"),
     natural_key=("of", "member", "status", "since"),
     key_was=("of", "member", "status"),

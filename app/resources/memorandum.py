@@ -6,9 +6,9 @@ import sqlalchemy as sa
 
 from app import models
 from app.declaration.filters import Among, Between, Equals, Involves, ValidAt
-from app.declaration.model import DerivedDay, EventDate, Period, Ref, Text
+from app.declaration.model import DerivedDay, EventDate, Language, Period, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Kind, MemorandumStatus, MemorandumType
+from app.domain.vocabulary import Coverage, Kind, MemorandumStatus, MemorandumType
 from app.resources.record import (
     CITATIONS,
     GAPS,
@@ -39,6 +39,8 @@ class Memorandum(Record):
     city: Text | None = None
     country: Ref | None = None
     summary: Text | None = None
+    language: Language | None = None
+    parties_coverage: Coverage | None = None
     held: HeldBetweenGaps
     countries: Countries
 

@@ -4,9 +4,9 @@ from typing import Literal
 
 from app import models
 from app.declaration.filters import Equals
-from app.declaration.model import DerivedDay, Moment, Ref, Text, Url
+from app.declaration.model import DerivedDay, Language, Moment, Ref, Text, Url
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Kind, OrganizationType
+from app.domain.vocabulary import Coverage, Kind, OrganizationType
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -36,6 +36,8 @@ class Organization(Record):
     dissolved_end: DerivedDay
     website: Url | None = None
     summary: Text | None = None
+    language: Language | None = None
+    members_coverage: Coverage | None = None
 
 
 ORGANIZATION = Resource(

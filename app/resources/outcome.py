@@ -4,7 +4,7 @@ from typing import Literal
 
 from app import models
 from app.declaration.filters import Between, Equals, Involves
-from app.declaration.model import AnyRef, DerivedDay, EventDate, Period, Ref, Text
+from app.declaration.model import AnyRef, DerivedDay, EventDate, Language, Period, Ref, Text
 from app.declaration.resource import Actor, Include, Resource, Searched, Sides, Spokesman, by, ordered
 from app.domain.vocabulary import Kind, OutcomeStatus, OutcomeType
 from app.resources.record import (
@@ -35,6 +35,7 @@ class Outcome(Record):
     subject: AnyRef | None = None
     status: OutcomeStatus | None = None
     summary: Text | None = None
+    language: Language | None = None
 
 
 OUTCOME = Resource(

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from app import models
 from app.declaration.filters import Equals, Involves
-from app.declaration.model import AnyRef, Count, DerivedDay, EventDate, Ref, Text
+from app.declaration.model import AnyRef, Count, DerivedDay, EventDate, Language, Ref, Text
 from app.declaration.resource import Actor, Attendance, Resource, Searched, by
 from app.domain.vocabulary import Kind, MeetingStatus, ParticipantRole, Presence, Qualifier, Rank
 from app.models.columns import Content
@@ -45,6 +45,7 @@ class Participant(Record):
     on_behalf_of: AnyRef | None = None
     presence: Presence | None = None
     contribution: Text | None = None
+    language: Language | None = None
 
 
 def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
@@ -99,6 +100,8 @@ PARTICIPANT = Resource(
     ),
     label=label_of("capacity", "group", "role"),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
+    named_by="capacity",
+    covered_by=("meeting", "participants_coverage"),
     links=("meeting", "person"),
     natural_key=("meeting", "person", "organization", "country", "group", "role", "date", "capacity"),
     key_was=("meeting", "person", "organization", "country", "group", "role"),

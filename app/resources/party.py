@@ -87,6 +87,7 @@ PARTY = Resource(
     occasion="memorandum",
     formerly={"signed_by": _signed_by},
     label=label_of("role"),
+    covered_by=("memorandum", "parties_coverage"),
     links=("memorandum", "party"),
     natural_key=("memorandum", "party", "members", "role"),
 )

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from app import models
-from app.declaration.model import Text
+from app.declaration.model import Language, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Kind
 from app.resources.record import (
@@ -22,6 +22,7 @@ class Person(Record):
     name: Text
     sort_name: Text | None = None
     summary: Text | None = None
+    language: Language | None = None
 
 
 PERSON = Resource(

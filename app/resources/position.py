@@ -6,7 +6,7 @@ from pydantic import Field
 
 from app import models
 from app.declaration.filters import Equals, ValidAt
-from app.declaration.model import DerivedDay, EventDate, Moment, Ref, Text
+from app.declaration.model import DerivedDay, EventDate, Language, Moment, Ref, Text
 from app.declaration.resource import Resource, Searched, by
 from app.domain.vocabulary import Kind
 from app.resources.record import (
@@ -26,6 +26,7 @@ class Position(Record):
     kind: Literal[Kind.POSITION]
     person: Ref
     title: Text
+    language: Language | None = None
     organization: Ref | None = None
     country: Ref | None = None
     since: Moment | None = None
@@ -58,6 +59,7 @@ POSITION = Resource(
     includes=CITATIONS,
     label=label_of("title"),
     searched=Searched(names=(), titles=("title",), date="since"),
+    named_by="title",
     links=("person",),
     natural_key=("person", "title", "organization", "country", "since"),
     key_was=("person", "title", "organization", "country"),

@@ -4,9 +4,9 @@ from typing import Literal
 
 from app import models
 from app.declaration.filters import Equals
-from app.declaration.model import DerivedDay, Moment, Ref, Text
+from app.declaration.model import DerivedDay, Language, Moment, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Kind
+from app.domain.vocabulary import Coverage, Kind
 from app.resources.record import (
     CITATIONS,
     Record,
@@ -33,6 +33,8 @@ class Series(Record):
     until_start: DerivedDay
     until_end: DerivedDay
     summary: Text | None = None
+    language: Language | None = None
+    members_coverage: Coverage | None = None
 
 
 SERIES = Resource(

@@ -1,18 +1,54 @@
 """Sources: the documents that citations refer to."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from app import models
 from app.declaration.filters import Equals
-from app.declaration.model import DerivedDay, Language, Moment, Sha256, Text, Url
+from app.declaration.model import DerivedDay, Language, Model, Moment, Part, Sha256, Text, Url
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Kind
+from app.domain.vocabulary import Kind, TextForm
 from app.resources.record import (
     Record,
     common_filters,
     common_sorts,
     label_of,
 )
+
+
+class SourceText(Model):
+    """A text that citations can be compared with: the document as retrieved, or a plain text made of it."""
+
+    sha256: Annotated[Sha256, Field(description="its SHA-256, in hexadecimal")]
+    form: Annotated[TextForm, Field(default=TextForm.RETRIEVED, description=f"what it is: {TextForm.described()}")]
+    rule: Annotated[
+        Text | None,
+        Field(
+            default=None,
+            description="how a plain text was made and is divided into paragraphs; empty: paragraphs stand between blank lines",
+            examples=["text of the block elements, one paragraph each"],
+        ),
+    ]
+
+
+Texts = Annotated[
+    list[SourceText],
+    Part(
+        models.SourceText.__table__,
+        "record_id",
+        ("sha256", "form", "rule"),
+        ("place",),
+        in_lists=True,
+        identity=("sha256",),
+    ),
+    Field(default=(), description="the texts with which citations can be compared, by their digests"),
+]
+
+
+def _sha256(digest: Any) -> dict[str, Any]:
+    """The field of release 0.1.0: the digest of the document as retrieved."""
+    return {"texts": [] if digest is None else [{"sha256": digest, "form": TextForm.RETRIEVED.value}]}
 
 
 class Source(Record):
@@ -28,9 +64,9 @@ class Source(Record):
     published_start: DerivedDay
     published_end: DerivedDay
     retrieved: Moment | None = None
-    sha256: Sha256 | None = None
     archive_url: Url | None = None
     summary: Text | None = None
+    texts: Texts
 
 
 SOURCE = Resource(
@@ -52,6 +88,7 @@ SOURCE = Resource(
     includes={
         "passages": Include(Kind.CITATION, "source", ordered("paragraph")),
     },
+    formerly={"sha256": _sha256},
     label=label_of("title"),
     searched=Searched(names=("title",), titles=("publisher", "author"), texts=("summary",), date="published"),
     example="mpt-2026-uae",

@@ -186,9 +186,10 @@ class Operations:
         parts = [plan.name for plan in schema.plans if isinstance(plan.source, Part)]
         kept = {name: old[name] for name in parts if old is not None and name in old}
         wanted_data = {**kept, **data, "kind": resource.kind.value, "id": record_id}
-        named_otherwise = old is not None and "name" in old and data.get("name") != old["name"]
-        if old is not None and named_otherwise and shown is not None and data.get("name") == shown():
-            wanted_data["name"] = old["name"]
+        name = resource.named_by
+        named_otherwise = old is not None and name in old and data.get(name) != old[name]
+        if old is not None and named_otherwise and shown is not None and data.get(name) == shown():
+            wanted_data[name] = old[name]
 
         identify = (
             self._as_it_was(connection, resource, record_id) if old is not None and wanted_data.get("citations") else _new_link

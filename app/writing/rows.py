@@ -87,7 +87,7 @@ class RowWriter:
                 {column: item.get(key) for key, column in columns.items()} if columns else {part.columns[0]: item}
                 for item in items
             ]
-            shown = _shown(content.get("name"), items) if part.table is names else frozenset()
+            shown = _shown(content.get(self.resource.named_by), items) if part.table is names else frozenset()
             for place, row in enumerate(rows):
                 for column, derive in derived:
                     row[column] = derive(row)

@@ -70,7 +70,7 @@ QUESTIONS = {
 }
 
 
-def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Callable[[], Json]:
+def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema], *, contact: str) -> Callable[[], Json]:
     """Return a function that returns the OpenAPI document.
 
     The first call of that function builds the document, because building it at startup would delay the start of every process.
@@ -79,7 +79,7 @@ def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchem
 
     def document() -> Json:
         if not built:
-            built.update(_document(app, records, writable))
+            built.update(_document(app, records, writable, contact))
         return built
 
     return document
@@ -95,7 +95,7 @@ def serving(document: Callable[[], Json]) -> Callable[[Scope, RequestHeaders, Re
     return serve
 
 
-def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema]) -> Json:
+def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema], contact: str) -> Json:
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -103,6 +103,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         description=INTRODUCTION.format(**QUESTIONS, problems=PAGE),
         routes=app.routes,
         license_info={"name": "MIT", "identifier": "MIT"},
+        contact={"name": "Report a wrong statement", "email" if "@" in contact else "url": contact} if contact else None,
     )
     resources = list(records.resources.values())
     schemas = document["components"]["schemas"]

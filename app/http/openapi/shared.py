@@ -112,6 +112,11 @@ def shared_schemas() -> Json:
                     "anyOf": [{"type": "integer"}, {"type": "null"}],
                     "description": "how many records match in all, if `count=true` asked for it",
                 },
+                "coverage": {
+                    "anyOf": [{"$ref": REF.format(model="Coverage")}, {"type": "null"}],
+                    "description": "in lists of memberships, participants and parties, if one organization, series, meeting or"
+                    " instrument is asked for: whether they are all there are; null if no source says it",
+                },
             },
             "required": ["limit", "next_cursor", "total"],
             "additionalProperties": False,
