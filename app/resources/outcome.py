@@ -45,7 +45,7 @@ OUTCOME = Resource(
     table_model=models.Outcome,
     filters={
         "type": Equals("what sort of result", "pledge", column="type", words=OutcomeType),
-        "status": Equals("what became of it", "open", column="status", words=OutcomeStatus),
+        "status": Equals("what became of it", "realized", column="status", words=OutcomeStatus),
         "meeting": Equals("the meeting that brought it about", "connect-cis-2009", column="meeting_id"),
         "made_by": Equals("who put it forward, pledged or won it: who is named", "BY", column="made_by_id"),
         "made_to": Equals("to whom it was made", "AE", column="made_to_id"),
