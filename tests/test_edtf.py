@@ -445,3 +445,25 @@ def test_days_order_as_their_bounds_do(day: date) -> None:
     following = day + timedelta(days=1)
     assert bounds(day.isoformat()).end < bounds(following.isoformat()).start
     assert edtf.NO_START < bounds(day.isoformat()).start < edtf.NO_END
+
+
+@pytest.mark.parametrize(
+    ("date", "shortest"),
+    [
+        ("2021-09-17", "2021-09-17"),
+        ("2021-09", "2021-09"),
+        ("2021-09-17~", "2021-09"),
+        ("2021", "2021"),
+        ("2021~", "2020-01-01/2022-12-31"),
+        ("2021-02-01/2021-02-28", "2021-02"),
+        ("2021-09-17/2021-09-18", "2021-09-17/2021-09-18"),
+        ("2021/..", "2021-01-01/.."),
+    ],
+)
+def test_bounds_are_told_by_the_shortest_date(date: str, shortest: str) -> None:
+    assert edtf.spanning(edtf.bounds(date)) == shortest
+    assert edtf.bounds(shortest) == edtf.bounds(date)
+
+
+def test_no_bounds_are_told_by_no_date() -> None:
+    assert edtf.spanning(edtf.NONE) is None

@@ -103,3 +103,14 @@ def test_what_a_person_proposes_is_found_under_those_for_whom_they_took_part(cle
     assert ids(clerk.get("outcomes?participant=TJ&type=proposal")) == ["own"]
     clerk.delete(f"participants/{row}")
     assert ids(clerk.get("outcomes?participant=UZ&type=proposal")) == []
+
+
+def test_a_hit_shows_the_date_that_a_record_takes_from_its_meeting(clerk: Clerk) -> None:
+    (hit,) = (each for each in clerk.read("search?q=forum&kind=outcome")["data"] if each["id"] == "forum")
+    assert hit["date"] == "2021-09-17"
+    clerk.patch("meetings/summit", {"date": "2021-09~"})
+    (hit,) = (each for each in clerk.read("search?q=forum&kind=outcome")["data"] if each["id"] == "forum")
+    assert hit["date"] == "2021"
+    clerk.patch("meetings/summit", {"date": None})
+    (hit,) = (each for each in clerk.read("search?q=forum&kind=outcome")["data"] if each["id"] == "forum")
+    assert hit["date"] is None

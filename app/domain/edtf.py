@@ -62,6 +62,17 @@ def bounds(text: str) -> Bounds:
     return _bounds(text)
 
 
+def spanning(several: Bounds) -> str | None:
+    """Return the shortest EDTF date or interval with these bounds: a day, a month, a year or an interval; None for NONE."""
+    start, end = several
+    if several == NONE:
+        return None
+    for text in (start[:4], start[:7], start):
+        if bounds(text) == several:
+            return text
+    return f"{OPEN if start == NO_START else start}/{OPEN if end == NO_END else end}"
+
+
 def surely(text: str) -> Bounds:
     """Return the bounds of a valid date or interval as if it had no `~`, `?` or `%`.
 

@@ -86,8 +86,9 @@ class SearchEntries:
             for each in ids:
                 kind, content = several[each]
                 draft = drafts.get(each) or self._draft(kind, content)
-                stated = edtf.bounds(draft.date) if draft.date else bounds.get(each, edtf.NONE)
-                yield Entry(draft, stated, involved.get(each, ()))
+                if draft.date is None:
+                    draft = draft._replace(date=edtf.spanning(bounds.get(each, edtf.NONE)))
+                yield Entry(draft, edtf.bounds(draft.date) if draft.date else edtf.NONE, involved.get(each, ()))
 
     def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
         undated: dict[Kind, list[str]] = {}
