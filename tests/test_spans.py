@@ -88,6 +88,39 @@ def test_a_party_is_one_between_its_own_acts_while_the_instrument_holds(
         assert [on(span, number) == "possible" for number in range(DAYS)] == whole
 
 
+def party_on(acts: Sequence[tuple[str, int]]) -> list[str | None]:
+    """For each day, whether a party is one by its own acts, where provisional application leaves it open."""
+    holds: str | None = None
+    since, found = -1, []
+    for number in range(DAYS):
+        today = {type_ for type_, when in acts if when == number}
+        if today & JOIN:
+            since = since if holds == "certain" else number
+            holds = "certain"
+        elif "provisionally_applied" in today and holds is None:
+            holds, since = "possible", number
+        found.append(holds)
+        if holds and today & LEAVE and number > since:
+            holds = None
+    return found
+
+
+PROVISIONAL_ACTS = st.lists(
+    st.tuples(st.sampled_from([*JOIN, *LEAVE, "provisionally_applied"]), st.integers(0, DAYS - 1)),
+    max_size=7,
+    unique_by=lambda act: act[1],
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(PROVISIONAL_ACTS)
+def test_provisional_application_makes_a_party_possible_until_it_joins_or_leaves(own: list[tuple[str, int]]) -> None:
+    several = [act("entered_into_force", 0), *(act(*each, party="BY") for each in own)]
+    span = spans.of_party("party", "BY", spans.of_instrument(None, None, NONE, None, several), several)
+    if any(type_ in {*JOIN, "provisionally_applied"} for type_, _ in own):
+        assert [on(span, number) for number in range(DAYS)] == party_on(own)
+
+
 RANGES = st.tuples(st.integers(0, DAYS - 4), st.integers(0, 3)).map(lambda each: (each[0], each[0] + each[1]))
 
 

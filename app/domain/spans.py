@@ -6,6 +6,8 @@ the act begins or ends is possible; after the latest day, what it begins is cert
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date as calendar_day
+from datetime import timedelta
 from typing import NamedTuple
 
 from app.domain import edtf
@@ -116,12 +118,12 @@ def of_party(role: str, party: str, instrument: Span, acts: Iterable[Act]) -> Sp
     """
     if role != PartyRole.PARTY or instrument == NEVER:
         return NEVER
-    own = [act for act in acts if act.party == party]
-    joined = [act for act in own if act.type in JOINING]
-    start = _earliest(joined)
+    own = _dated(act for act in acts if act.party == party)
+    bound = [_with_doubt(act, own) for act in own if act.type in (*JOINING, ActionType.PROVISIONALLY_APPLIED)]
+    start = _earliest(bound)
     if start is None:
         return Span(instrument.possible_from, NO_END, NO_START, instrument.possible_until, instrument.gaps)
-    end, gaps = _ends(start, _dated(act for act in own if act.type in LEAVING), _dated(joined))
+    end, gaps = _ends(start, [act for act in own if act.type in LEAVING], _dated(bound))
     end = end or Bounds(NO_END, NO_END)
     is_in_force = instrument.certain_from != NO_END
     return Span(
@@ -131,6 +133,23 @@ def of_party(role: str, party: str, instrument: Span, acts: Iterable[Act]) -> Sp
         min(end.end, instrument.possible_until),
         (*gaps, *instrument.gaps),
     )
+
+
+def _with_doubt(act: Act, own: Sequence[Act]) -> Act:
+    """Provisional application makes a party possible from its day on, until the party joins for certain or leaves.
+
+    Returns such an act with bounds from its first day to the day from which nothing is in doubt. Other acts are unchanged.
+    """
+    if act.type is not ActionType.PROVISIONALLY_APPLIED:
+        return act
+    later = [other for other in own if other.bounds.start > act.bounds.start]
+    joined = [other.bounds.end for other in later if other.type in JOINING]
+    left = [_day_after(other.bounds.end) for other in later if other.type in LEAVING]
+    return act._replace(bounds=Bounds(act.bounds.start, min((*joined, *left), default=NO_END)))
+
+
+def _day_after(day: str) -> str:
+    return day if day == NO_END else (calendar_day.fromisoformat(day) + timedelta(1)).isoformat()
 
 
 def _dated(acts: Iterable[Act]) -> list[Act]:
