@@ -34,6 +34,7 @@ from app.maintenance.verify import failures
 from app.reading import quality
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
+from app.search.index import search_entries
 from app.search.models import DEFAULT_HITS, MAX_HITS, SearchQuery
 from app.search.service import Found, SearchService
 from app.settings import SEED, Settings
@@ -188,8 +189,6 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
             if if_empty and writer.count(connection):
                 return
             report = writer.write(connection, batch, author="rapporteur import")
-            if not dry_run:
-                analyze(connection)
     _tell_report(report, dry_run=dry_run)
 
 
@@ -406,7 +405,7 @@ def _reindex(engine: Engine, writer: Writer) -> None:
     with click.progressbar(length=total, label="indexing", file=sys.stderr) as bar:
         writer.reindex(engine, progress=bar.update)
     with writing(engine) as connection:
-        analyze(connection)
+        analyze(connection, [search_entries])
 
 
 def _tell(found: list[str], well: str) -> None:

@@ -357,8 +357,9 @@ def second_delivery(made: Collections, seed: int = 21) -> list[Line]:
             last = (date.fromisoformat(spell.first) + timedelta(days=random.randint(1, 400))).isoformat()
             key = {"of": body, "member": state, "status": "full", "since": spell.first}
             lines.append({"kind": "membership", **key, "until": last})
-            row = record_id, body, state, Spell(spell.first, last)
-        kept.append(row)
+            kept.append((record_id, body, state, Spell(spell.first, last)))
+        else:
+            kept.append(row)
     made.memberships[:] = kept
     for place, exchange in enumerate(list(made.notes)):
         if place % 7 == 0:
@@ -409,9 +410,8 @@ def questions(made: Collections, seed: int = 22) -> Iterator[Question]:
         states = frozenset(state for meeting, state in count if meeting == first)
         yield Question(f"participants?meeting={first}&presence={presence}", states)
     for ministry, day in zip(some((row[2] for row in made.terms), 3), days, strict=False):
-        found = (row[0] for row in made.terms if row[2] == ministry and row[3].holds(day) and row[3].last is not None)
-        request = f"positions?organization={ministry}&valid_at={day}"
-        yield Question(request, frozenset(found), "certain")
+        found = (row[0] for row in made.terms if row[2] == ministry and row[3].holds(day))
+        yield Question(f"positions?organization={ministry}&valid_at={day}", frozenset(found))
     for visit, visitor, host, first, last in made.visits[:3]:
         found = (v for v, _, h, start, end in made.visits if h == host and start <= last and end >= first)
         yield Question(f"meetings?type=visit&country={host}&date_from={first}&date_to={last}", frozenset(found))

@@ -581,3 +581,9 @@ def test_a_citation_is_restored_alone_and_moves_the_version_of_its_record(clerk:
     clerk.delete(f"citations/{made['id']}")
     clerk.delete("people/somebody")
     refused(clerk.post(f"citations/{made['id']}/restore"), 409, "conflict")
+
+
+def test_a_name_that_both_have_is_no_alias(clerk: Clerk) -> None:
+    load(clerk.database, *({"kind": "person", "id": each, "name": "Same Name"} for each in ("same-one", "same-two")))
+    merge(clerk, "people", "same-one", "same-two")
+    assert clerk.read("people/same-two")["names"] == []

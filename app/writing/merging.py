@@ -93,7 +93,7 @@ class Merger:
         The other fields of `gone` are dropped.
         """
         names = [*gone.get("names", ())]
-        if "name" in gone and all(name["text"] != gone["name"] for name in names):
+        if "name" in gone and gone["name"] != into.get("name") and all(name["text"] != gone["name"] for name in names):
             names.append({"language": UNDETERMINED, "text": gone["name"], "type": NameType.ALIAS.value})
         known = {(name["language"], name["text"]) for name in into.get("names", ())}
         added = [

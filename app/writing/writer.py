@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from app.db.engine import writing
+from app.db.engine import analyze, writing
 from app.db.sql import CHUNK, Encode, Insert, Rows, among, chunks, run, together
 from app.declaration.resource import Resource
 from app.domain import edtf
@@ -42,6 +42,10 @@ from app.writing.write_schema import ContentSchema, text_of
 records: sa.Table = Record.__table__
 changes: sa.Table = Change.__table__
 redirects: sa.Table = Redirect.__table__
+
+
+ANALYZED_FROM = 1_000
+"""From this number of changed records on, the statistics of Postgres are updated in the same transaction."""
 
 
 class Settled(NamedTuple):
@@ -121,6 +125,8 @@ class Writer(StoredRecords):
         transaction = uuid7() if settled.changed else None
         if transaction is not None:
             self._apply(connection, settled, origin=(author, transaction), check=check)
+            if len(settled.changed) >= ANALYZED_FROM:
+                analyze(connection, [table for table in Record.metadata.sorted_tables if table is not changes])
         written = [(each, each.operation if each.changes else "unchanged") for each in batch.wanted.values()]
         written += [(each, "unchanged") for each in batch.absent]
         written.sort(key=lambda entry: entry[0].place)
