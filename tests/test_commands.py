@@ -389,8 +389,8 @@ def test_an_import_of_nothing_says_what_can_be_read(database: Database) -> None:
     refused = run("import", url=database.url)
     assert refused.exit_code == 2
     assert "say which files or folders to read, or --demo for the first data set" in refused.stderr
-    assert run("import", "--demo", url=database.url).stdout.startswith("972 created")
-    assert run("import", "--demo", url=database.url).stdout.startswith("0 created, 0 replaced, 972 unchanged")
+    assert run("import", "--demo", url=database.url).stdout.startswith("992 created")
+    assert run("import", "--demo", url=database.url).stdout.startswith("0 created, 0 replaced, 992 unchanged")
     assert run("import", "--demo", "--if-empty", url=database.url).stdout == ""
 
 
@@ -552,7 +552,7 @@ def test_serve_answers_and_stops_when_told_to(seeded: Database) -> None:
 
 def test_a_dry_run_of_an_import_tells_what_would_come_of_it_and_keeps_nothing(database: Database) -> None:
     told = run("import", "--demo", "--dry-run", url=database.url)
-    assert told.stdout == "972 created, 0 replaced, 0 unchanged, 0 deleted (a dry run: nothing is kept)\n"
+    assert told.stdout == "992 created, 0 replaced, 0 unchanged, 0 deleted (a dry run: nothing is kept)\n"
     assert database.export() == []
     assert database.disagreements() == []
 

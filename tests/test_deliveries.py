@@ -224,6 +224,104 @@ def test_repeated_lines_are_counted(clerk: Clerk) -> None:
     assert (report["created"], report["repeated"], len(report["records"])) == (1, 2, 1)
 
 
+# -- which record a line means ------------------------------------------------------------------------------------------
+
+SIDE = {"kind": "party", "memorandum": "treaty", "party": "BY", "role": "depositary"}
+
+
+def test_a_key_that_changed_means_its_record_no_more(clerk: Clerk) -> None:
+    (made,) = done(deliver(clerk, SIDE))
+    clerk.patch(f"parties/{made}", {"role": "adopter"})
+    assert deliver(clerk, {**SIDE, "deleted": True})["unchanged"] == 1
+    assert clerk.read(f"parties/{made}")["role"] == "adopter"
+    both = done(deliver(clerk, SIDE, {**SIDE, "role": "adopter"}))
+    assert both[made] == "unchanged"
+    (other,) = both.keys() - {made}
+    assert (clerk.read(f"parties/{other}")["role"], both[other]) == ("depositary", "create")
+    assert done(deliver(clerk, {**SIDE, "signatories": [{"capacity": "Head"}]}, query="?mode=merge")) == {other: "replace"}
+    assert deliver(clerk, SIDE, query="?mode=merge")["unchanged"] == 1
+
+
+def test_a_delivery_of_before_does_not_make_a_record_coarser(clerk: Clerk) -> None:
+    line = {"kind": "membership", "of": "club", "member": "BY", "status": "full", "since": "2004"}
+    (made,) = done(deliver(clerk, line))
+    assert done(deliver(clerk, {**line, "since": "2004-08-15"})) == {made: "replace"}
+    ((pointer, detail),) = refused(send(clerk, line), 409, "conflict")
+    assert pointer == "/since"
+    assert f"overlaps the membership {made!r}" in detail
+    assert deliver(clerk, {**line, "deleted": True})["unchanged"] == 1
+
+
+def test_two_lines_that_delete_one_record_are_one(clerk: Clerk) -> None:
+    line = {"kind": "party", "memorandum": "treaty", "party": "BY", "role": "party", "deleted": True}
+    report = deliver(clerk, line, {**line, "party": "BLR"}, {**line, "party": "by"})
+    assert (report["deleted"], report["repeated"]) == (2, 2), "the party and its citation"
+
+
+def test_a_line_that_means_its_record_by_key_brings_citations(clerk: Clerk) -> None:
+    line = {"kind": "party", "memorandum": "treaty", "party": "FJ", "role": "party"}
+    report = deliver(clerk, {**line, "citations": [PASSAGE]})
+    assert done(report)["fj-party"] == "replace", "its version moves with its citations"
+    (cited,) = clerk.read("parties/fj-party?include=citations")["citations"]
+    assert cited["quote"] == "new"
+    assert deliver(clerk, {**line, "citations": [PASSAGE]})["unchanged"] == 2
+    merged = deliver(clerk, {**line, "citations": [{**PASSAGE, "quote": "other"}]}, query="?mode=merge")
+    assert (merged["created"], merged["deleted"]) == (1, 0)
+    replaced = deliver(clerk, {**line, "citations": [{**PASSAGE, "quote": "other"}]})
+    assert (replaced["created"], replaced["deleted"]) == (0, 1)
+
+
+def test_a_citation_of_a_merged_id_has_the_id_of_the_one_that_stayed(clerk: Clerk) -> None:
+    merge(clerk, "people", "minister", "other")
+    late = {"kind": "person", "id": "minister", "citations": [PASSAGE]}
+    before = done(deliver(clerk, late, query="?mode=merge&dry_run=true"))
+    own = {"kind": "person", "id": "other", "citations": [PASSAGE]}
+    assert done(deliver(clerk, own, query="?mode=merge")) == before
+    assert deliver(clerk, late, query="?mode=merge")["transaction"] is None
+
+
+def test_an_identifier_that_nobody_has_means_nobody(clerk: Clerk) -> None:
+    unknown = [{"scheme": "wikidata", "identifier": "Q99"}]
+    line = {"kind": "person", "id": "other", "match": "identifier", "identifiers": unknown}
+    assert deliver(clerk, {**line, "deleted": True})["unchanged"] == 1
+    ((pointer, detail),) = refused(send(clerk, {**line, "name": "Somebody else"}), 409, "conflict")
+    assert pointer == "/id"
+    assert detail == "'other' is the id of a record without these identifiers; leave `match` out to change that one"
+    nameless = {"kind": "person", "match": "identifier", "identifiers": unknown}
+    assert refused(send(clerk, nameless, query="?mode=merge"), 422, "invalid") == [("/name", "required")]
+    party = {"kind": "party", "memorandum": "treaty", "party": "BY", "role": "party", "match": "identifier"}
+    assert deliver(clerk, {**party, "identifiers": unknown, "deleted": True})["unchanged"] == 1
+
+
+def test_ids_of_another_register_may_be_those_of_other_records(clerk: Clerk) -> None:
+    clerk.patch("people/other", {"identifiers": [{"scheme": "wikidata", "identifier": "Q2"}]})
+    swapped = [
+        {
+            "kind": "person",
+            "id": theirs,
+            "match": "identifier",
+            "name": name,
+            "identifiers": [{"scheme": "wikidata", "identifier": q}],
+        }
+        for theirs, name, q in (("other", "Minister now", "Q1"), ("minister", "Other now", "Q2"))
+    ]
+    topic = {"kind": "position", "person": "other", "title": "Head"}
+    deliver(clerk, *swapped, topic)
+    assert (clerk.read("people/minister")["name"], clerk.read("people/other")["name"]) == ("Minister now", "Other now")
+    assert clerk.read("positions")["data"][0]["person"]["id"] == "minister", "the person with that id in the delivery"
+
+
+def test_null_empties_arrays_and_dates_shown_are_added(clerk: Clerk) -> None:
+    line: Content = {"kind": "person", "id": "minister", "names": None, "topics": []}
+    assert done(deliver(clerk, line, query="?mode=merge")) == {"minister": "replace"}
+    person = clerk.read("people/minister")
+    assert (person["names"], [each["id"] for each in person["topics"]]) == ([], ["trade"])
+    shown = {"kind": "membership", "id": "second"}
+    for day in ("2010", "2011"):
+        deliver(clerk, {**shown, "attested": [day]}, query="?mode=merge")
+    assert clerk.read("memberships/second")["attested"] == ["2010", "2011"]
+
+
 # -- deletions with links ----------------------------------------------------------------------------------------------
 
 

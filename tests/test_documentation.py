@@ -34,7 +34,7 @@ def test_every_command_is_explained() -> None:
 
 
 def test_every_example_of_the_readme_finds_something(client: TestClient) -> None:
-    examples = re.findall(r"curl '(http://127\.0\.0\.1:8000[^']+)'", README.replace("after=972", "after=900"))
+    examples = re.findall(r"curl '(http://127\.0\.0\.1:8000[^']+)'", README.replace("after=992", "after=900"))
     assert len(examples) >= 7
     for example in examples:
         parts = urlsplit(example)

@@ -97,6 +97,10 @@ def test_the_one_signatory_of_release_0_1_0_is_taken(clerk: Clerk) -> None:
     assert clerk.read("parties/old")["signatories"] == [{"person": {"id": "second", "name": "Second"}, "capacity": None}]
     load(clerk.database, {**old, "signed_by": None, "id": "older", "party": "ministry"})
     assert clerk.read("parties/older")["signatories"] == []
+    assert clerk.patch("parties/old", {"signed_by": "first"}).json()["signatories"][0]["person"]["id"] == "first"
+    whole = {name: value for name, value in old.items() if name != "id"}
+    assert clerk.put("parties/old", whole, if_match="*").json()["signatories"][0]["person"]["id"] == "second"
+    assert clerk.patch("parties/old", {"signed_by": None}).json()["signatories"] == []
     passage = {"source": "page", "paragraph": 1, "quote": "signed by Second", "confidence": "stated"}
     cited = {"record": "old", "field": "signed_by", **passage}
     load(clerk.database, {"kind": "source", "id": "page", "title": "Page"}, {"kind": "citation", **cited})

@@ -248,18 +248,33 @@ class Batch:
         return first
 
     def rename(self, wanted: Wanted, record_id: str) -> None:
-        """Give a record that was sent without an id the id of the stored record with the same key (`record_id`)."""
-        del self.wanted[wanted.id]
-        wanted.id = wanted.content["id"] = record_id
-        self.add(wanted)
+        """Give a record another id: that of the stored record that it means, or of a new one. Its citations go with it.
 
-    def move(self, wanted: Wanted, record_id: str) -> None:
-        """Give a record the id of the stored record that has its identifier, or the id of a new record."""
-        if wanted.id in self.cited:
-            self.cited[record_id] = self.cited.pop(wanted.id)
-        if wanted.id in self.cut:
-            self.cut.add(record_id)
-        self.rename(wanted, record_id)
+        The caller lets citations and other records refer to the new id (`References.redirect`).
+        """
+        self.rename_all({wanted: record_id})
+
+    def rename_all(self, ids: Mapping[Wanted, str]) -> None:
+        """Give several records other ids. A new id may be the old one of another of these records."""
+        moved = {wanted: (self.cited.pop(wanted.id, None), wanted.id in self.cut) for wanted in ids}
+        for wanted in ids:
+            if self.wanted.get(wanted.id) is wanted:
+                del self.wanted[wanted.id]
+            self.cut.discard(wanted.id)
+        for wanted, record_id in ids.items():
+            cited, is_cut = moved[wanted]
+            if cited is not None:
+                self.cited.setdefault(record_id, []).extend(cited)
+            if is_cut:
+                self.cut.add(record_id)
+            wanted.id = wanted.content["id"] = record_id
+            self.add(wanted)
+
+    def drop(self, wanted: Wanted) -> None:
+        """Leave out a record that has faults. References to it are not reported as other faults."""
+        self.faulty[wanted.id] = wanted.resource.kind
+        if self.wanted.get(wanted.id) is wanted:
+            del self.wanted[wanted.id]
 
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
         """Add a fault. `conflict`: a stored record causes the fault. Raises the Problem if there are too many faults."""

@@ -44,36 +44,37 @@ class Completion:
         into = self._references.survivors(self._connection, [wanted.id for wanted in gone])
         for wanted in gone:
             if wanted.id in into:
-                survivor, kind = into[wanted.id]
+                before = wanted.id
+                survivor, kind = into[before]
                 there[survivor] = kind
-                self._batch.move(wanted, survivor)
-        if into:
-            others = (wanted for wanted in self._batch.wanted.values() if wanted.content.get("record") in into)
-            for citation in list(others):
-                citation.content["record"] = into[citation.content["record"]][0]
+                self._batch.rename(wanted, survivor)
+                self._references.follow(self._batch, before, survivor)
 
     def complete(self, natural_keys: NaturalKeys, there: Mapping[str, Kind]) -> list[Wanted]:
         """Complete the lines that mean a record by its id, and find the records of all lines that delete.
 
         Returns the lines that delete a stored record.
         """
-        unnamed = [wanted for wanted in self._deleting if not wanted.named and wanted.id not in there]
-        meant = natural_keys.meant(self._connection, self._batch, unnamed)
-        for wanted, record_id in meant.items():
-            self._batch.rename(wanted, record_id)
+        by_key = [wanted for wanted in self._deleting if _is_meant_by_key(wanted) and self._is_there(wanted)]
+        meant = natural_keys.meant(self._connection, self._batch, by_key)
+        for wanted in by_key:
+            if wanted not in meant and self._is_there(wanted):
+                del self._batch.wanted[wanted.id]
+                self._batch.absent.append(wanted)
+        self._batch.rename_all(meant)
         known = {**there, **{wanted.id: wanted.resource.kind for wanted in meant}}
         standing = [
             wanted
             for wanted in (*self._merging, *self._deleting)
-            if known.get(wanted.id) is wanted.resource.kind and self._batch.wanted.get(wanted.id) is wanted
+            if known.get(wanted.id) is wanted.resource.kind and self._is_there(wanted) and wanted not in self._batch.absent
         ]
         self.load(standing)
         for wanted in self._merging:
-            if known.get(wanted.id) is wanted.resource.kind:
+            if known.get(wanted.id) is wanted.resource.kind and not _is_meant_by_key(wanted):
                 self.merge(wanted)
         found = []
         for wanted in self._deleting:
-            if self._batch.wanted.get(wanted.id) is not wanted:
+            if not self._is_there(wanted):
                 continue  # another line says the same
             if wanted.id in self._stored:
                 wanted.deleted, (wanted.content, version) = True, self._stored[wanted.id]
@@ -86,6 +87,10 @@ class Completion:
             else:
                 self._batch.absent.append(wanted)
         return found
+
+    def _is_there(self, wanted: Wanted) -> bool:
+        """Whether the line is still in the batch. It is not if another line says the same, or if it has faults."""
+        return self._batch.wanted.get(wanted.id) is wanted
 
     def load(self, several: Iterable[Wanted], ids: Iterable[str] | None = None) -> None:
         """Read the stored records with the ids of these lines, or with other ids."""
@@ -104,8 +109,7 @@ class Completion:
         for fault in faults:
             self._batch.blame(wanted, fault.detail, fault.pointer or "")
         if faults:
-            self._batch.faulty[wanted.id] = wanted.resource.kind
-            del self._batch.wanted[wanted.id]
+            self._batch.drop(wanted)
             return
         wanted.content, wanted.draft = content, None
         if old is not None:
@@ -114,5 +118,10 @@ class Completion:
     def complete_new(self) -> None:
         """Complete the lines that merge and mean no stored record: they must have all that a new record needs."""
         for wanted in self._merging:
-            if self._batch.wanted.get(wanted.id) is wanted:
+            if self._is_there(wanted):
                 self.merge(wanted)
+
+
+def _is_meant_by_key(wanted: Wanted) -> bool:
+    """Whether the record that a line means follows from its natural key, neither from an id nor from identifiers."""
+    return bool(wanted.resource.natural_key) and not wanted.named and not wanted.manner.by_identifier

@@ -1,6 +1,6 @@
 """Identifiers: at most one record of a kind has an identifier, and a line of an import may mean a record by it."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from app.domain.vocabulary import Kind
 from app.models.records import Identifier, Record
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Content, Wanted
+from app.writing.references import References
 from app.writing.write_schema import ContentSchema
 
 identifiers: sa.Table = Identifier.__table__
@@ -72,20 +73,22 @@ class Identifying:
         connection: Connection,
         batch: Batch,
         identify: Callable[[ContentSchema, Content], str | None],
-        redirect: Callable[[Batch, Wanted, Callable[[str, Sequence[Kind]], str | None]], None],
+        references: References,
     ) -> set[str]:
         """Give each record that the batch names by its identifiers the id of the stored record that has one of them.
 
-        If no stored record has one, the record is new: it keeps the id that was sent with it, or gets one from `identify`.
-        Other records of the batch may refer to the record by the id that was sent: `redirect` lets them refer to the new one.
-        Adds a fault if the identifiers lead to two records, and returns the ids of records with such a fault.
+        If no stored record has one, the record is new: it keeps the id that was sent with it, or gets one from `identify`. A
+        line that deletes such a record changes nothing. Other records of the batch may refer to a record by the id that was
+        sent: they then refer to its other id. Adds a fault if the identifiers lead to two records, or if a new record has the
+        id of another one, and returns the ids of records with such a fault.
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
             if wanted.manner.by_identifier:
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted)
-        moved: dict[str, str] = {}
+        ids: dict[Wanted, str] = {}
         unclear: set[str] = set()
+        new: list[Wanted] = []
         for kind, several in by_kind.items():
             holders = self.holders(connection, kind, [pair for each in several for pair in pairs_of(each.content)])
             for wanted in several:
@@ -93,16 +96,57 @@ class Identifying:
                 if len(found) > 1:
                     unclear.add(wanted.id)
                     batch.blame(wanted, f"lead to several records: {', '.join(found)}", "/identifiers", conflict=True)
-                elif found or not (wanted.named or wanted.resource.natural_key or wanted.manner.deletes):
-                    record_id = found[0] if found else identify(self._schemas[kind], wanted.content)
-                    if record_id is None:
-                        batch.blame(wanted, f"{kind.with_article} needs an id", "/id")
-                    elif record_id != wanted.id:
-                        moved[wanted.id] = record_id
-                        batch.move(wanted, record_id)
-        for wanted in list(batch.wanted.values()) if moved else ():
-            redirect(batch, wanted, lambda target, _allowed: moved.get(target))
+                elif found:
+                    ids[wanted] = found[0]
+                else:
+                    new.append(wanted)
+        unclear |= self._make_new(connection, batch, new, ids, identify, references)
+        moved = {wanted: record_id for wanted, record_id in ids.items() if wanted.id != record_id}
+        now = {wanted.id: record_id for wanted, record_id in moved.items()}
+        batch.rename_all(moved)
+        for wanted in list(batch.wanted.values()) if now else ():
+            references.redirect(batch, wanted, lambda target, _allowed: now.get(target))
         return unclear
+
+    def _make_new(
+        self,
+        connection: Connection,
+        batch: Batch,
+        new: list[Wanted],
+        ids: dict[Wanted, str],
+        identify: Callable[[ContentSchema, Content], str | None],
+        references: References,
+    ) -> set[str]:
+        """Choose ids for lines whose identifiers nobody has, and add them to `ids`. Returns the ids of lines with faults."""
+        unclear: set[str] = set()
+        taken = references.kinds(connection, [wanted.id for wanted in new if wanted.named])
+        for wanted in new:
+            kind = wanted.resource.kind
+            if wanted.manner.deletes:
+                del batch.wanted[wanted.id]
+                batch.absent.append(wanted)
+            elif wanted.id in taken:
+                unclear.add(wanted.id)
+                detail = f"{wanted.id!r} is the id of a record without these identifiers; leave `match` out to change that one"
+                batch.blame(wanted, detail, "/id", conflict=True)
+            elif not wanted.named and not wanted.resource.natural_key and self._is_whole(batch, wanted):
+                record_id = identify(self._schemas[kind], wanted.content)
+                if record_id is None:
+                    batch.blame(wanted, f"{kind.with_article} needs an id", "/id")
+                else:
+                    ids[wanted] = record_id
+        return unclear
+
+    def _is_whole(self, batch: Batch, wanted: Wanted) -> bool:
+        """Whether a line has all that a new record needs. If it merges and has not, adds the faults."""
+        if not wanted.manner.merges:
+            return True
+        _, faults = self._schemas[wanted.resource.kind].merged(None, wanted.content, wanted.manner.cleared)
+        for fault in faults:
+            batch.blame(wanted, fault.detail, fault.pointer or "")
+        if faults:
+            batch.drop(wanted)
+        return not faults
 
 
 def _has(wanted: Wanted | None, pair: Pair) -> bool:

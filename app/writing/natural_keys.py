@@ -6,7 +6,7 @@ text (participants, actions), a line may mean a stored record although the text 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Content, Wanted
+from app.writing.identity import uuid7
 
 Key = tuple[Any, ...]
 
@@ -67,21 +68,29 @@ class NaturalKeys:
         return found
 
     def check(
-        self, connection: Connection, batch: Batch, there: dict[str, Kind], completion: "Completes | None" = None
+        self,
+        connection: Connection,
+        batch: Batch,
+        there: dict[str, Kind],
+        follow: "Follow",
+        completion: "Completes | None" = None,
     ) -> None:
         """Add a fault for each record of the batch whose key another record has.
 
         If a record was sent without an id, and a stored record is meant by its key, the sent record gets the id of the stored
         one. `there` has, by id, the kinds of the records that exist. When a sent record gets a stored id, that id is added to
-        `there`. `completion` completes lines that merge when it is known which record they mean.
+        `there`. `follow` lets the citations of such a record refer to the new id. `completion` completes lines that merge when
+        it is known which record they mean.
         """
-        mean = _Meant(batch, there, completion)
+        mean = _Meant(batch, there, follow, completion)
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
             if not wanted.deleted:
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted)
-        for kind, several in by_kind.items():
+        # Citations come last: their key has the id of the record that they support, which may follow from another key.
+        for kind, lines in sorted(by_kind.items(), key=lambda each: each[0] is Kind.CITATION):
             resource = self.resources[kind]
+            several = [each for each in lines if batch.wanted.get(each.id) is each]
             for fields in resource.keys:
                 firsts = {first for wanted in several if (first := wanted.content.get(fields[0]))}
                 if fields != resource.natural_key:
@@ -93,10 +102,12 @@ class NaturalKeys:
                 if resource.period is not None:
                     standing = self.standing(connection, kind, resource.base_key, firsts)
                     mean.prepare(several, standing)
+                    mean.forget_other_keys(several, standing)
                     self._check_periods(mean, several, standing)
                     continue
                 standing = self.standing(connection, kind, fields, firsts)
                 mean.prepare(several, standing)
+                mean.forget_other_keys(several, standing)
                 if resource.free_text:
                     self._match_but_for_text(mean, several, standing)
                 self._check_unique(mean, [each for each in several if each.id in batch.wanted], fields, standing)
@@ -223,6 +234,10 @@ def _but_for_text(standing: Mapping[Key, Iterable[Holder]]) -> dict[Key, list[Ho
     return short
 
 
+Follow = Callable[[Batch, str, str], None]
+"""Lets the citations that were sent with a record refer to its new id: (batch, id before, id now)."""
+
+
 class Completes(Protocol):
     """Completes lines that merge, see `Completion`."""
 
@@ -238,6 +253,7 @@ class _Meant(NamedTuple):
 
     batch: Batch
     there: dict[str, Kind]
+    follow: "Follow"
     completion: Completes | None
 
     def prepare(self, several: Iterable[Wanted], standing: Mapping[Key, Iterable[Holder]]) -> None:
@@ -245,10 +261,32 @@ class _Meant(NamedTuple):
         if self.completion is not None and (merging := [each for each in several if each.manner.merges and not each.named]):
             self.completion.load(merging[:1], [holder.id for holders in standing.values() for holder in holders])
 
+    def forget_other_keys(self, several: Iterable[Wanted], standing: Mapping[Key, Iterable[Holder]]) -> None:
+        """Give lines without an id a new id if the record with the id that was derived from their key has another key by now.
+
+        If that record still has the key, the line means it.
+        """
+        keys = {holder.id: (key, holder.since) for key, holders in standing.items() for holder in holders}
+        for wanted in several:
+            if wanted.id in keys:  # an id that was derived anew, from a reference to another record, was not looked up before
+                self.there[wanted.id] = wanted.resource.kind
+            if wanted.named or wanted.manner.by_identifier or wanted.id not in self.there:
+                continue
+            resource = wanted.resource
+            fields = resource.base_key if resource.period is not None else resource.natural_key
+            if keys.get(wanted.id) != (wanted.key(fields), _holder(wanted).since):
+                before = wanted.id
+                self.batch.rename(wanted, uuid7())
+                self.follow(self.batch, before, wanted.id)
+            elif self.completion is not None:
+                self.completion.merge(wanted)
+
     def rename(self, wanted: Wanted, record_id: str) -> None:
         """Let a line mean a stored record."""
+        before = wanted.id
         self.there[record_id] = wanted.resource.kind
         self.batch.rename(wanted, record_id)
+        self.follow(self.batch, before, record_id)
         if self.completion is not None and self.batch.wanted.get(record_id) is wanted:
             self.completion.merge(wanted)
 

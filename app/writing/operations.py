@@ -183,6 +183,7 @@ class Operations:
         guard.check(record_id, version)
         batch = Batch()
         self._check_key(batch, resource, record_id, data)
+        data = schema.of_today(data)
         parts = [plan.name for plan in schema.plans if isinstance(plan.source, Part)]
         kept = {name: old[name] for name in parts if old is not None and name in old}
         wanted_data = {**kept, **data, "kind": resource.kind.value, "id": record_id}
@@ -212,7 +213,8 @@ class Operations:
             guard.require(record_id)
             guard.check(record_id, version)
             self._check_key(batch, resource, record_id, patch)
-            data = _merged(old, {name: value for name, value in patch.items() if name not in ("id", "kind", "citations")})
+            said = self.schemas[resource.kind].of_today(patch)
+            data = _merged(old, {name: value for name, value in said.items() if name not in ("id", "kind", "citations")})
             if resource.kind is not Kind.CITATION and "citations" in patch:
                 data["citations"] = [] if patch["citations"] is None else patch["citations"]
             identify = self._as_it_was(connection, resource, record_id) if data.get("citations") else _new_link

@@ -116,6 +116,12 @@ class References:
             if derived is not None and derived != wanted.id:
                 batch.rename(wanted, derived)
 
+    def follow(self, batch: Batch, before: str, now: str) -> None:
+        """Let the citations that were sent with a record refer to its new id."""
+        for citation in list(batch.cited.get(now, ())):
+            if citation.content.get("record") == before:
+                self.redirect(batch, citation, lambda target, _allowed: now if target == before else None)
+
     def referrers(
         self, connection: Connection, kind: Kind, ids: Sequence[str], *, limit: int = ALL
     ) -> list[tuple[Kind, str, str, str]]:

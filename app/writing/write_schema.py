@@ -171,7 +171,7 @@ class ContentSchema:
         The content has the field order of the model and no empty fields; its id may be None.
         """
         if not self.resource.formerly.keys().isdisjoint(data):
-            data = self._of_today(data)
+            data = self.of_today(data)
         if not self.ignored.isdisjoint(data):
             data = {name: value for name, value in data.items() if name not in self.ignored}
         try:
@@ -196,7 +196,7 @@ class ContentSchema:
         Rules that compare several fields, and required fields, are checked later, when the rest of the content is known.
         """
         if not self.resource.formerly.keys().isdisjoint(data):
-            data = self._of_today(data)
+            data = self.of_today(data)
         data = {name: value for name, value in data.items() if name not in self.ignored}
         try:
             sent = self._part.model_validate(data)
@@ -206,11 +206,11 @@ class ContentSchema:
         cleared = set()
         for name in sent.model_fields_set - {"kind", "id"}:
             value = sent.__dict__[name]
-            if value is None or (_is_empty(value) and name not in self._answers):
+            if value is None or (value is False and name not in self._answers):
                 cleared.add(name)
-            else:
+            elif value != []:
                 content[name] = _plain(value)
-        return content, frozenset(cleared - self._parts.keys()), []
+        return content, frozenset(cleared), []
 
     def merged(
         self, old: Mapping[str, Any] | None, content: Mapping[str, Any], cleared: Collection[str]
@@ -221,12 +221,13 @@ class ContentSchema:
         """
         data: dict[str, Any] = {name: value for name, value in (old or {}).items() if name not in cleared}
         for name, value in content.items():
-            data[name] = _united(self._parts[name], data[name], value) if name in self._parts and name in data else value
+            is_added = isinstance(value, list) and name in data
+            data[name] = _united(self._parts.get(name), data[name], value) if is_added else value
         if old is not None:
             data["id"] = old["id"]
         return self.check(data)
 
-    def _of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
+    def of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with the fields of earlier releases replaced by today's fields.
 
         If a client sent both the old field and today's, the old one is not replaced, so that validation reports it as a fault.
@@ -299,11 +300,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _united(part: Part, before: Sequence[Any], added: Sequence[Any]) -> list[Any]:
+def _united(part: Part | None, before: Sequence[Any], added: Sequence[Any]) -> list[Any]:
     """The items of an array with others added to it."""
 
     def identity(item: Any) -> Any:
-        return tuple(item.get(name) for name in part.identity) if part.identity else item
+        return tuple(item.get(name) for name in part.identity) if part is not None and part.identity else item
 
     found = list(before)
     for item in added:
@@ -322,8 +323,7 @@ def _optional(model: type[BaseModel]) -> type[BaseModel]:
         annotation: Any = info.annotation
         for mark in info.metadata:
             annotation = Annotated[annotation, mark]
-        is_array = info.default == ()
-        fields[name] = (annotation, ()) if is_array else (annotation | None, None)
+        fields[name] = (annotation | None, None)
     return create_model(f"{model.__name__}Part", __config__=ConfigDict(extra="forbid"), **fields)
 
 

@@ -143,7 +143,7 @@ class Writer(StoredRecords):
             free = self.free_ids(connection)
             unnamed = (each for each in batch.wanted.values() if each.manner.by_identifier and not each.named)
             free.look_up((each.resource, {**each.content, "id": None}) for each in unnamed)
-            unclear = self.identifying.match(connection, batch, free.identify, self.references.redirect)
+            unclear = self.identifying.match(connection, batch, free.identify, self.references)
         named = self.references.targets([*batch.wanted.values(), *batch.suspects])
         there = self.references.kinds(connection, named | {wanted.id for wanted in batch.wanted.values() if not wanted.fresh})
         completion = Completion(connection, batch, self.schemas, self.references, self.states) if batch.is_open else None
@@ -156,7 +156,7 @@ class Writer(StoredRecords):
             self.deleting.add_dependents(connection, batch, deleted)
             check()
         self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
-        self.natural_keys.check(connection, batch, there, completion)
+        self.natural_keys.check(connection, batch, there, self.references.follow, completion)
         if completion is not None:
             completion.complete_new()
             there |= self.references.kinds(connection, self.references.targets(batch.wanted.values()) - there.keys())
@@ -272,9 +272,11 @@ class Writer(StoredRecords):
                     referring = batch.wanted.get(record_id)
                     if referring is None or (not referring.deleted and self._mentions(referring, field, target)):
                         refers = f"the {kind} {record_id!r} refers to {target!r} as its {field}"
-                        if field in self.resources[kind].links:
+                        gone = batch.wanted[target]
+                        may_link = gone.doing != "restore" and not gone.manner.links and kind is not Kind.CITATION
+                        if may_link and field in self.resources[kind].links:
                             refers += "; `links` deletes it, too"
-                        batch.blame(batch.wanted[target], f"cannot be deleted: {refers}", conflict=True)
+                        batch.blame(gone, f"cannot be deleted: {refers}", conflict=True)
 
     def _mentions(self, wanted: Wanted, name: str, target: str) -> bool:
         """Whether the record refers to `target` in the field `name`."""
