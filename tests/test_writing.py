@@ -403,6 +403,10 @@ def test_if_none_match_of_anything_makes_and_never_replaces(clerk: Clerk) -> Non
     assert made.status_code == 201
     for body in ({"name": "Somebody else"}, {"name": "Nobody"}):
         refused(clerk.put("people/nobody", body, if_none_match="*"), 412, "precondition_failed")
+    for empty in ({"if_none_match": ""}, {"if_match": " "}):
+        answer = clerk.put("people/nobody", {"name": "Else"}, **empty)
+        refused(answer, 422, "invalid")
+        assert answer.json()["errors"][0]["detail"] == "is empty: send a value, or leave it out"
     answer = clerk.put("people/nobody", {"name": "Else"}, if_none_match='"1"')
     refused(answer, 422, "invalid")
     assert answer.json()["errors"][0]["header"] == "If-None-Match"

@@ -556,7 +556,7 @@ class Merging:
         """The names of the one become aliases of the other, its topics are added."""
         gone, into = self.after[gone_id], self.after[into_id]
         names = [*gone.get("names", ())]
-        if "name" in gone and gone["name"] not in [name["text"] for name in names]:
+        if "name" in gone and gone["name"] not in [into["name"], *(name["text"] for name in names)]:
             names.append({"language": "und", "text": gone["name"], "type": "alias"})
         known = {(name["language"], name["text"]) for name in into.get("names", ())}
         kept = [name if name["type"] in KEPT_BY_A_MERGE else {**name, "type": "alias"} for name in names]

@@ -182,6 +182,14 @@ def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
     Raises Invalid if one of the headers is malformed.
     """
     match, none_match = header(scope, b"if-match").strip(), header(scope, b"if-none-match").strip()
+    sent = {name for name, _ in scope["headers"]}
+    faults = [
+        Fault("is empty: send a value, or leave it out", header=name)
+        for name, value in (("If-Match", match), ("If-None-Match", none_match))
+        if not value and name.lower().encode() in sent
+    ]
+    if faults:
+        raise Invalid(summary(faults), faults=faults)
     if none_match and none_match != "*":
         fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
         raise Invalid(str(fault), faults=[fault])
