@@ -213,7 +213,7 @@ def undo(settings: Settings, transaction: str, *, dry_run: bool) -> None:
     """
     engine, writer = _writer(settings, run_in_workers)
     with writing(engine, keep=not dry_run) as connection:
-        apply = Undoer(writer, writer.encode).undo(connection, transaction, author="rapporteur undo")
+        apply = Undoer(writer).undo(connection, transaction, author="rapporteur undo")
         (report,) = apply()
     _tell_report(report, dry_run=dry_run)
 

@@ -85,6 +85,16 @@ def test_a_merge_of_the_signatory_is_followed_and_undone(clerk: Clerk) -> None:
     assert clerk.read("parties/side")["signatories"] == [FIRST, merged]
 
 
+def test_a_person_and_a_capacity_of_the_same_word_are_two_signatories(clerk: Clerk) -> None:
+    line = {"kind": "party", "id": "side", "signatories": [{"capacity": "first"}, {"person": "first"}, {"capacity": "first"}]}
+    body = json.dumps(line).encode()
+    assert clerk.post("import?mode=merge", body, content_type="application/x-ndjson").status_code == 200
+    shown = [(each["person"] and each["person"]["id"], each["capacity"]) for each in clerk.read("parties/side")["signatories"]]
+    assert shown[2:] == [(None, "first"), ("first", None)]
+    merge(clerk, "people", "first", "second")
+    assert len(clerk.read("parties/side")["signatories"]) == 4
+
+
 def test_who_signed_cannot_be_deleted(clerk: Clerk) -> None:
     answer = clerk.delete("people/first")
     assert answer.status_code == 409

@@ -64,7 +64,7 @@ def router(driver: Driver, writer: Writer, queued: QueuedWrites, access: Access,
     columns = (sa.func.min(changes.c.author), instant_text(sa.func.min(changes.c.at)), sa.func.count())
     query = sa.select(changes.c.operation, *columns).where(changes.c.transaction == sa.bindparam("id", type_=Exact))
     counted = to_statement(query.group_by(changes.c.operation).order_by(changes.c.operation), driver.dialect)
-    undoer = Undoer(writer, driver.encode)
+    undoer = Undoer(writer)
 
     @routes.get(
         "/v1/transactions/{id}",

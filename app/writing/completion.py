@@ -10,11 +10,12 @@ from sqlalchemy.engine import Connection
 
 from app.domain.vocabulary import Kind
 from app.writing.batch import Batch, Content, Wanted
-from app.writing.natural_keys import NaturalKeys
 from app.writing.references import References
 from app.writing.write_schema import ContentSchema
 
 States = Callable[[Connection, Kind, Iterable[str]], dict[str, tuple[Content, int]]]
+Meant = Callable[[list[Wanted]], Mapping[Wanted, str]]
+"""Returns the ids of the stored records that lines without an id mean by their keys, see `NaturalKeys.meant`."""
 
 
 class Completion:
@@ -50,15 +51,15 @@ class Completion:
                 self._batch.rename(wanted, survivor)
                 self._references.follow(self._batch, before, survivor)
 
-    def complete(self, natural_keys: NaturalKeys, there: Mapping[str, Kind]) -> list[Wanted]:
+    def complete(self, meant_by_key: Meant, there: Mapping[str, Kind]) -> list[Wanted]:
         """Complete the lines that mean a record by its id, and find the records of all lines that delete.
 
         Returns the lines that delete a stored record.
         """
         by_key = [wanted for wanted in self._deleting if _is_meant_by_key(wanted) and self._is_there(wanted)]
-        meant = natural_keys.meant(self._connection, self._batch, by_key)
+        meant = meant_by_key(by_key)
         for wanted in by_key:
-            if wanted not in meant and self._is_there(wanted):
+            if wanted not in meant:
                 del self._batch.wanted[wanted.id]
                 self._batch.absent.append(wanted)
         self._batch.rename_all(meant)
@@ -66,7 +67,7 @@ class Completion:
         standing = [
             wanted
             for wanted in (*self._merging, *self._deleting)
-            if known.get(wanted.id) is wanted.resource.kind and self._is_there(wanted) and wanted not in self._batch.absent
+            if known.get(wanted.id) is wanted.resource.kind and self._is_there(wanted)
         ]
         self.load(standing)
         for wanted in self._merging:

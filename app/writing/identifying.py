@@ -117,7 +117,10 @@ class Identifying:
         identify: Callable[[ContentSchema, Content], str | None],
         references: References,
     ) -> set[str]:
-        """Choose ids for lines whose identifiers nobody has, and add them to `ids`. Returns the ids of lines with faults."""
+        """Handle the lines whose identifiers belong to no stored record: choose ids for the new records, and add them to `ids`.
+
+        Returns the ids of the lines that have a fault.
+        """
         unclear: set[str] = set()
         taken = references.kinds(connection, [wanted.id for wanted in new if wanted.named])
         for wanted in new:

@@ -6,8 +6,8 @@ text (participants, actions), a line may mean a stored record although the text 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
@@ -19,7 +19,9 @@ from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.reading.compiler import Compiler
 from app.writing.batch import Batch, Content, Wanted
+from app.writing.completion import Completion
 from app.writing.identity import uuid7
+from app.writing.references import References
 
 Key = tuple[Any, ...]
 
@@ -35,8 +37,9 @@ class Holder(NamedTuple):
 class NaturalKeys:
     """Looks up keys. The caller holds the write lock, so the result is still true at the commit."""
 
-    def __init__(self, resources: Mapping[Kind, Resource], compiler: Compiler, encode: Encode) -> None:
+    def __init__(self, resources: Mapping[Kind, Resource], references: References, compiler: Compiler, encode: Encode) -> None:
         self.resources = resources
+        self.references = references
         self.encode = encode
         self._compiler = compiler
         self._statements: dict[tuple[Kind, Sequence[str]], Statement] = {}
@@ -67,22 +70,14 @@ class NaturalKeys:
                     found[wanted] = exact[0].id
         return found
 
-    def check(
-        self,
-        connection: Connection,
-        batch: Batch,
-        there: dict[str, Kind],
-        follow: "Follow",
-        completion: "Completes | None" = None,
-    ) -> None:
+    def check(self, connection: Connection, batch: Batch, there: dict[str, Kind], completion: Completion | None = None) -> None:
         """Add a fault for each record of the batch whose key another record has.
 
         If a record was sent without an id, and a stored record is meant by its key, the sent record gets the id of the stored
         one. `there` has, by id, the kinds of the records that exist. When a sent record gets a stored id, that id is added to
-        `there`. `follow` lets the citations of such a record refer to the new id. `completion` completes lines that merge when
-        it is known which record they mean.
+        `there`. `completion` completes lines that merge when it is known which record they mean.
         """
-        mean = _Meant(batch, there, follow, completion)
+        mean = _Meant(batch, there, self.references, completion)
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in batch.wanted.values():
             if not wanted.deleted:
@@ -234,27 +229,13 @@ def _but_for_text(standing: Mapping[Key, Iterable[Holder]]) -> dict[Key, list[Ho
     return short
 
 
-Follow = Callable[[Batch, str, str], None]
-"""Lets the citations that were sent with a record refer to its new id: (batch, id before, id now)."""
-
-
-class Completes(Protocol):
-    """Completes lines that merge, see `Completion`."""
-
-    def load(self, several: Iterable[Wanted], ids: Iterable[str] | None = None) -> None:
-        """Read the stored records with these ids."""
-
-    def merge(self, wanted: Wanted) -> None:
-        """Make the content of a line whole, if it merges."""
-
-
 class _Meant(NamedTuple):
     """Gives lines without an id the ids of the stored records that they mean."""
 
     batch: Batch
     there: dict[str, Kind]
-    follow: "Follow"
-    completion: Completes | None
+    references: References
+    completion: Completion | None
 
     def prepare(self, several: Iterable[Wanted], standing: Mapping[Key, Iterable[Holder]]) -> None:
         """Read the stored records that lines may mean, all with one query."""
@@ -277,7 +258,7 @@ class _Meant(NamedTuple):
             if keys.get(wanted.id) != (wanted.key(fields), _holder(wanted).since):
                 before = wanted.id
                 self.batch.rename(wanted, uuid7())
-                self.follow(self.batch, before, wanted.id)
+                self.references.follow(self.batch, before, wanted.id)
             elif self.completion is not None:
                 self.completion.merge(wanted)
 
@@ -286,7 +267,7 @@ class _Meant(NamedTuple):
         before = wanted.id
         self.there[record_id] = wanted.resource.kind
         self.batch.rename(wanted, record_id)
-        self.follow(self.batch, before, record_id)
+        self.references.follow(self.batch, before, record_id)
         if self.completion is not None and self.batch.wanted.get(record_id) is wanted:
             self.completion.merge(wanted)
 

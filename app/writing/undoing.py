@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import Encode, chunks, is_one_of, values_parameter
+from app.db.sql import chunks, is_one_of, values_parameter
 from app.domain.vocabulary import Kind
 from app.errors import Conflict, Invalid, NotFound
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
@@ -22,9 +22,8 @@ changes: sa.Table = Change.__table__
 class Undoer:
     """Undoes transactions."""
 
-    def __init__(self, writer: Writer, encode: Encode) -> None:
+    def __init__(self, writer: Writer) -> None:
         self._writer = writer
-        self._encode = encode
 
     def undo(
         self, connection: Connection, transaction: str, *, author: str, most: int | None = None
@@ -64,7 +63,7 @@ class Undoer:
         columns = [changes.c[name] for name in ("record_id", "kind", "operation", "version", "transaction", "state", "into_id")]
         place = sa.func.row_number().over(partition_by=changes.c.record_id, order_by=changes.c.seq.desc()).label("place")
         for some in chunks(sorted(ids)):
-            of_these = is_one_of(changes.c.record_id, values_parameter(some, self._encode))
+            of_these = is_one_of(changes.c.record_id, values_parameter(some, self._writer.encode))
             ranked = sa.select(*columns, place).where(of_these).subquery("ranked")
             last = sa.select(*ranked.c).where(ranked.c.place <= sa.literal_column("2"))
             by_record: dict[str, list[Entry]] = {}

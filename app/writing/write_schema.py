@@ -100,8 +100,8 @@ class ReferenceField(NamedTuple):
             return other(value)
         if not self.member:
             return list(dict.fromkeys(map(other, value)))
-        items = [{**item, self.member: other(item[self.member])} if item.get(self.member) else item for item in value]
-        return [item for place, item in enumerate(items) if item not in items[:place]]
+        items = ({**item, self.member: other(item[self.member])} if item.get(self.member) else item for item in value)
+        return list({_identity(item): item for item in items}.values())
 
 
 Reference = Annotated[Naming, BeforeValidator(_id_of)]
@@ -302,18 +302,13 @@ def _plain(value: Any) -> Any:
 
 def _united(part: Part | None, before: Sequence[Any], added: Sequence[Any]) -> list[Any]:
     """The items of an array with others added to it."""
+    fields = part.identity if part is not None else ()
+    return list({_identity(item, fields): item for item in (*before, *added)}.values())
 
-    def identity(item: Any) -> Any:
-        return tuple(item.get(name) for name in part.identity) if part is not None and part.identity else item
 
-    found = list(before)
-    for item in added:
-        same = [place for place, each in enumerate(found) if identity(each) == identity(item)]
-        if same:
-            found[same[0]] = item
-        else:
-            found.append(item)
-    return found
+def _identity(item: Any, fields: Sequence[str] = ()) -> Any:
+    """What tells an item of an array from the others: the values of these fields, or all that it has."""
+    return tuple((name, item.get(name)) for name in fields or sorted(item)) if isinstance(item, dict) else item
 
 
 def _optional(model: type[BaseModel]) -> type[BaseModel]:

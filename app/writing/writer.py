@@ -69,11 +69,11 @@ class Writer(StoredRecords):
         self.schemas = {kind: ContentSchema(resource, compiler.plans[kind], kinds) for kind, resource in self.resources.items()}
         self.intake = Intake(self.schemas)
         self.references = References(self.schemas, compiler, encode)
-        self.natural_keys = NaturalKeys(self.resources, compiler, encode)
+        self.natural_keys = NaturalKeys(self.resources, self.references, compiler, encode)
         self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
-        self.deleting = Deleting(self)
+        self.deleting = Deleting(self, self.references)
         self.search_entries = SearchEntries(self.schemas, compiler, encode, run_jobs)
         self._rows = Rows(compiler.dialect)
         self.rows = {kind: RowWriter(schema) for kind, schema in self.schemas.items()}
@@ -152,11 +152,11 @@ class Writer(StoredRecords):
         looked_up = self.references.name_by_id(connection, batch, there)
         check()
         if completion is not None:
-            deleted = completion.complete(self.natural_keys, there)
+            deleted = completion.complete(partial(self.natural_keys.meant, connection, batch), there)
             self.deleting.add_dependents(connection, batch, deleted)
             check()
         self.integrity.name_fields_of_today(batch, {each.id: each.resource.kind for each in batch.wanted.values()} | there)
-        self.natural_keys.check(connection, batch, there, self.references.follow, completion)
+        self.natural_keys.check(connection, batch, there, completion)
         if completion is not None:
             completion.complete_new()
             there |= self.references.kinds(connection, self.references.targets(batch.wanted.values()) - there.keys())
