@@ -337,6 +337,11 @@ def test_a_deletion_with_links_takes_what_only_links_the_record(clerk: Clerk) ->
     assert exported(clerk) == before
 
 
+def test_a_wrong_option_is_told_with_the_words_that_are_taken(clerk: Clerk) -> None:
+    for answer in (clerk.delete("memoranda/treaty?links=maybe"), clerk.post("import?dry_run=maybe", b"")):
+        assert answer.json()["errors"][0]["detail"] == "'maybe': must be true or false"
+
+
 def test_what_says_more_than_a_link_keeps_the_record(clerk: Clerk) -> None:
     problem = clerk.delete("meetings/talks?links=true")
     ((_, detail),) = refused(problem, 409, "still_referenced")

@@ -56,6 +56,8 @@ def message_of(entry: Mapping[str, Any]) -> str:
             return "must be an object"
         case "string_too_short":
             return "is empty: write a value, or leave it out"
+        case "bool_type" | "bool_parsing":
+            return "must be true or false"
         case "list_type":
             return "must be an array"
         case "string_pattern_mismatch":
