@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 from typing import Any, NamedTuple
+from urllib.parse import quote_plus
 
 Line = dict[str, Any]
 Ids = frozenset[str]
@@ -258,7 +259,9 @@ def _notes(made: Collections, random: Random, share: int) -> None:
         exchange, sides = f"notes-{place}", random.sample(list(STATES), 2)
         first, second = _days(random, 2)
         made.notes.append((exchange, frozenset(sides), (first, second)))
-        made.lines.append({"kind": "memorandum", "id": exchange, "name": f"Exchange of notes {place}", "type": "agreement"})
+        written_in = [{"city": f"Capital of {STATES[side]}", "country": side} for side in sides]
+        notes = {"kind": "memorandum", "id": exchange, "name": f"Exchange of notes {place}", "type": "agreement"}
+        made.lines.append({**notes, **written_in[0], "also_in": written_in[1:]})
         for side, day in zip(sides, (first, second), strict=True):
             made.lines.append({"kind": "party", "memorandum": exchange, "party": side, "role": "party"})
             note = {"date": day, "note": f"Note of {STATES[side]}, written in its capital."}
@@ -440,6 +443,8 @@ def _of_treaties(made: Collections, days: list[str], some: Callable[[Iterable[st
         treaties = {e for e in within if e.startswith("notes")}
         request = f"memoranda?date_from={letters[0]}&date_to={letters[1]}&q=exchange"
         yield Question(request, frozenset(treaties))
+        place = quote_plus(f"capital of {STATES[one]}".upper())
+        yield Question(f"memoranda?city={place}", frozenset(e for e, their, _ in made.notes if one in their))
         del exchange
     for day in days[:3]:
         certain = {treaty for treaty, force in made.force.items() if force <= day}

@@ -155,6 +155,7 @@ class Registry:
                 date=self._date(),
                 period=self._one(["2022/2023", "2020/..", "2024~"], empty=0.7),
                 city=self._one(CITIES, empty=0.5),
+                also_in=[{"city": CITIES[place % 6]}, {"city": "Astana", "country": "KZ"}] if place % 5 == 0 else None,
                 country=self._one(COUNTRIES, empty=0.5),
                 topics=self._random.sample(self.ids("topic"), self._random.choice([0, 0, 1, 2])),
             )
@@ -173,6 +174,7 @@ class Registry:
             part_of=self._one(self.ids("meeting"), empty=0.8) if place else None,
             date=self._date(),
             city=self._one(CITIES, empty=0.3),
+            also_in=[{"city": CITIES[place % 6]}] if place % 11 == 0 else None,
             country=self._one(COUNTRIES, empty=0.3),
             format=self._one(FORMATS, empty=0.5),
             status=self._one(STATUSES, empty=0.3),
@@ -398,6 +400,8 @@ class Registry:
                 for topic in own:
                     own += [wider for wider in (self.records[topic].get("broader"),) if wider and wider not in own]
                 return frozenset(own)
+        if name == "city":
+            return frozenset([record[name]] if name in record else ()).union(each["city"] for each in record.get("also_in", ()))
         if name == "signed_by":
             return frozenset(each["person"] for each in record.get("signatories", ()) if "person" in each)
         if (kind, name) == ("meeting", "memorandum"):
@@ -471,6 +475,10 @@ class Registry:
             found |= {"names": record.get("names", []), "identifiers": []}
             found["topics"] = [{"id": topic, "name": self.label(topic)} for topic in record.get("topics", ())]
             if record["kind"] in ("meeting", "memorandum"):
+                found["also_in"] = [
+                    {"city": each["city"], "country": self._value(each, "country", depth=1)}
+                    for each in record.get("also_in", ())
+                ]
                 found["countries"] = [{"id": each, "name": self.label(each)} for each in self.countries(key)]
         if record["kind"] == "party":
             found["signatories"] = [

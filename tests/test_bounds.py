@@ -169,10 +169,15 @@ def test_names_of_any_length_are_stored_and_stand_in_order(office: tuple[Databas
         answer = client.post("/v1/people", json={"id": f"very-long-{number}", "name": name}, headers=key)
         assert answer.status_code == 201, answer.text
     assert client.get("/v1/people?q=абв&sort=name").status_code == 200
-    for field in ("city",):
-        body = {"name": "Talks", field: "".join(words.choices("абвгдежзиклмнопрст", k=9_900))}
-        answer = client.post("/v1/meetings", json=body, headers=key)
-        assert answer.status_code == (201 if database.engine.dialect.name == "sqlite" else 422), answer.text
+    long = "".join(words.choices("абвгдежзиклмнопрст", k=9_900))
+    assert client.post("/v1/meetings", json={"id": "talks", "name": "Talks", "city": long}, headers=key).status_code == 201
+    assert client.get("/v1/meetings", params={"city": long[:200]}).json()["data"] == [], "its key has the first 300 letters"
+    source = {"id": "page", "title": "Page", "publisher": long}
+    assert client.post("/v1/sources", json=source, headers=key).status_code == 201
+    body = {"record": "talks", "source": "page", "paragraph": 1, "quote": long, "confidence": "stated"}
+    answer = client.post("/v1/citations", json=body, headers=key)
+    assert answer.status_code == (201 if database.engine.dialect.name == "sqlite" else 422), answer.text
+    assert answer.status_code == 201 or "shorten the quote of a citation" in answer.text
     assert database.disagreements() == []
 
 

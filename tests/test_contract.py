@@ -230,7 +230,9 @@ def _flat(record: dict[str, Any], plans: list[FieldPlan]) -> dict[str, str]:
     cells: dict[str, str] = {}
     for plan in plans:
         value = record[plan.name]
-        if plan.annotation in (Ref, AnyRef):
+        if plan.annotation == list[Ref]:
+            cells |= {f"{plan.name}.{key}": "; ".join(each[key] for each in value) for key in ("id", "name")}
+        elif plan.annotation in (Ref, AnyRef):
             keys = ("id", "name") if plan.annotation is Ref else ("id", "kind", "name")
             cells |= {f"{plan.name}.{key}": value[key] if value else "" for key in keys}
         elif value is None:
@@ -250,6 +252,20 @@ def test_csv_and_ndjson_hold_the_whole_list(client: TestClient, resource: Resour
     assert table.headers["content-type"].startswith("text/csv")
     plans = [plan for plan in PLANS[resource.kind] if not isinstance(plan.source, (Part, OnDay))]
     assert list(csv.DictReader(io.StringIO(table.text))) == [_flat(record, plans) for record in records]
+    parts = [plan.name for plan in PLANS[resource.kind] if isinstance(plan.source, Part)]
+    of_each = [plan for plan in PLANS[resource.kind] if not isinstance(plan.source, OnDay)]
+    records = walk(client, f"{resource.path}?limit=200&include={','.join(parts)}")
+    whole = client.get(f"{resource.path}?format=csv&include={','.join(parts)}")
+    assert list(csv.DictReader(io.StringIO(whole.text))) == [_flat(record, of_each) for record in records]
+
+
+def test_csv_has_the_arrays_that_are_asked_for(client: TestClient) -> None:
+    answer = client.get("/v1/memoranda?series=wsis&sort=date&format=csv&fields=topics,identifiers&lang=ru").text
+    first = answer.splitlines()[:2]
+    assert first[0] == "id,identifiers,topics.id,topics.name"
+    assert json.loads(next(csv.reader(first[1:]))[1]) == get(client, f"/v1/memoranda/{first[1].split(',')[0]}")["identifiers"]
+    again = client.get("/v1/memoranda?series=wsis&sort=date&format=csv&fields=topics,identifiers&lang=ru&csv_safe=true").text
+    assert again == answer
 
 
 def test_csv_of_nothing_has_its_header(client: TestClient) -> None:

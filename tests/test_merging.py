@@ -182,6 +182,7 @@ def _referring(kind: str, gone: str) -> list[Content]:
             {"kind": "participant", "meeting": "talks", "country": gone, "role": "host"},
             {"kind": "participant", "meeting": "talks", "person": "somebody", "on_behalf_of": gone, "role": "host"},
             {"kind": "memorandum", "name": "N", "country": gone},
+            *({"kind": kind, "name": "N", "also_in": [{"city": "C", "country": gone}]} for kind in ("meeting", "memorandum")),
             {"kind": "party", "memorandum": "paper", "party": gone, "role": "party"},
             {"kind": "action", "of": "paper", "type": "signed", "party": gone},
             *_outcomes_about(gone),
@@ -232,7 +233,7 @@ def test_whatever_referred_to_it_refers_to_the_other_and_back_again(clerk: Clerk
         (content["kind"], name)
         for content in referring
         for name, value in content.items()
-        if value in (old["id"], [old["id"]], [{"person": old["id"]}])
+        if value in (old["id"], [old["id"]], [{"person": old["id"]}], [{"city": "C", "country": old["id"]}])
     }
     may_refer = {
         (each.value, field.name)

@@ -31,8 +31,8 @@ NO_ROOM = "the database has no room left; reads are answered"
 REMOVED = "the database's file was moved or removed"
 IS_DAMAGED = "the database is damaged: some of it cannot be read"
 TOO_LARGE = (
-    "a text by which records are told apart or found as a whole is longer than the database can index; shorten the city, the"
-    " title of a position, the capacity, the members or the quote to a few hundred letters"
+    "a text by which records are told apart is longer than the database can index; shorten the quote of a citation to a few"
+    " hundred letters"
 )
 UNKNOWN_OUTCOME = (
     "the database went away while the write was committed: whether it was kept is not known. Read the record before you send"

@@ -47,7 +47,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
     """Yield a message for each field that the declaration names but the model does not have."""
     searched = resource.searched
     named: dict[str, Iterable[str]] = {
-        "actors": (actor.field.partition(".")[0] for actor in resource.actors),
+        "actors": (actor.field for actor in resource.actors),
         "occasion": [resource.occasion],
         "dated_by": [resource.dated_by],
         "sides": [resource.sides.field] if resource.sides else [],
@@ -55,7 +55,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
         "searched": (*searched.names, *searched.titles, *searched.texts, searched.date) if searched else (),
     }
     for what, names in named.items():
-        for name in filter(None, names):
+        for name in filter(None, (each.partition(".")[0] for each in names)):
             if name not in resource.model.model_fields:
                 yield f"{what} names the field {name!r}, which it does not have"
 

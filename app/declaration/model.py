@@ -134,7 +134,7 @@ class Part:
     `include` or `fields`. The items are the rows of `table` whose column `owner` holds the record's id, sorted by `order`.
     `columns` are the columns that an item shows, in the order of its keys; for a `Ref` item, or a field of an item that is a
     `Ref`, this is the column that holds the id. `only`: (column, value) pairs that the rows must match. `in_lists`: lists and
-    included records contain the array, too.
+    included records contain the array, too. A table such as CSV contains an array only if the request asks for it.
     """
 
     table: sa.Table

@@ -148,7 +148,7 @@ class Searched:
 
     names: tuple[str, ...] = ("name",)
     titles: tuple[str, ...] = ()
-    """Fields that say what the record is or where it took place."""
+    """Fields that say what the record is or where it took place. A field of the items of an array is written `also_in.city`."""
     texts: tuple[str, ...] = ()
     date: str = ""
     """The EDTF field with the date of the record."""

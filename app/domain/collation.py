@@ -44,6 +44,15 @@ def words(text: str) -> list[str]:
     return _WORD.findall(fold(text))
 
 
+def spelling_key(text: str) -> str:
+    """Return a key that is the same for texts that differ only in case, diacritics, punctuation and spaces.
+
+    Only the first 300 characters count, for the reason that `sort_key` gives.
+    """
+    first = text[:MAX_KEY]
+    return (" ".join(words(first)) or fold(first))[:MAX_KEY]
+
+
 def sort_key(name: str) -> str:
     """Return a key whose byte order is the order that a reader expects: case ignored, letters by alphabet, Ё just after Е.
 

@@ -12,13 +12,13 @@ def looked_for(tags: Iterable[str]) -> list[str]:
     """Normalize the case of the tags, and add the more general tags after each tag (`pt` after `pt-BR`)."""
     found: dict[str, None] = {}
     for tag in tags:
-        parts = _canonical(tag).split("-")
+        parts = canonical(tag).split("-")
         for length in range(len(parts), 0, -1):
             found.setdefault("-".join(parts[:length]))
     return list(found)[:MAX_LANGUAGES]
 
 
-def _canonical(tag: str) -> str:
+def canonical(tag: str) -> str:
     """Return the tag as BCP 47 writes it: the language in lower case, the script in title case, the region in upper case."""
     first, *rest = tag.split("-")
     cased = [part.title() if len(part) == 4 else part.upper() if len(part) == 2 else part.lower() for part in rest]

@@ -196,7 +196,8 @@ class QueryModels:
         return {
             "include": _joined_by_commas(
                 includes,
-                "related records to embed, one level deep, at most 200 each; past that `…_more` leads to all of them",
+                "related records to embed, one level deep, at most 200 each; past that `…_more` leads to all of them. Also the"
+                " record's own arrays, such as `topics`, which a list does not show unasked; CSV takes only these",
                 includes[0],
             ),
             "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", telling),
@@ -356,11 +357,8 @@ def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str
 def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: Representation, include: Sequence[str]) -> None:
     faults = []
     others = " or ".join(each.name for each in of_lists() if not each.is_table)
-    parts = [name for name in given.get("fields") or () if isinstance(models.plans[name].source, Part)]
-    if form.is_table and include:
+    if form.is_table and not set(include).isdisjoint(models.resource.includes):
         faults.append(Fault(f"a table has no room for related records; ask for {others}", parameter="include"))
-    if form.is_table and parts:
-        faults.append(Fault(f"a table has no room for {', '.join(parts)}; ask for {others}", parameter="fields"))
     if not isinstance(form, WritesPages) and given.get("cursor") is not None:
         faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
     if not isinstance(form, WritesPages) and given.get("count"):

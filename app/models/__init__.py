@@ -6,7 +6,7 @@ from app.models.columns import Base
 from app.models.evidence import Citation, Source, SourceText, Topic
 from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation, Signatory
 from app.models.meetings import Meeting, Participant, Series
-from app.models.records import Change, Identifier, Involvement, Name, Record, RecordTopic, Redirect
+from app.models.records import Change, FurtherPlace, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Country",
     "CountrySuccessor",
     "FirstAnswer",
+    "FurtherPlace",
     "Gap",
     "Identifier",
     "Involvement",

@@ -29,6 +29,7 @@ from app.models.columns import (
     number,
     orders,
     reference,
+    spelling,
     text,
     word,
 )
@@ -40,7 +41,7 @@ class Country(Named, Lasting, Base):
     __tablename__ = "countries"
     __table_args__ = (
         *orders("name_key", "updated_at", "created_at"),
-        *lookups("name_key", "region", "subregion"),
+        *lookups("name_key", "region_key", "subregion_key"),
         *(
             sa.Index(f"uq_countries_{code}", code, sa.text("coalesce(until, '')"), unique=True)
             for code in ("alpha_3", "numeric")
@@ -52,7 +53,9 @@ class Country(Named, Lasting, Base):
     numeric: Mapped[str | None] = code("ISO 3166 numeric code")
     official_name: Mapped[str | None] = text("the state's official name in English")
     region: Mapped[str | None] = text("the region by UN M49")
+    region_key: Mapped[str | None] = spelling("region")
     subregion: Mapped[str | None] = text("the subregion by UN M49")
+    subregion_key: Mapped[str | None] = spelling("subregion")
 
 
 class CountrySuccessor(Base):

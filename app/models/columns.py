@@ -15,7 +15,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedColumn, declared_attr,
 
 from app.db.types import Exact, Instant, OneOf
 from app.domain import edtf
-from app.domain.collation import sort_key
+from app.domain.collation import sort_key, spelling_key
 from app.domain.spans import Span
 from app.domain.vocabulary import Coverage, Kind, Vocabulary
 
@@ -126,12 +126,23 @@ def edtf_date(comment: str) -> MappedColumn[Any]:
     return mapped_column(Exact, comment=comment, info={"plain": True, "edtf": True})
 
 
-def derived(derive: Callable[[Content], Any], comment: str, *, plain: bool = False) -> MappedColumn[Any]:
+def derived(
+    derive: Callable[[Content], Any], comment: str, *, plain: bool = False, nullable: bool = False
+) -> MappedColumn[Any]:
     """Declare a column that `derive` computes from the record's content at every write.
 
     `plain`: whether the values have no characters that JSON must escape.
     """
-    return mapped_column(Exact, nullable=False, comment=comment, info={"derive": derive, "plain": plain})
+    return mapped_column(Exact, nullable=nullable, comment=comment, info={"derive": derive, "plain": plain})
+
+
+def spelling(field: str) -> MappedColumn[Any]:
+    """Declare a derived column with which a filter finds the text in `field`, however it is spelled (see `spelling_key`)."""
+    return derived(
+        lambda content: spelling_key(content[field]) if content.get(field) else None,
+        f"`{field}` without case, marks and punctuation, as filters compare it",
+        nullable=True,
+    )
 
 
 def first_day(field: str) -> MappedColumn[Any]:

@@ -23,6 +23,7 @@ from app.models.columns import (
     number,
     orders,
     reference,
+    spelling,
     text,
     word,
 )
@@ -47,13 +48,14 @@ class Source(Versioned, Base):
     __tablename__ = "sources"
     __table_args__ = (
         *orders("title_key", "published_start", "published_order", "updated_at", "created_at"),
-        *lookups("published_start", "publisher", "language"),
+        *lookups("published_start", "publisher_key", "language"),
         {"comment": "documents; the full text stays with its publisher"},
     )
 
     title: Mapped[str] = text("the title as printed")
     title_key: Mapped[str] = derived(lambda content: sort_key(content["title"]), "the place of `title` in the order of names")
     publisher: Mapped[str | None] = text("who published it")
+    publisher_key: Mapped[str | None] = spelling("publisher")
     url: Mapped[str | None] = text("where it stands")
     language: Mapped[str | None] = code("its language, BCP 47")
     author: Mapped[str | None] = text("who wrote it, where stated")

@@ -35,6 +35,7 @@ from app.models.columns import (
     natural_key,
     orders,
     reference,
+    spelling,
     text,
     windows,
     word,
@@ -55,7 +56,7 @@ class Memorandum(Named, Dated, Base):
     __table_args__ = (
         *windows(),
         *orders("name_key", "updated_at", "created_at"),
-        *lookups("date_start", "type", "status", "country_id", "city"),
+        *lookups("date_start", "type", "status", "country_id", "city_key"),
         {"comment": "instruments: memoranda, agreements, declarations, plans, resolutions, strategies"},
     )
 
@@ -66,6 +67,7 @@ class Memorandum(Named, Dated, Base):
     period_start: Mapped[str] = first_day("period")
     period_end: Mapped[str] = last_day("period")
     city: Mapped[str | None] = text("the city it was signed or adopted in, where stated")
+    city_key: Mapped[str | None] = spelling("city")
     country_id: Mapped[str | None] = reference("countries", "the country it was signed or adopted in, where stated")
     summary: Mapped[str | None] = text("what it provides for, in the registry's words")
     language: Mapped[str | None] = language()

@@ -27,6 +27,7 @@ from app.models.columns import (
     number,
     orders,
     reference,
+    spelling,
     text,
     windows,
     word,
@@ -59,7 +60,7 @@ class Meeting(Named, Dated, Base):
     __table_args__ = (
         *windows(),
         *orders("name_key", "updated_at", "created_at"),
-        *lookups("date_start", "country_id", "series_id", "type", "status", "format", "part_of_id", "city"),
+        *lookups("date_start", "country_id", "series_id", "type", "status", "format", "part_of_id", "city_key"),
         {"comment": "occasions with a date, place or named participants of their own"},
     )
 
@@ -68,6 +69,7 @@ class Meeting(Named, Dated, Base):
     ordinal: Mapped[int | None] = number("the how-manieth of its series it is")
     part_of_id: Mapped[str | None] = reference("meetings", "the meeting of which it is part")
     city: Mapped[str | None] = text("the city it was held in, where stated")
+    city_key: Mapped[str | None] = spelling("city")
     country_id: Mapped[str | None] = reference("countries", "the country it was held in, where stated")
     venue: Mapped[str | None] = text("the house or hall, where stated")
     format: Mapped[str | None] = word(MeetingFormat, "how those present met")

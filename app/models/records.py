@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Exact, Instant
 from app.domain.vocabulary import Kind, NameType
-from app.models.columns import Base, code, flag, number, reference, text, word
+from app.models.columns import Base, code, flag, number, reference, spelling, text, word
 
 
 class Record(Base):
@@ -58,6 +58,23 @@ class Identifier(Base):
     place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the identifiers, from 0")
     scheme: Mapped[str] = code("the scheme: `wikidata`, `ror`, `un-symbol` …")
     identifier: Mapped[str] = mapped_column(Exact, comment="the identifier in that scheme")
+
+
+class FurtherPlace(Base):
+    """A further place of a meeting or an instrument that took place in several."""
+
+    __tablename__ = "further_places"
+    __table_args__ = (
+        sa.Index(None, "city_key", "record_id"),
+        sa.Index(None, "country_id", "record_id"),
+        {"comment": "the places of meetings and instruments besides the first"},
+    )
+
+    record_id: Mapped[str] = reference("records", "what took place there, too", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the further places, from 0")
+    city: Mapped[str] = text("the city")
+    city_key: Mapped[str | None] = spelling("city")
+    country_id: Mapped[str | None] = reference("countries", "the country it is in, where stated")
 
 
 class RecordTopic(Base):

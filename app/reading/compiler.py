@@ -168,24 +168,25 @@ class Compiler:
         """Return the columns of this shape in a tabular format such as CSV, in order."""
         found: list[TableColumn] = []
         table = self.resources[shape.kind].table
-        for plan in self._in_table(shape):
+        for plan in self._shown(shape):
             if plan.annotation in (Ref, AnyRef):
-                parts = ("id", "kind", "name") if plan.annotation is AnyRef else ("id", "name")
-                found += [TableColumn(f"{plan.name}.{part}") for part in parts]
+                found += [TableColumn(f"{plan.name}.{part}") for part in plan.annotation.model_fields]
+            elif isinstance(plan.source, Part):
+                item = _item_type(plan)
+                found.append(TableColumn(plan.name, True, tuple(item.model_fields) if item in (Ref, AnyRef) else ()))
             else:
                 holds_list = plan.source is None and plan.name in table.c and "list" in table.c[plan.name].info
                 found.append(TableColumn(plan.name, holds_list))
         return found
 
-    def _in_table(self, shape: Shape) -> list[FieldPlan]:
-        return [plan for plan in self._shown(shape) if not isinstance(plan.source, Part)]
-
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
         """Yield the SQL values of the columns that `table` returns, in the same order. A missing value is null."""
-        for plan in self._in_table(shape):
+        for plan in self._shown(shape):
             value = self._value(plan, rows, shape, referred)
+            if isinstance(value, Array):
+                yield written_text(value.segments)
+                continue
             if not isinstance(value, Object):
-                assert not isinstance(value, Array)
                 yield native(value)
                 continue
             key, *others, name = (
@@ -348,9 +349,9 @@ def _is_shown(plan: FieldPlan, shape: Shape) -> bool:
         return False
     if shape.fields is not None:
         return plan.name in shape.fields or plan.name == "id" or plan.name in shape.include
-    if not isinstance(plan.source, Part) or plan.source.in_lists:
+    if not isinstance(plan.source, Part) or plan.name in shape.include:
         return True
-    return shape.purpose in ("one", "some") or plan.name in shape.include
+    return shape.purpose in ("one", "some") or (plan.source.in_lists and shape.purpose != "table")
 
 
 def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause) -> sa.FromClause:

@@ -17,6 +17,8 @@ class TableColumn(NamedTuple):
     name: str
     holds_list: bool = False
     """Whether the values in the column are JSON arrays."""
+    parts: tuple[str, ...] = ()
+    """If the arrays contain references: the parts of a reference (`id`, `name`). The column is to be shown as one for each."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Among, Equals, Stated
+from app.declaration.filters import Among, Spelled, Stated
 from app.declaration.model import Alpha3, DerivedDay, Moment, Numeric, Part, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.iso_3166 import FORMER_ID, codes_of
@@ -69,8 +69,8 @@ COUNTRY = Resource(
     model=Country,
     table_model=models.Country,
     filters={
-        "region": Equals("the region by UN M49", "Asia", column="region", free=True),
-        "subregion": Equals("the subregion by UN M49", "Central Asia", column="subregion", free=True),
+        "region": Spelled("the region by UN M49", "Asia", column="region_key"),
+        "subregion": Spelled("the subregion by UN M49", "Central Asia", column="subregion_key"),
         "former": Stated("`true`: states that are no more; `false`: the others", "true", column="until"),
         "successor": Among(
             "former states that this one succeeded",

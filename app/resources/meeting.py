@@ -3,14 +3,16 @@
 from typing import Literal
 
 from app import models
-from app.declaration.filters import Among, Between, Equals, Involves
+from app.declaration.filters import Among, Between, Equals, Involves, Spelled
 from app.declaration.model import Count, DerivedDay, EventDate, Language, Ordinal, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Coverage, Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
+    PLACES,
     Countries,
+    Places,
     Record,
     common_sorts,
     goes_with,
@@ -43,6 +45,7 @@ class Meeting(Record):
     attendance_qualifier: Qualifier | None = None
     language: Language | None = None
     participants_coverage: Coverage | None = None
+    also_in: Places
     countries: Countries
 
 
@@ -52,8 +55,8 @@ MEETING = Resource(
     model=Meeting,
     table_model=models.Meeting,
     filters={
-        "country": Equals("the country it was held in", "CN", column="country_id"),
-        "city": Equals("the city it was held in, as its record has it", "Karamay", column="city", free=True),
+        "country": Equals("the country it was held in; of several places the first", "CN", column="country_id"),
+        "city": Spelled("a city it was held in; case and marks do not matter", "karamay", column="city_key", further=PLACES),
         "participant": Involves(
             "who took part: the id of a person, an organization or a country. An organization takes part also through its"
             " parts, a country also through its bodies and through people who acted for it",
@@ -90,7 +93,7 @@ MEETING = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
-    searched=Searched(titles=("city", "venue", "theme"), texts=("summary",), date="date"),
+    searched=Searched(titles=("city", "also_in.city", "venue", "theme"), texts=("summary",), date="date"),
     rules=(goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
     example="sco-ict-2025",
 )

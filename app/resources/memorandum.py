@@ -5,15 +5,17 @@ from typing import Literal
 import sqlalchemy as sa
 
 from app import models
-from app.declaration.filters import Among, Between, Equals, Involves, ValidAt
+from app.declaration.filters import Among, Between, Equals, Involves, Spelled, ValidAt
 from app.declaration.model import DerivedDay, EventDate, Language, Period, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Coverage, Kind, MemorandumStatus, MemorandumType
 from app.resources.record import (
     CITATIONS,
     GAPS,
+    PLACES,
     Countries,
     HeldBetweenGaps,
+    Places,
     Record,
     common_sorts,
     label_of,
@@ -41,6 +43,7 @@ class Memorandum(Record):
     summary: Text | None = None
     language: Language | None = None
     parties_coverage: Coverage | None = None
+    also_in: Places
     held: HeldBetweenGaps
     countries: Countries
 
@@ -82,8 +85,10 @@ MEMORANDUM = Resource(
         ),
         "status": Equals("the furthest point stated", "signed", column="status", words=MemorandumStatus),
         "type": Equals("what sort of instrument", "memorandum", column="type", words=MemorandumType),
-        "country": Equals("the country it was signed or adopted in", "BY", column="country_id"),
-        "city": Equals("the city it was signed or adopted in", "Geneva", column="city", free=True),
+        "country": Equals("the country it was signed or adopted in; of several places the first", "BY", column="country_id"),
+        "city": Spelled(
+            "a city it was signed or adopted in; case and marks do not matter", "geneva", column="city_key", further=PLACES
+        ),
         "valid_at": ValidAt(
             "what held on this day, certainly or possibly, by its own actions; `held` says which", "2025-01-01", gaps=GAPS
         ),
@@ -104,6 +109,6 @@ MEMORANDUM = Resource(
     },
     dated_by_acts=True,
     label=label_of("name"),
-    searched=Searched(titles=("symbol", "city"), texts=("summary",), date="date"),
+    searched=Searched(titles=("symbol", "city", "also_in.city"), texts=("summary",), date="date"),
     example="by-cn-ict-mou-2024",
 )

@@ -79,6 +79,20 @@ Countries = Annotated[
 ]
 
 
+class Place(Model):
+    """A further place of what took place in several."""
+
+    city: Annotated[Text, Field(description="the city", examples=["Geneva"])]
+    country: Annotated[Ref | None, Field(default=None, description="the country it is in")]
+
+
+PLACES: sa.Table = models.FurtherPlace.__table__
+Places = Annotated[
+    list[Place],
+    Part(PLACES, "record_id", ("city", "country_id"), ("place",)),
+    Field(default=(), description="the other places, if it took place in several: letters of one exchange in two cities"),
+]
+
 GAPS: sa.Table = models.Gap.__table__
 
 

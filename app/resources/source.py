@@ -5,9 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Equals
+from app.declaration.filters import Equals, Spelled
 from app.declaration.model import DerivedDay, Language, Model, Moment, Part, Sha256, Text, Url
 from app.declaration.resource import Include, Resource, Searched, by, ordered
+from app.domain.languages import canonical
 from app.domain.vocabulary import Kind, TextForm
 from app.resources.record import (
     Record,
@@ -75,8 +76,8 @@ SOURCE = Resource(
     model=Source,
     table_model=models.Source,
     filters={
-        "publisher": Equals("who published it", "UzA", column="publisher", free=True),
-        "language": Equals("its language, BCP 47", "ru", column="language", free=True),
+        "publisher": Spelled("who published it", "UzA", column="publisher_key"),
+        "language": Equals("its language, BCP 47", "ru", column="language", free=True, normal=canonical),
         **common_filters(),
     },
     sorts={

@@ -1,6 +1,6 @@
 """Writes the search entries of records: the terms by which search finds a record, from its content and its involved actors."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 
 import sqlalchemy as sa
@@ -15,6 +15,7 @@ from app.search.index import Draft, Entry, Index
 from app.text.terms import Own, Weight
 from app.workers import JobRunner
 from app.writing.batch import Content, Wanted
+from app.writing.halting import unwatched
 from app.writing.write_schema import ContentSchema
 
 involvements: sa.Table = Involvement.__table__
@@ -62,18 +63,33 @@ class SearchEntries:
         wanted.draft = None  # frees memory: a draft is as large as the record itself
         return draft if draft is not None and draft.record_id == wanted.id else None
 
-    def put(self, connection: Connection, contents: Contents, *, replaced: Iterable[str], drafts: Mapping[str, Draft]) -> None:
+    def put(
+        self,
+        connection: Connection,
+        contents: Contents,
+        *,
+        replaced: Iterable[str],
+        drafts: Mapping[str, Draft],
+        progress: Callable[[int], object] = unwatched,
+    ) -> None:
         """Remove the entries of the `replaced` records, and write the entries of the records in `contents`.
 
         `drafts` has, by record id, the drafts that were made in advance. The missing drafts are made here.
         """
-        self._index.put(connection, self.entries(connection, contents, drafts), replaced=replaced)
+        self._index.put(connection, self.entries(connection, contents, drafts), replaced=replaced, progress=progress)
 
-    def refresh(self, connection: Connection, changed: Sequence[Wanted], others: Contents, drafts: Mapping[str, Draft]) -> None:
+    def refresh(
+        self,
+        connection: Connection,
+        changed: Sequence[Wanted],
+        others: Contents,
+        drafts: Mapping[str, Draft],
+        progress: Callable[[int], object],
+    ) -> None:
         """Write the search entries of the changed records, and of the other records whose entries depend on them."""
         contents = {each.id: (each.resource.kind, each.content) for each in changed if not each.deleted}
         old = [each.id for each in changed if each.old is not None and each.resource.kind in self.kinds]
-        self.put(connection, {**contents, **others}, replaced=[*old, *others], drafts=drafts)
+        self.put(connection, {**contents, **others}, replaced=[*old, *others], drafts=drafts, progress=progress)
 
     def entries(self, connection: Connection, contents: Contents, drafts: Mapping[str, Draft]) -> Iterator[Entry]:
         """Yield the search entries of the records in `contents`; involved actors and inherited dates come from the database."""
@@ -112,7 +128,7 @@ class SearchEntries:
         if "type" in content:
             own += _called(kind, content["type"])
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
-            own += [Own(weight, name, None, content[name]) for name in fields if content.get(name)]
+            own += [Own(weight, name, None, text) for path in fields for name, text in _texts(content, path)]
             if weight is Weight.TITLE:
                 own += [Own(weight, "identifiers", None, each["identifier"]) for each in content.get("identifiers", ())]
         return self._index.draft(
@@ -131,6 +147,13 @@ class SearchEntries:
     def unindexed(self, connection: Connection) -> Iterator[str]:
         """Yield the differences between the search entries and the database's full-text index."""
         return self._index.unindexed(connection)
+
+
+def _texts(content: Content, path: str) -> Iterator[tuple[str, str]]:
+    """Yield (field, text) for each text at a path of `Searched` that the record has."""
+    field, _, member = path.partition(".")
+    values = [item[member] for item in content.get(field, ())] if member else [content.get(field)]
+    return ((field, value) for value in values if value)
 
 
 @cache

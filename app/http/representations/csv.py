@@ -1,13 +1,14 @@
 """The CSV format: a list as a table.
 
 A reference to another record becomes two columns: its id and its name. If the field can refer to records of different kinds,
-a third column contains the kind. An array of plain values becomes one column that contains JSON.
+a third column contains the kind. An array of references becomes the same columns, each with the ids or names of all of them,
+separated by semicolons. Any other array becomes one column that contains JSON.
 """
 
 import csv
 import io
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import Field
@@ -18,6 +19,8 @@ from app.reading.shapes import TableColumn
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """The characters at the beginning of a cell that make a spreadsheet run the cell as a formula."""
+SEPARATOR = "; "
+"""What stands between the references of one cell."""
 _SAFE = "`true`: in CSV, an apostrophe stands before each cell that a spreadsheet would run as a formula"
 
 
@@ -39,10 +42,10 @@ class Csv(WritesStreams):
         self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
     ) -> AsyncGenerator[str]:
         """Yield the row of column names together with the first page of rows, then the rows of each further page."""
-        lists = [place for place, column in enumerate(columns) if column.holds_list]
-        head = _lines([[column.name for column in columns]])
+        lists = any(column.holds_list for column in columns)
+        head = _lines([[name for column in columns for name in _names(column)]])
         async for rows in pages:
-            readable = [_readable(row, lists) for row in rows] if lists else rows
+            readable = [list(_readable(row, columns)) for row in rows] if lists else rows
             yield head + _lines([map(_without_formula, row) for row in readable] if options["csv_safe"] else readable)
             head = ""
 
@@ -51,12 +54,21 @@ def _without_formula(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
-def _readable(row: Row, lists: Iterable[int]) -> list[Any]:
-    """Return the row, with its arrays serialized as JSON in which non-ASCII characters are not escaped."""
-    cells = list(row)
-    for place in lists:
-        cells[place] = json.dumps(json.loads(cells[place]), ensure_ascii=False)
-    return cells
+def _names(column: TableColumn) -> list[str]:
+    return [f"{column.name}.{part}" for part in column.parts] or [column.name]
+
+
+def _readable(row: Row, columns: Sequence[TableColumn]) -> Iterator[Any]:
+    """Yield the cells of a row: of an array the parts of its references, or JSON with non-ASCII characters unescaped."""
+    for value, column in zip(row, columns, strict=True):
+        if not column.holds_list:
+            yield value
+            continue
+        items = json.loads(value)
+        if column.parts:
+            yield from (SEPARATOR.join(item[part] for item in items) for part in column.parts)
+        else:
+            yield json.dumps(items, ensure_ascii=False)
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> str:
