@@ -47,7 +47,7 @@ pages: .venv/development  ## the docs page in a real browser (needs Chromium)
 
 bench: .venv/development  ## measure, beside what users would otherwise take (SHORT=1: on little data)
 	@$(BIN)/python -m bench $(if $(SHORT),--short)
-	@$(BIN)/python -m bench.writing $(if $(SHORT),--rounds 1 --seconds 1 --records 12000)
+	@$(BIN)/python -m bench.writing $(if $(SHORT),--rounds 1 --seconds 1 --records 12000 --beside 6000)
 	@$(BIN)/python -m bench.search --postgres $(if $(SHORT),--documents 20000 --rounds 1 --seconds 1,--documents 1000000 --connections 1)
 
 lock: .venv/development  ## pin all requirements anew, by hash

@@ -44,7 +44,7 @@ from app.writing.batch import Line, Mode, Report
 from app.writing.halting import collector_paused
 from app.writing.keys import Keyring
 from app.writing.undoing import Undoer
-from app.writing.writer import Writer
+from app.writing.writer import PASSES, Writer
 
 SUFFIX = ".ndjson"
 BACKLOG = 2_048
@@ -188,7 +188,11 @@ def import_(settings: Settings, paths: tuple[Path, ...], *, demo: bool, if_empty
         with writing(engine, keep=not dry_run) as connection:
             if if_empty and writer.count(connection):
                 return
-            report = writer.write(connection, batch, author="rapporteur import")
+            click.echo("comparing with the registry …", err=True)
+            settled = writer.settle(connection, batch)
+            with click.progressbar(length=PASSES * len(settled.changed), label="writing", file=sys.stderr) as bar:
+                report = writer.apply(connection, settled, author="rapporteur import", progress=bar.update)
+                bar.update(max(PASSES * len(settled.changed) - bar.pos, 0))
     _tell_report(report, dry_run=dry_run)
 
 

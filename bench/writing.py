@@ -1,10 +1,10 @@
-"""`python -m bench.writing`: making records, beside the async ORM that inserts one bare row; and how fast an import is."""
+"""`python -m bench.writing`: making records beside the async ORM; imports beside Django and `sqlite-utils`."""
 
 import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
@@ -90,13 +90,11 @@ def prepared(url: str) -> str:
 
 
 def rapporteur(*words: str, url: str) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "app", *words],
-        cwd=ROOT,
-        env={f"{PREFIX}DATABASE_URL": url},
-        check=True,
-        capture_output=True,
-    )
+    _run([sys.executable, "-m", "app", *words], **{f"{PREFIX}DATABASE_URL": url})
+
+
+def _run(command: list[str], **environment: str) -> None:
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
 
 
 def written(database: str, url: str, folder: Path, given: argparse.Namespace) -> list[str]:
@@ -141,12 +139,59 @@ def written(database: str, url: str, folder: Path, given: argparse.Namespace) ->
 def imported(database: str, url: str, folder: Path, records: int) -> str:
     """A line of the table: the whole command, its start included."""
     prepared(url)
+    took = _timed(lambda: rapporteur("import", str(_file(folder, records)), url=url))
+    return f"| import of {records:,} | {database} | product | {records / took:,.0f} | | |"
+
+
+def imported_beside(folder: Path, records: int, rounds: int) -> list[str]:
+    """Lines of the table: the same records by the product, by Django's `loaddata` and by `sqlite-utils`, in turn."""
+    python = servers.environment(ROOT / "build" / "bench")
+    file = _file(folder, records)
+    by_kind: dict[str, list[str]] = {}
+    for line in lines(records):
+        by_kind.setdefault(json.loads(line)["kind"], []).append(line)
+    for kind, several in by_kind.items():
+        (folder / f"{kind}.ndjson").write_text("".join(f"{line}\n" for line in several), encoding="utf-8")
+
+    def loaddata(what: str, made: Path) -> None:
+        _run([str(python), "-m", "bench.loaddata", what, str(file)], BENCH_URL=str(made))
+
+    def sqlite_utils(made: Path) -> None:
+        command = str(python.parent / "sqlite-utils")
+        for kind in by_kind:
+            _run([command, "insert", str(made), kind, str(folder / f"{kind}.ndjson"), "--nl"])
+        for kind in ("meeting", "memorandum"):
+            _run([command, "enable-fts", str(made), kind, "name"])
+
+    took: dict[str, list[float]] = {"product": [], "loaddata": [], "sqlite-utils": []}
+    for turn in range(rounds):
+        ours, django, utils = (folder / f"{name}-{turn}.db" for name in ("ours", "django", "utils"))
+        url = f"sqlite:///{ours}"
+        prepared(url)
+        loaddata("prepare", django)
+        took["product"].append(_timed(lambda url=url: rapporteur("import", str(file), url=url)))  # type: ignore[misc]
+        took["loaddata"].append(_timed(lambda django=django: loaddata("load", django)))  # type: ignore[misc]
+        took["sqlite-utils"].append(_timed(lambda utils=utils: sqlite_utils(utils)))  # type: ignore[misc]
+    found = [
+        f"| import of {records:,} beside others | SQLite | {name} | {records / median(several):,.0f} | | |"
+        for name, several in took.items()
+    ]
+    for name in ("loaddata", "sqlite-utils"):
+        beside = median(theirs / mine for mine, theirs in zip(took["product"], took[name], strict=True))
+        found.append(f"| import: product beside {name} | SQLite | **{beside:.2f}** | | | |")
+    return found
+
+
+def _file(folder: Path, records: int) -> Path:
     file = folder / "records.ndjson"
     file.write_text("".join(f"{line}\n" for line in lines(records)), encoding="utf-8")
+    return file
+
+
+def _timed(run: Callable[[], None]) -> float:
     began = perf_counter()
-    rapporteur("import", str(file), url=url)
-    took = perf_counter() - began
-    return f"| import of {records:,} | {database} | product | {records / took:,.0f} | | |"
+    run()
+    return perf_counter() - began
 
 
 def main() -> None:
@@ -155,6 +200,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="how many runs make a median (%(default)s)")
     parser.add_argument("--connections", type=int, default=16, help="how many clients write at once (%(default)s)")
     parser.add_argument("--records", type=int, default=120_000, help="how many records are imported (%(default)s)")
+    parser.add_argument("--beside", type=int, default=20_000, help="how many are imported beside others (%(default)s)")
     given = parser.parse_args()
     print(f"{load.pace()}\n\n| workload | database | server | records/s | p50 ms | p99 ms |\n|---|---|---|--:|--:|--:|")
     with TemporaryDirectory() as name, postgres.server(durable=True) as server:
@@ -163,6 +209,7 @@ def main() -> None:
         for database, url in urls.items():
             print("\n".join(written(database, url, folder, given)), flush=True)
         print(imported("SQLite", f"sqlite:///{folder}/import.db", folder, given.records), flush=True)
+        print("\n".join(imported_beside(folder, given.beside, given.rounds)), flush=True)
     with TemporaryDirectory() as name, postgres.server(durable=True) as server:
         print(imported("Postgres", server, Path(name), given.records), flush=True)
     print(f"\n{load.pace()}")

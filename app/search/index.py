@@ -1,6 +1,6 @@
 """The search index. A record's search entry is written, replaced or removed in the same transaction as the record."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import date
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
@@ -137,13 +137,19 @@ class Index:
             "terms": f"{draft.terms} {self._full_text.stored(others, draft.many + 1)}",
         }
 
-    def put(self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str]) -> None:
-        """Remove the search entries of the records with the ids `replaced`, then write `entries`."""
+    def put(
+        self, connection: Connection, entries: Iterable[Entry], *, replaced: Iterable[str], progress: Callable[[int], object]
+    ) -> None:
+        """Remove the search entries of the records with the ids `replaced`, then write `entries`.
+
+        `progress` is called with the number of entries after each piece of them.
+        """
         self.remove(connection, replaced)
-        placed = self._placed(connection, entries)
-        with self._run_jobs([partial(self._inserts, several) for several in chunks(placed)]) as made, together(connection):
-            for inserts in made:
+        pieces = list(chunks(self._placed(connection, entries)))
+        with self._run_jobs([partial(self._inserts, several) for several in pieces]) as made, together(connection):
+            for several, inserts in zip(pieces, made, strict=True):
                 self._rows.send(connection, inserts)
+                progress(len(several))
 
     def _inserts(self, placed: Sequence[tuple[int, Entry]]) -> list[Insert]:
         rows = [self.row(docid, entry) for docid, entry in placed]

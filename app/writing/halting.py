@@ -57,3 +57,7 @@ def collector_paused() -> Iterator[None]:
 
 def never() -> None:
     """Do nothing. This is the default `check`, for work that is never stopped."""
+
+
+def unwatched(_number: int) -> None:
+    """Do nothing. This is the default `progress`, for work that nobody watches."""

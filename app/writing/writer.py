@@ -7,7 +7,6 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from itertools import islice
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.completion import Completion
 from app.writing.deleting import Deleting
 from app.writing.free_ids import FreeIds
-from app.writing.halting import never
+from app.writing.halting import never, unwatched
 from app.writing.identifying import Identifying
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
@@ -46,6 +45,10 @@ redirects: sa.Table = Redirect.__table__
 
 ANALYZED_FROM = 1_000
 """From this number of changed records on, the statistics of Postgres are updated in the same transaction."""
+
+
+PASSES = 3
+"""How often `Writer.apply` reports progress of each record: its rows, its log entry, its search entry."""
 
 
 class Settled(NamedTuple):
@@ -119,12 +122,23 @@ class Writer(StoredRecords):
         kinds = self._compared(connection, batch, check)
         return Settled(batch, [wanted for wanted in batch.wanted.values() if wanted.changes], kinds)
 
-    def apply(self, connection: Connection, settled: Settled, *, author: str, check: Callable[[], None] = never) -> Report:
-        """Write the changes of a settled batch, their log entries and projections. Call this in the transaction of `settle`."""
+    def apply(
+        self,
+        connection: Connection,
+        settled: Settled,
+        *,
+        author: str,
+        check: Callable[[], None] = never,
+        progress: Callable[[int], object] = unwatched,
+    ) -> Report:
+        """Write the changes of a settled batch, their log entries and projections. Call this in the transaction of `settle`.
+
+        `progress` is called with the number of records after each piece of the rows, of the log and of the search entries.
+        """
         batch = settled.batch
         transaction = uuid7() if settled.changed else None
         if transaction is not None:
-            self._apply(connection, settled, origin=(author, transaction), check=check)
+            self._apply(connection, settled, origin=(author, transaction), check=check, progress=progress)
             if len(settled.changed) >= ANALYZED_FROM:
                 analyze(connection, [table for table in Record.metadata.sorted_tables if table is not changes])
         written = [(each, each.operation if each.changes else "unchanged") for each in batch.wanted.values()]
@@ -285,7 +299,15 @@ class Writer(StoredRecords):
 
     # -- applying a checked batch --------------------------------------------------------------------------------------
 
-    def _apply(self, connection: Connection, settled: Settled, *, origin: tuple[str, str], check: Callable[[], None]) -> None:
+    def _apply(
+        self,
+        connection: Connection,
+        settled: Settled,
+        *,
+        origin: tuple[str, str],
+        check: Callable[[], None],
+        progress: Callable[[int], object],
+    ) -> None:
         batch, changed, kinds = settled
         now = self._rows.instant(datetime.now(UTC))
         deleted = [wanted for wanted in changed if wanted.deleted]
@@ -309,19 +331,20 @@ class Writer(StoredRecords):
             # `records` is filled first, because other rows refer to it: otherwise SQLite would search for unresolved
             # references with each row of `records`.
             self._rows.insert(connection, records, [_record(wanted) for wanted in new if wanted.old is None])
-            for inserts in islice(made, len(rows) + len(log)):
+            for some, inserts in zip([*chunks(new), *chunks(changed)], made, strict=False):  # the drafts stay in `made`
                 check()
                 self._rows.send(connection, inserts)
-            for some in made:
+                progress(len(some))
+            for several in made:
                 check()
-                drafts |= some
+                drafts |= several
         self._update(connection, [wanted for wanted in replaced if wanted.id not in again], kinds, now)
         self._rename(connection, replaced)
         self._redirect(connection, changed)
         projected = ((each.resource.kind, each.old, None if each.deleted else each.content) for each in changed)
         touched = self.projections.refresh(connection, projected)
         check()
-        self.search_entries.refresh(connection, changed, self._others(connection, touched, changed), drafts)
+        self.search_entries.refresh(connection, changed, self._others(connection, touched, changed), drafts, progress)
 
     def _others(self, connection: Connection, touched: set[str], changed: Iterable[Wanted]) -> dict[str, tuple[Kind, Content]]:
         """The contents, by id, of searchable records that are not changed, but whose projections may have changed."""
