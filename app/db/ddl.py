@@ -21,6 +21,7 @@ from app.errors import OperatorError
 _HEAD = re.compile(r'\s*CREATE TABLE\s+("(?:[^"]|"")+"|\w+)\s*\(', re.IGNORECASE)
 _TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|[(),]""")
 _NAME = re.compile(r'(?:CONSTRAINT )?(?:"((?:[^"]|"")+)"|(\w+))')
+_CHECK = re.compile(r"CHECK (?P<condition>\(.*\))", re.DOTALL)
 _NEW = "rapporteur_new_table"
 LONGEST_NAME = 63
 """Maximum length of a name on Postgres, in characters. Postgres would cut a longer name without an error."""
@@ -59,8 +60,13 @@ def set_constraint(connection: sa.Connection, table: str, name: str, definition:
     """Add a constraint, or replace the table's constraint with the same name. If `definition` is None, only drop it.
 
     `definition` is SQL, such as `CHECK ("type" IN ('a', 'b'))` or `FOREIGN KEY(x_id) REFERENCES records (id) DEFERRABLE
-    INITIALLY DEFERRED`. The database refuses the constraint if a row violates it.
+    INITIALLY DEFERRED`. Raises OperatorError if it is a CHECK that rows violate; of any other constraint the database itself
+    refuses that.
     """
+    if definition is not None and (check := _CHECK.fullmatch(definition)):
+        key = sa.inspect(connection).get_pk_constraint(table)["constrained_columns"][0]
+        violating = f'SELECT "{key}" FROM "{table}" WHERE NOT {check["condition"]} ORDER BY 1'  # noqa: S608 - our own names
+        require_none(connection, violating, f"these {table} have values that the rule {check['condition']} excludes")
     if connection.dialect.name != "sqlite":
         _on_postgres(connection, f'ALTER TABLE "{table}" DROP CONSTRAINT IF EXISTS "{name}"')
         if definition is not None:

@@ -141,7 +141,7 @@ CHANGES: dict[str, tuple[list[Edit], str]] = {
     "a reference": (
         [
             (MEETINGS, CITY, f'    host_id: Mapped[str | None] = reference("organizations", "whose guests they were")\n{CITY}'),
-            (MEETINGS, '"part_of_id", "city"),', '"part_of_id", "city", "host_id"),'),
+            (MEETINGS, '"part_of_id", "city_key"),', '"part_of_id", "city_key", "host_id"),'),
             (MEETING, CITY_FIELD, f"    host: Ref | None = None\n{CITY_FIELD}"),
         ],
         '{"kind":"meeting","id":"changed","name":"Changed","host":"sco"}',
@@ -170,16 +170,14 @@ CHANGES: dict[str, tuple[list[Edit], str]] = {
     ),
     RENAMED: (
         [
-            (MEETINGS, 'city: Mapped[str | None] = text("the city', 'town: Mapped[str | None] = text("the city'),
-            (MEETINGS, '"part_of_id", "city"),', '"part_of_id", "town"),'),
-            (MEETING, "    city: Text | None = None", "    town: Text | None = None"),
-            (MEETING, '"city": ', '"town": '),
-            (MEETING, 'column="city"', 'column="town"'),
-            (MEETING, 'titles=("city"', 'titles=("town"'),
-            (MEETING, "    label=", '    formerly={"city": renamed("town")},\n    label='),
+            (MEETINGS, "format: Mapped[str | None] = word(", "way: Mapped[str | None] = word("),
+            (MEETINGS, '"status", "format", ', '"status", "way", '),
+            (MEETING, "    format: MeetingFormat", "    way: MeetingFormat"),
+            (MEETING, 'column="format"', 'column="way"'),
+            (MEETING, "    label=", '    formerly={"format": renamed("way")},\n    label='),
             (MEETING, "import Include, Resource", "import Include, Resource, renamed"),
         ],
-        '{"kind":"meeting","id":"changed","name":"Changed","city":"Geneva",' + PROOF % "city",
+        '{"kind":"meeting","id":"changed","name":"Changed","format":"hybrid",' + PROOF % "format",
     ),
     "a kind": (
         [
@@ -197,7 +195,7 @@ CHANGES: dict[str, tuple[list[Edit], str]] = {
     ),
 }
 BY_HAND = {
-    RENAMED: tuple(f'rename_column(op.get_bind(), "meetings", {names})' for names in ('"city", "town"', '"town", "city"')),
+    RENAMED: tuple(f'rename_column(op.get_bind(), "meetings", {names})' for names in ('"format", "way"', '"way", "format"')),
 }
 
 
@@ -300,7 +298,7 @@ def _goes_round(changed: Project, exported: list[str]) -> None:
 def _of_today(line: str, name: str) -> str:
     """A line as the changed program exports it; citations are lines of their own."""
     line = re.sub(r',"(?:website":"[^"]*"(?=,"citations)|citations":.*(?=}$))', "", line)
-    return line.replace('"city":', '"town":') if name == RENAMED and line.startswith('{"kind":"meeting"') else line
+    return line.replace('"format":', '"way":') if name == RENAMED and line.startswith('{"kind":"meeting"') else line
 
 
 def _forget_changed(full: Database) -> None:
@@ -357,7 +355,7 @@ def test_a_change_goes_up_and_down_on_a_full_database(name: str, project: Callab
     assert "all in agreement" in rapporteur("check")
     if cited:  # what earlier releases said of fields that are gone, or have other names, is said in fields of today
         (proof,) = (json.loads(each) for each in after if '"record":"changed"' in each)
-        assert proof.get("field") == (None if name == "a field less" else "town")
+        assert proof.get("field") == (None if name == "a field less" else "way")
         _goes_round(changed, before)
 
     if name == "a word":  # the schema before does not know it, so that the way down ends there: nothing is lost or half-changed

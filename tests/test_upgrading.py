@@ -1,0 +1,86 @@
+"""A full registry goes down to the schema of release 0.1.0 and up again, with all records, their ids and their history."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from alembic import command
+
+from app.db.schema import alembic_config, newest_revision
+from app.errors import OperatorError
+from tests.conftest import Database, Fresh, run_command
+from tests.depth import thorough, tries
+from tests.test_releases import REVISIONS
+
+pytestmark = thorough
+
+RECORDS = tries(1_200, 100_000)
+WORLD = (
+    {"kind": "country", "id": "BY", "alpha_3": "BLR", "numeric": "112", "name": "Belarus"},
+    {"kind": "topic", "id": "trade", "name": "Trade"},
+    {"kind": "source", "id": "page", "title": "Page", "publisher": "Office"},
+    {"kind": "organization", "id": "club", "name": "Club"},
+    {"kind": "organization", "id": "office", "name": "Office", "country": "BY"},
+)
+
+
+def lines() -> Iterator[str]:
+    """Records that the schema of release 0.1.0 can hold, a sixth of them of each of six kinds."""
+    yield from map(json.dumps, WORLD)
+    for number in range(RECORDS // 6):
+        day = f"20{number % 20 + 5:02}-0{number % 9 + 1}-1{number % 9}"
+        meeting, paper, person = f"meeting-{number}", f"paper-{number}", f"person-{number}"
+        names = [{"language": "ru", "text": f"Переговоры {number}", "type": "translation"}]
+        for record in (
+            {"kind": "person", "id": person, "name": f"Person {number}"},
+            {"kind": "meeting", "id": meeting, "name": f"Talks {number}", "date": day, "city": "Minsk", "names": names},
+            {"kind": "participant", "meeting": meeting, "person": person, "organization": "office", "role": "delegation"},
+            {"kind": "memorandum", "id": paper, "name": f"Paper {number}", "date": day, "topics": ["trade"]},
+            {"kind": "party", "memorandum": paper, "party": "office", "role": "party", "signatories": [{"person": person}]},
+            {"kind": "citation", "record": meeting, "source": "page", "paragraph": 1, "quote": "met", "confidence": "stated"},
+        ):
+            yield json.dumps(record)
+
+
+def log(database: Database) -> list[tuple[object, ...]]:
+    """The history of all records, without what it says of them."""
+    return database.execute('SELECT seq, record_id, operation, version, "transaction" FROM changes ORDER BY seq')
+
+
+@pytest.fixture
+def full(fresh: Fresh) -> Iterator[Database]:
+    """A registry of today's schema with many records."""
+    database = Database(fresh())
+    database.load(*lines())
+    yield database
+    database.engine.dispose()
+
+
+def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Database) -> None:
+    exported, history = full.export(), log(full)
+    assert len(exported) > RECORDS * 0.9
+    config = alembic_config(full.url)
+
+    command.downgrade(config, REVISIONS["0.1.0"])
+    assert full.execute("SELECT count(*) FROM parties WHERE signed_by_id IS NOT NULL") == [(RECORDS // 6,)]
+    assert full.execute("SELECT count(*), min(city) FROM meetings") == [(RECORDS // 6, "Minsk")]
+    assert run_command("migrate", url=full.url).returncode == 0
+    assert full.export() == exported
+    assert log(full) == history
+    assert full.disagreements() == []
+
+    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk","also_in":[{"city":"Brest"}]}')
+    exported = full.export()
+    with pytest.raises(OperatorError, match=r"takes one place of a meeting or an instrument: meeting-0$"):
+        command.downgrade(config, REVISIONS["0.1.0"])
+    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk"}')
+    full.load(
+        *(json.dumps({"kind": "party", "memorandum": f"paper-{n}", "party": "BY", "role": "signatory"}) for n in range(11))
+    )
+    exported = full.export()
+    with pytest.raises(OperatorError, match=r"these parties have values that the rule .* excludes: .* and more$") as refused:
+        command.downgrade(config, REVISIONS["0.1.0"])
+    assert str(refused.value).count(",") >= 9
+    assert full.execute("SELECT version_num FROM alembic_version") == [(newest_revision(),)], "nothing is half-changed"
+    assert full.export() == exported
+    assert full.disagreements() == []
