@@ -145,7 +145,7 @@ def test_a_stream_whose_first_page_fails_is_a_problem(seeded: Database, monkeypa
         problem(client.get(f"/v1/meetings?format={form}"), 503, "unavailable")
 
 
-def test_csv_refuses_fields_that_no_table_has_room_for(seeded: Database) -> None:
+def test_csv_refuses_records_that_no_table_has_room_for(seeded: Database) -> None:
     with seeded.client() as client:
-        told = problem(client.get("/v1/meetings?format=csv&fields=name,names,topics"), 422, "invalid")
-        assert [fault["parameter"] for fault in told["errors"]] == ["fields"]
+        told = problem(client.get("/v1/meetings?format=csv&include=topics,participants"), 422, "invalid")
+        assert [fault["parameter"] for fault in told["errors"]] == ["include"]

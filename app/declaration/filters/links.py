@@ -12,7 +12,7 @@ from app.db.types import Exact
 from app.declaration.filters.filter import Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
 from app.declaration.filters.values import IdentifierValue, IdList, QueryText, separate
 from app.domain.identifiers import readings
-from app.domain.vocabulary import Kind
+from app.domain.vocabulary import Kind, Vocabulary
 from app.models.evidence import Topic
 from app.models.records import Identifier, Involvement, RecordTopic
 from app.text.nodes import FTS5, TSQUERY
@@ -108,12 +108,18 @@ class Uncited(YesOrNo):
 class Among(Filter):
     """Records that have a matching row in the linked table `table`.
 
-    In that row, the column `select` holds the id of the record, and the column `match` holds one of the values.
+    In that row, the column `select` holds the id of the record, and the column `match` holds one of the values. `words` is the
+    vocabulary of the values, if they are no ids.
     """
 
     table: sa.FromClause | None = None
     select: str = ""
     match: str = ""
+    words: type[Vocabulary] | None = None
+
+    def annotation(self) -> Any:
+        """Return the type of a value: an id, or a word of the vocabulary."""
+        return self.words or super().annotation()
 
     def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
         """Return the kinds to which the compared column of the linked table may refer."""
