@@ -70,7 +70,6 @@ def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Datab
     assert full.disagreements() == []
 
     full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk","also_in":[{"city":"Brest"}]}')
-    exported = full.export()
     with pytest.raises(OperatorError, match=r"takes one place of a meeting or an instrument: meeting-0$"):
         command.downgrade(config, REVISIONS["0.1.0"])
     full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk"}')
@@ -83,4 +82,3 @@ def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Datab
     assert str(refused.value).count(",") >= 9
     assert full.execute("SELECT version_num FROM alembic_version") == [(newest_revision(),)], "nothing is half-changed"
     assert full.export() == exported
-    assert full.disagreements() == []
