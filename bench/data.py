@@ -114,7 +114,7 @@ class Loader:
         row = rows.row(content, self.kinds, version=1, created=NOW, now=NOW)
         self._put(rows.resource.table, row | {"created_at": self._now, "updated_at": self._now})
         self._put(Record.__table__, {"id": record_id, "kind": kind.value, "name": rows.resource.label(content)})
-        for table, several in rows.part_rows(content).items():
+        for table, several in rows.part_rows(content, self.kinds).items():
             self._rows.setdefault(table, []).extend(several)
         change = {"record_id": record_id, "kind": kind.value, "operation": "create", "version": 1, "at": self._now}
         self._put(Change.__table__, change | {"author": "bench", "transaction": str(SEED), "state": text_of(content)})

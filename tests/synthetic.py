@@ -154,6 +154,8 @@ class Registry:
                 status=self._one(MEMORANDUM_STATUSES, empty=0.2),
                 date=self._date(),
                 period=self._one(["2022/2023", "2020/..", "2024~"], empty=0.7),
+                term="P3Y" if place % 4 == 0 else None,
+                term_from="signed" if place % 8 == 0 else None,
                 city=self._one(CITIES, empty=0.5),
                 also_in=[{"city": CITIES[place % 6]}, {"city": "Astana", "country": "KZ"}] if place % 5 == 0 else None,
                 country=self._one(COUNTRIES, empty=0.5),
@@ -172,6 +174,7 @@ class Registry:
             series=series,
             ordinal=place % 9 + 1 if series and place % 3 else None,
             part_of=self._one(self.ids("meeting"), empty=0.8) if place else None,
+            joint_with=[{"series": self.ids("series")[place % 3], "ordinal": place + 1}] if place % 13 == 0 else None,
             date=self._date(),
             city=self._one(CITIES, empty=0.3),
             also_in=[{"city": CITIES[place % 6]}] if place % 11 == 0 else None,
@@ -232,6 +235,12 @@ class Registry:
                 meeting=meeting,
                 made_by=self._one([*actors, *people], empty=0.4),
                 made_to=self._one([*actors, *people], empty=0.7),
+                others=[
+                    {"actor": self._one([*actors, *people]), "role": role}
+                    for role in self._random.sample(("maker", "addressee", "carrier", "giver"), place % 3)
+                ]
+                if place % 4 == 0
+                else None,
                 subject=self._one([*self.ids("memorandum"), *self.ids("series"), *actors], empty=0.6),
                 status=self._one(OUTCOME_STATUSES, empty=0.4),
             )
@@ -360,6 +369,9 @@ class Registry:
             case "outcome":
                 yield from self.reach(record.get("made_by"))
                 yield from self.reach(record.get("made_to"))
+                for other in record.get("others", ()):
+                    if other["role"] != "carrier":
+                        yield from self.reach(other["actor"])
 
     def takes_part(self, participant: Mapping[str, Any]) -> bool:
         """Whether who was absent, invited or expected counts: the last two do while the meeting is ahead."""
@@ -368,9 +380,9 @@ class Registry:
 
     def spoken_for(self, outcome: Mapping[str, Any]) -> Iterator[str]:
         """For whom the person who made an outcome took part in its meeting."""
+        makers = {outcome.get("made_by"), *(e["actor"] for e in outcome.get("others", ()) if e["role"] == "maker")} - {None}
         for record in self.of("participant"):
-            is_maker = outcome.get("made_by") is not None and record.get("person") == outcome["made_by"]
-            if is_maker and record["meeting"] == outcome.get("meeting") and self.takes_part(record):
+            if record.get("person") in makers and record["meeting"] == outcome.get("meeting") and self.takes_part(record):
                 yield from self._own_actors(record)
 
     @cached_property
@@ -400,8 +412,10 @@ class Registry:
                 for topic in own:
                     own += [wider for wider in (self.records[topic].get("broader"),) if wider and wider not in own]
                 return frozenset(own)
-        if name == "city":
-            return frozenset([record[name]] if name in record else ()).union(each["city"] for each in record.get("also_in", ()))
+        if (kind, name) in ALSO or name == "city":
+            array, field, role = ALSO.get((kind, name), ("also_in", "city", None))
+            others = (each[field] for each in record.get(array, ()) if role is None or each["role"] == role)
+            return frozenset([record[name]] if name in record else ()).union(others)
         if name == "signed_by":
             return frozenset(each["person"] for each in record.get("signatories", ()) if "person" in each)
         if (kind, name) == ("meeting", "memorandum"):
@@ -410,7 +424,7 @@ class Registry:
             met = [each["meeting"] for each in self.of("action") if each["of"] == record["id"] and "meeting" in each]
             if name == "meeting":
                 return frozenset(met)
-            return frozenset(self.records[each]["series"] for each in met if "series" in self.records[each])
+            return frozenset().union(*(self.values(self.records[each], "series") for each in met))
         return frozenset({record[name]} if name in record else ())
 
     def matches(self, record: Content, query: Mapping[str, list[str]]) -> bool:
@@ -475,11 +489,20 @@ class Registry:
             found |= {"names": record.get("names", []), "identifiers": []}
             found["topics"] = [{"id": topic, "name": self.label(topic)} for topic in record.get("topics", ())]
             if record["kind"] in ("meeting", "memorandum"):
+                if record["kind"] == "meeting":
+                    found["joint_with"] = [
+                        {"series": self._value(each, "series", depth=1), "ordinal": each["ordinal"]}
+                        for each in record.get("joint_with", ())
+                    ]
                 found["also_in"] = [
                     {"city": each["city"], "country": self._value(each, "country", depth=1)}
                     for each in record.get("also_in", ())
                 ]
                 found["countries"] = [{"id": each, "name": self.label(each)} for each in self.countries(key)]
+            if record["kind"] == "outcome":
+                found["others"] = [
+                    {"actor": self._value(each, "actor", depth=2), "role": each["role"]} for each in record.get("others", ())
+                ]
         if record["kind"] == "party":
             found["signatories"] = [
                 {
@@ -493,11 +516,13 @@ class Registry:
     def _value(self, record: Content, name: str, *, depth: int) -> Any:
         if name.endswith(("_start", "_end")):
             field, _, side = name.rpartition("_")
-            bounds = self.bounds(record) if field == "date" else edtf.bounds(record[field]) if field in record else edtf.NONE
+            bounds = self.bounds(record) if field == "date" else edtf.event(record[field]) if field in record else edtf.NONE
             day = getattr(bounds, side)
             return None if day in (edtf.NO_START, edtf.NO_END) else day
         if name == "members":
             return record.get(name, False)
+        if name == "meeting_status":
+            return self.records[record["meeting"]].get("status")
         if depth == 0 or name not in record:
             return record.get(name)
         target = record[name]
@@ -519,6 +544,12 @@ INVOLVES = {
 }
 """Filters that ask who is involved, not for a field's value."""
 
+ALSO = {
+    ("meeting", "series"): ("joint_with", "series", None),
+    ("outcome", "made_by"): ("others", "actor", "maker"),
+    ("outcome", "made_to"): ("others", "actor", "addressee"),
+}
+"""Filters that also look into an array: the array, the field of its items, and the role that the items must have."""
 WINDOW = ("date_from", "date_to")
 FILTERS: Mapping[str, tuple[str, ...]] = {
     "meeting": (
@@ -551,16 +582,17 @@ PLURALS = {
     "organization": "organizations",
 }
 FIELDS = {
-    "meeting": "name type series> ordinal part_of> date date_start date_end city country> venue format status theme summary"
-    " attendance attendance_qualifier language participants_coverage",
-    "participant": "meeting> date date_start date_end person> organization> country> group count count_qualifier role capacity"
-    " rank on_behalf_of>> presence contribution language",
-    "memorandum": "name type symbol status date date_start date_end period period_start period_end city country> summary"
-    " language parties_coverage",
+    "meeting": "name type series> ordinal part_of> date date_note date_start date_end city country> venue format status theme"
+    " summary attendance attendance_qualifier language participants_coverage",
+    "participant": "meeting> date date_note date_start date_end person> organization> country> group count count_qualifier role"
+    " capacity rank on_behalf_of>> presence meeting_status contribution language",
+    "memorandum": "name type symbol status date date_note date_start date_end period period_start period_end term term_from"
+    " city country> summary language parties_coverage",
     "party": "memorandum> party>> members role",
-    "outcome": "name type date date_start date_end period period_start period_end meeting> made_by>> made_to>> subject>> status"
-    " summary language",
-    "action": "of>> type date date_start date_end meeting> party>> note language",
+    "outcome": "name type date date_note date_start date_end period period_start period_end meeting> made_by>> made_to>>"
+    " subject>> status summary language",
+    "action": "of>> type date date_note date_start date_end date_before date_before_start date_before_end date_after"
+    " date_after_start date_after_end term meeting> party>> note language",
     "person": "name sort_name summary language",
     "organization": "name acronym type country> parent> seat seat_country> founded founded_start founded_end dissolved"
     " dissolved_start dissolved_end website summary language members_coverage",

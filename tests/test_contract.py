@@ -172,6 +172,12 @@ FINDS_NOTHING_IN_THE_SEED = {
     "presence",
     "meeting_format",
     "signed_by",
+    "term",  # no document of the seed says for how long
+    "term_from",
+    "interviewee",  # none is an interview
+    "held_by",
+    "carrier",
+    "giver",
     "topic",  # of some kinds, no record has one
     "topic_exact",
     "identifier",  # few records have one

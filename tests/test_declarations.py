@@ -43,7 +43,10 @@ def instead(resource: Resource, **changes: Any) -> Sequence[Resource]:
         (instead(OUTCOME, actors=(Actor("name"),)), "Outcome: 'name' must be a reference, because it says who is involved"),
         (instead(OUTCOME, sides=Sides("forum", Kind.TOPIC)), "Outcome: sides names the field 'forum'"),
         (instead(PARTY, dated_by="memorandum"), "Party: dated_by is 'memorandum', but the table 'parties' has no date"),
-        (instead(PARTY, occasion=""), "Party: its actors need a date: make the table 'parties' Dated, or name an occasion"),
+        (
+            instead(PARTY, occasion=""),
+            "Party: its actors need a date: make the table 'parties' Dated or Lasting, or name an occasion",
+        ),
         (
             instead(MEETING, sorts={**MEETING.sorts, "place": by(Meeting.ordinal)}),
             "the sort 'place' needs a column that is never",

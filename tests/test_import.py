@@ -368,7 +368,7 @@ FAULTY_LINES: tuple[tuple[str, str, str], ...] = (
     ('{"kind":"meeting","id":"a","name":"A","type":"party"}', "/type", "'summit'"),
     ('{"kind":"meeting","id":"a","name":"A","date":"yesterday"}', "/date", "'yesterday' is no EDTF date"),
     ('{"kind":"meeting","id":"a","name":"A","date":"2025-02-30"}', "/date", "'2025-02-30' is no day of the calendar"),
-    ('{"kind":"meeting","id":"a","name":"A","date":"2025/.."}', "/date", "open"),
+    ('{"kind":"meeting","id":"a","name":"A","date":"2025/.."}', "/date", "has no end"),
     ('{"kind":"meeting","id":"a","name":"A","attendance":-1}', "/attendance", ""),
     ('{"kind":"meeting","id":"a","name":"A","attendance":99999999999}', "/attendance", ""),
     ('{"kind":"meeting","id":"a","name":"A","attendance":1e400}', "/attendance", ""),

@@ -114,3 +114,20 @@ def test_a_hit_shows_the_date_that_a_record_takes_from_its_meeting(clerk: Clerk)
     clerk.patch("meetings/summit", {"date": None})
     (hit,) = (each for each in clerk.read("search?q=forum&kind=outcome")["data"] if each["id"] == "forum")
     assert hit["date"] is None
+
+
+def test_the_sides_of_an_understanding_stay_when_its_maker_moves(clerk: Clerk) -> None:
+    clerk.patch("outcomes/agreed", {"made_by": "club", "others": [{"actor": "guest", "role": "maker"}]})
+    clerk.patch("organizations/club", {"country": "UZ", "parent": "office"})
+    assert ids(clerk.get("outcomes?between=TJ,office,president&type=understanding")) == ["agreed"]
+    assert clerk.database.disagreements() == []
+
+
+def test_who_speaks_as_a_further_maker_speaks_for_those_they_represent(clerk: Clerk) -> None:
+    clerk.patch("outcomes/own", {"others": [{"actor": "president", "role": "maker"}, {"actor": "TJ", "role": "carrier"}]})
+    assert "own" in ids(clerk.get("outcomes?participant=office"))
+    assert "own" not in ids(clerk.get("outcomes?participant=TJ")), "who carries it out takes no part"
+    clerk.patch("outcomes/own", {"others": [{"actor": "president", "role": "giver"}]})
+    assert "own" not in ids(clerk.get("outcomes?participant=office")), "a giver speaks for nobody else"
+    assert "own" in ids(clerk.get("outcomes?participant=president"))
+    assert clerk.database.disagreements() == []

@@ -370,6 +370,28 @@ def test_identifiers_and_wide_topics_are_found_by_their_indexes(database: Databa
 
 
 @pytest.mark.parametrize(
+    ("asked_for", "indexes"),
+    [
+        ("meetings?series=wsis", ("ix_meetings_series_id_", "ix_joint_series_series_id_")),
+        ("meetings?city=karamay", ("ix_meetings_city_key_", "ix_further_places_city_key_")),
+        ("memoranda?city=geneva", ("ix_memoranda_city_key_", "ix_further_places_city_key_")),
+        ("participants?series=wsis", ("ix_meetings_series_id_", "ix_joint_series_series_id_")),
+        ("outcomes?made_by=BY", ("ix_outcomes_made_by_id_", "ix_other_actors_actor_id_")),
+        ("outcomes?giver=BY", ("ix_other_actors_actor_id_",)),
+        ("people?country=BY", ("ix_positions_country_id_", "ix_positions_organization_id_")),
+    ],
+)
+def test_what_stands_in_an_array_too_is_found_by_the_indexes_of_both(
+    database: Database, monkeypatch: pytest.MonkeyPatch, asked_for: str, indexes: tuple[str, ...]
+) -> None:
+    database.seed()
+    with database.client() as client, recorded(monkeypatch) as asked:
+        assert client.get(f"/v1/{asked_for}").status_code == 200
+    told = plan(database, *listing(asked, asked_for.partition("?")[0]))
+    assert [index for index in indexes if index not in told] == [], told
+
+
+@pytest.mark.parametrize(
     ("also", "index"),
     [
         ("", ""),

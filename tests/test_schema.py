@@ -196,6 +196,11 @@ def test_the_full_text_index_holds_much_before_it_writes(bare: Bare, kind_of_dat
     engine.dispose()
 
 
+def _is_old(row: Row) -> bool:
+    """Whether the program before computed such a row: it knew no involvements in memberships."""
+    return row.get("record_kind") != "membership"
+
+
 def test_down_past_the_last_new_table_and_up_keeps_the_data_of_all_others(early: Database) -> None:
     before = _rows(early)
     command.downgrade(alembic_config(early.url), "0003")
@@ -212,7 +217,8 @@ def test_down_past_the_last_new_table_and_up_keeps_the_data_of_all_others(early:
             both = down[name][0].keys() & before[name][0].keys() - {"founding"}  # it was false where no source says it
             assert both >= {"id"} or name not in ("records", "meetings")
             shared = [
-                sorted(({key: row[key] for key in sorted(both)} for row in rows[name]), key=repr) for rows in (down, before)
+                sorted(({key: row[key] for key in sorted(both)} for row in rows[name] if _is_old(row)), key=repr)
+                for rows in (down, before)
             ]
             assert shared[0] == shared[1]
 
@@ -491,7 +497,10 @@ def test_every_reference_to_several_kinds_must_name_the_kind_that_the_record_has
             with loaded.engine.connect() as connection:
                 query = sa.select(table).where(column.is_not(None)).limit(1)
                 referring = connection.execute(query).mappings().one_or_none()
-                row = dict(referring or connection.execute(sa.select(table).limit(1)).mappings().one())
+                found = referring or connection.execute(sa.select(table).limit(1)).mappings().one_or_none()
+            if found is None:
+                continue
+            row = dict(found)
             standing = row[kind.name] or "country"
             other = next(word for word in kind.info["words"] if word != standing)
             values = {column.name: row[column.name] or "BY", kind.name: str(other)}

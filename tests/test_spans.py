@@ -6,12 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from app.domain import spans
+from app.domain import durations, spans
 from app.domain.edtf import NONE, Bounds
-from app.domain.spans import NEVER, Act, Span
+from app.domain.spans import NEVER, Act, Lasting, Span
 from app.domain.vocabulary import ActionType
 from tests.test_naming import ids
 from tests.test_writing import Clerk, clerk_of
@@ -65,7 +65,7 @@ PARTY_ACTS = st.lists(st.tuples(st.sampled_from([*JOIN, *LEAVE, "signed"]), st.i
 @settings(max_examples=300, deadline=None)
 @given(ACTS)
 def test_an_instrument_holds_between_its_acts(acts: list[tuple[str, int]]) -> None:
-    span = spans.of_instrument("signed", "agreement", NONE, None, [act(*each) for each in acts])
+    span = spans.of_instrument("signed", "agreement", NONE, Lasting(), [act(*each) for each in acts])
     if not any(type_ in BEGIN for type_, _ in acts):
         return
     assert [on(span, number) == "certain" for number in range(DAYS)] == walked(acts, BEGIN, AGAIN, STOP)
@@ -79,7 +79,7 @@ def test_a_party_is_one_between_its_own_acts_while_the_instrument_holds(
 ) -> None:
     acts = [("entered_into_force", 0), *acts]
     several = [*(act(*each) for each in acts), *(act(*each, party="BY") for each in own)]
-    span = spans.of_party("party", "BY", spans.of_instrument(None, None, NONE, None, several), several)
+    span = spans.of_party("party", "BY", spans.of_instrument(None, None, NONE, Lasting(), several), several)
     whole = walked(acts, BEGIN, AGAIN, STOP)
     if any(type_ in JOIN for type_, _ in own):
         both = [here and there for here, there in zip(whole, walked(own, JOIN, JOIN, LEAVE), strict=True)]
@@ -116,7 +116,7 @@ PROVISIONAL_ACTS = st.lists(
 @given(PROVISIONAL_ACTS)
 def test_provisional_application_makes_a_party_possible_until_it_joins_or_leaves(own: list[tuple[str, int]]) -> None:
     several = [act("entered_into_force", 0), *(act(*each, party="BY") for each in own)]
-    span = spans.of_party("party", "BY", spans.of_instrument(None, None, NONE, None, several), several)
+    span = spans.of_party("party", "BY", spans.of_instrument(None, None, NONE, Lasting(), several), several)
     if any(type_ in {*JOIN, "provisionally_applied"} for type_, _ in own):
         assert [on(span, number) for number in range(DAYS)] == party_on(own)
 
@@ -128,7 +128,7 @@ RANGES = st.tuples(st.integers(0, DAYS - 4), st.integers(0, 3)).map(lambda each:
 @given(RANGES, RANGES)
 def test_between_the_bounds_of_an_imprecise_act_all_is_possible(entry: tuple[int, int], end: tuple[int, int]) -> None:
     """Whatever the acts' real days are: what is certain holds in each reading, and what is nothing holds in none."""
-    span = spans.of_instrument(None, None, NONE, None, [act("entered_into_force", *entry), act("ended", *end)])
+    span = spans.of_instrument(None, None, NONE, Lasting(), [act("entered_into_force", *entry), act("ended", *end)])
     readings = [
         walked([("entered_into_force", first), ("ended", last)], BEGIN, AGAIN, STOP)
         for first in range(entry[0], entry[1] + 1)
@@ -141,6 +141,57 @@ def test_between_the_bounds_of_an_imprecise_act_all_is_possible(entry: tuple[int
             assert all(held)
         if on(span, number) is None:
             assert not any(held)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.integers(0, 5),
+    st.integers(0, 4),
+    st.integers(1, 6),
+    st.sampled_from(["signed", "entered_into_force", None]),
+    st.lists(st.integers(1, 4), max_size=2),
+)
+def test_a_term_ends_an_instrument_on_its_anniversary(
+    signed: int, later: int, days: int, term_from: str | None, extensions: list[int]
+) -> None:
+    """It surely holds up to the day before, possibly on the day; from either act if it is not said from which it runs."""
+    entered = signed + later
+    begins = {"signed": [signed], "entered_into_force": [entered], None: [signed, entered]}[term_from]
+    assume(entered <= max(begins) + days + sum(extensions))  # otherwise its entry into force shows that it lives on
+    lasts = spans.lasting(None, f"P{days}D", term_from)
+    acts = [act("signed", signed), act("entered_into_force", entered)]
+    acts += [act("extended", signed)._replace(term=f"P{more}D") for more in extensions]
+    span = spans.of_instrument(None, "agreement", NONE, lasts, acts)
+    surely, possibly = (each + days + sum(extensions) for each in (min(begins) - 1, max(begins)))
+    for number in range(DAYS):
+        held = "certain" if entered <= number <= surely else "possible" if entered <= number <= possibly else None
+        assert on(span, number) == held, number
+
+
+def test_a_term_whose_first_day_is_not_known_ends_nothing() -> None:
+    span = spans.of_instrument(None, "agreement", NONE, spans.lasting(None, "P1Y", "signed"), [act("entered_into_force", 3)])
+    assert (span.certain_from, span.certain_until) == (day(3), "9999-12-31")
+
+
+@pytest.mark.parametrize(
+    ("first", "term", "last"),
+    [
+        ("2020-05-01", "P3Y", "2023-05-01"),
+        ("2020-02-29", "P1Y", "2021-02-28"),
+        ("2020-01-31", "P1M", "2020-02-29"),
+        ("2020-11-30", "P18M", "2022-05-30"),
+        ("2020-01-01", "P2W3D", "2020-01-18"),
+        ("9000-01-01", "P999Y", "9999-12-31"),
+    ],
+)
+def test_a_term_is_added_by_the_calendar(first: str, term: str, last: str) -> None:
+    assert durations.after(first, term) == last
+
+
+@pytest.mark.parametrize("text", ["", "P", "3Y", "P0Y", "P3", "PT1H", "P1.5Y", "P-1Y", "P3Y1D1M", "P٣Y"])
+def test_what_is_no_term_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write P3Y for three years"):
+        durations.parsed(text)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +221,7 @@ def test_what_a_status_a_type_and_single_acts_say(
     status: str, type_: str, dated: int | None, acts: list[Act], expected: dict[int, str | None]
 ) -> None:
     bounds = NONE if dated is None else Bounds(day(dated), day(dated))
-    span = spans.of_instrument(status, type_, bounds, None, acts)
+    span = spans.of_instrument(status, type_, bounds, Lasting(), acts)
     assert {number: on(span, number) for number in expected} == expected
 
 
@@ -182,13 +233,13 @@ def test_a_period_ends_an_instrument_unless_it_is_extended_or_shown_alive() -> N
         ([act("reviewed", 15)], {9: "certain", 15: "certain", 16: "possible"}),
         ([act("entered_into_force", 5)], {4: None, 5: "certain", 10: None}),
     ):
-        span = spans.of_instrument("signed", "agreement", NONE, period, acts)
+        span = spans.of_instrument("signed", "agreement", NONE, Lasting(period), acts)
         assert {number: on(span, number) for number in expected} == expected
 
 
 @pytest.mark.parametrize("role", ["signatory", "adopter", "sponsor", "depositary"])
 def test_only_the_role_of_a_party_makes_a_party(role: str) -> None:
-    whole = spans.of_instrument("signed", "agreement", NONE, None, [act("entered_into_force", 1)])
+    whole = spans.of_instrument("signed", "agreement", NONE, Lasting(), [act("entered_into_force", 1)])
     assert spans.of_party(role, "BY", whole, [act("ratified", 2, party="BY")]) == NEVER
 
 

@@ -230,6 +230,13 @@ def set_comment(connection: sa.Connection, table: str, column: str, comment: str
         _on_postgres(connection, f'COMMENT ON COLUMN "{table}"."{column}" IS \'{literal}\'')
 
 
+def set_table_comment(connection: sa.Connection, table: str, comment: str) -> None:
+    """Set a table's comment; does nothing on SQLite, which has no comments."""
+    if connection.dialect.name != "sqlite":
+        literal = comment.replace("'", "''")
+        _on_postgres(connection, f"COMMENT ON TABLE \"{table}\" IS '{literal}'")
+
+
 def _on_postgres(connection: sa.Connection, statement: str) -> None:
     connection.exec_driver_sql(statement.replace("%", "%%"))  # an unescaped % would begin a parameter
 

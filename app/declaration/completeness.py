@@ -51,7 +51,7 @@ def _of_names(resource: Resource) -> Iterator[str]:
         "occasion": [resource.occasion],
         "dated_by": [resource.dated_by],
         "sides": [resource.sides.field] if resource.sides else [],
-        "natural_key": resource.natural_key,
+        "natural_key": (each for name in resource.natural_key for each in resource.key_parts.get(name, (name,))),
         "searched": (*searched.names, *searched.titles, *searched.texts, searched.date) if searched else (),
     }
     for what, names in named.items():
@@ -109,8 +109,8 @@ def _of_links(resource: Resource) -> Iterator[str]:
             yield f"{name!r} must be a reference, because it says who is involved or when"
     if resource.dated_by and "date_start" not in columns:
         yield f"dated_by is {resource.dated_by!r}, but the table {resource.table.name!r} has no date"
-    if resource.actors and not resource.occasion and "date_start" not in columns:
-        yield f"its actors need a date: make the table {resource.table.name!r} Dated, or name an occasion"
+    if resource.actors and not resource.occasion and "date_start" not in columns and "since_start" not in columns:
+        yield f"its actors need a date: make the table {resource.table.name!r} Dated or Lasting, or name an occasion"
 
 
 def _is_reference(resource: Resource, path: str) -> bool:

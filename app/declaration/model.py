@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from app.domain import edtf
+from app.domain import durations, edtf
 from app.domain.vocabulary import Kind
 
 ID_PATTERN = r"^([A-Z]{2}|[A-Z]{4}|[a-z0-9]+(-[a-z0-9]+)*)$"
@@ -28,6 +28,7 @@ LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
 NO_NUL_PATTERN = r"^[^\x00]+$"
 TEXT_PATTERN = r"\S"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
+POINTER_PATTERN = r"^(/([^~/]|~[01])*)*$"
 URL_PATTERN = r"^https?://[^\s\x00-\x1f\x7f]+$"
 MAX_TEXT = 10_000
 MAX_ADDRESS = 2_000
@@ -51,10 +52,18 @@ def _moment(value: str) -> str:
 
 
 def _closed(value: str) -> str:
-    """Validate an EDTF date or interval. An interval must have both ends, because an event must not have an open end."""
+    """Validate an EDTF date or interval. An interval must have both ends."""
     _edtf(value)
     if edtf.OPEN in value:
-        raise ValueError(f"{value!r} is open; an event has both ends")
+        raise ValueError(f"{value!r} is open; write both ends")
+    return value
+
+
+def _ended(value: str) -> str:
+    """Validate an EDTF date or interval. An interval must have an end, because an event must not last on."""
+    _edtf(value)
+    if value.endswith(edtf.OPEN):
+        raise ValueError(f"{value!r} has no end; an event has one. Write ../2025-05-20 if only the latest day is known")
     return value
 
 
@@ -80,7 +89,14 @@ Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN, max_length=35), Field(examples=["ru"])]
 EventDate = Annotated[
-    str, AfterValidator(_closed), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])
+    str, AfterValidator(_ended), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])
+]
+ShownOn = Annotated[str, AfterValidator(_closed), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17"])]
+Term = Annotated[
+    str,
+    StringConstraints(to_upper=True, max_length=40),
+    AfterValidator(durations.checked),
+    Field(json_schema_extra={"format": "duration"}, examples=["P3Y"]),
 ]
 Moment = Annotated[str, AfterValidator(_moment), Field(json_schema_extra={"format": "edtf"}, examples=["2024-07"])]
 Period = Annotated[str, AfterValidator(_edtf), Field(json_schema_extra={"format": "edtf"}, examples=["2022/2023"])]

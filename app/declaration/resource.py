@@ -84,12 +84,20 @@ class ReferenceColumn(NamedTuple):
         return self.column.table
 
 
+class Only(NamedTuple):
+    """Which items of an array count for a rule: those with one of these words in a field."""
+
+    field: str
+    words: tuple[Vocabulary, ...]
+
+
 class Actor(NamedTuple):
     """A reference to an actor (see `Resource.reference`): a country, an organization or a person that is involved."""
 
     field: str
     reaches: bool = True
     """Whether the parent organizations and the country of an involved organization are involved, too."""
+    only: Only | None = None
 
 
 class Sides(NamedTuple):
@@ -124,6 +132,28 @@ class Spokesman(NamedTuple):
 
     actor: str
     event: str
+    only: Only | None = None
+
+
+class WordsOf(NamedTuple):
+    """A rule: the field `field` has one of `words` exactly if the field `record` refers to a record of the kind `kind`."""
+
+    field: str
+    record: str
+    kind: Kind
+    words: tuple[Vocabulary, ...]
+    also_of_others: tuple[Vocabulary, ...] = ()
+    """Those of the words that the field may have whatever `record` refers to."""
+
+    def fault(self, content: Content, kind: Kind | None) -> str | None:
+        """Return what is wrong with the word if the field refers to a record of this kind; None if nothing is."""
+        word = content.get(self.field)
+        if kind is None or word is None or word in self.also_of_others or (kind is self.kind) == (word in self.words):
+            return None
+        words = ", ".join(self.words)
+        if kind is self.kind:
+            return f"{word!r} is not done to {kind.with_article}; these are: {words}"
+        return f"{word!r} is done only to {self.kind.with_article}, not to {kind.with_article}"
 
 
 Formerly = Callable[[Any], Mapping[str, Any]]
@@ -178,6 +208,12 @@ class Resource:
     free_text: bool = False
     """Whether the last field of the natural key is free text. A line of an import may then mean a stored record although this
     text differs."""
+    key_grew: tuple[str, ...] = ()
+    """Fields that joined the natural key later. They are part of a derived id only if they have values, so that the ids of
+    records without them stay as they were."""
+    key_parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Parts of the natural key that are no fields: each is the value of the first of these fields that has one. A column has
+    the value."""
     key_was: tuple[str, ...] = ()
     """The natural key of release 0.1.0, if it was another one. Ids that were derived from it stay as they are."""
     alternative_keys: tuple[tuple[str, ...], ...] = ()
@@ -201,9 +237,10 @@ class Resource:
     occasion: str = ""
     sides: Sides | None = None
     attendance: Attendance | None = None
-    spokesman: Spokesman | None = None
+    spokesmen: tuple[Spokesman, ...] = ()
     named_by: str = "name"
     """The field that is shown in the language asked for, if the record has a name in this language."""
+    words_of: WordsOf | None = None
     covered_by: tuple[str, str] | None = None
     """Of a link record: a reference field, and the field of the record referred to that says whether all such links are known.
     A list of all links of one such record shows the value of this field."""
@@ -247,6 +284,11 @@ class Resource:
     def inherits_dates(self) -> bool:
         """Whether a record without a date takes its dates from other records."""
         return bool(self.dated_by) or self.dated_by_acts
+
+    def key_value(self, content: Content, name: str) -> Any:
+        """Return the value of a part of a key; None if the content has none."""
+        fields = self.key_parts.get(name, (name,))
+        return next((content[each] for each in fields if content.get(each)), None)
 
     @property
     def base_key(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import re
 from calendar import isleap, month_name, monthrange
 from collections.abc import Sequence
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,6 +61,32 @@ def bounds(text: str) -> Bounds:
     if len(text) > _LONGEST:
         raise ValueError(f"{text[:_SHOWN]!r}… {_USAGE}")
     return _bounds(text)
+
+
+def event(text: str) -> Bounds:
+    """Return the bounds of the date of an event.
+
+    An event of which only the latest day is known, such as `../2025-05-20`, lies within the year before that day at the most.
+    This is a rule of the registry, so that such events do not match every range of dates in the past.
+    """
+    found = bounds(text)
+    if not text.startswith(OPEN):
+        return found
+    first = bounds(text.removeprefix(f"{OPEN}/")).start
+    return Bounds(max(shifted(first, years=-1), f"{_FIRST_YEAR}-01-01"), found.end)
+
+
+def shifted(day: str, *, years: int = 0, months: int = 0, days: int = 0) -> str:
+    """Return the day so many years, months and days later; NO_END if that lies beyond the last year.
+
+    If a month has no such day, its last day is taken.
+    """
+    count = (int(day[:4]) + years) * 12 + int(day[5:7]) - 1 + months
+    year, month = count // 12, count % 12 + 1
+    if year > _LAST_YEAR:
+        return NO_END
+    moved = date(year, month, min(int(day[8:]), monthrange(year, month)[1])) + timedelta(days)
+    return moved.isoformat() if moved.year <= _LAST_YEAR else NO_END
 
 
 def spanning(several: Bounds) -> str | None:

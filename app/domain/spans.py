@@ -10,13 +10,13 @@ from datetime import date as calendar_day
 from datetime import timedelta
 from typing import NamedTuple
 
-from app.domain import edtf
+from app.domain import durations, edtf
 from app.domain.edtf import NO_END, NO_START, Bounds
-from app.domain.vocabulary import ActionType, MemorandumStatus, MemorandumType, PartyRole
+from app.domain.vocabulary import ActionType, MemorandumStatus, MemorandumType, PartyRole, TermFrom
 
 ADOPTED_DOCUMENTS = (MemorandumType.DECLARATION, MemorandumType.RESOLUTION, MemorandumType.PLAN, MemorandumType.STRATEGY)
 """Instruments that hold from their adoption. Other instruments hold from their entry into force."""
-NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION)
+NOT_YET = (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION, MemorandumStatus.AGREED)
 OF_THE_WHOLE = (ActionType.ADOPTED, ActionType.APPROVED, ActionType.PROPOSED)
 """Acts that concern the whole instrument also if one party does them. Any other act of one party concerns that party alone."""
 CONCLUDING = (ActionType.SIGNED, ActionType.ADOPTED)
@@ -36,6 +36,24 @@ class Act(NamedTuple):
     type: ActionType
     bounds: Bounds
     party: str | None = None
+    term: str | None = None
+    """By how long it extended the instrument, if a source says it (ISO 8601)."""
+
+
+class Lasting(NamedTuple):
+    """For how long an instrument was made: for a period, or for a term that begins with an act."""
+
+    period: tuple[Bounds, Bounds] | None = None
+    """The bounds of the period with and without `~`, `?`, `%`."""
+    term: str | None = None
+    """An ISO 8601 duration."""
+    term_from: str | None = None
+    """A word of `TermFrom`; None if no source says from when the term runs."""
+
+
+def lasting(period: str | None, term: str | None, term_from: str | None) -> Lasting:
+    """Return for how long an instrument was made, by its own fields."""
+    return Lasting((edtf.bounds(period), edtf.surely(period)) if period else None, term, term_from)
 
 
 class Gap(NamedTuple):
@@ -77,13 +95,9 @@ def of_tenure(since: str | None, until: str | None, attested: Iterable[str], *, 
     )
 
 
-def of_instrument(
-    status: str | None, type_: str | None, date: Bounds, period: tuple[Bounds, Bounds] | None, acts: Iterable[Act]
-) -> Span:
-    """Return when an instrument holds.
-
-    `date`: the bounds of its own date. `period`: the bounds of the time for which it is made, with and without `~`, `?`, `%`.
-    """
+def of_instrument(status: str | None, type_: str | None, date: Bounds, lasts: Lasting, acts: Iterable[Act]) -> Span:
+    """Return when an instrument holds. `date`: the bounds of its own date."""
+    period = lasts.period
     whole = [act for act in acts if act.party is None or act.type in OF_THE_WHOLE]
     concluded = [act for act in whole if act.type in (*CONCLUDING, ActionType.ENTERED_INTO_FORCE)]
     if status in NOT_YET and not concluded:
@@ -103,8 +117,8 @@ def of_instrument(
     tried = _earliest(act for act in whole if act.type is ActionType.PROVISIONALLY_APPLIED)
     possible_from = min(start.start, tried.start) if tried else start.start
     end, gaps = _ends(start, _dated(ended), _dated(resumed))
-    if end is None and period is not None:
-        end = _end_of(period, whole)
+    if end is None and (made_for := period or _of_term(lasts, origin, _earliest(entries))):
+        end = _end_of(made_for, whole)
     elif end is None and (len(_dated(ended)) < len(ended) or status == MemorandumStatus.ENDED):
         end = Bounds(max((act.bounds.start for act in _dated(whole)), default=origin.start), NO_END)
     certain_until, possible_until = (end.start, end.end) if end is not None else (NO_END, NO_END)
@@ -179,10 +193,38 @@ def _ends(start: Bounds, left: Sequence[Act], back: Sequence[Act]) -> tuple[Boun
     return None, tuple(gaps)
 
 
+def _of_term(lasts: Lasting, origin: Bounds, entry: Bounds | None) -> tuple[Bounds, Bounds] | None:
+    """The period that a term makes, in the form of `Lasting.period`; None without a term, or if its first day is not known.
+
+    The anniversary itself is in doubt: some sources count it, others do not. If no source says from when the term runs, it may
+    run from the conclusion or from the entry into force.
+    """
+    if lasts.term is None:
+        return None
+    begins: dict[str | None, list[Bounds | None]] = {
+        TermFrom.SIGNED: [origin],
+        TermFrom.ENTERED_INTO_FORCE: [entry],
+        None: [origin, entry],
+    }
+    known = [each for each in begins[lasts.term_from] if each is not None and each != edtf.NONE]
+    if not known:
+        return None
+    last = durations.after(max(each.end for each in known), lasts.term)
+    sure = edtf.shifted(durations.after(min(each.start for each in known), lasts.term), days=-1)
+    return Bounds(NO_START, last), Bounds(NO_START, sure)
+
+
 def _end_of(period: tuple[Bounds, Bounds], acts: Iterable[Act]) -> Bounds | None:
-    """The end that a period gives to an instrument; an open end if a later act shows that the instrument lives on."""
-    widest, surely = period
-    alive = [act.bounds.start for act in _dated(acts) if act.type is ActionType.EXTENDED or act.bounds.start > widest.end]
-    if alive and widest.end != NO_END:
-        return Bounds(max(surely.end, *alive), NO_END)
-    return Bounds(surely.end, widest.end)
+    """The end that a period gives to an instrument; an open end if a later act shows that the instrument lives on.
+
+    An extension by a stated term moves the end by that term.
+    """
+    end = Bounds(period[1].end, period[0].end)
+    extended = [act for act in acts if act.type is ActionType.EXTENDED]
+    for act in extended:
+        if act.term is not None:
+            end = Bounds(*(day if day == NO_END else durations.after(day, act.term) for day in end))
+    alive = [act.bounds.start for act in _dated(acts) if (act in extended and act.term is None) or act.bounds.start > end.end]
+    if alive and end.end != NO_END:
+        return Bounds(max(end.start, *alive), NO_END)
+    return end

@@ -57,7 +57,7 @@ class Kind(Vocabulary):
     SOURCE = "source", "a document", Role.EVENT
     ORGANIZATION = "organization", "a body with members or acts of its own", Role.ENTITY
     PERSON = "person", "somebody who takes part", Role.ENTITY
-    POSITION = "position", "an office that a person holds", Role.LINK
+    POSITION = "position", "an office that a person, or a country or organization, holds", Role.LINK
     SERIES = "series", "what recurs under one name: meetings, a forum, a summit in phases, a prize", Role.ENTITY
     MEMBERSHIP = "membership", "a country or organization in an organization or series", Role.LINK
     MEETING = "meeting", "an occasion with a date, place or named participants of its own", Role.EVENT
@@ -66,7 +66,7 @@ class Kind(Vocabulary):
     PARTY = "party", "between whom an instrument is, who adopted or sponsored it", Role.LINK
     RELATION = "relation", "from an instrument to another, to a series or an organization", Role.LINK
     OUTCOME = "outcome", "what a meeting or a party brought about short of an instrument", Role.EVENT
-    ACTION = "action", "what was done to an instrument or an outcome", Role.LINK
+    ACTION = "action", "what was done to an instrument, an outcome or a meeting", Role.LINK
     CITATION = "citation", "which passage supports which record", Role.LINK
 
 
@@ -157,10 +157,14 @@ class ParticipantRole(Vocabulary):
     HOST = "host", "held it on its own ground"
     ORGANIZER = "organizer", "organized it"
     INITIATOR = "initiator", "it was held at their initiative"
+    INVITER = "inviter", "invited the others to it"
     HEAD_OF_DELEGATION = "head_of_delegation", "led a delegation"
     DELEGATION = "delegation", "a side's representatives as a whole"
     DELEGATE = "delegate", "a member of a delegation, or a side's negotiator"
     SPEAKER = "speaker", "spoke or reported"
+    MODERATOR = "moderator", "moderated it"
+    WITNESS = "witness", "something was done in their presence"
+    GUEST = "guest", "was a guest of honour"
     VISITOR = "visitor", "visited it"
     OBSERVER = "observer", "observed it"
     PARTICIPANT = "participant", "took part; nothing closer is stated"
@@ -224,10 +228,18 @@ class MemorandumStatus(Vocabulary):
     PROPOSED = "proposed", "somebody proposed it"
     DRAFT = "draft", "a draft exists"
     NEGOTIATION = "negotiation", "it is being negotiated"
+    AGREED = "agreed", "its text was agreed"
     SIGNED = "signed", "it was signed"
     ADOPTED = "adopted", "it was adopted or approved"
     IN_FORCE = "in_force", "it is in force"
     ENDED = "ended", "it has ended"
+
+
+class TermFrom(Vocabulary):
+    """The act from which the term of an instrument runs."""
+
+    SIGNED = "signed", "from its signature or adoption"
+    ENTERED_INTO_FORCE = "entered_into_force", "from its entry into force"
 
 
 class PartyRole(Vocabulary):
@@ -241,11 +253,12 @@ class PartyRole(Vocabulary):
 
 
 class ActionType(Vocabulary):
-    """The type of an action: what was done to an instrument or an outcome."""
+    """The type of an action: what was done to an instrument, an outcome or a meeting."""
 
     PROPOSED = "proposed", "it was proposed"
     DISCUSSED = "discussed", "its draft was discussed"
     NEGOTIATED = "negotiated", "talks towards it were held or agreed"
+    AGREED = "agreed", "its text was agreed, not signed"
     SIGNED = "signed", "it was signed"
     ADOPTED = "adopted", "a meeting or body adopted it"
     APPROVED = "approved", "one party's authority approved it"
@@ -256,11 +269,17 @@ class ActionType(Vocabulary):
     PROVISIONALLY_APPLIED = "provisionally_applied", "it was applied before its entry into force"
     ENTERED_INTO_FORCE = "entered_into_force", "it entered into force"
     REVIEWED = "reviewed", "its implementation was discussed"
+    CARRIED_OUT = "carried_out", "its implementation was reported"
     AMENDED = "amended", "it was amended"
     EXTENDED = "extended", "it was extended"
     SUSPENDED = "suspended", "it was suspended"
     WITHDREW = "withdrew", "a party withdrew from it, or denounced it"
     ENDED = "ended", "it ended"
+    ANNOUNCED = "announced", "a meeting, or a step that is to be taken, was announced"
+    POSTPONED = "postponed", "a meeting was put off"
+    MOVED = "moved", "a meeting got another day"
+    CONFIRMED = "confirmed", "a meeting was said to stay as it was"
+    CANCELLED = "cancelled", "a meeting was called off"
 
 
 class RelationType(Vocabulary):
@@ -270,6 +289,7 @@ class RelationType(Vocabulary):
     IMPLEMENTS = "implements", "carries the other out"
     AMENDS = "amends", "changes the other"
     SUPERSEDES = "supersedes", "takes the other's place"
+    RENEWS = "renews", "makes anew what the other laid down"
     CONFIRMS = "confirms", "says that the other stands"
 
 
@@ -280,8 +300,18 @@ class OutcomeType(Vocabulary):
     UNDERSTANDING = "understanding", "the sides agreed on a step"
     PLEDGE = "pledge", "one side promised or confirmed readiness"
     STATEMENT = "statement", "a position declared"
+    DECISION = "decision", "something decided or appointed"
     AWARD = "award", "a prize won"
     ESTABLISHMENT = "establishment", "something came into being"
+
+
+class OtherRole(Vocabulary):
+    """What a further actor of an outcome has to do with it."""
+
+    MAKER = "maker", "made it, too"
+    ADDRESSEE = "addressee", "it was made to them, too"
+    CARRIER = "carrier", "carries it out for others"
+    GIVER = "giver", "gave the award"
 
 
 class OutcomeStatus(Vocabulary):
@@ -340,6 +370,7 @@ CALLED: Mapping[tuple[Kind, str], tuple[tuple[str, str], ...]] = {
     (Kind.ORGANIZATION, OrganizationType.MINISTRY): (("en", "ministry"), ("ru", "министерство")),
     (Kind.ORGANIZATION, OrganizationType.MISSION): (("en", "embassy"), ("ru", "посольство")),
     (Kind.OUTCOME, OutcomeType.PROPOSAL): (("en", "proposal"), ("ru", "предложение")),
+    (Kind.OUTCOME, OutcomeType.DECISION): (("en", "decision"), ("ru", "решение")),
     (Kind.OUTCOME, OutcomeType.AWARD): (("en", "award"), ("ru", "награда"), ("ru", "премия")),
 }
 """For each kind and type, the words with which people search for records of this type, each with its language."""

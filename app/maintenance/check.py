@@ -122,7 +122,7 @@ def _derived_columns(connection: Connection, writer: Writer, kind: Kind, kinds: 
         yield from (
             f"{record_id}: {name} is {row[name]!r}, not {value!r}" for name, value in wanted.items() if row[name] != value
         )
-        for part, part_rows in writer.rows[kind].part_rows(content).items():
+        for part, part_rows in writer.rows[kind].part_rows(content, kinds).items():
             key = part.c.record_id == record_id
             standing = [dict(each) for each in connection.execute(sa.select(part).where(key).order_by(part.c.place)).mappings()]
             if standing != [{name: each[name] for name in part.c.keys()} for each in part_rows]:  # noqa: SIM118 - not a dict

@@ -4,8 +4,8 @@ from app.models.access import FirstAnswer, Key
 from app.models.actors import Country, CountrySuccessor, Membership, Organization, Person, Position
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, SourceText, Topic
-from app.models.instruments import Action, Gap, Memorandum, Outcome, Party, Relation, Signatory
-from app.models.meetings import Meeting, Participant, Series
+from app.models.instruments import Action, Gap, Memorandum, OtherActor, Outcome, Party, Relation, Signatory
+from app.models.meetings import JointSeries, Meeting, Participant, Series
 from app.models.records import Change, FurtherPlace, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
 
@@ -21,12 +21,14 @@ __all__ = [
     "Gap",
     "Identifier",
     "Involvement",
+    "JointSeries",
     "Key",
     "Meeting",
     "Membership",
     "Memorandum",
     "Name",
     "Organization",
+    "OtherActor",
     "Outcome",
     "Participant",
     "Party",

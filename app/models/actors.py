@@ -127,19 +127,30 @@ class _Tenure(Lasting):
     )
 
 
+def _holder(content: Content) -> str | None:
+    return content.get("person") or content.get("held_by")
+
+
 class Position(_Tenure, Base):
-    """An office that a person holds."""
+    """An office that a person holds, or a presidency that a country or an organization holds."""
 
     __tablename__ = "positions"
     __table_args__ = (
         *orders("since_start", "since_order", "updated_at", "created_at"),
-        *lookups("since_start", "person_id", "organization_id", "country_id"),
+        *lookups("since_start", "person_id", "held_by_id", "holder_id", "organization_id", "country_id"),
         sa.Index("uq_positions_key", "natural_key", unique=True),
-        {"comment": "offices that people hold"},
+        {"comment": "offices that people hold, and presidencies"},
     )
 
-    natural_key: Mapped[str] = natural_key("person", "title", "organization", "country", "since")
-    person_id: Mapped[str] = reference("people", "who holds it")
+    natural_key: Mapped[str] = natural_key("holder", "title", "organization", "country", "since", also={"holder": _holder})
+    person_id: Mapped[str | None] = reference("people", "the person who holds it")
+    held_by_id: Mapped[str | None] = any_of(
+        Kind.COUNTRY, Kind.ORGANIZATION, comment="the country or organization that holds it: a presidency, a seat"
+    )
+    held_by_kind: Mapped[str | None] = kind_of(held_by_id)
+    holder_id: Mapped[str] = derived(
+        _holder, "who holds it, whoever it is", plain=True, names=(Kind.PERSON, Kind.COUNTRY, Kind.ORGANIZATION)
+    )
     title: Mapped[str] = text("the office as printed, in the nominative")
     language: Mapped[str | None] = language()
     organization_id: Mapped[str | None] = reference("organizations", "the body in which it is held")

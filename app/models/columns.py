@@ -5,8 +5,9 @@ that `app/writing` can fill the column without knowing its meaning.
 """
 
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -127,13 +128,21 @@ def edtf_date(comment: str) -> MappedColumn[Any]:
 
 
 def derived(
-    derive: Callable[[Content], Any], comment: str, *, plain: bool = False, nullable: bool = False
+    derive: Callable[[Content], Any],
+    comment: str,
+    *,
+    plain: bool = False,
+    nullable: bool = False,
+    names: Sequence[Kind] = (),
 ) -> MappedColumn[Any]:
     """Declare a column that `derive` computes from the record's content at every write.
 
-    `plain`: whether the values have no characters that JSON must escape.
+    `plain`: whether the values have no characters that JSON must escape. `names`: the kinds of the records whose ids it holds,
+    if it holds ids.
     """
-    return mapped_column(Exact, nullable=nullable, comment=comment, info={"derive": derive, "plain": plain})
+    return mapped_column(
+        Exact, nullable=nullable, comment=comment, info={"derive": derive, "plain": plain, "names": tuple(names)}
+    )
 
 
 def spelling(field: str) -> MappedColumn[Any]:
@@ -145,10 +154,10 @@ def spelling(field: str) -> MappedColumn[Any]:
     )
 
 
-def first_day(field: str) -> MappedColumn[Any]:
-    """Declare a derived column: the earliest day that the EDTF date in the field `field` can mean."""
+def first_day(field: str, *, read: Callable[[str], edtf.Bounds] = edtf.event) -> MappedColumn[Any]:
+    """Declare a derived column: the earliest day that the date in the field `field` can mean. `read` returns its bounds."""
     return derived(
-        lambda content: bounds_of(content, field).start,
+        lambda content: read(content[field]).start if content.get(field) else edtf.NO_START,
         f"the earliest day that `{field}` can mean; {edtf.NO_START} for none",
         plain=True,
     )
@@ -157,20 +166,21 @@ def first_day(field: str) -> MappedColumn[Any]:
 def last_day(field: str) -> MappedColumn[Any]:
     """Declare a derived column: the latest day that the EDTF date in the field `field` can mean."""
     return derived(
-        lambda content: bounds_of(content, field).end,
+        lambda content: edtf.bounds(content[field]).end if content.get(field) else edtf.NO_END,
         f"the latest day that `{field}` can mean; {edtf.NO_END} for none",
         plain=True,
     )
 
 
-def natural_key(*fields: str) -> MappedColumn[Any]:
+def natural_key(*fields: str, also: Mapping[str, Callable[[Content], Any]] = MappingProxyType({})) -> MappedColumn[Any]:
     """Declare a derived column: a digest of these fields. A unique index on it keeps the natural key unique.
 
-    The digest is short, whatever texts the fields have, because an index of Postgres takes 2,700 bytes at most.
+    The digest is short, whatever texts the fields have, because an index of Postgres takes 2,700 bytes at most. `also`: by
+    name, what computes a part of the key that is no field.
     """
 
     def digest(content: Content) -> str:
-        key = to_json([content.get(field) or None for field in fields])
+        key = to_json([(also[field](content) if field in also else content.get(field)) or None for field in fields])
         return urlsafe_b64encode(blake2b(key, digest_size=15).digest()).decode()
 
     return derived(digest, f"a digest of {', '.join(f'`{field}`' for field in fields)}", plain=True)
@@ -208,12 +218,6 @@ def holding(derive: Callable[[Content], Span]) -> tuple[MappedColumn[Any], ...]:
     return tuple(derived(part(name), comment) for name, comment in comments.items())
 
 
-def bounds_of(content: Content, field: str) -> edtf.Bounds:
-    """Return the earliest and the latest day that an EDTF field can mean; NONE if the field has no value."""
-    value = content.get(field)
-    return edtf.bounds(value) if value else edtf.NONE
-
-
 class Versioned:
     """The columns that every kind has: id (a foreign key to `records`), version, time of creation, time of last change."""
 
@@ -241,6 +245,7 @@ class Dated(Versioned):
     """A record with a date."""
 
     date: Mapped[str | None] = edtf_date("when, as precisely as a source states it (EDTF, ISO 8601-2)")
+    date_note: Mapped[str | None] = text("the date as printed, where EDTF cannot say it: a day without a year, `today`")
     date_start: Mapped[str] = first_day("date")
     date_end: Mapped[str] = last_day("date")
     date_order: Mapped[str] = ascending("date_start")

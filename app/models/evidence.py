@@ -48,7 +48,7 @@ class Source(Versioned, Base):
     __tablename__ = "sources"
     __table_args__ = (
         *orders("title_key", "published_start", "published_order", "updated_at", "created_at"),
-        *lookups("published_start", "publisher_key", "language"),
+        *lookups("published_start", "publisher_key", "language", "interviewee_id"),
         {"comment": "documents; the full text stays with its publisher"},
     )
 
@@ -59,6 +59,8 @@ class Source(Versioned, Base):
     url: Mapped[str | None] = text("where it stands")
     language: Mapped[str | None] = code("its language, BCP 47")
     author: Mapped[str | None] = text("who wrote it, where stated")
+    according_to: Mapped[str | None] = text("whom it names as its own source, as printed")
+    interviewee_id: Mapped[str | None] = reference("people", "who speaks in it, if it is an interview")
     published: Mapped[str | None] = edtf_date("when it was published, where stated (EDTF)")
     published_start: Mapped[str] = first_day("published")
     published_end: Mapped[str] = last_day("published")

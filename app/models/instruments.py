@@ -10,10 +10,12 @@ from app.domain.vocabulary import (
     Kind,
     MemorandumStatus,
     MemorandumType,
+    OtherRole,
     OutcomeStatus,
     OutcomeType,
     PartyRole,
     RelationType,
+    TermFrom,
 )
 from app.models.columns import (
     Base,
@@ -44,9 +46,9 @@ from app.models.columns import (
 
 def _span(content: Content) -> Span:
     """When the instrument holds, as far as its own fields say."""
-    date = edtf.bounds(content["date"]) if content.get("date") else edtf.NONE
-    period = (edtf.bounds(content["period"]), edtf.surely(content["period"])) if content.get("period") else None
-    return spans.of_instrument(content.get("status"), content.get("type"), date, period, ())
+    date = edtf.event(content["date"]) if content.get("date") else edtf.NONE
+    lasting = spans.lasting(content.get("period"), content.get("term"), content.get("term_from"))
+    return spans.of_instrument(content.get("status"), content.get("type"), date, lasting, ())
 
 
 class Memorandum(Named, Dated, Base):
@@ -56,7 +58,7 @@ class Memorandum(Named, Dated, Base):
     __table_args__ = (
         *windows(),
         *orders("name_key", "updated_at", "created_at"),
-        *lookups("date_start", "type", "status", "country_id", "city_key"),
+        *lookups("date_start", "type", "status", "country_id", "city_key", "term", "term_from"),
         {"comment": "instruments: memoranda, agreements, declarations, plans, resolutions, strategies"},
     )
 
@@ -64,8 +66,10 @@ class Memorandum(Named, Dated, Base):
     symbol: Mapped[str | None] = text("its symbol or number")
     status: Mapped[str | None] = word(MemorandumStatus, "the furthest point stated")
     period: Mapped[str | None] = edtf_date("the time for which it is made (EDTF)")
-    period_start: Mapped[str] = first_day("period")
+    period_start: Mapped[str] = first_day("period", read=edtf.bounds)
     period_end: Mapped[str] = last_day("period")
+    term: Mapped[str | None] = code("how long it runs, where stated (ISO 8601): `P3Y` three years")
+    term_from: Mapped[str | None] = word(TermFrom, "from when the term runs; empty if not stated")
     city: Mapped[str | None] = text("the city it was signed or adopted in, where stated")
     city_key: Mapped[str | None] = spelling("city")
     country_id: Mapped[str | None] = reference("countries", "the country it was signed or adopted in, where stated")
@@ -156,7 +160,7 @@ class Outcome(Named, Dated, Base):
 
     type: Mapped[str] = word(OutcomeType, "what sort of result")
     period: Mapped[str | None] = edtf_date("the time it is about (EDTF)")
-    period_start: Mapped[str] = first_day("period")
+    period_start: Mapped[str] = first_day("period", read=edtf.bounds)
     period_end: Mapped[str] = last_day("period")
     meeting_id: Mapped[str | None] = reference("meetings", "the meeting that brought it about")
     made_by_id: Mapped[str | None] = any_of(
@@ -172,8 +176,28 @@ class Outcome(Named, Dated, Base):
     language: Mapped[str | None] = language()
 
 
+class OtherActor(Base):
+    """A further actor of an outcome: beside the first maker and the first addressee, or one who carries it out."""
+
+    __tablename__ = "other_actors"
+    __table_args__ = (
+        sa.Index(None, "actor_id", "record_id"),
+        {"comment": "the actors of outcomes besides the first maker and the first addressee"},
+    )
+
+    record_id: Mapped[str] = reference("records", "the outcome", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the further actors, from 0")
+    actor_id: Mapped[str] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON, comment="the actor")
+    actor_kind: Mapped[str] = kind_of(actor_id)
+    role: Mapped[str] = word(OtherRole, "what it has to do with the outcome")
+
+
+OF_MEETINGS = (ActionType.ANNOUNCED, ActionType.POSTPONED, ActionType.MOVED, ActionType.CONFIRMED, ActionType.CANCELLED)
+"""The types of actions that are done to meetings. Only `announced` may also be of an instrument or an outcome."""
+
+
 class Action(Dated, Base):
-    """An action: something that was done to an instrument or an outcome, such as signing it."""
+    """An action: something that was done to an instrument, an outcome or a meeting, such as signing or postponing it."""
 
     __tablename__ = "actions"
     __table_args__ = (
@@ -181,13 +205,22 @@ class Action(Dated, Base):
         *orders("updated_at", "created_at"),
         *lookups("date_start", "of_id", "type", "meeting_id", "party_id"),
         sa.Index("uq_actions_key", "natural_key", unique=True),
-        {"comment": "the dated life of instruments and outcomes"},
+        {"comment": "the dated life of instruments, outcomes and meetings"},
     )
 
-    natural_key: Mapped[str] = natural_key("of", "type", "date", "meeting", "party", "note")
-    of_id: Mapped[str] = any_of(Kind.MEMORANDUM, Kind.OUTCOME, comment="the instrument or outcome")
+    natural_key: Mapped[str] = natural_key("of", "type", "date", "meeting", "party", "date_before", "date_after", "note")
+    of_id: Mapped[str] = any_of(Kind.MEMORANDUM, Kind.OUTCOME, Kind.MEETING, comment="the instrument, outcome or meeting")
     of_kind: Mapped[str] = kind_of(of_id)
     type: Mapped[str] = word(ActionType, "what was done")
+    date_before: Mapped[str | None] = edtf_date("the date of the meeting before it was moved or put off (EDTF)")
+    date_before_start: Mapped[str] = first_day("date_before")
+    date_before_end: Mapped[str] = last_day("date_before")
+    date_after: Mapped[str | None] = edtf_date(
+        "the date of the meeting after that, or the day for which a step was announced (EDTF)"
+    )
+    date_after_start: Mapped[str] = first_day("date_after")
+    date_after_end: Mapped[str] = last_day("date_after")
+    term: Mapped[str | None] = code("by how long an instrument was extended (ISO 8601)")
     meeting_id: Mapped[str | None] = reference("meetings", "the meeting at which it was done")
     party_id: Mapped[str | None] = any_of(Kind.COUNTRY, Kind.ORGANIZATION, comment="the party whose authority did it")
     party_kind: Mapped[str | None] = kind_of(party_id)

@@ -1,7 +1,7 @@
 """Tables of series, meetings and participants."""
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.vocabulary import (
     Kind,
@@ -53,6 +53,21 @@ class Series(Named, Lasting, Base):
     members_coverage: Mapped[str | None] = coverage("members")
 
 
+class JointSeries(Base):
+    """A further series of a meeting that several bodies held together."""
+
+    __tablename__ = "joint_series"
+    __table_args__ = (
+        sa.Index(None, "series_id", "record_id"),
+        {"comment": "the series of meetings besides the first: joint sittings"},
+    )
+
+    record_id: Mapped[str] = reference("records", "the meeting", primary_key=True)
+    place: Mapped[int] = mapped_column(sa.Integer, primary_key=True, comment="its place among the further series, from 0")
+    series_id: Mapped[str] = reference("series", "the series it belongs to as well")
+    ordinal: Mapped[int | None] = number("the how-manieth of that series it is")
+
+
 class Meeting(Named, Dated, Base):
     """A meeting: an occasion that has its own date, place or named participants."""
 
@@ -67,7 +82,9 @@ class Meeting(Named, Dated, Base):
     type: Mapped[str | None] = word(MeetingType, "what sort of occasion")
     series_id: Mapped[str | None] = reference("series", "the series it belongs to")
     ordinal: Mapped[int | None] = number("the how-manieth of its series it is")
-    part_of_id: Mapped[str | None] = reference("meetings", "the meeting of which it is part")
+    part_of_id: Mapped[str | None] = reference(
+        "meetings", "the larger occasion of which it is part, or on whose margins it was held"
+    )
     city: Mapped[str | None] = text("the city it was held in, where stated")
     city_key: Mapped[str | None] = spelling("city")
     country_id: Mapped[str | None] = reference("countries", "the country it was held in, where stated")
@@ -108,7 +125,8 @@ class Participant(Dated, Base):
     capacity: Mapped[str | None] = text("the office in which they took part, as printed, in the nominative")
     rank: Mapped[str | None] = word(Rank, "the rank of that office")
     on_behalf_of_id: Mapped[str | None] = any_of(
-        Kind.COUNTRY, Kind.ORGANIZATION, comment="for whom they acted, where it is not their own country or body"
+        *(Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON),
+        comment="for whom they acted or whom they represented, where it is not their own country or body",
     )
     on_behalf_of_kind: Mapped[str | None] = kind_of(on_behalf_of_id)
     presence: Mapped[str | None] = word(Presence, "how they were there")

@@ -38,7 +38,7 @@ from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record
 from app.reading.names import name_in
-from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field_plans
+from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field_plans, reference_type
 
 records: sa.Table = Record.__table__
 
@@ -66,6 +66,7 @@ class Compiler:
             "list": self._list,
             "table": self._list,
             "count": self._count,
+            "undated": self._count,
             "exchange": self._exchange,
         }
         return self.to_statement(builders[shape.purpose](shape, self.resources[shape.kind]))
@@ -118,6 +119,8 @@ class Compiler:
 
     def _count(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         narrowing = self._narrowed(shape, resource)
+        if shape.purpose == "undated":
+            narrowing.conditions.append(narrowing.table.c.date_start == literal(edtf.NO_START))
         return sa.select(sa.func.count()).select_from(narrowing.source).where(*narrowing.conditions)
 
     def _list(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
@@ -263,11 +266,11 @@ class Compiler:
             text = self._object_in_exchange(item, part, own)
         else:
             members: dict[str, Node] = {}
-            for name, (column, is_reference) in _members(item, part):
+            for name, (column, reference) in _members(item, part):
                 value, nullable = own.c[column.name], bool(column.nullable)
                 members[name] = (
-                    _reference(value, Ref, languages, _ASKED_FOR, nullable=nullable)
-                    if is_reference
+                    _reference(value, reference, languages, _ASKED_FOR, nullable=nullable)
+                    if reference is not None
                     else _column(value, column, nullable=nullable)
                 )
             text = joined_text(self._sql.text(Object(members)))
@@ -283,9 +286,9 @@ class Compiler:
     def _object_in_exchange(self, item: Any, part: Part, own: sa.FromClause) -> sa.ColumnElement[str]:
         """Return the SQL for an item of an array in the exchange format: references are ids, and empty fields are left out."""
         segments: list[Segment] = []
-        for name, (column, is_reference) in _members(item, part):
+        for name, (column, reference) in _members(item, part):
             value = own.c[column.name]
-            text = self._sql.text(Text(value, plain=True) if is_reference else _column(value, column))
+            text = self._sql.text(Text(value, plain=True) if reference is not None else _column(value, column))
             field = joined_text([f',"{name}":', *text])
             segments.append(sa.case((value.is_not(None), field), else_=literal("")) if column.nullable else field)
         begin = sa.func.substr(written_text(segments), sa.literal_column("2"))
@@ -386,10 +389,10 @@ def _refers(reference: ReferenceColumn, own: sa.FromClause, to: sa.FromClause) -
     return own.c.id.in_(sa.select(reference.owner).where(reference.column == to.c.id).correlate(to))
 
 
-def _members(item: Any, part: Part) -> Iterator[tuple[str, tuple[sa.Column[Any], bool]]]:
-    """Yield the fields of an item of an array: (name, (column, whether the field is a reference))."""
-    for name, column in zip(item.model_fields, part.columns, strict=True):
-        yield name, (part.table.c[column], column != name)
+def _members(item: Any, part: Part) -> Iterator[tuple[str, tuple[sa.Column[Any], Any]]]:
+    """Yield the fields of an item of an array: (name, (column, `Ref` or `AnyRef`, or None if the field is no reference))."""
+    for (name, info), column in zip(item.model_fields.items(), part.columns, strict=True):
+        yield name, (part.table.c[column], reference_type(info.annotation))
 
 
 def _item_type(plan: FieldPlan) -> Any:

@@ -11,8 +11,8 @@ from app.db.sql import literal
 from app.db.types import Exact
 from app.declaration.resource import VERSION_PREFIX, Resource
 from app.domain import edtf
-from app.domain.vocabulary import ActionType, Confidence, Kind, MemorandumStatus, Review
-from app.models import Action, Citation, Identifier, Memorandum, Record
+from app.domain.vocabulary import ActionType, Confidence, Kind, MeetingStatus, MemorandumStatus, Review
+from app.models import Action, Citation, Identifier, Meeting, Memorandum, Record
 
 LISTED = 50
 """The maximum number of records that the overview lists for each sort of finding."""
@@ -22,15 +22,18 @@ citations: sa.Table = Citation.__table__
 identifiers: sa.Table = Identifier.__table__
 actions: sa.Table = Action.__table__
 memoranda: sa.Table = Memorandum.__table__
+meetings: sa.Table = Meeting.__table__
+
+
+def _before(status: MemorandumStatus) -> tuple[MemorandumStatus, ...]:
+    """The statuses before this one: a status is the furthest point stated."""
+    return tuple(MemorandumStatus)[: tuple(MemorandumStatus).index(status)]
+
+
 _BEHIND = {
-    ActionType.SIGNED: (MemorandumStatus.PROPOSED, MemorandumStatus.DRAFT, MemorandumStatus.NEGOTIATION),
-    ActionType.ENTERED_INTO_FORCE: (
-        MemorandumStatus.PROPOSED,
-        MemorandumStatus.DRAFT,
-        MemorandumStatus.NEGOTIATION,
-        MemorandumStatus.SIGNED,
-        MemorandumStatus.ADOPTED,
-    ),
+    ActionType.AGREED: _before(MemorandumStatus.AGREED),
+    ActionType.SIGNED: _before(MemorandumStatus.SIGNED),
+    ActionType.ENTERED_INTO_FORCE: _before(MemorandumStatus.IN_FORCE),
     ActionType.ENDED: tuple(status for status in MemorandumStatus if status is not MemorandumStatus.ENDED),
 }
 """By action: the statuses that an instrument to which it was done cannot have, since a status is the furthest point stated."""
@@ -134,7 +137,7 @@ def _all(selects: Iterable[sa.Select[Any]]) -> sa.Select[Any]:
 
 
 def _contradictions() -> sa.Select[Any]:
-    """Select instruments whose status or date contradicts an action of the whole instrument."""
+    """Select instruments and meetings whose status or date contradicts an action."""
     done = actions.c.party_id.is_(None)
     both = actions.join(memoranda, memoranda.c.id == actions.c.of_id)
 
@@ -151,6 +154,16 @@ def _contradictions() -> sa.Select[Any]:
         .distinct()
         for action, statuses in _BEHIND.items()
     ]
+    met = sa.select(literal(Kind.MEETING).label("kind"), meetings.c.id.label("id"))
+    met = met.add_columns(
+        literal("its status is ").concat(meetings.c.status).concat(literal(", but it was cancelled")).label("detail")
+    )
+    called_off = actions.c.type == _literal(ActionType.CANCELLED)
+    selects.append(
+        met.join_from(actions, meetings, meetings.c.id == actions.c.of_id).where(
+            called_off, meetings.c.status == _literal(MeetingStatus.HELD)
+        )
+    )
     apart = sa.or_(actions.c.date_end < memoranda.c.date_start, actions.c.date_start > memoranda.c.date_end)
     undated = sa.literal_column(f"'{edtf.NO_START}'", Exact)
     selects.append(

@@ -35,7 +35,8 @@ class Shape:
     """0: main names; 1: names in one language; 2: names in one of several languages, in order of preference."""
     purpose: str = "list"
     """The kind of statement: `one` (a record, read by the driver's method `by_id`), `some` (several records by their ids),
-    `list`, `table` (a list in columns, such as CSV), `exchange` (only writable fields, without the empty ones), or `count`."""
+    `list`, `table` (a list in columns, such as CSV), `exchange` (only writable fields, without the empty ones), `count`, or
+    `undated` (count the records without a date)."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,11 @@ def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
 
 
 _KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
+
+
+def reference_type(annotation: Any) -> Any:
+    """Return `Ref` or `AnyRef` if a field with this annotation refers to a record; otherwise None."""
+    return next((each for each in (annotation, *get_args(annotation)) if each in (Ref, AnyRef)), None)
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:

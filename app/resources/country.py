@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Among, Spelled, Stated
+from app.declaration.filters import Among, Stated
 from app.declaration.model import Alpha3, DerivedDay, Moment, Numeric, Part, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.iso_3166 import FORMER_ID, codes_of
@@ -19,6 +19,7 @@ from app.resources.record import (
     ends_after_it_starts,
     label_of,
     named_filters,
+    spelled,
 )
 
 
@@ -69,8 +70,8 @@ COUNTRY = Resource(
     model=Country,
     table_model=models.Country,
     filters={
-        "region": Spelled("the region by UN M49", "Asia", column="region_key"),
-        "subregion": Spelled("the subregion by UN M49", "Central Asia", column="subregion_key"),
+        "region": spelled("the region by UN M49", "Asia", "region_key"),
+        "subregion": spelled("the subregion by UN M49", "Central Asia", "subregion_key"),
         "former": Stated("`true`: states that are no more; `false`: the others", "true", column="until"),
         "successor": Among(
             "former states that this one succeeded",
@@ -85,7 +86,8 @@ COUNTRY = Resource(
     default_sort="name",
     includes={
         "organizations": Include(Kind.ORGANIZATION, "country", ordered("name_key")),
-        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order")),
+        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order"), filter="member_exact"),
+        "presidencies": Include(Kind.POSITION, "held_by", ordered("since_order")),
         "meetings": Include(Kind.MEETING, "country", ordered("date_order")),
         **CITATIONS,
     },

@@ -3,17 +3,19 @@
 from typing import Literal
 
 from app import models
-from app.declaration.filters import Among, Between, Equals, Involves, Spelled
+from app.declaration.filters import Among, Between, Equals, Involves
 from app.declaration.model import Count, DerivedDay, EventDate, Language, Ordinal, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Coverage, Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
-    PLACES,
+    IN_SERIES,
     Countries,
+    JointWith,
     Places,
     Record,
+    city_filter,
     common_sorts,
     goes_with,
     label_of,
@@ -30,8 +32,10 @@ class Meeting(Record):
     type: MeetingType | None = None
     series: Ref | None = None
     ordinal: Ordinal | None = None
+    joint_with: JointWith
     part_of: Ref | None = None
     date: EventDate | None = None
+    date_note: Text | None = None
     date_start: DerivedDay
     date_end: DerivedDay
     city: Text | None = None
@@ -56,7 +60,7 @@ MEETING = Resource(
     table_model=models.Meeting,
     filters={
         "country": Equals("the country it was held in; of several places the first", "CN", column="country_id"),
-        "city": Spelled("a city it was held in; case and marks do not matter", "karamay", column="city_key", further=PLACES),
+        "city": city_filter("a city it was held in; case and marks do not matter", "karamay"),
         "participant": Involves(
             "who took part: the id of a person, an organization or a country. An organization takes part also through its"
             " parts, a country also through its bodies and through people who acted for it",
@@ -64,8 +68,18 @@ MEETING = Resource(
             kind=Kind.MEETING,
         ),
         "between": Between("two to five actors who took part together, separated by commas", "BY,CN", kind=Kind.MEETING),
-        "series": Equals("the series it belongs to", "wsis", column="series_id"),
-        "part_of": Equals("the meeting of which it is part", "by-visit-dubai-2025", column="part_of_id"),
+        "series": Among(
+            "a series that it belongs to, joint sittings included",
+            "wsis",
+            table=IN_SERIES,
+            select="meeting_id",
+            match="series_id",
+        ),
+        "part_of": Equals(
+            "the larger occasion of which it is part, or on whose margins it was held",
+            "by-visit-dubai-2025",
+            column="part_of_id",
+        ),
         "memorandum": Among(
             "meetings at which something was done to this instrument",
             "by-cn-ict-mou-2024",
@@ -89,11 +103,12 @@ MEETING = Resource(
         "participants": Include(Kind.PARTICIPANT, "meeting", by_rank),
         "outcomes": Include(Kind.OUTCOME, "meeting", ordered("type")),
         "actions": Include(Kind.ACTION, "meeting", ordered("type", "of_id")),
+        "changes": Include(Kind.ACTION, "of", ordered("date_order")),
         "parts": Include(Kind.MEETING, "part_of", ordered("date_order")),
         **CITATIONS,
     },
     label=label_of("name"),
-    searched=Searched(titles=("city", "also_in.city", "venue", "theme"), texts=("summary",), date="date"),
+    searched=Searched(titles=("city", "also_in.city", "venue", "theme"), texts=("summary", "date_note"), date="date"),
     rules=(goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
     example="sco-ict-2025",
 )

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Answered, Equals, ValidAt
-from app.declaration.model import AnyRef, DerivedDay, EventDate, Flag, Moment, Ordinal
-from app.declaration.resource import Resource, by
+from app.declaration.filters import Answered, Equals, Involves, ValidAt
+from app.declaration.model import AnyRef, DerivedDay, Flag, Moment, Ordinal, ShownOn
+from app.declaration.resource import Actor, Resource, by
 from app.domain.vocabulary import Kind, MembershipStatus
 from app.resources.record import (
     CITATIONS,
@@ -38,7 +38,7 @@ class Membership(Record):
     until: Moment | None = None
     until_start: DerivedDay
     until_end: DerivedDay
-    attested: Annotated[list[EventDate], Field(default=())]
+    attested: Annotated[list[ShownOn], Field(default=())]
     held: HeldOnDay
 
 
@@ -49,7 +49,12 @@ MEMBERSHIP = Resource(
     table_model=models.Membership,
     filters={
         "of": Equals("the organization or series", "sco", column="of_id"),
-        "member": Equals("the country or organization that belongs to it", "BY", column="member_id"),
+        "member": Involves(
+            "the country or organization that belongs to it, also through its ministries and other bodies",
+            "BY",
+            kind=Kind.MEMBERSHIP,
+        ),
+        "member_exact": Equals("the very country or organization that belongs to it", "BY", column="member_id"),
         "status": Equals("how it belongs", "full", column="status", words=MembershipStatus),
         "founding": Answered("whether it is one of the founders; what no source says is left out", "true", column="founding"),
         "valid_at": ValidAt("what held on this day, certainly or possibly; `held` says which", "2025-01-01"),
@@ -61,6 +66,7 @@ MEMBERSHIP = Resource(
     },
     default_sort="-since",
     includes=CITATIONS,
+    actors=(Actor("member"),),
     label=label_of("status"),
     covered_by=("of", "members_coverage"),
     links=("of", "member"),

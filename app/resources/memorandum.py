@@ -5,19 +5,21 @@ from typing import Literal
 import sqlalchemy as sa
 
 from app import models
-from app.declaration.filters import Among, Between, Equals, Involves, Spelled, ValidAt
-from app.declaration.model import DerivedDay, EventDate, Language, Period, Ref, Text
+from app.declaration.filters import Among, Between, Equals, Involves, ValidAt
+from app.declaration.model import DerivedDay, EventDate, Language, Period, Ref, Term, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
-from app.domain.vocabulary import Coverage, Kind, MemorandumStatus, MemorandumType
+from app.domain.vocabulary import Coverage, Kind, MemorandumStatus, MemorandumType, TermFrom
 from app.resources.record import (
     CITATIONS,
     GAPS,
-    PLACES,
+    IN_SERIES,
     Countries,
     HeldBetweenGaps,
     Places,
     Record,
+    city_filter,
     common_sorts,
+    goes_with,
     label_of,
     named_filters,
     window_filters,
@@ -33,11 +35,14 @@ class Memorandum(Record):
     symbol: Text | None = None
     status: MemorandumStatus | None = None
     date: EventDate | None = None
+    date_note: Text | None = None
     date_start: DerivedDay
     date_end: DerivedDay
     period: Period | None = None
     period_start: DerivedDay
     period_end: DerivedDay
+    term: Term | None = None
+    term_from: TermFrom | None = None
     city: Text | None = None
     country: Ref | None = None
     summary: Text | None = None
@@ -49,10 +54,9 @@ class Memorandum(Record):
 
 
 _actions: sa.Table = models.Action.__table__
-_meetings: sa.Table = models.Meeting.__table__
 _done_in_series = (
-    sa.select(_actions.c.of_id, _meetings.c.series_id)
-    .join(_meetings, _meetings.c.id == _actions.c.meeting_id)
+    sa.select(_actions.c.of_id, IN_SERIES.c.series_id)
+    .join(IN_SERIES, IN_SERIES.c.meeting_id == _actions.c.meeting_id)
     .subquery("done_in_series")
 )
 
@@ -86,9 +90,9 @@ MEMORANDUM = Resource(
         "status": Equals("the furthest point stated", "signed", column="status", words=MemorandumStatus),
         "type": Equals("what sort of instrument", "memorandum", column="type", words=MemorandumType),
         "country": Equals("the country it was signed or adopted in; of several places the first", "BY", column="country_id"),
-        "city": Spelled(
-            "a city it was signed or adopted in; case and marks do not matter", "geneva", column="city_key", further=PLACES
-        ),
+        "city": city_filter("a city it was signed or adopted in; case and marks do not matter", "geneva"),
+        "term": Equals("how long it runs (ISO 8601)", "P3Y", column="term", free=True, normal=str.upper),
+        "term_from": Equals("from when its term runs", "signed", column="term_from", words=TermFrom),
         "valid_at": ValidAt(
             "what held on this day, certainly or possibly, by its own actions; `held` says which", "2025-01-01", gaps=GAPS
         ),
@@ -109,6 +113,7 @@ MEMORANDUM = Resource(
     },
     dated_by_acts=True,
     label=label_of("name"),
-    searched=Searched(titles=("symbol", "city", "also_in.city"), texts=("summary",), date="date"),
+    searched=Searched(titles=("symbol", "city", "also_in.city"), texts=("summary", "date_note"), date="date"),
+    rules=(goes_with("term_from", "term"),),
     example="by-cn-ict-mou-2024",
 )

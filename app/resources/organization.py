@@ -60,7 +60,8 @@ ORGANIZATION = Resource(
     default_sort="name",
     includes={
         "members": Include(Kind.MEMBERSHIP, "of", ordered("since_order")),
-        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order")),
+        "memberships": Include(Kind.MEMBERSHIP, "member", ordered("since_order"), filter="member_exact"),
+        "presidencies": Include(Kind.POSITION, "held_by", ordered("since_order")),
         "positions": Include(Kind.POSITION, "organization", ordered("since_order")),
         "series": Include(Kind.SERIES, "organization", ordered("name_key")),
         "parts": Include(Kind.ORGANIZATION, "parent", ordered("name_key")),

@@ -1,18 +1,20 @@
 """Participants: people, organizations, countries and groups that took part in a meeting, each in a capacity."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from app import models
-from app.declaration.filters import Equals, Involves
-from app.declaration.model import AnyRef, Count, DerivedDay, EventDate, Language, Ref, Text
+from app.declaration.filters import Among, Equals, Involves
+from app.declaration.model import AnyRef, Computed, Count, Derived, DerivedDay, EventDate, Language, Ref, Text
 from app.declaration.resource import Actor, Attendance, Resource, Searched, by
 from app.domain.vocabulary import Kind, MeetingStatus, ParticipantRole, Presence, Qualifier, Rank
 from app.models.columns import Content
 from app.resources.record import (
     CITATIONS,
+    IN_SERIES,
     Record,
     common_filters,
     common_sorts,
@@ -20,6 +22,13 @@ from app.resources.record import (
     label_of,
     window_filters,
 )
+
+_meetings: sa.Table = models.Meeting.__table__
+
+
+def _status_of_meeting(rows: sa.FromClause) -> sa.ColumnElement[Any]:
+    met = _meetings.alias("met")
+    return sa.select(met.c.status).where(met.c.id == rows.c.meeting_id).correlate(rows).scalar_subquery()
 
 
 class Participant(Record):
@@ -31,6 +40,7 @@ class Participant(Record):
     kind: Literal[Kind.PARTICIPANT]
     meeting: Ref
     date: EventDate | None = None
+    date_note: Text | None = None
     date_start: DerivedDay
     date_end: DerivedDay
     person: Ref | None = None
@@ -44,6 +54,15 @@ class Participant(Record):
     rank: Rank | None = None
     on_behalf_of: AnyRef | None = None
     presence: Presence | None = None
+    meeting_status: Annotated[
+        MeetingStatus | None,
+        Derived(),
+        Computed(_status_of_meeting, plain=True),
+        Field(
+            description="the status of the meeting: who is `expected` at a planned meeting may not come",
+            json_schema_extra={"readOnly": True},
+        ),
+    ]
     contribution: Text | None = None
     language: Language | None = None
 
@@ -68,6 +87,14 @@ PARTICIPANT = Resource(
     table_model=models.Participant,
     filters={
         "meeting": Equals("the meeting", "ots-ict-2022", column="meeting_id"),
+        "series": Among(
+            "a series of meetings, joint sittings included",
+            "wsis",
+            table=IN_SERIES,
+            select="meeting_id",
+            match="series_id",
+            field="meeting_id",
+        ),
         "person": Equals("the person", "pavel-tkach", column="person_id"),
         "organization": Involves(
             "the organization they came from or acted for, its parts included", "by-mci", kind=Kind.PARTICIPANT
@@ -99,7 +126,7 @@ PARTICIPANT = Resource(
         ahead=(MeetingStatus.PLANNED, MeetingStatus.POSTPONED),
     ),
     label=label_of("capacity", "group", "role"),
-    searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution",), date="date"),
+    searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution", "date_note"), date="date"),
     named_by="capacity",
     covered_by=("meeting", "participants_coverage"),
     links=("meeting", "person"),

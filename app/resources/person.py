@@ -84,6 +84,7 @@ PERSON = Resource(
     includes={
         "positions": Include(Kind.POSITION, "person", ordered("since_order")),
         "participants": Include(Kind.PARTICIPANT, "person", ordered("date_order")),
+        "interviews": Include(Kind.SOURCE, "interviewee", ordered("published_order")),
         "signatures": Include(Kind.PARTY, "signatories.person", filter="signed_by"),
         **CITATIONS,
     },

@@ -6,10 +6,11 @@ import sqlalchemy as sa
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
 
 from app import models
-from app.declaration.filters import Filter, From, HasIdentifier, HasTopic, To, Uncited, UpdatedSince, Words
-from app.declaration.model import SCHEME_PATTERN, Derived, Id, Instant, Language, Model, OnDay, Part, Ref, Text
+from app.declaration.filters import Among, Equals, Filter, From, HasIdentifier, HasTopic, To, Uncited, UpdatedSince, Words
+from app.declaration.model import SCHEME_PATTERN, Derived, Id, Instant, Language, Model, OnDay, Ordinal, Part, Ref, Text
 from app.declaration.resource import Include, Sort, by, ordered
 from app.domain import edtf
+from app.domain.collation import spelling_key
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
 from app.domain.vocabulary import Held, Kind, NameType
 from app.models.columns import Content
@@ -86,12 +87,49 @@ class Place(Model):
     country: Annotated[Ref | None, Field(default=None, description="the country it is in")]
 
 
-PLACES: sa.Table = models.FurtherPlace.__table__
+class Sitting(Model):
+    """A series to which a joint sitting belongs besides the first, and its number there."""
+
+    series: Annotated[Ref, Field(description="the series")]
+    ordinal: Annotated[Ordinal | None, Field(default=None, description="the how-manieth of that series it is")]
+
+
+_joint: sa.Table = models.JointSeries.__table__
+_meetings: sa.Table = models.Meeting.__table__
+JointWith = Annotated[
+    list[Sitting],
+    Part(_joint, "record_id", ("series_id", "ordinal"), ("place",)),
+    Field(default=(), description="the other series, if it is a sitting of several: the 51st Board and the 22nd Council"),
+]
+IN_SERIES = sa.union_all(
+    sa.select(_meetings.c.id.label("meeting_id"), _meetings.c.series_id),
+    sa.select(_joint.c.record_id, _joint.c.series_id),
+).subquery("in_series")
+"""The meetings of each series, joint sittings included."""
+
+_PLACES: sa.Table = models.FurtherPlace.__table__
 Places = Annotated[
     list[Place],
-    Part(PLACES, "record_id", ("city", "country_id"), ("place",)),
+    Part(_PLACES, "record_id", ("city", "country_id"), ("place",)),
     Field(default=(), description="the other places, if it took place in several: letters of one exchange in two cities"),
 ]
+
+_memoranda: sa.Table = models.Memorandum.__table__
+_IN_CITY = sa.union_all(
+    *(sa.select(table.c.id.label("record_id"), table.c.city_key) for table in (_meetings, _memoranda)),
+    sa.select(_PLACES.c.record_id, _PLACES.c.city_key),
+).subquery("in_city")
+
+
+def spelled(description: str, example: str, column: str) -> Filter:
+    """Return a filter for a text that is found however it is spelled. `column` has the keys of the texts (`spelling_key`)."""
+    return Equals(description, example, free=True, normal=spelling_key, column=column)
+
+
+def city_filter(description: str, example: str) -> Filter:
+    """Return the filter for the cities of meetings and instruments, further places included."""
+    return Among(description, example, free=True, normal=spelling_key, table=_IN_CITY, select="record_id", match="city_key")
+
 
 GAPS: sa.Table = models.Gap.__table__
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from app import models
-from app.declaration.filters import Equals, Spelled
-from app.declaration.model import DerivedDay, Language, Model, Moment, Part, Sha256, Text, Url
+from app.declaration.filters import Equals
+from app.declaration.model import DerivedDay, Language, Model, Moment, Part, Ref, Sha256, Text, Url
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.languages import canonical
 from app.domain.vocabulary import Kind, TextForm
@@ -15,6 +15,7 @@ from app.resources.record import (
     common_filters,
     common_sorts,
     label_of,
+    spelled,
 )
 
 
@@ -61,6 +62,8 @@ class Source(Record):
     url: Url | None = None
     language: Language | None = None
     author: Text | None = None
+    according_to: Text | None = None
+    interviewee: Ref | None = None
     published: Moment | None = None
     published_start: DerivedDay
     published_end: DerivedDay
@@ -76,8 +79,9 @@ SOURCE = Resource(
     model=Source,
     table_model=models.Source,
     filters={
-        "publisher": Spelled("who published it", "UzA", column="publisher_key"),
+        "publisher": spelled("who published it", "UzA", "publisher_key"),
         "language": Equals("its language, BCP 47", "ru", column="language", free=True, normal=canonical),
+        "interviewee": Equals("who speaks in it", "pavel-tkach", column="interviewee_id"),
         **common_filters(),
     },
     sorts={
@@ -91,6 +95,6 @@ SOURCE = Resource(
     },
     formerly={"sha256": _sha256},
     label=label_of("title"),
-    searched=Searched(names=("title",), titles=("publisher", "author"), texts=("summary",), date="published"),
+    searched=Searched(names=("title",), titles=("publisher", "author", "according_to"), texts=("summary",), date="published"),
     example="mpt-2026-uae",
 )

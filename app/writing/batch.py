@@ -116,7 +116,7 @@ class Wanted:
 
     def key(self, fields: Sequence[str]) -> tuple[Any, ...]:
         """The record's key, which consists of its values in `fields`. An empty value is None in the key."""
-        return tuple(self.content.get(name) or None for name in fields)
+        return tuple(self.resource.key_value(self.content, name) for name in fields)
 
 
 class Written(NamedTuple):

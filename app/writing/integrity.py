@@ -104,6 +104,10 @@ class Integrity:
                         batch.blame(wanted, naming.wrong_kind(target, kind, reference.allowed), pointer)
                     else:
                         batch.blame(wanted, naming.meaning(target, named.get(target, ()), reference.allowed).fault, pointer)
+            if (words := wanted.resource.words_of) and (
+                told := words.fault(wanted.content, kinds.get(wanted.content.get(words.record, "")))
+            ):
+                batch.blame(wanted, told, f"/{words.field}")
             if (names := wanted.resource.names_field_of) and (field := wanted.content.get(names.field)):
                 kind = kinds.get(wanted.content[names.record])
                 fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
@@ -137,7 +141,7 @@ class Integrity:
         bounds = self.bounds_of_occasions(connection, batch, dated)
         for wanted in dated:
             occasion = wanted.occasion
-            if occasion in bounds and not _overlap(edtf.bounds(wanted.content["date"]), bounds[occasion]):
+            if occasion in bounds and not _overlap(edtf.event(wanted.content["date"]), bounds[occasion]):
                 field = wanted.resource.dated_by
                 when = f"{occasion!r} was at another time: {_shown(bounds[occasion])}"
                 batch.blame(wanted, f"does not agree with {field}: {when}", "/date")
@@ -157,7 +161,7 @@ class Integrity:
             said = batch.wanted.get(occasion)
             if said is not None:
                 date = said.content.get("date")
-                found[occasion] = edtf.bounds(date) if date else edtf.NONE
+                found[occasion] = edtf.event(date) if date else edtf.NONE
             else:
                 by_kind.setdefault(self._kind_of_occasion(wanted.resource.kind), set()).add(occasion)
         for kind, ids in by_kind.items():
@@ -174,7 +178,7 @@ class Integrity:
 
     def _check_those_dated_by(self, connection: Connection, batch: Batch, occasion: Wanted) -> None:
         """Add a fault if an event's new date does not overlap the date of a stored record that refers to the event."""
-        now = edtf.bounds(occasion.content["date"])
+        now = edtf.event(occasion.content["date"])
         for kind, resource in self.resources.items():
             if not resource.dated_by or self._kind_of_occasion(kind) is not occasion.resource.kind:
                 continue

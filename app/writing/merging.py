@@ -167,7 +167,7 @@ class Merger:
         """Yield other link records with the same key: stored ones, and those that this merge changed earlier."""
         kind, fields = moved.resource.kind, moved.resource.base_key
         key = moved.key(fields)
-        first = moved.content[fields[0]]
+        (first,) = moved.key(fields[:1])
         if (kind, first) not in self._standing:
             self._standing[kind, first] = self.writer.natural_keys.standing(self.connection, kind, fields, [first])
         candidates = [self._load(kind, each.id) for each in self._standing[kind, first].get(key, ())]

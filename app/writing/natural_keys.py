@@ -51,12 +51,12 @@ class NaturalKeys:
         """
         by_kind: dict[Kind, list[Wanted]] = {}
         for wanted in several:
-            if wanted.resource.natural_key and wanted.content.get(wanted.resource.natural_key[0]):
+            if wanted.resource.natural_key and wanted.key(wanted.resource.natural_key[:1]) != (None,):
                 by_kind.setdefault(wanted.resource.kind, []).append(wanted)
         found: dict[Wanted, str] = {}
         for kind, lines in by_kind.items():
             fields = self.resources[kind].base_key
-            standing = self.standing(connection, kind, fields, {wanted.content[fields[0]] for wanted in lines})
+            standing = self.standing(connection, kind, fields, {first for wanted in lines for first in wanted.key(fields[:1])})
             for wanted in lines:
                 holders = standing.get(wanted.key(fields), [])
                 if not holders and wanted.resource.free_text and not wanted.content.get(fields[-1]):
@@ -87,7 +87,7 @@ class NaturalKeys:
             resource = self.resources[kind]
             several = [each for each in lines if batch.wanted.get(each.id) is each]
             for fields in resource.keys:
-                firsts = {first for wanted in several if (first := wanted.content.get(fields[0]))}
+                firsts = {first for wanted in several for first in wanted.key(fields[:1]) if first}
                 if fields != resource.natural_key:
                     self._check_unique(mean, several, fields, self.standing(connection, kind, fields, firsts))
                     continue

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from app.db.sql import Encode, is_one_of, literal, values_parameter
 from app.db.types import Exact
-from app.declaration.resource import Resource
+from app.declaration.resource import Only, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models import Involvement, Organization
@@ -40,6 +40,8 @@ class _Reference(NamedTuple):
     resource: Resource
     field: str
     targets: tuple[Resource, ...]
+    only: Only | None = None
+    """See `Actor.only`."""
 
     @property
     def table(self) -> sa.Table:
@@ -55,7 +57,10 @@ class _Reference(NamedTuple):
     def source(self) -> sa.FromClause:
         """The FROM clause of a query that reads `table` and `key`, which an array may hold in another table."""
         stored = self.resource.reference(self.field)
-        return self.table if stored.table is self.table else self.table.join(stored.table, stored.owner == self.table.c.id)
+        if stored.table is self.table:
+            return self.table
+        counts = [stored.table.c[self.only.field].in_([literal(word) for word in self.only.words])] if self.only else []
+        return self.table.join(stored.table, sa.and_(stored.owner == self.table.c.id, *counts))
 
     @property
     def target(self) -> Resource:
@@ -66,7 +71,11 @@ class _Reference(NamedTuple):
     @property
     def target_kind(self) -> sa.ColumnElement[str]:
         """The SQL expression for the kind of the target record."""
-        return literal(self.target.kind) if len(self.targets) == 1 else self.table.c[f"{self.field}_kind"]
+        return (
+            literal(self.target.kind)
+            if len(self.targets) == 1
+            else self.key.table.c[f"{self.key.name.removesuffix('_id')}_kind"]
+        )
 
     def leads_to(self, kind: Kind) -> bool:
         """Whether the field can refer to records of this kind."""
@@ -96,7 +105,11 @@ class Projections:
             tables = (key.column.table.name for key in column.foreign_keys)
             return _Reference(resource, field, tuple(named or (by_table[name] for name in tables if name in by_table)))
 
-        actors = [(reference(each, actor.field), actor.reaches) for each in declared for actor in each.actors]
+        actors = [
+            (reference(each, actor.field)._replace(only=actor.only), actor.reaches)
+            for each in declared
+            for actor in each.actors
+        ]
         self._actors = [each for each, _ in actors]
         self._bodies = [each for each, reaches in actors if reaches and each.leads_to(Kind.ORGANIZATION)]
         self._occasions = {each.kind: reference(each, each.occasion) for each in declared if each.occasion}
@@ -104,11 +117,11 @@ class Projections:
         self._inherits = {each.kind: each.inherits_dates for each in declared}
         self._dates = {each.kind: reference(each, each.dated_by) for each in declared if each.dated_by}
         self._spokesmen = [
-            _Spoken(reference(each, each.spokesman.actor), reference(each, each.spokesman.event), person)
+            _Spoken(reference(each, spokesman.actor)._replace(only=spokesman.only), reference(each, spokesman.event), person)
             for each in declared
-            if each.spokesman
+            for spokesman in each.spokesmen
             for person in self._actors
-            if [target.kind for target in person.targets] == [Kind.PERSON] and person.resource.occasion == each.spokesman.event
+            if [target.kind for target in person.targets] == [Kind.PERSON] and person.resource.occasion == spokesman.event
         ]
         spoken_at = [spoken.event for spoken in self._spokesmen]
         self._events = {link.target.kind: link.target for link in (*self._occasions.values(), *self._sides, *spoken_at)}
@@ -218,7 +231,7 @@ class Projections:
             return sa.select(
                 actors.c.actor_id,
                 literal(record.kind).label("record_kind"),
-                (record.table if dated is None else dated).c.date_start.label("date_start"),
+                _first_day(record.table if dated is None else dated).label("date_start"),
                 record.table.c.id.label("record_id"),
                 actors.c.actor_kind,
             )
@@ -230,7 +243,7 @@ class Projections:
         for record in self._say_who:
             table = record.table
             via = (involved, table, table.c.id == involved.c.via_id)
-            if "date_start" in table.c:
+            if record.kind not in self._occasions or "date_start" in table.c:
                 selects.append(rows(involved, record).join_from(*via))
             else:
                 occasion = self._occasions[record.kind]
@@ -240,11 +253,11 @@ class Projections:
             sides = involved.alias("sides")
             found = rows(sides, link.resource).join_from(link.table, sides, sides.c.occasion_id == link.key)
             selects.append(found.where(_takes_sides(link.resource)))
-        for actor, at, person in self._spokesmen:
-            acted = involved.alias("acted")
-            spoken = rows(acted, actor.resource).join_from(actor.table, person.table, person.key == actor.key)
+        for place, (actor, at, person) in enumerate(self._spokesmen):
+            acted = involved.alias(f"acted_{place}")
             at_it = sa.and_(acted.c.via_id == person.table.c.id, acted.c.occasion_id == at.key)
-            selects.append(spoken.join(acted, at_it))
+            spoken = actor.source.join(person.table, person.key == actor.key).join(acted, at_it)
+            selects.append(rows(acted, actor.resource).select_from(spoken))
         return sa.union(*selects)
 
     # -- updating ----------------------------------------------------------------------------------------------------------
@@ -310,12 +323,11 @@ class Projections:
         parts = down.cte("down", recursive=True)
         parts = parts.union(sa.select(organizations.c.id).join(parts, organizations.c.parent_id == parts.c.id))
         for body in self._bodies:
-            occasion = self._occasions.get(body.resource.kind)
-            columns = (body.table.c.id, sa.null() if occasion is None else occasion.key)
-            named = sa.select(*columns).select_from(body.source).where(body.key.in_(sa.select(parts.c.id)))
-            for record_id, occasion_id in connection.execute(named):
+            events = (body.resource.reference(field).column for field in sorted(self._events_of[body.resource.kind]))
+            named = sa.select(body.table.c.id, *events).select_from(body.source).where(body.key.in_(sa.select(parts.c.id)))
+            for record_id, *its_events in connection.execute(named):
                 touched.setdefault(body.resource.kind, set()).add(record_id)
-                occasions |= {occasion_id} - {None}
+                occasions |= {*its_events} - {None}
 
     def _refresh_dates(self, connection: Connection, touched: Mapping[Kind, Collection[str]]) -> None:
         for kind, link in self._dates.items():
@@ -335,7 +347,7 @@ class Projections:
             found.append(sa.select(link.table.c.id).where(at, _takes_sides(link.resource)))
         for actor, link, _ in self._spokesmen if events else ():
             at = is_one_of(link.key, values_parameter(events, self._encode))
-            found.append(sa.select(link.table.c.id).where(at, actor.key.is_not(None)))
+            found.append(sa.select(link.table.c.id).select_from(actor.source).where(at, actor.key.is_not(None)))
         for link in self._dates.values():
             if moved := touched.get(link.target.kind):
                 at = is_one_of(link.key, values_parameter(moved, self._encode))
@@ -372,6 +384,11 @@ class Projections:
             for record in connection.execute(sa.select(link.table.c.id).where(*_misdated(link))).scalars():
                 yield f"{link.table.name}: {record} has not the dates of its {link.field}"
         yield from self._spans.disagreements(connection)
+
+
+def _first_day(table: sa.Table) -> sa.Column[Any]:
+    """The column with the first day of an event, or of what lasts for a period."""
+    return table.c.date_start if "date_start" in table.c else table.c.since_start
 
 
 def _attended(occasion: _Reference) -> sa.ColumnElement[Any]:

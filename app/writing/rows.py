@@ -76,8 +76,8 @@ class RowWriter:
             row[name] = str(kinds[target]) if target else None
         return row
 
-    def part_rows(self, content: Content) -> dict[sa.Table, list[dict[str, Any]]]:
-        """The rows of the record's parts, by table."""
+    def part_rows(self, content: Content, kinds: Mapping[str, Kind]) -> dict[sa.Table, list[dict[str, Any]]]:
+        """The rows of the record's parts, by table. `kinds`: by id, the kinds of the records to which they refer."""
         found = {}
         for name, part, columns, derived in self._parts:
             items = content.get(name)
@@ -91,6 +91,10 @@ class RowWriter:
             for place, row in enumerate(rows):
                 for column, derive in derived:
                     row[column] = derive(row)
+                for column in part.table.c:
+                    if column.name.endswith("_kind"):
+                        target = kinds.get(row[f"{column.name.removesuffix('_kind')}_id"])
+                        row[column.name] = None if target is None else str(target)
                 row |= {part.owner: content["id"], "place": place}
                 if part.table is names:
                     row["shown"] = place in shown

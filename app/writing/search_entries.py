@@ -104,7 +104,7 @@ class SearchEntries:
                 draft = drafts.get(each) or self._draft(kind, content)
                 if draft.date is None:
                     draft = draft._replace(date=edtf.spanning(bounds.get(each, edtf.NONE)))
-                yield Entry(draft, edtf.bounds(draft.date) if draft.date else edtf.NONE, involved.get(each, ()))
+                yield Entry(draft, edtf.event(draft.date) if draft.date else edtf.NONE, involved.get(each, ()))
 
     def _inherited_bounds(self, connection: Connection, contents: Contents) -> dict[str, edtf.Bounds]:
         undated: dict[Kind, list[str]] = {}

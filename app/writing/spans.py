@@ -29,8 +29,8 @@ SPAN = ("possible_from", "certain_from", "certain_until", "possible_until")
 SPANNED = (Kind.MEMORANDUM, Kind.PARTY, Kind.MEMBERSHIP)
 """The kinds whose spans depend on other records."""
 SPANNED_BY: Mapping[Kind, Collection[str]] = {
-    Kind.MEMORANDUM: ("status", "type", "date", "period"),
-    Kind.ACTION: ("of", "type", "date", "meeting", "party"),
+    Kind.MEMORANDUM: ("status", "type", "date", "period", "term", "term_from"),
+    Kind.ACTION: ("of", "type", "date", "meeting", "party", "term"),
     Kind.PARTY: ("memorandum", "party", "role"),
     Kind.MEMBERSHIP: ("of", "since", "until", "attested", "founding"),
     Kind.ORGANIZATION: ("founded",),
@@ -152,24 +152,23 @@ class Spans:
     def _of_instruments(self, connection: Connection, ids: Collection[str]) -> dict[str, Expected]:
         """The expected dates and spans of instruments and of their parties, by id."""
         acts: dict[str, list[Act]] = {}
-        columns = (actions.c[name] for name in ("of_id", "type", "date_start", "date_end", "party_id"))
-        for of, type_, start, end, party in connection.execute(
+        columns = (actions.c[name] for name in ("of_id", "type", "date_start", "date_end", "party_id", "term"))
+        for of, type_, start, end, party, term in connection.execute(
             sa.select(*columns).where(among(actions.c.of_id, ids, self._encode)).order_by(actions.c.id)
         ):
-            acts.setdefault(of, []).append(Act(ActionType(type_), Bounds(start, end), party))
+            acts.setdefault(of, []).append(Act(ActionType(type_), Bounds(start, end), party, term))
         found: dict[str, Expected] = {}
         instruments: dict[str, Span] = {}
-        columns = (memoranda.c[name] for name in ("id", "status", "type", "date", "period"))
-        for record_id, status, type_, date, period in connection.execute(
+        columns = (memoranda.c[name] for name in ("id", "status", "type", "date", "period", "term", "term_from"))
+        for record_id, status, type_, date, *made_for in connection.execute(
             sa.select(*columns).where(among(memoranda.c.id, ids, self._encode))
         ):
             own = acts.get(record_id, ())
             dates = {}
-            bounds = edtf.bounds(date) if date else _dated_by(own)
+            bounds = edtf.event(date) if date else _dated_by(own)
             if not date:
                 dates = {"date_start": bounds.start, "date_end": bounds.end}
-            lasts = (edtf.bounds(period), edtf.surely(period)) if period else None
-            span = instruments[record_id] = spans.of_instrument(status, type_, bounds, lasts, own)
+            span = instruments[record_id] = spans.of_instrument(status, type_, bounds, spans.lasting(*made_for), own)
             found[record_id] = Expected(memoranda, {**dates, **_columns(span)}, span.gaps)
         columns = (parties.c[name] for name in ("id", "memorandum_id", "party_id", "role"))
         for record_id, of, party, role in connection.execute(

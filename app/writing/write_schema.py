@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
@@ -19,7 +19,7 @@ from app.declaration.resource import ReferenceColumn, Resource
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
 from app.faults import Fault
-from app.reading.shapes import FieldPlan
+from app.reading.shapes import FieldPlan, reference_type
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
@@ -33,6 +33,8 @@ MAX_CITATIONS = 500
 """The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
+OF_DRY_RUNS = ("difference", "writes")
+"""What the answer to a dry run has besides the record."""
 MAX_DEPTH = 32
 """The maximum nesting depth of a body. A valid record needs only four levels."""
 
@@ -120,7 +122,7 @@ class ContentSchema:
         self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
         self._answers = {plan.name for plan in self.plans if plan.nullable and plan.annotation == Flag}
         """The boolean fields that may be empty, so that `false` is not empty."""
-        shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations"}
+        shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations", *OF_DRY_RUNS}
         self.ignored = (resource.model.model_fields.keys() | shown) - written
         if resource.kind is Kind.CITATION:
             self.ignored -= {"citations"}
@@ -130,6 +132,11 @@ class ContentSchema:
         """The same fields as in `model`, but none is required, and scalars may be null."""
         self.references = self._references(kinds)
         """The fields that refer to records."""
+
+    @property
+    def arrays(self) -> list[str]:
+        """The fields whose values are arrays."""
+        return [plan.name for plan in self.plans if get_origin(plan.annotation) is list]
 
     def _model(self) -> type[BaseModel]:
         fields: dict[str, Any] = {"id": (Id, None)}
@@ -276,7 +283,11 @@ class ContentSchema:
         """
         if not self.resource.natural_key:
             return None
-        key = ", ".join([_spaced(self._kind), *(_spaced(content.get(name)) for name in self.resource.natural_key)])
+        resource = self.resource
+        own = [name for name in resource.natural_key if name not in resource.key_grew]
+        parts = [_spaced(self._kind), *(_spaced(content.get(name, resource.key_value(content, name))) for name in own)]
+        parts += [_spaced(f"{name}: {content[name]}") for name in resource.key_grew if content.get(name)]
+        key = ", ".join(parts)
         return uuid5(SECOND_NAMESPACE if self.resource.key_was else NAMESPACE, f"[{key}]")
 
 
@@ -324,14 +335,17 @@ def _optional(model: type[BaseModel]) -> type[BaseModel]:
 
 def _references_of(item: type[BaseModel]) -> list[str]:
     """The fields of an array's items that are references."""
-    return [name for name, info in item.model_fields.items() if Ref in (info.annotation, *get_args(info.annotation))]
+    return [name for name, info in item.model_fields.items() if reference_type(info.annotation) is not None]
 
 
 def _written_item(item: Any) -> Any:
     """The type of an array's items as clients write them: each reference is an id, or the object that a read returns."""
     if item is Ref:
         return Reference
-    references: dict[str, Any] = {name: (Reference | None, item.model_fields[name]) for name in _references_of(item)}
+    references: dict[str, Any] = {
+        name: (Reference if item.model_fields[name].is_required() else Reference | None, item.model_fields[name])
+        for name in _references_of(item)
+    }
     if not references:
         return item
     return create_model(f"{item.__name__}Content", __base__=item, __doc__=item.__doc__, **references)

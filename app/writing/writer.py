@@ -388,7 +388,7 @@ class Writer(StoredRecords):
             if "date" not in wanted.content and (inherited := bounds.get(wanted.occasion)):
                 row["date_start"], row["date_end"] = inherited
             tables.setdefault(wanted.resource.table, []).append(row)
-            for table, rows in writer.part_rows(wanted.content).items():
+            for table, rows in writer.part_rows(wanted.content, kinds).items():
                 tables.setdefault(table, []).extend(rows)
         return [insert for table, rows in tables.items() for insert in self._rows.inserts(table, rows)]
 
@@ -408,7 +408,7 @@ class Writer(StoredRecords):
             projected = self.projections.columns_of(wanted.resource.kind, wanted.content)
             row = {name: value for name, value in row.items() if name not in projected}
             rows.setdefault((wanted.resource.table, tuple(row)), []).append(row)
-            before, after = writer.part_rows(wanted.old), writer.part_rows(wanted.content)
+            before, after = writer.part_rows(wanted.old, kinds), writer.part_rows(wanted.content, kinds)
             for plan in writer.parts:
                 table = plan.source.table
                 if before.get(table) != after.get(table):

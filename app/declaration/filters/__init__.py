@@ -5,7 +5,7 @@ on the `shape` of the values: for most filters, on whether there is one value or
 `=`. Several values are passed together as one bind parameter.
 """
 
-from app.declaration.filters.fields import Answered, Equals, From, Spelled, Stated, To, UpdatedSince, ValidAt
+from app.declaration.filters.fields import Answered, Equals, From, Stated, To, UpdatedSince, ValidAt
 from app.declaration.filters.filter import Filter, Narrowing, Parameters, kinds_of
 from app.declaration.filters.links import Among, Between, HasIdentifier, HasTopic, Involves, Uncited, Words, with_narrower
 from app.declaration.filters.values import JOINED_BY_COMMAS, MAX_VALUES, MAX_WORDS, DayValue, IdentifierValue, Lang
@@ -28,7 +28,6 @@ __all__ = [
     "Lang",
     "Narrowing",
     "Parameters",
-    "Spelled",
     "Stated",
     "To",
     "Uncited",

@@ -1,6 +1,6 @@
 """The filters that compare a field of the record itself."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,69 +8,25 @@ import sqlalchemy as sa
 
 from app.db.sql import Encode, as_instant
 from app.db.types import Exact
-from app.declaration.filters.filter import Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
-from app.declaration.filters.values import FIRST_DAY, DayValue, InstantValue, TextValue
-from app.declaration.model import Naming
-from app.domain.collation import spelling_key
-from app.domain.vocabulary import Kind, Vocabulary
+from app.declaration.filters.filter import Compared, Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
+from app.declaration.filters.values import FIRST_DAY, DayValue, InstantValue
+from app.domain.vocabulary import Kind
 from app.models.columns import LASTS_FOR_YEARS
 
 
 @dataclass(frozen=True)
-class Equals(Filter):
-    """Records in which a field equals one of the values.
-
-    `column` is the column of the field. `words` is the vocabulary of its values. `free` allows any text as a value. `normal`
-    returns the form of a value in which the column has it.
-    """
+class Equals(Compared):
+    """Records in which a field equals one of the values. `column` is the column of the field."""
 
     column: str = ""
-    words: type[Vocabulary] | None = None
-    free: bool = False
-    normal: Callable[[str], str] = str
-
-    def annotation(self) -> Any:
-        """Return the type of a value: a word of the vocabulary, free text, or an id."""
-        if self.words is not None:
-            return self.words
-        return TextValue if self.free else Naming
 
     def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
         """Return the kinds to which the column may refer; an empty tuple if it holds no ids."""
         return kinds_of(table.c[self.column], kind_of)
 
-    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
-        """Return one parameter with the values in the form in which the column has them."""
-        return super().parameters(name, [self.normal(value) for value in values], encode)
-
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Add the condition that the column equals the value, or one of the values."""
         narrowing.conditions.append(matches(narrowing.table.c[self.column], name, shape))
-
-
-@dataclass(frozen=True)
-class Spelled(Equals):
-    """Records in which a text equals one of the values. Case, marks and punctuation do not matter.
-
-    `column` is the column with the keys of the texts (see `spelling_key`). `further` is the table of an array of the record
-    that has further texts; it has a column of the same name.
-    """
-
-    free: bool = True
-    normal: Callable[[str], str] = spelling_key
-    further: sa.Table | None = None
-
-    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
-        """Add the condition. Each of the two tables is read by its index."""
-        if self.further is None:
-            super().narrow(name, shape, narrowing)
-            return
-        own = narrowing.its_table.alias(f"own_{name}")
-        alike = sa.union_all(
-            sa.select(own.c.id).where(matches(own.c[self.column], name, shape)),
-            sa.select(self.further.c.record_id).where(matches(self.further.c[self.column], name, shape)),
-        )
-        narrowing.conditions.append(narrowing.table.c.id.in_(alike))
 
 
 @dataclass(frozen=True)

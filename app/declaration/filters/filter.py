@@ -1,7 +1,7 @@
 """The base class of filters, and the SELECT to which they add conditions."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,9 +10,10 @@ from sqlalchemy.sql.selectable import NamedFromClause
 
 from app.db.sql import Encode, literal, matches_one_of
 from app.db.types import Exact
+from app.declaration.filters.values import TextValue
 from app.declaration.model import Naming
 from app.domain import edtf
-from app.domain.vocabulary import Kind
+from app.domain.vocabulary import Kind, Vocabulary
 
 Parameters = dict[str, Any]
 """Bind parameters by name. Several values are passed as one parameter: as a JSON array on SQLite, as a list on Postgres."""
@@ -55,7 +56,7 @@ def kinds_of(column: Any, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
 
     `kind_of`: by name of a table, the kind whose records it holds.
     """
-    kinds: tuple[Kind, ...] = tuple(column.info.get("kinds", ()))
+    kinds: tuple[Kind, ...] = tuple(column.info.get("kinds") or column.info.get("names", ()))
     return kinds or tuple(kind_of[key.column.table.name] for key in column.foreign_keys if key.column.table.name in kind_of)
 
 
@@ -112,6 +113,29 @@ class Filter(ABC):
     @abstractmethod
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Add the conditions of this filter to `narrowing`."""
+
+
+@dataclass(frozen=True)
+class Compared(Filter):
+    """The base class of filters whose values are compared with stored values.
+
+    `words` is the vocabulary of the values. `free` allows any text as a value. Without either, values are ids. `normal` returns
+    the form of a value in which it is stored.
+    """
+
+    words: type[Vocabulary] | None = None
+    free: bool = False
+    normal: Callable[[str], str] = str
+
+    def annotation(self) -> Any:
+        """Return the type of a value: a word of the vocabulary, free text, or an id."""
+        if self.words is not None:
+            return self.words
+        return TextValue if self.free else Naming
+
+    def parameters(self, name: str, values: Sequence[str], encode: Encode) -> Parameters:
+        """Return one parameter with the values in the form in which they are stored."""
+        return super().parameters(name, [self.normal(value) for value in values], encode)
 
 
 class YesOrNo(Filter):

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from app.db.full_text import has_terms
 from app.db.sql import Encode, is_one_of, literal
 from app.db.types import Exact
-from app.declaration.filters.filter import Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
+from app.declaration.filters.filter import Compared, Filter, Narrowing, Parameters, YesOrNo, kinds_of, matches
 from app.declaration.filters.values import IdentifierValue, IdList, QueryText, separate
 from app.domain.identifiers import readings
-from app.domain.vocabulary import Kind, Vocabulary
+from app.domain.vocabulary import Kind
 from app.models.evidence import Topic
 from app.models.records import Identifier, Involvement, RecordTopic
 from app.text.nodes import FTS5, TSQUERY
@@ -105,21 +105,17 @@ class Uncited(YesOrNo):
 
 
 @dataclass(frozen=True)
-class Among(Filter):
+class Among(Compared):
     """Records that have a matching row in the linked table `table`.
 
-    In that row, the column `select` holds the id of the record, and the column `match` holds one of the values. `words` is the
-    vocabulary of the values, if they are no ids.
+    In that row, the column `select` holds the id of the record, and the column `match` holds one of the values. If `field` is
+    given, the column `select` is compared with this column of the record instead of its id.
     """
 
     table: sa.FromClause | None = None
     select: str = ""
     match: str = ""
-    words: type[Vocabulary] | None = None
-
-    def annotation(self) -> Any:
-        """Return the type of a value: an id, or a word of the vocabulary."""
-        return self.words or super().annotation()
+    field: str = "id"
 
     def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
         """Return the kinds to which the compared column of the linked table may refer."""
@@ -131,7 +127,7 @@ class Among(Filter):
         """Keep records that have a matching row in the linked table."""
         assert self.table is not None
         among = sa.select(self.table.c[self.select]).where(matches(self.table.c[self.match], name, shape))
-        narrowing.conditions.append(narrowing.table.c.id.in_(among))
+        narrowing.conditions.append(narrowing.table.c[self.field].in_(among))
 
 
 @dataclass(frozen=True)
