@@ -245,7 +245,7 @@ class UnsupportedMediaType(Problem):
     code = "unsupported_media_type"
     title = "The body's type is not read here"
     explanation = (
-        "Records are written as `application/json`, patches as `application/merge-patch+json`,"
+        "Records are written as `application/json`, patches as `application/merge-patch+json` or `application/json-patch+json`,"
         " imports as `application/x-ndjson`; all in UTF-8 and not compressed."
     )
 

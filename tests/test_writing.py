@@ -1072,7 +1072,7 @@ def test_a_body_of_another_type_or_packed_is_refused(clerk: Clerk) -> None:
     for media in ("text/plain", "application/x-ndjson", "application/json; charset=cp1251", "", "application/merge-patch+json"):
         refused(clerk.post("people", body, content_type=media), 415, "unsupported_media_type")
         refused(clerk.put("people/nobody", body, content_type=media), 415, "unsupported_media_type")
-    refused(clerk.patch("people/somebody", body, content_type="application/json-patch+json"), 415, "unsupported_media_type")
+    refused(clerk.patch("people/somebody", body, content_type="application/xml"), 415, "unsupported_media_type")
     for encoding in ("gzip", "br"):
         answer = clerk.post("people", body, content_encoding=encoding)
         refused(answer, 415, "unsupported_media_type")

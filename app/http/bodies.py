@@ -15,7 +15,8 @@ from app.writing.operations import Guard
 from app.writing.write_schema import read_json
 
 JSON_TYPES = ("application/json",)
-PATCH_TYPES = ("application/merge-patch+json", "application/json")
+JSON_PATCH = "application/json-patch+json"
+PATCH_TYPES = ("application/merge-patch+json", "application/json", JSON_PATCH)
 LINES_TYPES = ("application/x-ndjson",)
 RETRY_SECONDS = 2
 _TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
@@ -164,6 +165,22 @@ def object_in(body: bytes) -> dict[str, Any]:
         raise Malformed(f"the body is no JSON that is read here: {error}") from None
     if not isinstance(data, dict):
         raise Invalid("the body is no JSON object", faults=[Fault("must be an object", pointer="")])
+    return data
+
+
+def patch_in(scope: Scope, body: bytes) -> dict[str, Any] | list[Any]:
+    """Parse the body of a PATCH: a merge patch, or the operations of a JSON Patch if its content type says so.
+
+    Raises Malformed if it is not JSON, Invalid if it is not what its content type says.
+    """
+    if header(scope, b"content-type").partition(";")[0].strip().lower() != JSON_PATCH:
+        return object_in(body)
+    try:
+        data = read_json(body)
+    except ValueError as error:
+        raise Malformed(f"the body is no JSON that is read here: {error}") from None
+    if not isinstance(data, list):
+        raise Invalid("the body is no array of operations", faults=[Fault("must be an array of operations", pointer="")])
     return data
 
 

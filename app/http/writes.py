@@ -28,6 +28,7 @@ from app.http.bodies import (
     guard_of,
     header,
     object_in,
+    patch_in,
 )
 from app.http.queries import RecordRequest
 from app.http.queued import QueuedWrites, Write, retry_of, with_budget
@@ -35,7 +36,7 @@ from app.http.records import Records, identifier_in
 from app.http.responses import RequestHeaders, moved, tag_of
 from app.reading.shapes import Shape
 from app.settings import Settings
-from app.writing import keys
+from app.writing import json_patch, keys
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.merging import Merger
@@ -183,7 +184,7 @@ class Writes:
     ) -> None:
         """`PATCH /v1/{plural}/{id}`."""
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
-        data, guard = object_in(parsed.body), guard_of(scope)
+        data, guard = patch_in(scope, parsed.body), guard_of(scope)
         patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
         # If a resource has unique keys besides the id, its patches are applied one by one. Otherwise, if one patch of a batch
         # took a key that another patch gives up, the order of the rows would decide whether the database accepts both patches.
@@ -336,6 +337,8 @@ class Writes:
         answers = []
         for parsed, each in zip(several, done, strict=True):
             body, version = found[each.id]
+            if parsed.view.dry_run:
+                body = f"{body[:-1]},{_told_of(each)[1:]}"
             made = each.created and not parsed.view.dry_run
             where = f"{parsed.resource.path}/{quote(each.id)}" if made else None
             answers.append(Answer(201 if made else 200, body, version, where, parsed.view.language))
@@ -356,6 +359,14 @@ class Writes:
         return answers
 
 
+def _told_of(done: Done) -> str:
+    """Return what the answer to a dry run says besides the record: what would change in it, and which records are written."""
+    before = (done.wanted.old or {}) if done.wanted is not None else {}
+    after = done.wanted.content if done.wanted is not None else {}
+    written = [Changed(id=each.id, kind=each.kind, operation=each.operation) for each in done.report.written]
+    return _Told(difference=json_patch.difference(before, after), writes=written).model_dump_json()
+
+
 def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: Sequence[Done]) -> list[Answer]:
     """Return answers without content (204)."""
     return [Answer(204, "") for _ in several]
@@ -368,6 +379,11 @@ def _may_join(parsed: _WriteRequest) -> bool:
     record's version would increase only once instead of twice.
     """
     return not parsed.view.dry_run and parsed.resource.kind is not Kind.CITATION
+
+
+class _Told(BaseModel):
+    difference: list[dict[str, Any]]
+    writes: list[Changed]
 
 
 class _Rest(BaseModel):

@@ -16,6 +16,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Conflict, Gone, Invalid, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
 from app.faults import Fault, summary
 from app.models.records import Change, Record
+from app.writing import json_patch
 from app.writing.batch import Batch, Content, Identify, Manner, Report, Wanted
 from app.writing.free_ids import FreeIds
 from app.writing.identifying import Pair, pairs_of
@@ -70,6 +71,8 @@ class Done(NamedTuple):
     report: Report
     left: tuple[Fault, ...] = ()
     """The parts that could not be restored when a merge was undone, and why."""
+    wanted: Wanted | None = None
+    """The record with its content before and after."""
 
 
 class Creation(NamedTuple):
@@ -81,11 +84,11 @@ class Creation(NamedTuple):
 
 
 class Patch(NamedTuple):
-    """A record to be patched."""
+    """A record to be patched: by a merge patch (RFC 7396), or by the operations of a JSON Patch (RFC 6902)."""
 
     resource: Resource
     id: str
-    data: Mapping[str, Any]
+    data: Mapping[str, Any] | Sequence[Any]
     guard: Guard
     author: str
 
@@ -200,10 +203,10 @@ class Operations:
         return self.settled(connection, batch, [record_id], author=author, created=old is None, require=require)
 
     def patch(self, connection: Connection, several: Sequence[Patch]) -> Apply[list[Done]]:
-        """Apply merge patches (RFC 7396), each to a different record.
+        """Apply patches, each to a different record.
 
-        A field that a patch does not contain stays as it is, and null removes a field. Raises Conflict if two patches are
-        for the same record.
+        A field that a merge patch does not contain stays as it is, and null removes a field. Raises Conflict if two patches are
+        for the same record, or if a `test` of a JSON Patch fails.
         """
         if len({patch.id for patch in several}) < len(several):
             raise Conflict("one of these is to be changed twice, which takes one after the other")
@@ -212,13 +215,19 @@ class Operations:
             old, version = standing[record_id]
             guard.require(record_id)
             guard.check(record_id, version)
-            self._check_key(batch, resource, record_id, patch)
-            said = self.schemas[resource.kind].of_today(patch)
-            data = _merged(old, {name: value for name, value in said.items() if name not in ("id", "kind", "citations")})
-            if resource.kind is not Kind.CITATION and "citations" in patch:
-                data["citations"] = [] if patch["citations"] is None else patch["citations"]
+            schema = self.schemas[resource.kind]
+            if isinstance(patch, Mapping):
+                self._check_key(batch, resource, record_id, patch)
+                said = schema.of_today(patch)
+                data = _merged(old, {name: value for name, value in said.items() if name not in ("id", "kind", "citations")})
+                if resource.kind is not Kind.CITATION and "citations" in patch:
+                    data["citations"] = [] if patch["citations"] is None else patch["citations"]
+            else:
+                data = json_patch.patched(schema, old, patch)
+                self._check_key(batch, resource, record_id, data)
+                data |= {"id": record_id, "kind": resource.kind.value}
             identify = self._as_it_was(connection, resource, record_id) if data.get("citations") else _new_link
-            wanted = self.writer.intake.record(batch, self.schemas[resource.kind], data, identify=identify, doing="patch")
+            wanted = self.writer.intake.record(batch, schema, data, identify=identify, doing="patch")
             if wanted is not None:
                 wanted.old, wanted.version = old, version + 1
                 _of_one(batch, wanted, author)
@@ -310,7 +319,7 @@ class Operations:
 
         def apply() -> list[Done]:
             report = self.writer.apply(connection, ready, author=author)
-            return [Done(record_id, created, report, tuple(left)) for record_id in ids]
+            return [Done(each, created, report, tuple(left), batch.wanted.get(each)) for each in ids]
 
         return apply
 

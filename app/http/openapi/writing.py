@@ -7,7 +7,7 @@ from pydantic.json_schema import models_json_schema
 from app.declaration.model import ID_PATTERN, AnyRef, Part, Ref
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.http.bodies import JSON_TYPES, PATCH_TYPES
+from app.http.bodies import JSON_PATCH, JSON_TYPES, PATCH_TYPES
 from app.http.openapi.shared import (
     CONDITIONAL,
     CONFLICT,
@@ -28,6 +28,7 @@ from app.http.openapi.shared import (
 from app.http.queries import QueryModels
 from app.http.representations import JSON
 from app.http.writes import Changed, Left, MergeBody, RestoreBody
+from app.writing.json_patch import MAX_OPERATIONS, PatchOperation
 from app.writing.write_schema import MAX_ITEMS, ContentSchema, ReadReference
 
 _KEY: list[Json] = [{"key": []}]
@@ -46,7 +47,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
     """Return, by path and method, the OpenAPI operations that write a resource's records. Add their schemas to `schemas`."""
     resource = schema.resource
     schemas |= _bodies(resource, schema, schemas)
-    shared = (Changed, Left, ReadReference, RestoreBody, MergeBody)
+    shared = (Changed, Left, PatchOperation, ReadReference, RestoreBody, MergeBody)
     _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
     schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
@@ -83,11 +84,12 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 resource,
                 f"patch_{kind}",
                 f"Change {kind.with_article}",
-                f"A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears. {_PARTS}",
+                f"{_PATCHES} {_PARTS}",
                 [*identified, *view, _IF_MATCH, _LANGUAGE],
                 _written(resource) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
-                body=_json(patch, PATCH_TYPES),
-            ),
+                body=_json(patch, tuple(media for media in PATCH_TYPES if media != JSON_PATCH)),
+            )
+            | _json_patch(),
             "delete": _operation(
                 resource,
                 f"delete_{kind}",
@@ -167,6 +169,25 @@ def _json(schema: str, types: tuple[str, ...], example: Any = None) -> Json:
     return {"required": True, "content": dict.fromkeys(types, content)}
 
 
+_PATCHES = (
+    "A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears, and an array is replaced as a whole. Or a JSON"
+    " Patch (RFC 6902, `application/json-patch+json`) of the record as exports have it, which adds or removes single items:"
+    " references are ids, empty arrays are there, citations are records of their own. A `test` that fails is 409. With"
+    " `dry_run=true` the answer shows the `difference`."
+)
+
+
+def _json_patch() -> Json:
+    """Return how a JSON Patch is written, for an extension of the operation.
+
+    It is no content type of the body, because clients that openapi-python-client generates fail on every PATCH if one of its
+    bodies is an array.
+    """
+    operations = {"type": "array", "items": {"$ref": REF.format(model="PatchOperation")}, "maxItems": MAX_OPERATIONS}
+    example = [{"op": "add", "path": "/topics/-", "value": "artificial-intelligence"}]
+    return {"x-also-accepts": {JSON_PATCH: {"schema": operations, "example": example}}}
+
+
 def _written(resource: Resource, *, created: bool = False) -> Json:
     content = {JSON.media_type: {"schema": {"$ref": REF.format(model=resource.title)}}}
     shown = headers("ETag", "Content-Language", "Vary")
@@ -234,8 +255,9 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     for reference in schema.references:
         if reference.member:
             item = get_args(next(plan.annotation for plan in schema.plans if plan.name == reference.name))[0]
-            described = {"description": item.model_fields[reference.member].description}
-            schemas[f"{item.__name__}Content"]["properties"][reference.member] = _nullable(_REFERENCE) | described
+            field = item.model_fields[reference.member]
+            written = _REFERENCE if field.is_required() else _nullable(_REFERENCE)
+            schemas[f"{item.__name__}Content"]["properties"][reference.member] = written | {"description": field.description}
     found: Json = {}
     for name, entry in content["properties"].items():
         plan = next(plan for plan in schema.plans if plan.name == name)
