@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from app.caching import cached
 from app.db.driver import Driver, Row, Statement
 from app.db.types import Exact
-from app.declaration.filters import HasIdentifier, Narrowing, kinds_of
+from app.declaration.filters import From, HasIdentifier, Narrowing, To, kinds_of
 from app.declaration.model import SCHEME_PATTERN, is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
@@ -191,16 +191,31 @@ class Records:
             await self._stream(scope, receive, send, request, wanted, form)
             return
         wanted, (rows, next_cursor) = await self._answerable(resource, wanted, limit=wanted.limit)
-        total = None
-        if wanted.count:
-            shape = Shape(resource.kind, filters=wanted.shape.filters, sort=wanted.shape.sort, purpose="count")
-            counted = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
-            total = (await self.driver.fetch(self.statement(shape), counted))[0][0]
+        total = await self._count(wanted, wanted.shape.filters) if wanted.count else None
         links, headers = page_links(scope, f"{wanted.query}cursor={next_cursor}" if next_cursor is not None else None)
-        coverage = await self._coverage(resource, wanted)
-        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links, coverage))
+        gaps = {**await self._undated(resource, wanted), **await self._coverage(resource, wanted)}
+        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links, gaps))
         headers = [*language_header(wanted.language), *headers]
         await send_tagged(send, body, request, headers=headers, content_type=form.content_type)
+
+    async def _count(self, wanted: ListRequest, filters: Sequence[tuple[str, int]], *, purpose: str = "count") -> int:
+        """Return how many records these filters of the request match."""
+        shape = Shape(wanted.shape.kind, filters=tuple(filters), sort=wanted.shape.sort, purpose=purpose)
+        given = {name: value for name, value in wanted.parameters.items() if not name.startswith("key_")}
+        ((count,),) = await self.driver.fetch(self.statement(shape), given)
+        return int(count)
+
+    async def _undated(self, resource: Resource, wanted: ListRequest) -> dict[str, int | None]:
+        """Return how many undated records a window leaves out, as the member `undated` of a page; null without `count`.
+
+        The mapping is empty for lists that have no window.
+        """
+        if not any(isinstance(each, (From, To)) for each in resource.filters.values()):
+            return {}
+        others = [each for each in wanted.shape.filters if not isinstance(resource.filters[each[0]], (From, To))]
+        if not wanted.count or len(others) == len(wanted.shape.filters):
+            return {"undated": None}
+        return {"undated": await self._count(wanted, others, purpose="undated")}
 
     async def _coverage(self, resource: Resource, wanted: ListRequest) -> dict[str, str | None]:
         """Return whether a list of links of one record has all of them, as the member `coverage` of a page.

@@ -64,6 +64,16 @@ def read_schemas(records: Records) -> Json:
                 "type": "string",
                 "description": f"the list of all of them, if there are more than {INCLUDED_AT_MOST}",
             }
+        schema["properties"]["difference"] = {
+            "type": "array",
+            "items": {"$ref": REF.format(model="PatchOperation")},
+            "description": "in the answer to a dry run: what would change in the record, as a JSON Patch",
+        }
+        schema["properties"]["writes"] = {
+            "type": "array",
+            "items": {"$ref": REF.format(model="Changed")},
+            "description": "in the answer to a dry run: all records that would be written",
+        }
         if resource.title in examples:  # the first data set may have no record of this kind
             schema["examples"] = examples[resource.title]
         schema["required"] = ["id"]

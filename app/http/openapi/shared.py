@@ -112,6 +112,11 @@ def shared_schemas() -> Json:
                     "anyOf": [{"type": "integer"}, {"type": "null"}],
                     "description": "how many records match in all, if `count=true` asked for it",
                 },
+                "undated": {
+                    "anyOf": [{"type": "integer"}, {"type": "null"}],
+                    "description": "in lists of dated records with `date_from` or `date_to` and `count=true`: how many records"
+                    " match all other filters and have no date, so that no window finds them",
+                },
                 "coverage": {
                     "anyOf": [{"$ref": REF.format(model="Coverage")}, {"type": "null"}],
                     "description": "in lists of memberships, participants and parties, if one organization, series, meeting or"

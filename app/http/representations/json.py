@@ -19,6 +19,6 @@ class Json(WritesRecords, WritesPages):
 
     def page(self, texts: Sequence[str], page: Page) -> bytes:
         """Return the body of a page: an object with the records in `data`, then `page` and `links`."""
-        stands = {"limit": page.limit, "next_cursor": page.next_cursor, "total": page.total, **page.coverage}
+        stands = {"limit": page.limit, "next_cursor": page.next_cursor, "total": page.total, **page.gaps}
         around = to_json({"page": stands, "links": page.links})
         return b'{"data":[%b],%b' % (",".join(texts).encode(), around[1:])

@@ -18,8 +18,8 @@ class Page(NamedTuple):
     """The number of all matching records; None if the request did not ask for it."""
     links: Mapping[str, str | None]
     """The URLs of this page (`self`) and of the next page (`next`; None on the last page)."""
-    coverage: Mapping[str, str | None] = {}
-    """`coverage` and its value, if the list can be incomplete because no source states more."""
+    gaps: Mapping[str, str | int | None] = {}
+    """What may be missing in the list: `undated` and `coverage` with their values, if lists of the kind have them."""
 
 
 class Representation:
