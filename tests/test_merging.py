@@ -192,6 +192,7 @@ def _referring(kind: str, gone: str) -> list[Content]:
         "person": [
             {"kind": "position", "person": gone, "title": "Head"},
             {"kind": "participant", "meeting": "talks", "person": gone, "role": "host"},
+            {"kind": "participant", "meeting": "talks", "country": "CN", "on_behalf_of": gone, "role": "host"},
             {"kind": "party", "memorandum": "paper", "party": "BY", "role": "party", "signatories": [{"person": gone}]},
             {"kind": "source", "title": "T", "interviewee": gone},
             *_outcomes_about(gone),
