@@ -64,12 +64,15 @@ def test_single_items_are_added_and_removed(clerk: Clerk) -> None:
         ({"op": "dance", "path": "/topics"}, 422, "/0/op", "'add', 'remove', 'replace', 'move', 'copy' or 'test'"),
         ({"op": "add", "path": "/city"}, 422, "/0", "add needs a value"),
         ({"op": "move", "path": "/city"}, 422, "/0", "move needs from"),
-        ({"op": "replace", "path": "", "value": [1]}, 422, "/0", "would make the record no object"),
-        ({"op": "add", "path": "/id", "value": "other"}, 422, "/id", "must be 'talks'"),
-        ({"op": "add", "path": "/colour", "value": "red"}, 422, "/colour", "there is no such field"),
+        ({"op": "replace", "path": "", "value": [1]}, 422, "/0/path", "would make the record no object"),
+        ({"op": "add", "path": "/id", "value": "other"}, 422, "/0/path", "there is no such field: 'id'"),
+        ({"op": "replace", "path": "", "value": {"id": "other", "name": "Other"}}, 422, "/id", "must be 'talks'"),
+        ({"op": "add", "path": "/colour", "value": "red"}, 422, "/0/path", "there is no such field: 'colour'"),
+        ({"op": "copy", "from": "/venue", "path": "/city"}, 422, "/0/from", "there is no place '/venue'"),
+        ({"op": "move", "from": "/names", "path": "/names/0"}, 422, "/0/path", "lies within '/names', which would be moved"),
         ({"op": "add", "path": "/topics/-", "value": "nobody"}, 422, "/topics/1", "there is no topic 'nobody'"),
         ({"op": "remove", "path": "/name"}, 422, "/name", "required"),
-        ({"op": "add", "path": "/citations/-", "value": {}}, 422, "/0/path", "there is no place '/citations/-'"),
+        ({"op": "add", "path": "/citations/-", "value": {}}, 422, "/0/path", "there is no such field: 'citations'"),
     ],
 )
 def test_what_leads_nowhere_is_refused(clerk: Clerk, operation: Content, status: int, pointer: str, told: str) -> None:
@@ -92,6 +95,12 @@ def test_what_is_no_list_of_operations_is_refused(clerk: Clerk) -> None:
 
 
 def test_copies_of_copies_do_not_grow_without_end(clerk: Clerk) -> None:
+    large = [{"op": "add", "path": "/summary", "value": [{"a": 1, "b": 2}] * 4_500}]
+    answer = send(clerk, "meetings/talks", *large, *[{"op": "copy", "from": "/summary", "path": "/theme"}] * 499)
+    assert refused(answer, 422, "invalid") == [("/2/from", "copies and moves more than 100000 bytes in all")]
+    deep: list[Content] = [{"op": "add", "path": "/names/0", "value": {}}]
+    deep += [{"op": "copy", "from": "/names/0", "path": "/names/0/a"}] * 40
+    assert "would nest the record too deep" in send(clerk, "meetings/talks", *deep).text
     for path in ("/names/0", "/names/-"):
         doubled = [{"op": "copy", "from": "", "path": path}] * 60
         assert send(clerk, "meetings/talks", *doubled).status_code == 422
@@ -136,6 +145,7 @@ def test_the_difference_makes_one_content_of_the_other(before: Content, after: C
         """The arrays of a made-up kind."""
 
         arrays = ("topics", "names")
+        names = ("name", "topics", "names", "city", "summary")
 
     operations = json_patch.difference(before, after)
     assert json_patch.patched(Schema(), before, operations[: json_patch.MAX_OPERATIONS]) == after  # type: ignore[arg-type]

@@ -168,6 +168,14 @@ def test_a_term_ends_an_instrument_on_its_anniversary(
         assert on(span, number) == held, number
 
 
+def test_a_term_that_may_run_from_an_unknown_entry_into_force_is_open() -> None:
+    acts = [act("signed", 3)]
+    known = spans.of_instrument("in_force", "agreement", NONE, spans.lasting(None, "P2D", "signed"), acts)
+    unknown = spans.of_instrument("in_force", "agreement", NONE, spans.lasting(None, "P2D", None), acts)
+    adopted = spans.of_instrument("adopted", "plan", NONE, spans.lasting(None, "P2D", None), [act("adopted", 3)])
+    assert [on(each, 9) for each in (known, unknown, adopted)] == [None, "possible", None]
+
+
 def test_a_term_whose_first_day_is_not_known_ends_nothing() -> None:
     span = spans.of_instrument(None, "agreement", NONE, spans.lasting(None, "P1Y", "signed"), [act("entered_into_force", 3)])
     assert (span.certain_from, span.certain_until) == (day(3), "9999-12-31")
@@ -182,6 +190,8 @@ def test_a_term_whose_first_day_is_not_known_ends_nothing() -> None:
         ("2020-11-30", "P18M", "2022-05-30"),
         ("2020-01-01", "P2W3D", "2020-01-18"),
         ("9000-01-01", "P999Y", "9999-12-31"),
+        ("9990-01-01", "P10000D", "9999-12-31"),
+        ("2024-01-01", "P7974Y99999D", "9999-12-31"),
     ],
 )
 def test_a_term_is_added_by_the_calendar(first: str, term: str, last: str) -> None:

@@ -162,6 +162,8 @@ class Part:
     in_lists: bool = False
     identity: tuple[str, ...] = ()
     """The fields of an item that say which one it is; all of them if empty."""
+    beside: str = ""
+    """The field of the record that has the first of what the items refer to, so that no item may have it again."""
 
 
 @dataclass(frozen=True)

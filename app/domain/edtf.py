@@ -85,7 +85,10 @@ def shifted(day: str, *, years: int = 0, months: int = 0, days: int = 0) -> str:
     year, month = count // 12, count % 12 + 1
     if year > _LAST_YEAR:
         return NO_END
-    moved = date(year, month, min(int(day[8:]), monthrange(year, month)[1])) + timedelta(days)
+    try:
+        moved = date(year, month, min(int(day[8:]), monthrange(year, month)[1])) + timedelta(days)
+    except OverflowError:
+        return NO_END
     return moved.isoformat() if moved.year <= _LAST_YEAR else NO_END
 
 

@@ -117,7 +117,8 @@ def of_instrument(status: str | None, type_: str | None, date: Bounds, lasts: La
     tried = _earliest(act for act in whole if act.type is ActionType.PROVISIONALLY_APPLIED)
     possible_from = min(start.start, tried.start) if tried else start.start
     end, gaps = _ends(start, _dated(ended), _dated(resumed))
-    if end is None and (made_for := period or _of_term(lasts, origin, _earliest(entries))):
+    waits = type_ not in ADOPTED_DOCUMENTS
+    if end is None and (made_for := period or _of_term(lasts, origin, _earliest(entries), waits=waits)):
         end = _end_of(made_for, whole)
     elif end is None and (len(_dated(ended)) < len(ended) or status == MemorandumStatus.ENDED):
         end = Bounds(max((act.bounds.start for act in _dated(whole)), default=origin.start), NO_END)
@@ -193,11 +194,12 @@ def _ends(start: Bounds, left: Sequence[Act], back: Sequence[Act]) -> tuple[Boun
     return None, tuple(gaps)
 
 
-def _of_term(lasts: Lasting, origin: Bounds, entry: Bounds | None) -> tuple[Bounds, Bounds] | None:
+def _of_term(lasts: Lasting, origin: Bounds, entry: Bounds | None, *, waits: bool) -> tuple[Bounds, Bounds] | None:
     """The period that a term makes, in the form of `Lasting.period`; None without a term, or if its first day is not known.
 
     The anniversary itself is in doubt: some sources count it, others do not. If no source says from when the term runs, it may
-    run from the conclusion or from the entry into force.
+    run from the conclusion or from the entry into force. `waits`: whether the instrument enters into force only after its
+    conclusion; then, if it is not known when it did, the last day is not known either.
     """
     if lasts.term is None:
         return None
@@ -209,7 +211,8 @@ def _of_term(lasts: Lasting, origin: Bounds, entry: Bounds | None) -> tuple[Boun
     known = [each for each in begins[lasts.term_from] if each is not None and each != edtf.NONE]
     if not known:
         return None
-    last = durations.after(max(each.end for each in known), lasts.term)
+    is_open = lasts.term_from is None and entry is None and waits
+    last = NO_END if is_open else durations.after(max(each.end for each in known), lasts.term)
     sure = edtf.shifted(durations.after(min(each.start for each in known), lasts.term), days=-1)
     return Bounds(NO_START, last), Bounds(NO_START, sure)
 

@@ -1,5 +1,6 @@
 """Meetings: occasions that have their own date, place or named participants."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from app import models
@@ -7,6 +8,7 @@ from app.declaration.filters import Among, Between, Equals, Involves
 from app.declaration.model import Count, DerivedDay, EventDate, Language, Ordinal, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Coverage, Kind, MeetingFormat, MeetingStatus, MeetingType, Qualifier
+from app.models.columns import Content
 from app.resources.participant import by_rank
 from app.resources.record import (
     CITATIONS,
@@ -51,6 +53,12 @@ class Meeting(Record):
     participants_coverage: Coverage | None = None
     also_in: Places
     countries: Countries
+
+
+def _sits_once_for_each(content: Content) -> Iterator[tuple[str, str]]:
+    series = [content.get("series"), *(each["series"] for each in content.get("joint_with", ()))]
+    if len(set(series)) < len(series):
+        yield "joint_with", "has a series twice, or the one in series"
 
 
 MEETING = Resource(
@@ -109,6 +117,6 @@ MEETING = Resource(
     },
     label=label_of("name"),
     searched=Searched(titles=("city", "also_in.city", "venue", "theme"), texts=("summary", "date_note"), date="date"),
-    rules=(goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
+    rules=(_sits_once_for_each, goes_with("attendance_qualifier", "attendance"), goes_with("ordinal", "series")),
     example="sco-ict-2025",
 )

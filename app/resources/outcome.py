@@ -73,7 +73,7 @@ class Outcome(Record):
 
 
 _INVOLVED = (OtherRole.MAKER, OtherRole.ADDRESSEE, OtherRole.GIVER)
-_ByRole = partial(Among, select="record_id", match="actor_id")
+_ByRole = partial(Among, select="record_id", match="actor_id", kinds=(Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON))
 
 OUTCOME = Resource(
     kind=Kind.OUTCOME,

@@ -5,7 +5,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from app import models
-from app.declaration.filters import Among
+from app.declaration.filters import ActsFor, Among
 from app.declaration.model import Language, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.vocabulary import Kind, Rank
@@ -28,22 +28,7 @@ class Person(Record):
     language: Language | None = None
 
 
-_positions: sa.Table = models.Position.__table__
 _participants: sa.Table = models.Participant.__table__
-_involved: sa.Table = models.Involvement.__table__
-_acted = sa.select(_participants.c.person_id, _involved.c.actor_id).join(
-    _involved, sa.and_(_involved.c.record_id == _participants.c.id, _involved.c.actor_id != _participants.c.person_id)
-)
-_seats: sa.Table = models.Organization.__table__
-_for_country = sa.union_all(
-    sa.select(_positions.c.person_id, _positions.c.country_id),
-    sa.select(_positions.c.person_id, _seats.c.country_id).join(_seats, _seats.c.id == _positions.c.organization_id),
-    _acted,
-).subquery("for_country")
-_for_organization = sa.union_all(
-    sa.select(_positions.c.person_id, _positions.c.organization_id),
-    _acted,
-).subquery("for_organization")
 
 PERSON = Resource(
     kind=Kind.PERSON,
@@ -51,19 +36,19 @@ PERSON = Resource(
     model=Person,
     table_model=models.Person,
     filters={
-        "country": Among(
+        "country": ActsFor(
             "people who held an office of this country or of one of its bodies, or took part in a meeting for it",
             "BY",
-            table=_for_country,
-            select="person_id",
-            match="country_id",
+            of_body="country_id",
+            of_office="country_id",
+            kinds=(Kind.COUNTRY,),
         ),
-        "organization": Among(
-            "people who held an office in this organization, or took part in a meeting for it or for one of its parts",
+        "organization": ActsFor(
+            "people who held an office in this organization or in one of its parts, or took part in a meeting for it",
             "by-mci",
-            table=_for_organization,
-            select="person_id",
-            match="organization_id",
+            of_body="id",
+            of_office="organization_id",
+            kinds=(Kind.ORGANIZATION,),
         ),
         "rank": Among(
             "people who took part in a meeting in an office of this rank",

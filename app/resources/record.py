@@ -98,7 +98,7 @@ _joint: sa.Table = models.JointSeries.__table__
 _meetings: sa.Table = models.Meeting.__table__
 JointWith = Annotated[
     list[Sitting],
-    Part(_joint, "record_id", ("series_id", "ordinal"), ("place",)),
+    Part(_joint, "record_id", ("series_id", "ordinal"), ("place",), identity=("series",), beside="series"),
     Field(default=(), description="the other series, if it is a sitting of several: the 51st Board and the 22nd Council"),
 ]
 IN_SERIES = sa.union_all(

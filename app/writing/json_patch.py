@@ -15,9 +15,11 @@ from app.declaration.model import POINTER_PATTERN
 from app.declaration.validation import faults_in
 from app.errors import Conflict, Invalid
 from app.faults import Fault, summary
-from app.writing.write_schema import ContentSchema, read_json
+from app.writing.write_schema import MAX_DEPTH, ContentSchema, is_deeper_than
 
 MAX_OPERATIONS = 500
+MAX_COPIED = 100_000
+"""The maximum number of bytes that all copies and moves of a patch take together, because a copy into itself doubles."""
 Pointer = Annotated[str, Field(pattern=POINTER_PATTERN, max_length=300)]
 
 
@@ -56,21 +58,47 @@ def patched(schema: ContentSchema, content: Mapping[str, Any], operations: Seque
         faults = faults_in(error)
         raise Invalid(summary(faults), faults=faults) from None
     found: Any = {**{name: [] for name in schema.arrays}, **deepcopy(dict(content))}
+    copied = 0
     for place, operation in enumerate(operations):
+        fields = [(name, operation[name].split("/")[1]) for name in ("path", "from") if operation.get(name)]
+        for name, field in fields:
+            if field not in schema.names:
+                raise _refused(place, name, f"there is no such field: {field[:60]!r}")
         try:
-            found = jsonpatch.apply_patch(found, [operation], in_place=True)
             if operation["op"] in ("copy", "move"):
-                found = read_json(to_json(found))  # what is copied into itself grows deeper and larger with each operation
+                copied += _size_of_copy(found, operation, place)
+                if copied > MAX_COPIED:
+                    raise _refused(place, "from", f"copies and moves more than {MAX_COPIED} bytes in all")
+            found = jsonpatch.apply_patch(found, [operation], in_place=True)
         except jsonpatch.JsonPatchTestFailed:
             detail = f"the test of {operation['path']!r} failed: something else is there now"
             raise Conflict(detail, faults=[Fault(detail, pointer=f"/{place}")]) from None
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, ValueError, TypeError, KeyError, IndexError):
-            detail = f"there is no place {operation['path']!r} for {operation['op']} in the record as it is now"
-            raise Invalid(detail, faults=[Fault(detail, pointer=f"/{place}/path")]) from None
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, KeyError, IndexError):
+            told = f"there is no place {operation['path']!r} for {operation['op']} in the record as it is now"
+            raise _refused(place, "path", told) from None
         if not isinstance(found, dict):
-            detail = "would make the record no object"
-            raise Invalid(detail, faults=[Fault(detail, pointer=f"/{place}")])
+            raise _refused(place, "path", "would make the record no object")
     return dict(found)
+
+
+def _size_of_copy(found: Any, operation: Mapping[str, Any], place: int) -> int:
+    """Return how many bytes a copy or a move takes. Raises Invalid if it leads from nowhere, into itself or too deep."""
+    import jsonpointer  # noqa: PLC0415 - few requests need it
+
+    start, path = operation["from"], operation["path"]
+    if operation["op"] == "move" and path.startswith(f"{start}/"):
+        raise _refused(place, "path", f"lies within {start!r}, which would be moved")
+    try:
+        value = jsonpointer.resolve_pointer(found, start)
+    except (jsonpointer.JsonPointerException, TypeError):
+        raise _refused(place, "from", f"there is no place {start!r} in the record as it is now") from None
+    if isinstance(value, (dict, list)) and is_deeper_than(value, MAX_DEPTH - path.count("/")):
+        raise _refused(place, "path", "would nest the record too deep")
+    return len(to_json(value))
+
+
+def _refused(place: int, member: str, told: str) -> Invalid:
+    return Invalid(told, faults=[Fault(told, pointer=f"/{place}/{member}")])
 
 
 def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -132,6 +132,9 @@ class Merger:
                 content[name] = [item for item in content[name] if item != content["id"]]
             if content[name] in (content["id"], []):
                 del content[name]
+        for array, part in referring.resource.parts.items():
+            if part.beside and array in content and (first := content.get(part.beside)):
+                content[array] = [item for item in content[array] if item[part.identity[0]] != first]
 
     def _collapse(self, moved: Wanted) -> None:
         """Merge a changed link record into another link record with the same key, if there is one.
@@ -158,8 +161,8 @@ class Merger:
     def _links_itself(self, moved: Wanted) -> bool:
         """Whether the link record now links a record with itself, but linked two different records before the merge."""
         schema = self.writer.schemas[moved.resource.kind]
-        key = moved.resource.natural_key
-        ends = [field.name for field in schema.references if not field.is_array and field.name in key]
+        links = moved.resource.links
+        ends = [field.name for field in schema.references if not field.is_array and field.name in links]
         before, now = ([content[name] for name in ends if name in content] for content in (moved.old or {}, moved.content))
         return len(set(now)) < len(now) and len(set(before)) == len(before)
 

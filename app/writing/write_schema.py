@@ -119,7 +119,8 @@ class ContentSchema:
         written = {plan.name for plan in self.plans}
         self._kind = str(resource.kind)
         self._parts = {plan.name: plan.source for plan in self.plans if isinstance(plan.source, Part)}
-        self._names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
+        self.names = [plan.name for plan in self.plans if plan.name not in ("kind", "id")]
+        """The fields of the content, other than its kind and id, in order."""
         self._answers = {plan.name for plan in self.plans if plan.nullable and plan.annotation == Flag}
         """The boolean fields that may be empty, so that `false` is not empty."""
         shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations", *OF_DRY_RUNS}
@@ -186,7 +187,7 @@ class ContentSchema:
         except ValidationError as error:
             return {}, faults_in(error)
         content = {"kind": self._kind, "id": values["id"]}
-        for name in self._names:
+        for name in self.names:
             value = values[name]
             if type(value) is str:
                 content[name] = value
@@ -374,7 +375,7 @@ def read_json(text: str | bytes) -> Any:
             raise ValueError("a number has more digits than any field here") from None
         raise
     opened = text.count("{") + text.count("[")
-    if opened > MAX_DEPTH and type(data) in (dict, list) and _is_deeper_than(data, MAX_DEPTH):
+    if opened > MAX_DEPTH and type(data) in (dict, list) and is_deeper_than(data, MAX_DEPTH):
         raise ValueError(_TOO_DEEP)
     return data
 
@@ -406,9 +407,10 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|$)', re.DOTALL)
 _TOO_DEEP = f"it is nested more than {MAX_DEPTH} levels deep"
 
 
-def _is_deeper_than(data: Any, levels: int) -> bool:
+def is_deeper_than(data: dict[str, Any] | list[Any], levels: int) -> bool:
+    """Whether an object or array, itself counted, nests more objects and arrays than `levels`."""
     nested = [item for item in (data.values() if isinstance(data, dict) else data) if type(item) in (dict, list)]
-    return levels < 1 or any(_is_deeper_than(item, levels - 1) for item in nested)
+    return levels < 1 or any(is_deeper_than(item, levels - 1) for item in nested)
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

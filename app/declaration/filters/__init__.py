@@ -7,13 +7,24 @@ on the `shape` of the values: for most filters, on whether there is one value or
 
 from app.declaration.filters.fields import Answered, Equals, From, Stated, To, UpdatedSince, ValidAt
 from app.declaration.filters.filter import Filter, Narrowing, Parameters, kinds_of
-from app.declaration.filters.links import Among, Between, HasIdentifier, HasTopic, Involves, Uncited, Words, with_narrower
+from app.declaration.filters.links import (
+    ActsFor,
+    Among,
+    Between,
+    HasIdentifier,
+    HasTopic,
+    Involves,
+    Uncited,
+    Words,
+    with_narrower,
+)
 from app.declaration.filters.values import JOINED_BY_COMMAS, MAX_VALUES, MAX_WORDS, DayValue, IdentifierValue, Lang
 
 __all__ = [
     "JOINED_BY_COMMAS",
     "MAX_VALUES",
     "MAX_WORDS",
+    "ActsFor",
     "Among",
     "Answered",
     "Between",

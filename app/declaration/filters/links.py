@@ -13,7 +13,9 @@ from app.declaration.filters.filter import Compared, Filter, Narrowing, Paramete
 from app.declaration.filters.values import IdentifierValue, IdList, QueryText, separate
 from app.domain.identifiers import readings
 from app.domain.vocabulary import Kind
+from app.models.actors import Organization, Position
 from app.models.evidence import Topic
+from app.models.meetings import Participant
 from app.models.records import Identifier, Involvement, RecordTopic
 from app.text.nodes import FTS5, TSQUERY
 from app.text.query import in_names, parsed
@@ -23,6 +25,9 @@ involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
 topics: sa.Table = Topic.__table__
 identifiers: sa.Table = Identifier.__table__
+organizations: sa.Table = Organization.__table__
+participants: sa.Table = Participant.__table__
+positions: sa.Table = Position.__table__
 
 
 def with_narrower(name: str, shape: int) -> sa.CTE:
@@ -116,18 +121,51 @@ class Among(Compared):
     select: str = ""
     match: str = ""
     field: str = "id"
+    kinds: tuple[Kind, ...] = ()
+    """The kinds of the records whose ids the column `match` has, if its foreign key does not tell."""
 
     def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
         """Return the kinds to which the compared column of the linked table may refer."""
         del table
         assert self.table is not None
-        return kinds_of(self.table.c[self.match], kind_of)
+        return self.kinds or kinds_of(self.table.c[self.match], kind_of)
 
     def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
         """Keep records that have a matching row in the linked table."""
         assert self.table is not None
         among = sa.select(self.table.c[self.select]).where(matches(self.table.c[self.match], name, shape))
         narrowing.conditions.append(narrowing.table.c[self.field].in_(among))
+
+
+@dataclass(frozen=True)
+class ActsFor(Filter):
+    """People who held an office of a country or an organization, or of a part of it, or took part in a meeting for it.
+
+    `of_body` and `of_office` are the columns of organizations and of positions that are compared with the values.
+    """
+
+    of_body: str = ""
+    of_office: str = ""
+    kinds: tuple[Kind, ...] = ()
+
+    def names(self, table: sa.Table, kind_of: Mapping[str, Kind]) -> tuple[Kind, ...]:
+        """Return the kinds of the records for whom people act."""
+        return self.kinds
+
+    def narrow(self, name: str, shape: int, narrowing: Narrowing) -> None:
+        """Keep people with such an office or participation. The parts of an organization are found level by level."""
+        bodies = sa.select(organizations.c.id).where(matches(organizations.c[self.of_body], name, shape))
+        parts = bodies.cte(f"{name}_and_parts", recursive=True)
+        parts = parts.union(sa.select(organizations.c.id).join(parts, organizations.c.parent_id == parts.c.id))
+        acted = participants.join(involvements, involvements.c.record_id == participants.c.id)
+        people = sa.union_all(
+            sa.select(positions.c.person_id).where(matches(positions.c[self.of_office], name, shape)),
+            sa.select(positions.c.person_id).where(positions.c.organization_id.in_(sa.select(parts.c.id))),
+            sa.select(participants.c.person_id)
+            .select_from(acted)
+            .where(matches(involvements.c.actor_id, name, shape), involvements.c.record_kind == literal(Kind.PARTICIPANT)),
+        )
+        narrowing.conditions.append(narrowing.table.c.id.in_(people))
 
 
 @dataclass(frozen=True)
