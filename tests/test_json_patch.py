@@ -68,6 +68,7 @@ def test_single_items_are_added_and_removed(clerk: Clerk) -> None:
         ({"op": "add", "path": "/id", "value": "other"}, 422, "/0/path", "there is no such field: 'id'"),
         ({"op": "replace", "path": "", "value": {"id": "other", "name": "Other"}}, 422, "/id", "must be 'talks'"),
         ({"op": "add", "path": "/colour", "value": "red"}, 422, "/0/path", "there is no such field: 'colour'"),
+        ({"op": "add", "path": "/city", "value": "\ud800"}, 422, "/city", ""),
         ({"op": "copy", "from": "/venue", "path": "/city"}, 422, "/0/from", "there is no place '/venue'"),
         ({"op": "move", "from": "/names", "path": "/names/0"}, 422, "/0/path", "lies within '/names', which would be moved"),
         ({"op": "add", "path": "/topics/-", "value": "nobody"}, 422, "/topics/1", "there is no topic 'nobody'"),
@@ -172,3 +173,11 @@ def test_a_paragraph_without_blanks_is_no_quote(clerk: Clerk) -> None:
     answer = clerk.post("citations", {**body, "quote": "双方就网络安全合作达成共识并签署了谅解备忘录"})
     assert refused(answer, 422, "invalid") == [("/quote", "has 11 words; at most 8 are quoted, never the article")]
     assert clerk.post("citations", {**body, "quote": "双方就网络安全合作达成共识"}).status_code == 201
+
+
+def test_half_a_surrogate_pair_is_copied_and_refused(clerk: Clerk) -> None:
+    operations = [{"op": "add", "path": "/city", "value": "\ud800"}, {"op": "copy", "from": "/city", "path": "/venue"}]
+    assert {pointer for pointer, _ in refused(send(clerk, "meetings/talks", *operations), 422, "invalid")} == {
+        "/city",
+        "/venue",
+    }

@@ -112,7 +112,7 @@ OUTCOME = Resource(
     actors=(
         Actor("made_by"),
         Actor("made_to"),
-        Actor("others.actor", only=Only("role", (OtherRole.MAKER, OtherRole.ADDRESSEE, OtherRole.GIVER))),
+        Actor("others.actor", only=Only("role", _INVOLVED)),
     ),
     sides=Sides("meeting", OutcomeType.UNDERSTANDING),
     spokesmen=(Spokesman("made_by", "meeting"), Spokesman("others.actor", "meeting", Only("role", (OtherRole.MAKER,)))),

@@ -4,12 +4,12 @@ A patch works on the record in the form of imports and exports: a reference is a
 are empty are there, so that `add` to `/topics/-` works for the first topic, too.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from pydantic_core import to_json
 
 from app.declaration.model import POINTER_PATTERN
 from app.declaration.validation import faults_in
@@ -94,7 +94,7 @@ def _size_of_copy(found: Any, operation: Mapping[str, Any], place: int) -> int:
         raise _refused(place, "from", f"there is no place {start!r} in the record as it is now") from None
     if isinstance(value, (dict, list)) and is_deeper_than(value, MAX_DEPTH - path.count("/")):
         raise _refused(place, "path", "would nest the record too deep")
-    return len(to_json(value))
+    return len(json.dumps(value))
 
 
 def _refused(place: int, member: str, told: str) -> Invalid:
