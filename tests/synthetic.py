@@ -174,7 +174,9 @@ class Registry:
             series=series,
             ordinal=place % 9 + 1 if series and place % 3 else None,
             part_of=self._one(self.ids("meeting"), empty=0.8) if place else None,
-            joint_with=[{"series": self.ids("series")[place % 3], "ordinal": place + 1}] if place % 13 == 0 else None,
+            joint_with=[{"series": f"series-{place % 3}", "ordinal": place + 1}]
+            if place % 13 == 0 and series != f"series-{place % 3}"
+            else None,
             date=self._date(),
             city=self._one(CITIES, empty=0.3),
             also_in=[{"city": CITIES[place % 6]}] if place % 11 == 0 else None,

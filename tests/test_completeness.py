@@ -2,6 +2,10 @@
 
 from typing import Any
 
+from alembic import command
+
+from app.db.schema import alembic_config
+from tests.conftest import run_command
 from tests.test_merging import load
 from tests.test_naming import ids
 from tests.test_writing import Clerk, clerk_of, refused
@@ -99,3 +103,37 @@ def test_every_record_with_texts_of_its_own_may_say_their_language(clerk: Clerk)
         assert (answer.status_code, answer.json()["language"]) == (200, "ru")
     ((pointer, _),) = refused(clerk.patch("people/minister", {"language": "Russian"}), 422, "invalid")
     assert pointer == "/language"
+
+
+def test_a_short_main_name_is_shown_as_a_short_name_in_other_languages(clerk: Clerk) -> None:
+    """The common name of a country, not its official one; the official name of an organization."""
+    shown = [("zh", "中华人民共和国", "official"), ("zh", "中国", "short"), ("ru", "Китайская Народная Республика", "official")]
+    names = [{"language": language, "text": text, "type": type_} for language, text, type_ in shown]
+    clerk.made("countries", {"id": "QM", "alpha_3": "QMM", "name": "China", "names": names})
+    clerk.made("organizations", {"id": "the-body", "name": "China", "names": names})
+    own = [{"language": "en", "text": "China", "type": "short"}]
+    clerk.made("organizations", {"id": "short-body", "name": "China", "names": [*own, *names]})
+
+    def named(path: str, language: str) -> str:
+        return str(clerk.read(f"{path}?lang={language}")["name"])
+
+    assert [named("countries/QM", each) for each in ("zh", "ru")] == ["中国", "Китайская Народная Республика"]
+    assert [named("organizations/the-body", each) for each in ("zh", "ru")] == [
+        "中华人民共和国",
+        "Китайская Народная Республика",
+    ]
+    assert named("organizations/short-body", "zh") == "中国"
+    assert clerk.database.disagreements() == []
+
+
+def test_which_name_is_shown_is_chosen_again_on_the_way_up_and_down(clerk: Clerk) -> None:
+    url = clerk.database.url
+    names = [{"language": "zh", "text": text, "type": type_} for text, type_ in (("正式", "official"), ("常用", "short"))]
+    clerk.made("countries", {"id": "QN", "alpha_3": "QNN", "name": "Common", "names": names})
+    shown = "SELECT text FROM names WHERE record_id = 'QN' AND shown"
+    assert clerk.database.execute(shown) == [("常用",)]
+    command.downgrade(alembic_config(url), "0019")
+    assert clerk.database.execute(shown) == [("正式",)]
+    assert run_command("migrate", url=url).returncode == 0
+    assert clerk.database.execute(shown) == [("常用",)]
+    assert clerk.database.disagreements() == []

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.declaration.filters import Filter
 from app.declaration.model import Model, Part
-from app.domain.vocabulary import Kind, Vocabulary
+from app.domain.vocabulary import Kind, NameType, Vocabulary
 from app.models.columns import Content
 
 VERSION_PREFIX = "/v1"
@@ -241,6 +241,8 @@ class Resource:
     named_by: str = "name"
     """The field that is shown in the language asked for, if the record has a name in this language."""
     words_of: WordsOf | None = None
+    own_name_type: NameType = NameType.OFFICIAL
+    """The type of the record's own name, if its names do not say it. A short one is shown as a short one elsewhere."""
     covered_by: tuple[str, str] | None = None
     """Of a link record: a reference field, and the field of the record referred to that says whether all such links are known.
     A list of all links of one such record shows the value of this field."""

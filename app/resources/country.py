@@ -10,7 +10,7 @@ from app.declaration.filters import Among, Stated
 from app.declaration.model import Alpha3, DerivedDay, Moment, Numeric, Part, Ref, Text
 from app.declaration.resource import Include, Resource, Searched, by, ordered
 from app.domain.iso_3166 import FORMER_ID, codes_of
-from app.domain.vocabulary import Kind
+from app.domain.vocabulary import Kind, NameType
 from app.models.columns import Content
 from app.resources.record import (
     CITATIONS,
@@ -92,6 +92,7 @@ COUNTRY = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    own_name_type=NameType.SHORT,
     searched=Searched(titles=("official_name", "alpha_3"), texts=("region", "subregion")),
     alternative_keys=(("alpha_3", "until"), ("numeric", "until")),
     rules=(_has_codes_of_iso, _ends_if_former, ends_after_it_starts("since", "until")),

@@ -87,7 +87,8 @@ class RowWriter:
                 {column: item.get(key) for key, column in columns.items()} if columns else {part.columns[0]: item}
                 for item in items
             ]
-            shown = _shown(content.get(self.resource.named_by), items) if part.table is names else frozenset()
+            own_name, own_type = content.get(self.resource.named_by), self.resource.own_name_type
+            shown = _shown(own_name, own_type, items) if part.table is names else frozenset()
             for place, row in enumerate(rows):
                 for column, derive in derived:
                     row[column] = derive(row)
@@ -111,18 +112,21 @@ def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
     return [(column.name, column.info["derive"]) for column in table.c if "derive" in column.info]
 
 
-def _shown(own_name: str | None, items: list[Mapping[str, Any]]) -> frozenset[int]:
+def _shown(own_name: str | None, own_type: NameType, items: list[Mapping[str, Any]]) -> frozenset[int]:
     """Choose at most one name to show for each language. Returns the indexes of these names in `items`.
 
-    In each language, the record's main name is preferred. Otherwise, the name whose type comes first in `_SHOWN_BEST_FIRST`
-    is chosen. If several names have this type, the first of them is chosen.
+    In each language, the record's main name is preferred. Otherwise, the name whose type comes first in `_SHOWN_BEST_FIRST` is
+    chosen, but if the main name is a short one, short names go before official ones. `own_type` is the type of the main name if
+    the names do not say it. If several names have the best type, the first of them is chosen.
     """
+    main_type = next((item["type"] for item in items if item["text"] == own_name), own_type)
+    order = [main_type, *_SHOWN_BEST_FIRST] if main_type == NameType.SHORT else list(_SHOWN_BEST_FIRST)
     best: dict[str, tuple[int, int]] = {}
     for place, item in enumerate(items):
         if item["text"] == own_name:
             rank = -1
-        elif item["type"] in _SHOWN_BEST_FIRST:
-            rank = _SHOWN_BEST_FIRST.index(item["type"])
+        elif item["type"] in order:
+            rank = order.index(item["type"])
         else:
             continue
         best[item["language"]] = min(best.get(item["language"], (rank, place)), (rank, place))

@@ -121,6 +121,9 @@ KEY = ("of_id", "type", "date", "meeting_id", "party_id")
 PAGE = 1_000
 
 
+SHOWN_BEST_FIRST = ("official", "short", "translation", "transliteration", "descriptive")
+
+
 def upgrade() -> None:
     _make_tables()
     bind = op.get_bind()
@@ -146,6 +149,33 @@ def upgrade() -> None:
     offices = "an office that a person, or a country or organization, holds"
     acts = "what was done to an instrument, an outcome or a meeting"
     set_comment(bind, "records", "kind", KINDS.format(position=offices, action=acts))
+    _choose_shown_names(short_like_own=True)
+
+
+def _choose_shown_names(*, short_like_own: bool) -> None:
+    """Choose again which name is shown in a language in which a record has names of several types.
+
+    `short_like_own`: if the record's own name is a short one, short names go before official ones.
+    """
+    bind = op.get_bind()
+    names = sa.table("names", *map(sa.column, ("record_id", "place", "language", "text", "type", "shown")))
+    records = sa.table("records", *map(sa.column, ("id", "kind", "name")))
+    key = (names.c.record_id, names.c.language)
+    several = sa.select(*key).where(names.c.type.in_(SHOWN_BEST_FIRST)).group_by(*key)
+    found = bind.execute(several.having(sa.func.count(names.c.type.distinct()) > 1)).all()
+    for record_id, language in found:
+        kind, own = bind.execute(sa.select(records.c.kind, records.c.name).where(records.c.id == record_id)).one()
+        every = bind.execute(sa.select(names).where(names.c.record_id == record_id).order_by(names.c.place)).mappings().all()
+        first = next((name["type"] for name in every if name["text"] == own), "short" if kind == "country" else "official")
+        order = ["short", *SHOWN_BEST_FIRST] if short_like_own and first == "short" else list(SHOWN_BEST_FIRST)
+        ours = [name for name in every if name["language"] == language and (name["text"] == own or name["type"] in order)]
+        ranks = [-1 if name["text"] == own else order.index(name["type"]) for name in ours]
+        best = ours[ranks.index(min(ranks))]
+        if not best["shown"]:
+            its = sa.and_(names.c.record_id == record_id, names.c.language == language)
+            bind.execute(sa.update(names).where(its).values(shown=False))
+            bind.execute(sa.update(names).where(its, names.c.place == best["place"]).values(shown=True))
+    check_now(bind)
 
 
 def _make_tables() -> None:
@@ -336,6 +366,7 @@ def downgrade() -> None:
         ),
     ):
         require_none(bind, query, f"the schema before {why}")
+    _choose_shown_names(short_like_own=False)
     op.execute("DELETE FROM involvements WHERE record_kind = 'membership'")
     check_now(bind)
     _set_words(list(NEW))
