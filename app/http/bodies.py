@@ -159,10 +159,7 @@ def _check_type(content_type: str, types: tuple[str, ...]) -> None:
 
 def object_in(body: bytes) -> dict[str, Any]:
     """Parse a body as a JSON object. Raises Malformed if it is not JSON, Invalid if it is not an object."""
-    try:
-        data = read_json(body)
-    except ValueError as error:
-        raise Malformed(f"the body is no JSON that is read here: {error}") from None
+    data = _json_in(body)
     if not isinstance(data, dict):
         raise Invalid("the body is no JSON object", faults=[Fault("must be an object", pointer="")])
     return data
@@ -175,13 +172,17 @@ def patch_in(scope: Scope, body: bytes) -> dict[str, Any] | list[Any]:
     """
     if header(scope, b"content-type").partition(";")[0].strip().lower() != JSON_PATCH:
         return object_in(body)
-    try:
-        data = read_json(body)
-    except ValueError as error:
-        raise Malformed(f"the body is no JSON that is read here: {error}") from None
+    data = _json_in(body)
     if not isinstance(data, list):
         raise Invalid("the body is no array of operations", faults=[Fault("must be an array of operations", pointer="")])
     return data
+
+
+def _json_in(body: bytes) -> Any:
+    try:
+        return read_json(body)
+    except ValueError as error:
+        raise Malformed(f"the body is no JSON that is read here: {error}") from None
 
 
 def checked(model: type[BaseModel], data: Mapping[str, Any]) -> Any:
