@@ -100,6 +100,7 @@ class Interview(Record):
     kind: Literal[Kind.INTERVIEW]
     name: Text
     date: EventDate | None = None
+    date_note: Text | None = None
     date_start: DerivedDay
     date_end: DerivedDay
     speaker: Ref
