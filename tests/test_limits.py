@@ -13,7 +13,7 @@ from app.reading import changes, paging
 from app.search import candidates, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
-from app.writing import queue, write_schema
+from app.writing import json_patch, queue, write_schema
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
@@ -45,6 +45,8 @@ FIXED = {
     "fields of a body or a line, in all its objects; objects and arrays": write_schema.MAX_PARTS,
     "citations that come with a record": write_schema.MAX_CITATIONS,
     "items of each other array of a record: names, identifiers, topics": write_schema.MAX_ITEMS,
+    "operations of a JSON Patch": json_patch.MAX_OPERATIONS,
+    "bytes that its copies and moves take together": json_patch.MAX_COPIED,
     "letters of a text": model.MAX_TEXT,
     "letters of an address in a record": model.MAX_ADDRESS,
     "letters of an id": model.MAX_ID,
