@@ -1,6 +1,5 @@
 """Sentences of documents, each as the records that say exactly that, and as a question that is one request."""
 
-import json
 from typing import Any
 
 import pytest
@@ -355,4 +354,3 @@ def test_the_schema_before_is_refused_while_it_cannot_say_this(clerk: Clerk) -> 
     assert run_command("migrate", url=url).returncode == 0
     assert clerk.database.export() == exported
     assert clerk.database.disagreements() == []
-    assert json.loads(exported[0])

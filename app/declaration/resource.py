@@ -143,7 +143,7 @@ class WordsOf(NamedTuple):
     kind: Kind
     words: tuple[Vocabulary, ...]
     also_of_others: tuple[Vocabulary, ...] = ()
-    """Those of the words that the field may have whatever `record` refers to."""
+    """Words of `words` that are also allowed if `record` refers to a record of another kind."""
 
     def fault(self, content: Content, kind: Kind | None) -> str | None:
         """Return what is wrong with the word if the field refers to a record of this kind; None if nothing is."""

@@ -223,7 +223,7 @@ def _end_of(period: tuple[Bounds, Bounds], acts: Iterable[Act]) -> Bounds | None
     An extension by a stated term moves the end by that term.
     """
     end = Bounds(period[1].end, period[0].end)
-    extended = [act for act in acts if act.type is ActionType.EXTENDED]
+    extended = sorted((act for act in acts if act.type is ActionType.EXTENDED), key=lambda act: act.bounds)
     for act in extended:
         if act.term is not None:
             end = Bounds(*(day if day == NO_END else durations.after(day, act.term) for day in end))

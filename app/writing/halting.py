@@ -60,4 +60,4 @@ def never() -> None:
 
 
 def unwatched(_number: int) -> None:
-    """Do nothing. This is the default `progress`, for work that nobody watches."""
+    """Do nothing. This is the default `progress` callback, for callers that do not show progress."""
