@@ -52,5 +52,10 @@ def test_people_are_found_by_their_offices_and_by_what_they_took_part_in(
     assert clerk.read(f"people?{asked_for}&count=true")["page"]["total"] == len(found)
 
 
+def test_what_is_no_organization_and_no_country_is_refused(clerk: Clerk) -> None:
+    assert "'BY' is a country; it must be an organization" in clerk.get("people?organization=BY").text
+    assert "'ministry' is an organization; it must be a country" in clerk.get("people?country=ministry").text
+
+
 def test_a_word_that_is_no_rank_is_refused(clerk: Clerk) -> None:
     assert clerk.get("people?rank=king").status_code == 422

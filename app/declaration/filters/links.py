@@ -163,7 +163,11 @@ class ActsFor(Filter):
             sa.select(positions.c.person_id).where(positions.c.organization_id.in_(sa.select(parts.c.id))),
             sa.select(participants.c.person_id)
             .select_from(acted)
-            .where(matches(involvements.c.actor_id, name, shape), involvements.c.record_kind == literal(Kind.PARTICIPANT)),
+            .where(
+                matches(involvements.c.actor_id, name, shape),
+                involvements.c.record_kind == literal(Kind.PARTICIPANT),
+                involvements.c.actor_kind.in_([literal(kind) for kind in self.kinds]),
+            ),
         )
         narrowing.conditions.append(narrowing.table.c.id.in_(people))
 
