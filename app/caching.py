@@ -8,6 +8,7 @@ from enum import Enum
 from functools import update_wrapper
 from sys import getsizeof
 from typing import Any, ParamSpec, TypeVar
+from weakref import WeakSet
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -16,6 +17,14 @@ _ENTRY = 400
 """Bytes that an entry takes in addition to its key and result: its dictionary slot, and memory that getsizeof ignores."""
 _GENERATIONS = 2
 _MISSING: Any = object()
+_caches: WeakSet[Any] = WeakSet()
+"""The functions of this process whose results are cached."""
+
+
+def forget() -> None:
+    """Empty all caches of this process, because they may contain texts of a record that was erased."""
+    for each in list(_caches):
+        each.forget()
 
 
 def cached(
@@ -55,7 +64,13 @@ def cached(
             young_bytes += size
             return result
 
+        def forget_results() -> None:
+            nonlocal young, old, young_bytes
+            young, old, young_bytes = {}, {}, 0
+
         update_wrapper(remembered, function)
+        remembered.forget = forget_results  # type: ignore[attr-defined]
+        _caches.add(remembered)
         remembered.most_bytes = most  # type: ignore[attr-defined]
         return remembered
 

@@ -8,6 +8,8 @@ import re
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -15,22 +17,26 @@ from typing import Any
 
 import click
 import uvicorn
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 from uvicorn.supervisors import Multiprocess
 
 from app import __version__, logs
+from app.db import sqlite_files
 from app.db.driver import Driver
 from app.db.drivers import driver_for
-from app.db.engine import analyze, create_engine, reading, writing
+from app.db.engine import analyze, clear_log, create_engine, reading, sqlite_path, writing
+from app.db.engine import vacuum as vacuum_tables
 from app.db.schema import applied_revision, newest_revision, require_current, require_usable
 from app.db.schema import migrate as migrate_schema
 from app.domain.languages import LANG_PATTERN, looked_for
 from app.domain.vocabulary import Kind
 from app.errors import OperatorError, Problem
 from app.faults import MAX_FAULTS
+from app.maintenance import backups, copying
 from app.maintenance.check import disagreements
 from app.maintenance.verify import failures
+from app.models import Base
 from app.reading import quality
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
@@ -41,7 +47,9 @@ from app.settings import SEED, Settings
 from app.workers import JobRunner, run_here, run_in_workers
 from app.writing import keys, parallel_import
 from app.writing.batch import Line, Mode, Report
+from app.writing.erasing import Eraser
 from app.writing.halting import collector_paused
+from app.writing.idempotency import expire
 from app.writing.keys import Keyring
 from app.writing.undoing import Undoer
 from app.writing.writer import PASSES, Writer
@@ -89,6 +97,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, print 
 def serve(context: click.Context, *, demo: bool) -> None:
     """Serve the API and the docs page."""
     settings: Settings = context.obj
+    _require_sound(settings, always=True)
     if demo:
         context.invoke(migrate)
         context.invoke(import_, demo=True, if_empty=True, dry_run=False)
@@ -136,8 +145,13 @@ def _listener(settings: Settings) -> socket.socket:
     return listener
 
 
+def _require_sound(settings: Settings, *, always: bool) -> None:
+    if make_url(settings.database_url).get_backend_name() == "sqlite":
+        sqlite_files.require_sound(sqlite_path(settings.database_url), always=always)
+
+
 @main.command()
-@click.option("--revision", default="head", show_default=True, help="The revision to bring the schema up to.")
+@click.option("--revision", default="head", show_default=True, help="The revision to bring the schema to, also back.")
 @click.pass_obj
 def migrate(settings: Settings, revision: str) -> None:
     """Create or update the database schema.
@@ -145,6 +159,7 @@ def migrate(settings: Settings, revision: str) -> None:
     Afterwards, projections that the new version computes in another way are computed again, and the search index is built if it
     is missing or incomplete.
     """
+    _require_sound(settings, always=True)
     before = applied_revision(settings.database_url)
     migrate_schema(settings.database_url, revision=revision)
     if revision != "head":
@@ -223,6 +238,32 @@ def undo(settings: Settings, transaction: str, *, dry_run: bool) -> None:
 
 
 @main.command()
+@click.argument("identifier", metavar="ID")
+@click.option("--confirmed", is_flag=True, help="Erase it even if texts of other records contain one of its names.")
+@DRY_RUN
+@click.pass_obj
+def erase(settings: Settings, identifier: str, *, confirmed: bool, dry_run: bool) -> None:
+    """Erase the record ID for ever: what it contains, all its versions in the log, its links and citations.
+
+    It is refused if other records refer to it. The log keeps the id, the kind, the versions and the times.
+    """
+    engine, writer = _writer(settings)
+    with writing(engine, keep=not dry_run) as connection:
+        apply = Eraser(writer).erase(
+            connection, identifier, kinds=tuple(writer.resources), author="rapporteur erase", confirmed=confirmed
+        )
+        (erasure,) = apply()
+    for record_id, kind in erasure.erased:
+        click.echo(f"erased: {kind} {record_id}")
+    for what, several in (("blanked", erasure.blanked), ("still mentioned by", erasure.mentions)):
+        for each in several:
+            click.echo(f"{what}: {each.kind} {each.id}, version {', '.join(map(str, each.versions))}")
+    click.echo(f"{erasure.answers} stored answers dropped{' (a dry run: nothing is erased)' if dry_run else ''}")
+    if not dry_run and not clear_log(engine):
+        click.echo("others read the database, so its log still has the erased pages; to overwrite them: rapporteur vacuum")
+
+
+@main.command()
 @click.argument("target", type=click.Path(path_type=Path, allow_dash=True))
 @click.pass_obj
 def export(settings: Settings, target: Path) -> None:
@@ -283,6 +324,91 @@ def rebuild(settings: Settings) -> None:
         writer.projections.rebuild(connection)
     _reindex(engine, writer)
     click.echo("all projections are rebuilt")
+
+
+@main.command()
+@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@click.pass_obj
+def backup(settings: Settings, target: Path) -> None:
+    """Copy the registry to the new FILE, while it is served and written, and check the copy. For SQLite."""
+    with click.progressbar(length=1, label="copying", file=sys.stderr) as bar:
+        found = backups.back_up(settings.database_url, target, progress=_pages(bar))
+    size = target.stat().st_size / 1_000_000
+    click.echo(f"{target}: {found.records} records, position {found.position or 'unknown'}, {size:.1f} MB, sound")
+
+
+@main.command()
+@click.argument("source", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.pass_obj
+def restore(settings: Settings, source: Path) -> None:
+    """Replace the registry by what the backup FILE contains. For SQLite; end the server first.
+
+    The registry that was in place is kept beside it, with the ending `.before-restore`.
+    """
+    with click.progressbar(length=1, label="copying", file=sys.stderr) as bar:
+        found = backups.restore(settings.database_url, source, progress=_pages(bar))
+    click.echo(f"restored: {found.records} records, position {found.position or 'unknown'}")
+    if found.revision != newest_revision():
+        click.echo("its schema is of an earlier version; type: rapporteur migrate")
+
+
+def _pages(bar: Any) -> backups.Progress:
+    def show(done: int, total: int) -> None:
+        bar.length = total
+        bar.update(done - bar.pos)
+
+    return show
+
+
+@main.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.pass_obj
+def copy(settings: Settings, source: str, target: str) -> None:
+    """Copy the registry at the URL FROM to the new database at the URL TO: from SQLite to Postgres, for example, or back.
+
+    All is copied: records, history, keys, redirects and stored answers. Then both are compared. If anything fails, TO stays
+    empty.
+    """
+    settings_from, settings_to = (replace(settings, database_url=url) for url in (source, target))
+    for name, each in (("FROM", settings_from), ("TO", settings_to)):
+        if fault := dict(each.faults()).get("database_url"):
+            raise click.BadParameter(fault, param_hint=name)
+    source_engine = _engine(settings_from)
+    with _to_fill(target) as url, reading(source_engine) as read:
+        migrate_schema(url)
+        engine, writer = _writer(replace(settings, database_url=url), run_in_workers)
+        with writing(engine) as written:
+            total = 2 * copying.count(read)
+            with click.progressbar(length=total, label="copying and comparing", file=sys.stderr) as bar:
+                copying.copy(read, written, writer, progress=bar.update)
+            records, position = writer.count(written), writer.position(written)
+        engine.dispose()
+    click.echo(f"{records} records with their history, position {position}; both sides say the same")
+    with reading(source_engine) as read:
+        if writer.position(read) != position:
+            raise OperatorError("FROM was written meanwhile, which TO does not have: end the server of FROM, and copy again")
+
+
+@contextmanager
+def _to_fill(url: str) -> Iterator[str]:
+    """The URL of the database to copy to. A file of SQLite gets its name only when it is complete."""
+    if make_url(url).get_backend_name() != "sqlite":
+        yield url
+        return
+    with sqlite_files.new_file(sqlite_path(url)) as made:
+        yield str(make_url(url).set(database=str(made)))
+
+
+@main.command()
+@click.pass_obj
+def vacuum(settings: Settings) -> None:
+    """Give free space back, and overwrite what was deleted or erased. Drops stored answers that are older than a day."""
+    engine = _engine(settings)
+    with writing(engine) as connection:
+        expire(connection, datetime.now(UTC))
+    vacuum_tables(engine, Base.metadata.sorted_tables)
+    click.echo("done")
 
 
 @main.command()
@@ -419,6 +545,7 @@ def _tell(found: list[str], well: str) -> None:
 
 
 def _engine(settings: Settings) -> Engine:
+    _require_sound(settings, always=False)
     engine = create_engine(settings.database_url, creates=False, pooler=settings.pooler)
     require_current(engine)
     engine.dispose()  # forked worker processes must not inherit an open connection

@@ -18,7 +18,9 @@ RapporteurError
     ├── Conflict               409
     │   └── StillReferenced    409
     ├── Gone                   410
-    │   └── Merged             410
+    │   ├── Erased             410
+    │   ├── Merged             410
+    │   └── PositionUnknown    410
     ├── PreconditionFailed     412
     ├── PayloadTooLarge        413
     ├── AddressTooLong         414
@@ -191,6 +193,25 @@ class Gone(Problem):
     code = "gone"
     title = "The record was deleted"
     explanation = "It was here and is no more; its history is kept."
+
+
+class Erased(Gone):
+    """The record was erased: what it held is nowhere in the registry anymore."""
+
+    code = "erased"
+    title = "The record was erased"
+    explanation = "What it said was taken out of the registry and its history, and cannot come back; its id is not used again."
+
+
+class PositionUnknown(Gone):
+    """The change log has no such position, because the registry was restored or replaced."""
+
+    code = "position_unknown"
+    title = "The log has no such position"
+    explanation = (
+        "The registry was restored from a backup, or is another one, since the position was read. Start over: read `/v1/export`"
+        " and follow `/v1/changes` from the position in its header `Rapporteur-Position`."
+    )
 
 
 class Merged(Gone):

@@ -11,7 +11,7 @@ from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, keys, quality, routes, search, transactions
+from app.http import about, changes, docs, erasures, keys, quality, routes, search, transactions
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -32,6 +32,7 @@ from app.reading.naming import Meanings
 from app.resources import RESOURCES
 from app.search.service import SearchService
 from app.settings import Settings
+from app.writing.erasing import Eraser
 from app.writing.keys import Keyring
 from app.writing.queue import WriteQueue
 from app.writing.writer import Writer
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     connections = Connections(settings)
     stopping.tell_at_last(lambda: queue.end(about_to_end()))
     stopping.cut_with(connections.cut)
-    queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit))
+    queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit), writer)
     writes = Writes(records, writer, queued, access, settings)
     imports = Imports(writer, queued, settings, stopping)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
@@ -104,6 +105,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         quality.router(RESOURCES, driver),
         docs.router(),
         changes.histories(RESOURCES, driver, meanings),
+        erasures.router(RESOURCES, Eraser(writer), meanings, queued, access, settings, engine),
     ):
         app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())

@@ -26,6 +26,7 @@ def filter_case(_context: Any, case: Any) -> bool:
         "cursor" in query
         or (query.get("format") == "csv" and not PARTS.issuperset(_words(query.get("include"))))
         or (streamed and "count" in query)
+        or query.get("after", "0") != "0"
         or (case.path == "/v1/records" and ("ids" in query) == ("identifier" in query))
         or any(value not in KNOWN for name in NAMING & query.keys() for value in _words(query[name]))
         or ("q" in query and not 1 <= len(words(str(query["q"]))) <= MAX_WORDS)

@@ -175,7 +175,10 @@ def _rows(database: Database) -> dict[str, list[Row]]:
                 *(sa.Column(column["name"], sa.types.NullType()) for column in sa.inspect(connection).get_columns(name)),
             )
         found = {
-            table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
+            table.name: [
+                {name: value for name, value in row.items() if name != "digest" or table.name != "changes"}  # made at random
+                for row in connection.execute(sa.select(table)).mappings()
+            ]
             for table in metadata.sorted_tables
         }
         return {name: sorted(rows, key=lambda row: repr(sorted(row.items()))) for name, rows in found.items()}

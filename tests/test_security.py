@@ -189,7 +189,7 @@ OPEN = [(method, path) for method, path in OPERATIONS if (method, path) not in G
 
 def test_the_operations_are_all_there_are() -> None:
     """The lists below are derived; this holds that the derivation sees what is known to be there."""
-    assert len(WRITES) == 7 * len(RESOURCES) + 4
+    assert len(WRITES) == 8 * len(RESOURCES) + 4
     assert {("POST", "/v1/import"), ("POST", "/v1/keys"), ("DELETE", "/v1/keys/some-key")} <= set(WRITES)
     assert ("PATCH", "/v1/people/somebody") in WRITES
     assert ("POST", "/v1/citations/proof/merge") in WRITES
@@ -318,13 +318,15 @@ def test_a_key_of_scope_write_may_write(registry: Registry) -> None:
 
 
 ADMINS_ONLY = [
-    operation for operation in GUARDED if operation[1].endswith(("/merge", "/undo")) or operation[1].startswith("/v1/keys")
+    operation
+    for operation in GUARDED
+    if operation[1].endswith(("/merge", "/undo", "/erase")) or operation[1].startswith("/v1/keys")
 ]
 
 
 def test_a_key_of_scope_write_may_neither_merge_nor_undo_nor_touch_keys(registry: Registry) -> None:
     before = everything(registry.database)
-    assert len(ADMINS_ONLY) == len(RESOURCES) + 7
+    assert len(ADMINS_ONLY) == 2 * len(RESOURCES) + 7
     for operation in ADMINS_ONLY:
         answer = ask(registry.client, operation, registry.writer)
         assert answer.status_code == 403, (operation, answer.text)

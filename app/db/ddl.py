@@ -129,7 +129,7 @@ def check_now(connection: sa.Connection) -> None:
 
 def require_none(connection: sa.Connection, query: str, why: str) -> None:
     """Raise OperatorError if the query, whose rows begin with an id, finds records. The message names up to `NAMED` of them."""
-    found = [row[0] for row in connection.exec_driver_sql(query).fetchmany(NAMED + 1)]
+    found = [str(row[0]) for row in connection.exec_driver_sql(query).fetchmany(NAMED + 1)]
     if found:
         more = " and more" if len(found) > NAMED else ""
         raise OperatorError(f"{why}: {', '.join(found[:NAMED])}{more}")

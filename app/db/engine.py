@@ -1,5 +1,6 @@
 """The SQLAlchemy engine for writing, and the settings of its connections."""
 
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from app.db.sqlite import SqliteConnection, connect
+from app.errors import OperatorError
 
 _READS = "rapporteur_reads"
 PATIENCE = 5.0
@@ -27,6 +29,7 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA wal_autocheckpoint = 4000",  # large, so that a page that several writes change is copied to the file only once
     "PRAGMA foreign_keys = ON",
+    "PRAGMA secure_delete = ON",  # what is deleted or erased is overwritten; many builds of SQLite do so by default
     "PRAGMA cache_size = -65536",
     "PRAGMA temp_store = MEMORY",
 )
@@ -152,6 +155,39 @@ def reading(engine: Engine) -> Iterator[Connection]:
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+def clear_log(engine: Engine) -> bool:
+    """Copy SQLite's WAL into the file and empty it, because it still contains what was erased. On Postgres, do nothing.
+
+    Returns False if the WAL could not be emptied within the engine's patience, because readers use it. Later writes will then
+    overwrite it.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
+
+
+def vacuum(engine: Engine, tables: Iterable[sa.Table]) -> None:
+    """Give free space back, and overwrite what was deleted there. Raises OperatorError if another process writes.
+
+    SQLite's file is written anew. Of Postgres' tables, the space is freed for further rows, and statistics are updated.
+    """
+    with engine.connect().execution_options(**{_READS: True, "isolation_level": "AUTOCOMMIT"}) as connection:
+        if engine.dialect.name == "postgresql":
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM (ANALYZE) {table.name}")
+            return
+        driver: Any = connection.connection.driver_connection
+        try:
+            driver.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            raise OperatorError(f"the file could not be written anew: {error}; try again while nobody writes") from error
+    if not clear_log(engine):
+        raise OperatorError("others read the database, so its log still has deleted pages; try again while nobody reads")
 
 
 def analyze(connection: Connection, tables: Iterable[sa.Table]) -> None:

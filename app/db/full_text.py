@@ -68,6 +68,10 @@ class FullText(ABC):
         del rows
         return None
 
+    def forget_removed(self, connection: Connection) -> None:
+        """Take the terms of removed entries out of the index for good. If the database does this itself, do nothing."""
+        del connection
+
     def disagreements(self, connection: Connection) -> Iterator[str]:
         """Yield a message for each search entry without a row in the index table, and for each such row without an entry."""
         del connection
@@ -95,6 +99,10 @@ class _Fts5(FullText):
 
     def copies(self, rows: Rows) -> tuple[sa.TableClause, Rows]:
         return _INDEX, [{"rowid": row["docid"], "terms": row["terms"]} for row in rows]
+
+    def forget_removed(self, connection: Connection) -> None:
+        # FTS5 only marks removed terms, until it merges the segments that contain them.
+        connection.execute(sa.insert(_INDEX).values({INDEX: "optimize"}))
 
     def disagreements(self, connection: Connection) -> Iterator[str]:
         indexed = sa.select(sa.table(f"{INDEX}_docsize", sa.column("id")).c.id)

@@ -35,10 +35,14 @@ def alembic_config(url: str) -> "Config":
 
 
 def migrate(url: str, *, revision: str = "head") -> None:
-    """Upgrade the schema to a revision, by default to the newest."""
+    """Bring the schema up, or back, to a revision, by default to the newest. Raises OperatorError for an unknown one."""
     from alembic import command  # noqa: PLC0415 - importing it takes a tenth of the start-up time, and only migrations need it
 
-    command.upgrade(alembic_config(url), revision)
+    known = revisions()
+    if revision != "head" and revision not in known:
+        raise OperatorError(f"there is no revision {revision!r}; there are {', '.join(sorted(known))}")
+    is_back = revision != "head" and (applied_revision(url) or "") > revision
+    (command.downgrade if is_back else command.upgrade)(alembic_config(url), revision)
 
 
 def newest_revision() -> str:

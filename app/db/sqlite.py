@@ -119,6 +119,11 @@ _generations: dict[Path, int] = {}
 """For each path, the number of times that the file was found to be replaced or repaired."""
 
 
+def was_opened(path: Path) -> bool:
+    """Whether this process has opened the file that is at the path now."""
+    return identity_of(path) in _opened.values()
+
+
 def renew(path: Path) -> None:
     """Mark all connections to a file as outdated, so that they are reopened before they are used again."""
     _generations[path] = _generations.get(path, 0) + 1

@@ -16,6 +16,7 @@ from app.http.endpoints import Endpoint, Request
 from app.http.openapi.shared import NOT_MODIFIED
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
+from app.reading.changes import Position, end_of_log
 
 DATA_LICENCE = "CC-BY-4.0"
 
@@ -30,6 +31,7 @@ class LastChange(BaseModel):
     """The newest entry of the change log."""
 
     seq: int
+    position: Annotated[str, Field(description="from where `/v1/changes` can be followed", examples=["907.1f0c9a3e"])]
     at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
@@ -72,10 +74,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
     routes = APIRouter(route_class=AboutEndpoint, tags=["registry"], responses=NOT_MODIFIED)
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
-    newest = (
-        sa.select(Change.seq, instant_text(Change.__table__.c.at)).order_by(Change.seq.desc()).limit(sa.literal_column("1"))
-    )
-    last = to_statement(newest, driver.dialect)
+    last = to_statement(end_of_log().add_columns(instant_text(Change.__table__.c.at)), driver.dialect)
     words = _vocabularies()
     links = {
         **{resource.plural: resource.path for resource in resources},
@@ -114,7 +113,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
             data_licence=DATA_LICENCE,
             contact=contact or None,
             counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
-            last_change=LastChange(seq=found[0][0], at=found[0][1]) if found else None,
+            last_change=LastChange(seq=found[0][0], position=str(Position(*found[0][:2])), at=found[0][2]) if found else None,
             links={name: prefix + path for name, path in links.items()},
         )
 

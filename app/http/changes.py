@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query
 from app.db.driver import Driver, to_statement
 from app.declaration.model import is_storable
 from app.declaration.resource import Resource
-from app.errors import NotFound
+from app.errors import NotFound, PositionUnknown
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.openapi.shared import CONDITIONAL, described
 from app.http.responses import page_links
@@ -26,6 +26,7 @@ def router(driver: Driver) -> APIRouter:
     """Return a router with the endpoint that reads the change log."""
     routes = APIRouter(route_class=Endpoint)
     since = lru_cache(4)(lambda *narrowed: to_statement(changes.since(*narrowed), driver.dialect))
+    standing = to_statement(changes.standing(), driver.dialect)
 
     @routes.get(
         "/v1/changes",
@@ -38,20 +39,39 @@ def router(driver: Driver) -> APIRouter:
             shown=_HEADERS,
             more_parameters=CONDITIONAL[:1],
             examples=("/v1/changes?limit=5", "/v1/changes?kind=meeting&limit=5"),
+            more_failures=(("410", "PositionUnknown"),),
         ),
     )
     async def list_changes(request: Request, query: Annotated[changes.ChangesQuery, Query()]) -> Tagged:
         """Returns the changes in the order in which they were committed, including deletions.
 
-        To continue, send the `last_seq` of the previous answer as `after`, or follow its link `next`. In this way, no change is
-        missed and no change is returned twice.
+        To continue, send the `position` of the previous page as `after`, or follow its link `next`. In this way, no change is
+        missed and no change is returned twice. If the registry was restored from a backup since, the answer is 410: read
+        `/v1/export`, and follow from the position in its header `Rapporteur-Position`.
+
+        Within a transaction, a record comes after the records it refers to, and deletions come last, in reverse order. Records
+        that refer to one another in a circle come in the order of their ids. What earlier releases wrote is in no such order.
         """
-        given = query.model_dump(mode="json", exclude_none=True, exclude={"limit"})
-        statement = since(*(name for name in given if name != "after"))
-        rows, beyond = await read_page(driver, statement, given, query.limit)
-        last = rows[-1][1] if rows else query.after
-        page = {"limit": query.limit, "last_seq": last, "more": beyond is not None}
-        return _page(request, [row[0] for row in rows], page, {**given, "after": last, "limit": query.limit})
+        narrowed = query.model_dump(mode="json", include={"kind", "transaction"}, exclude_none=True)
+        after = changes.Position.parsed(query.after)
+        found, beyond = await read_page(driver, since(*narrowed), {**narrowed, "after": after.seq}, query.limit)
+        if after.seq or after.digest:
+            # The position is checked after the read: if the log is replaced in between, the answer is 410 as well.
+            after = await require_standing(after)
+        rows, complete = changes.until_the_end_of_a_transaction(found, beyond, whole=query.whole)
+        end = changes.Position(*rows[-1][1:3]) if rows else after
+        more = beyond is not None
+        page = {"limit": query.limit, "more": more, "position": str(end), "last_seq": end.seq, "complete": complete}
+        whole = {"whole": "true"} if query.whole else {}
+        following = {**narrowed, **whole, "after": str(end), "limit": query.limit}
+        return _page(request, [row[0] for row in rows], page, following)
+
+    async def require_standing(after: changes.Position) -> changes.Position:
+        """Return the position with its digest. Raises PositionUnknown if the log has another change there, or ends before."""
+        ((last, digest),) = await driver.fetch(standing, {"after": after.seq})
+        if after.seq > last or (after.digest and after.digest != digest):
+            raise PositionUnknown(f"the log has no position {after}; it was restored or replaced since the position was read")
+        return changes.Position(after.seq, digest or "")
 
     return routes
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from itertools import islice
 
 from fastapi import APIRouter
@@ -20,8 +21,9 @@ from app.http.endpoints import Endpoint
 from app.http.limits import client_of
 from app.http.openapi.shared import described
 from app.http.representations import NDJSON
-from app.http.responses import request_headers, send_stream
+from app.http.responses import Header, position_header, request_headers, send_stream
 from app.http.shutdown import Stopping
+from app.reading.changes import Position
 from app.writing.writer import Writer
 
 AT_ONCE = 4
@@ -62,10 +64,15 @@ def router(exports: "Exports") -> APIRouter:
             "export_records",
             "Read the whole registry",
             "The records.",
+            shown=("Rapporteur-Position",),
         ),
     )
     async def export() -> ASGIApp:
-        """Returns all records as they were at one moment. Each line is one record, in the format that `import` reads."""
+        """Returns all records as they were at one moment. Each line is one record, in the format that `import` reads.
+
+        The header `Rapporteur-Position` has the position of that moment in the change log. To keep a copy up to date, follow
+        `/v1/changes` from there.
+        """
         return exports.send
 
     return routes
@@ -104,28 +111,34 @@ class Exports:
             detail = f"{self._running[client]} exports of this client and {self._running.total()} in all are under way already"
             raise Unavailable(detail, headers={"Retry-After": str(RETRY_SECONDS)})
         self._running[client] += 1
+        headers: list[Header] = [(b"content-disposition", b'attachment; filename="rapporteur.ndjson"')]
         try:
-            named = (b"content-disposition", b'attachment; filename="rapporteur.ndjson"')
-            await send_stream(
-                scope,
-                receive,
-                send,
-                self._chunks(),
-                request_headers(scope),
-                self._stopping,
-                content_type=NDJSON.content_type,
-                headers=[named],
-                seconds=self._seconds,
-            )
+            async with aclosing(self._chunks(headers)) as chunks:
+                await anext(chunks)
+                await send_stream(
+                    scope,
+                    receive,
+                    send,
+                    chunks,
+                    request_headers(scope),
+                    self._stopping,
+                    content_type=NDJSON.content_type,
+                    headers=headers,
+                    seconds=self._seconds,
+                )
         finally:
             self._running[client] -= 1
             self._running += Counter()  # removes clients whose count is 0
 
-    async def _chunks(self) -> AsyncGenerator[str]:
+    async def _chunks(self, headers: list[Header]) -> AsyncGenerator[str]:
+        """Begin the snapshot, add its position to `headers` and yield an empty chunk; then yield the records."""
         loop = asyncio.get_running_loop()
         pages = self._pages()
         step = loop.run_in_executor(self._threads, next, pages, "")
         try:
+            headers.append(position_header(Position.parsed(await asyncio.shield(step))))
+            yield ""
+            step = loop.run_in_executor(self._threads, next, pages, "")
             while page := await asyncio.shield(step):
                 yield page
                 step = loop.run_in_executor(self._threads, next, pages, "")
@@ -140,7 +153,9 @@ class Exports:
             await loop.run_in_executor(self._threads, pages.close)  # type: ignore[attr-defined]
 
     def _pages(self) -> Iterator[str]:
+        """Yield the position of a snapshot, and then its records."""
         with reading(self._engine) as connection:
+            yield str(self._writer.position(connection))
             lines = (f"{text}\n" for _, text in self._writer.export(connection))
             while page := "".join(_some(lines)):
                 yield page

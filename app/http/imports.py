@@ -93,7 +93,7 @@ def router(imports: "Imports", access: Access) -> APIRouter:
             "import_records",
             "Write many records",
             "What became of every record.",
-            shown=("ETag", "Vary", "Idempotent-Replayed"),
+            shown=("ETag", "Vary", "Idempotent-Replayed", "Rapporteur-Position"),
             more_failures=(*UNAUTHORIZED, *OF_BODIES, *CONFLICT),
             more_parameters=[IDEMPOTENCY_KEY],
             body={"required": True, "content": dict.fromkeys(LINES_TYPES, lines)},

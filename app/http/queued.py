@@ -9,11 +9,21 @@ from starlette.types import Receive, Scope, Send
 
 from app.http.access import Access
 from app.http.bodies import BodyBudget, Reservation, idempotency_key
-from app.http.responses import ALWAYS, Header, RequestHeaders, language_header, request_headers, send_tagged
+from app.http.responses import (
+    ALWAYS,
+    Header,
+    RequestHeaders,
+    language_header,
+    position_header,
+    request_headers,
+    send_tagged,
+)
+from app.reading.changes import Position
 from app.writing import idempotency
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.queue import Apply, WriteQueue
+from app.writing.writer import Writer
 
 
 class Write(NamedTuple):
@@ -38,6 +48,8 @@ class Answered(NamedTuple):
     answer: Answer
     again: bool
     """Whether this is the stored answer to an earlier request with the same `Idempotency-Key`."""
+    position: Position | None
+    """The end of the change log after the write; None for a dry run."""
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send the answer as the response to a request."""
@@ -51,6 +63,8 @@ class Answered(NamedTuple):
             headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
         if self.again:
             headers.append((b"idempotent-replayed", b"true"))
+        if self.position is not None:
+            headers.append(position_header(self.position))
         if answer.status == 204:
             await send({"type": "http.response.start", "status": 204, "headers": [*ALWAYS, *headers]})
             await send({"type": "http.response.body", "body": b""})
@@ -61,9 +75,10 @@ class Answered(NamedTuple):
 class QueuedWrites:
     """Runs writes in the write queue, and stores the answers to requests with an `Idempotency-Key`."""
 
-    def __init__(self, access: Access, queue: WriteQueue, budget: BodyBudget) -> None:
+    def __init__(self, access: Access, queue: WriteQueue, budget: BodyBudget, writer: Writer) -> None:
         self._access = access
         self._queue = queue
+        self._writer = writer
         self.budget = budget
 
     async def run(self, write: Write, *, alike: object = None, keep: bool, seconds: float | None = None, size: int) -> Answered:
@@ -72,7 +87,8 @@ class QueuedWrites:
         If `write.retry` shows that the same request was sent before, nothing is written and the stored answer is returned.
         `alike`, `keep`, `seconds` and `size` are passed on to `WriteQueue.run`, where they are explained.
         """
-        return await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
+        answered = await self._queue.run(self._settled, write, alike=alike, keep=keep, seconds=seconds, size=size)
+        return answered if keep else answered._replace(position=None)
 
     def _settled(self, connection: Connection, writes: Sequence[Write]) -> Apply[list[Answered]]:
         """Check writes of the same operation, and return the function that applies them.
@@ -84,14 +100,15 @@ class QueuedWrites:
             self._access.used(connection, principal)
         write = writes[0]
         if write.retry and (known := idempotency.first(connection, write.principal.id, *write.retry)):
-            return lambda: [Answered(known, again=True)]
+            return lambda: [Answered(known, again=True, position=self._writer.position(connection))]
         apply = write.settle(connection, [each.wish for each in writes])
 
         def answered() -> list[Answered]:
             answers = write.answer(connection, [each.context for each in writes], apply())
             if write.retry:
                 idempotency.remember(connection, write.principal.id, *write.retry, answers[0])
-            return [Answered(answer, again=False) for answer in answers]
+            position = self._writer.position(connection)
+            return [Answered(answer, again=False, position=position) for answer in answers]
 
         return answered
 

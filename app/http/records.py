@@ -23,7 +23,7 @@ from app.declaration.model import SCHEME_PATTERN, is_storable
 from app.declaration.resource import VERSION_PREFIX, Resource
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Gone, Invalid, NotFound
+from app.errors import Conflict, Erased, Gone, Invalid, NotFound
 from app.faults import Fault, summary
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
@@ -171,9 +171,10 @@ class Records:
             return
         if meant.is_ambiguous:
             raise Invalid(meant.fault, faults=[Fault(meant.fault)])
-        if any(each.way is naming.Way.DELETED and resource in (None, self.by_kind[each.kind]) for each in named):
-            raise Gone(meant.fault)
-        if named and resource is not None and named[0].way is not naming.Way.DELETED:
+        past = [each.way for each in named if each.way.is_past and resource in (None, self.by_kind[each.kind])]
+        if past:
+            raise (Erased if naming.Way.ERASED in past else Gone)(meant.fault)
+        if named and resource is not None and not named[0].way.is_past:
             _, target, kind, _ = named[0]
             raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {self.by_kind[kind].path}/{target}")
         raise NotFound(f"there is no {resource.kind if resource else 'record'} with the id {record_id!r}")

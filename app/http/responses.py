@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from app.caching import cached
 from app.errors import Unavailable
 from app.http.shutdown import Stopping
+from app.reading.changes import Position
 
 Header = tuple[bytes, bytes]
 _log = logging.getLogger("rapporteur")
@@ -31,7 +32,10 @@ SAFELY: tuple[Header, ...] = (
     (b"cross-origin-resource-policy", b"cross-origin"),
 )
 """Security headers. They forbid a browser to guess the content type, to run scripts, and to show the response in a frame."""
-EXPOSED = b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Retry-After"
+EXPOSED = (
+    b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Rapporteur-Position,"
+    b" Retry-After"
+)
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
     (b"cache-control", b"no-cache"),
@@ -218,6 +222,11 @@ def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str |
 def language_header(language: str | None = None) -> list[Header]:
     """Return the `Content-Language` header for the requested language; an empty list if no language is given."""
     return [(b"content-language", language.encode())] if language else []
+
+
+def position_header(position: Position) -> Header:
+    """Return the header with a position in the change log, from which `/v1/changes` can be followed."""
+    return b"rapporteur-position", str(position).encode()
 
 
 def moved(scope: Scope, path: str, record_id: str) -> Response:

@@ -34,6 +34,7 @@ from app.http.queries import RecordRequest
 from app.http.queued import QueuedWrites, Write, retry_of, with_budget
 from app.http.records import Records, identifier_in
 from app.http.responses import RequestHeaders, moved, tag_of
+from app.reading.changes import Operation
 from app.reading.shapes import Shape
 from app.settings import Settings
 from app.writing import json_patch, keys
@@ -74,7 +75,7 @@ class Changed(BaseModel):
 
     id: Annotated[str, Field(examples=["sco"])]
     kind: Kind
-    operation: Literal["create", "replace", "patch", "delete", "merge", "restore", "unchanged"]
+    operation: Operation | Literal["unchanged"]
 
 
 class Left(BaseModel):

@@ -45,7 +45,8 @@ def disagreements(connection: Connection, writer: Writer, *, progress: Callable[
     found += [f"{kind} {record_id}: has no row in its table" for record_id, (kind, _) in kinds.items() if record_id not in seen]
     gone = (record_id for record_id, (_, state) in log.items() if state is not None and record_id not in kinds)
     found += [f"{record_id}: stands in the log and nowhere else" for record_id in gone]
-    return [*found, *_broken_versions(connection), *_broken_redirects(connection), *_shared_identifiers(connection)]
+    found += [*_broken_versions(connection), *_broken_erasures(connection)]
+    return [*found, *_broken_redirects(connection), *_shared_identifiers(connection)]
 
 
 def _broken_versions(connection: Connection) -> Iterator[str]:
@@ -55,6 +56,16 @@ def _broken_versions(connection: Connection) -> Iterator[str]:
     for record_id, entries, different, last in connection.execute(query):
         if not entries == different == last:
             yield f"{record_id}: the log has {entries} entries of it up to version {last}"
+
+
+def _broken_erasures(connection: Connection) -> Iterator[str]:
+    """Yield the versions of erased records that the change log still has."""
+    erased = sa.select(changes.c.record_id).where(changes.c.operation == "erase")
+    query = sa.select(changes.c.record_id, changes.c.version).where(
+        changes.c.record_id.in_(erased), changes.c.state.is_not(None)
+    )
+    for record_id, version in connection.execute(query.order_by(changes.c.seq)):
+        yield f"{record_id}: was erased, and the log still has its version {version}"
 
 
 def _broken_redirects(connection: Connection) -> Iterator[str]:

@@ -127,14 +127,15 @@ class Change(Base):
     operation: Mapped[str] = mapped_column(
         Exact,
         comment="what was done",
-        info={"words": ("create", "replace", "patch", "delete", "merge", "restore")},
+        info={"words": ("create", "replace", "patch", "delete", "merge", "restore", "erase")},
     )
     version: Mapped[int] = number("the record's version after it")
     at: Mapped[Any] = mapped_column(Instant, comment="when (RFC 3339, UTC)")
     author: Mapped[str] = text("the name of the key, or of the command, that wrote it")
     transaction: Mapped[str] = mapped_column(Exact, comment="one id for all that was written together")
-    state: Mapped[str | None] = text("the record's content after it, as in the exchange format; null when deleted")
+    state: Mapped[str | None] = text("the record's content after it, as in the exchange format; null when deleted or erased")
     into_id: Mapped[str | None] = code("the record that it was merged into")
+    digest: Mapped[str] = code("eight random hexadecimal digits: after a restore, another change at this place has others")
 
 
 class Redirect(Base):

@@ -49,6 +49,13 @@ class Way(IntEnum):
     """A code of a former state, or a former code of a present one."""
     DELETED = 5
     """The record with this id was deleted."""
+    ERASED = 6
+    """The record with this id was erased."""
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the record does not exist any more."""
+        return self in (Way.DELETED, Way.ERASED)
 
 
 class Named(NamedTuple):
@@ -99,9 +106,10 @@ def query() -> sa.CompoundSelect[Any]:
     formerly = rows(Way.FORMER, identifiers.c.identifier).join(identifiers, identifiers.c.record_id == records.c.id)
     selects.append(formerly.where(is_one_of(identifiers.c.identifier, upper), identifiers.c.scheme.in_(schemes)))
     last = sa.select(sa.func.max(changes.c.seq)).where(is_one_of(changes.c.record_id, given)).group_by(changes.c.record_id)
-    gone = sa.select(
-        sa.literal_column(str(int(Way.DELETED))), changes.c.record_id, changes.c.record_id, changes.c.kind, changes.c.record_id
-    )
+    deleted: sa.ColumnElement[int] = sa.literal_column(str(int(Way.DELETED)))
+    erased: sa.ColumnElement[int] = sa.literal_column(str(int(Way.ERASED)))
+    how = sa.case((changes.c.operation == literal("erase"), erased), else_=deleted)
+    gone = sa.select(how, changes.c.record_id, changes.c.record_id, changes.c.kind, changes.c.record_id)
     selects.append(gone.where(changes.c.seq.in_(last), changes.c.state.is_(None)))
     return sa.union_all(*selects)
 
@@ -126,7 +134,7 @@ def candidates(values: Iterable[str], rows: Iterable[Row]) -> Candidates:
     """Return the records that each value may stand for, the likeliest first. `rows` are those of `query`."""
     by_value: dict[str, list[Named]] = {}
     for way, value, *named in rows:
-        by_value.setdefault(value if way in (Way.ID, Way.MERGED, Way.DELETED) else f"{value.upper()} ", []).append(
+        by_value.setdefault(value if way in (Way.ID, Way.MERGED, Way.DELETED, Way.ERASED) else f"{value.upper()} ", []).append(
             Named(Way(way), named[0], Kind(named[1]), named[2])
         )
     return {value: sorted([*by_value.get(value, ()), *by_value.get(f"{value.upper()} ", ())]) for value in values}
@@ -135,7 +143,7 @@ def candidates(values: Iterable[str], rows: Iterable[Row]) -> Candidates:
 def meaning(value: str, named: Sequence[Named], kinds: Sequence[Kind]) -> Meaning:
     """Choose the record that a value stands for among its candidates. Only a record of one of these kinds can be meant."""
     possible = [each for each in named if each.kind in kinds]
-    standing = [each for each in possible if each.way is not Way.DELETED]
+    standing = [each for each in possible if not each.way.is_past]
     if standing:
         best = {each.id: each for each in standing if each.way is standing[0].way}
         if len(best) == 1:
@@ -145,8 +153,8 @@ def meaning(value: str, named: Sequence[Named], kinds: Sequence[Kind]) -> Meanin
             None, None, f"{value!r} is a code of {several}; write the id of the one that is meant", is_ambiguous=True
         )
     if possible:
-        return Meaning(None, None, f"the {possible[0].kind} {value!r} was deleted")
-    if named and named[0].way is not Way.DELETED:
+        return Meaning(None, None, f"the {possible[0].kind} {value!r} was {possible[0].way.name.lower()}")
+    if named and not named[0].way.is_past:
         return Meaning(None, None, wrong_kind(value, named[0].kind, kinds))
     return Meaning(None, None, f"there is no {kinds[0] if len(kinds) == 1 else 'record'} {value!r}")
 
@@ -184,7 +192,7 @@ class Meanings:
         if not resource.alternative_keys or len(record_id) > FORMER_ID:
             return record_id
         found = (await self.of([record_id]))[record_id]
-        if any(each.way in (Way.MERGED, Way.DELETED) for each in found):
+        if any(each.way is Way.MERGED or each.way.is_past for each in found):
             return record_id
         return meaning(record_id, found, (resource.kind,)).id or record_id
 

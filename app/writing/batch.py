@@ -106,6 +106,8 @@ class Wanted:
     @property
     def operation(self) -> str:
         """The operation to write in the change log."""
+        if self.doing == "erase":
+            return "erase" if self.deleted else "replace"
         if self.deleted:
             return "delete" if self.into is None else "merge"
         if self.doing in ("merge", "restore"):

@@ -57,6 +57,11 @@ def first(connection: Connection, key_id: str, idempotency_key: str, request: st
 def remember(connection: Connection, key_id: str, idempotency_key: str, request: str, answer: Answer) -> None:
     """Store the response for one day (`KEPT`). Also delete the responses of all API keys that are older than one day."""
     now = datetime.now(UTC)
-    connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
+    expire(connection, now)
     row = {"key_id": key_id, "idempotency_key": idempotency_key, "request": request, "at": now, **answer._asdict()}
     connection.execute(answers.insert(), row)
+
+
+def expire(connection: Connection, now: datetime) -> None:
+    """Delete the responses that are older than one day."""
+    connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))

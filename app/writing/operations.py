@@ -13,7 +13,17 @@ from sqlalchemy.engine import Connection
 from app.declaration.model import Part, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Gone, Invalid, Merged, NotFound, PreconditionFailed, PreconditionRequired, StillReferenced
+from app.errors import (
+    Conflict,
+    Erased,
+    Gone,
+    Invalid,
+    Merged,
+    NotFound,
+    PreconditionFailed,
+    PreconditionRequired,
+    StillReferenced,
+)
 from app.faults import Fault, summary
 from app.models.records import Change, Record
 from app.writing import json_patch
@@ -125,8 +135,11 @@ class Operations:
         """Add a fault if the record's id is or was used by another record."""
         if ids.take(wanted.id):
             return
+        past = self.writer.past(connection, [wanted.id]).get(wanted.id)
         if batch.wanted[wanted.id] is not wanted or self.writer.references.kinds(connection, [wanted.id]):
             batch.blame(wanted, f"{wanted.id!r} is the id of a record already", "/id", conflict=True)
+        elif past is not None and past.is_erased:
+            batch.blame(wanted, f"{wanted.id!r} was the id of a record that was erased", "/id", conflict=True)
         else:
             batch.blame(wanted, f"{wanted.id!r} was the id of a record that is no more: PUT revives it", "/id", conflict=True)
 
@@ -329,6 +342,8 @@ class Operations:
         """The record's content and version. Raises NotFound, Gone or Merged if it does not exist."""
         found = self._found(connection, resource, record_id)
         if isinstance(found, Past):
+            if found.kind is resource.kind and found.is_erased:
+                raise Erased(f"the {resource.kind} {record_id!r} was erased")
             if found.kind is resource.kind and found.into is not None:
                 raise Merged(f"the {resource.kind} {record_id!r} was merged into {found.into!r}", into=found.into)
             if found.kind is resource.kind:
@@ -347,6 +362,8 @@ class Operations:
         if isinstance(found, Past):
             if found.kind is not resource.kind:
                 raise Conflict(f"{record_id!r} is or was the id of a {found.kind}, not of a {resource.kind}")
+            if found.is_erased:
+                raise Conflict(f"the {resource.kind} {record_id!r} was erased; its id is not used again")
             if found.into is not None:
                 raise Merged(f"the {resource.kind} {record_id!r} was merged into {found.into!r}", into=found.into)
         return found if isinstance(found, tuple) and not isinstance(found, Past) else (None, None)

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Invalid, Merged, NotFound
+from app.errors import Conflict, Erased, Invalid, Merged, NotFound
 from app.faults import Fault
 from app.models.records import Change
 from app.writing.batch import Batch, Content, Wanted
@@ -30,6 +30,11 @@ class Entry(NamedTuple):
     into: str | None = None
     """The record into which it was merged."""
 
+    @property
+    def is_blank(self) -> bool:
+        """Whether the record existed after it, but what it contained then was erased."""
+        return self.state is None and self.into is None and self.operation not in ("delete", "erase")
+
 
 def entries(connection: Connection, condition: sa.ColumnElement[bool]) -> list[Entry]:
     """Entries of the change log that meet the condition, the oldest first."""
@@ -39,8 +44,14 @@ def entries(connection: Connection, condition: sa.ColumnElement[bool]) -> list[E
 
 
 def _last_content(log: list[Entry]) -> Content:
-    """The last content in the log of a record. Entries of deletions have no content and are skipped."""
-    content: Content = json.loads(next(entry.state for entry in reversed(log) if entry.state is not None))
+    """The last content in the log of a record. Entries of deletions have no content and are skipped.
+
+    Raises Erased if the content was erased.
+    """
+    last = next(entry for entry in reversed(log) if entry.state is not None or entry.is_blank)
+    if last.state is None:
+        raise Erased(f"version {last.version} of the {last.kind} {last.id!r} was erased")
+    content: Content = json.loads(last.state)
     return content
 
 
@@ -86,6 +97,9 @@ class Restorer:
 
         If the record was merged into another one, the merge is undone.
         """
+        past = self._writer.past(connection, [record_id]).get(record_id)
+        if past is not None and past.is_erased and past.kind is resource.kind:
+            raise Erased(f"the {resource.kind} {record_id!r} was erased")
         try:
             old, standing = self._operations.standing_or_gone(connection, resource, record_id)
         except Merged:
@@ -108,6 +122,8 @@ class Restorer:
 
         Raises Invalid if the log does not have this version.
         """
+        if version is None:
+            _last_content(log)  # otherwise, an earlier version would be restored in place of an erased one
         states = [entry for entry in log if entry.state is not None and version in (None, entry.version)]
         if not states:
             known = ", ".join(str(entry.version) for entry in log if entry.state is not None)
@@ -146,6 +162,8 @@ class Restorer:
         for entry in entries(connection, changes.c.transaction == transaction):
             log = entries(connection, changes.c.record_id == entry.id)
             place = next(place for place, each in enumerate(log) if each.transaction == transaction)
+            if log[-1].operation == "erase" or entry.is_blank:
+                raise Erased(f"the {entry.kind} {entry.id!r}, which the merge changed, was erased")
             if entry.state is None and log[-1].state is not None:
                 left.append(Fault(f"the {entry.kind} {entry.id!r} was made again since", pointer=f"/{entry.id}"))
                 continue

@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from app.db.sql import CHUNK, Encode, chunks, ids_parameter, instant_text, is_one_of, run
+from app.db.sql import CHUNK, Encode, chunks, ids_parameter, instant_text, is_one_of, literal, run
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.models.records import Change, Record, Redirect
+from app.reading.changes import Position, end_of_log, position_of
 from app.reading.compiler import Compiler
 from app.reading.shapes import Shape
 from app.writing.batch import Content
@@ -39,12 +40,16 @@ class Past(NamedTuple):
     """The id of the record into which this record was merged; None if it was not merged."""
     created: str
     """When the record was created."""
+    is_erased: bool
 
 
 def _past() -> sa.Select[Any]:
     columns = (sa.func.max(changes.c.kind), sa.func.max(changes.c.version), sa.func.max(redirects.c.new_id))
+    is_erased = sa.func.max(
+        sa.case((changes.c.operation == literal("erase"), sa.literal_column("1")), else_=sa.literal_column("0"))
+    )
     return (
-        sa.select(changes.c.record_id, *columns, instant_text(sa.func.min(changes.c.at)))
+        sa.select(changes.c.record_id, *columns, instant_text(sa.func.min(changes.c.at)), is_erased)
         .outerjoin(redirects, redirects.c.old_id == changes.c.record_id)
         .where(is_one_of(changes.c.record_id, ids_parameter()))
         .group_by(changes.c.record_id)
@@ -59,6 +64,7 @@ class StoredRecords:
         self.compiler = compiler
         self.encode = encode
         self._past = compiler.to_statement(_past())
+        self._end_of_log = compiler.to_statement(end_of_log())
         citation: sa.Table = self.resources[Kind.CITATION].table
         self._citations = compiler.to_statement(
             sa.select(citation.c.id).where(is_one_of(citation.c.record_id, ids_parameter()))
@@ -76,18 +82,24 @@ class StoredRecords:
                 letters = max(sum(len(text) for text, _, _ in rows), 1)
                 limit = max(1, min(EXPORT_PAGE, limit * 2, len(rows) * EXPORT_LETTERS // letters))
 
+    def position(self, connection: Connection) -> Position:
+        """The position of the end of the change log."""
+        return position_of(run(connection, self._end_of_log))
+
     def count(self, connection: Connection) -> int:
         """The number of stored records."""
         return int(connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one())
 
-    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[str, str, int]]:
+    def all_of(self, connection: Connection, kind: Kind) -> Iterator[tuple[Any, ...]]:
         """Yield (line of the exchange format, id, version) for every record of a kind, ordered by id."""
+        for page in self.pages_of(connection, kind):
+            yield from page
+
+    def pages_of(self, connection: Connection, kind: Kind) -> Iterator[list[tuple[Any, ...]]]:
+        """Yield what `all_of` yields, in lists of at most CHUNK."""
         after, statement = "", self._pages(kind)
-        while True:
-            page = run(connection, statement, after=after, limit=CHUNK)
-            yield from ((text, record_id, version) for text, record_id, version in page)
-            if len(page) < CHUNK:
-                return
+        while page := run(connection, statement, after=after, limit=CHUNK):
+            yield page
             after = page[-1][1]
 
     def states(self, connection: Connection, kind: Kind, ids: Iterable[str]) -> dict[str, tuple[Content, int]]:

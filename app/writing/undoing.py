@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 
 from app.db.sql import chunks, is_one_of, values_parameter
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, Erased, Invalid, NotFound
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.records import Change
 from app.writing.batch import Batch, Report, Wanted
@@ -31,8 +31,8 @@ class Undoer:
         """Check whether the transaction can be undone, and return the function that undoes it.
 
         Records that it made are deleted, records that it deleted come back, and other records become what they were before.
-        Raises NotFound if there is no such transaction, Invalid if it changed more than `most` records, and Conflict if a
-        record was changed since, or is referred to by a record that stays.
+        Raises NotFound if there is no such transaction, Invalid if it changed more than `most` records, Erased if what it
+        changed was erased, and Conflict if a record was changed since, or is referred to by a record that stays.
         """
         counted = sa.select(sa.func.count()).where(changes.c.transaction == transaction)
         if most is not None and (number := connection.execute(counted).scalar_one()) > most:
@@ -43,6 +43,9 @@ class Undoer:
         found = False
         for now, before in self._changed(connection, transaction):
             found = True
+            for entry in (now, before):
+                if entry is not None and (entry.is_blank or entry.operation == "erase"):
+                    raise Erased(f"what the {now.kind} {now.id!r} was then was erased")
             if now.transaction != transaction:
                 detail = f"the {now.kind} {now.id!r} was changed since, by the transaction {now.transaction}"
                 later.add(Fault(detail, pointer=f"/{now.id}"))

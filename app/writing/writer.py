@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from operator import attrgetter
+from secrets import token_hex
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -30,12 +31,13 @@ from app.writing.halting import never, unwatched
 from app.writing.identifying import Identifying
 from app.writing.identity import uuid7
 from app.writing.integrity import Integrity
+from app.writing.log_order import in_order_of_references
 from app.writing.natural_keys import NaturalKeys
 from app.writing.projections import Projections
 from app.writing.references import References
 from app.writing.rows import RowWriter
 from app.writing.search_entries import SearchEntries
-from app.writing.stored import StoredRecords
+from app.writing.stored import Past, StoredRecords
 from app.writing.write_schema import ContentSchema, text_of
 
 records: sa.Table = Record.__table__
@@ -95,6 +97,13 @@ class Writer(StoredRecords):
                     break
                 after = page[-1][1]
 
+    def index_all(self, connection: Connection) -> None:
+        """Write the search entries of all records in the caller's transaction. There must be none yet."""
+        for kind in self.search_entries.kinds:
+            for page in self.pages_of(connection, kind):
+                contents = {record_id: (kind, json.loads(text)) for text, record_id, _ in page}
+                self.search_entries.put(connection, contents, replaced=(), drafts={})
+
     def is_indexed(self, connection: Connection) -> bool:
         """Whether every searchable record has a search entry. After an interrupted reindexing, some are missing."""
         kinds = [str(kind) for kind in self.search_entries.kinds]
@@ -120,7 +129,8 @@ class Writer(StoredRecords):
         exception that it raises stops the work.
         """
         kinds = self._compared(connection, batch, check)
-        return Settled(batch, [wanted for wanted in batch.wanted.values() if wanted.changes], kinds)
+        changed = [wanted for wanted in batch.wanted.values() if wanted.changes]
+        return Settled(batch, in_order_of_references(changed, self.schemas), kinds)
 
     def apply(
         self,
@@ -215,11 +225,18 @@ class Writer(StoredRecords):
         for record_id, past in self.past(connection, new).items():
             wanted = new[record_id]
             wanted.version, wanted.created = past.version + 1, past.created
-            if past.kind is not wanted.resource.kind:
-                batch.blame(wanted, f"{record_id!r} was the id of a {past.kind}", "/id", conflict=True)
-            elif past.into is not None and wanted.doing != "restore":
-                batch.blame(wanted, f"{record_id!r} was merged into {past.into!r}", "/id", conflict=True)
+            self._check_past(batch, wanted, past)
         self._check_cited(batch)
+
+    @staticmethod
+    def _check_past(batch: Batch, wanted: Wanted, past: Past) -> None:
+        """Add a fault if a new record may not have its id, because of the record that had it before."""
+        if past.is_erased:
+            batch.blame(wanted, f"{wanted.id!r} was erased; its id is not used again", "/id", conflict=True)
+        elif past.kind is not wanted.resource.kind:
+            batch.blame(wanted, f"{wanted.id!r} was the id of a {past.kind}", "/id", conflict=True)
+        elif past.into is not None and wanted.doing != "restore":
+            batch.blame(wanted, f"{wanted.id!r} was merged into {past.into!r}", "/id", conflict=True)
 
     @staticmethod
     def _check_cited(batch: Batch) -> None:
@@ -447,6 +464,7 @@ class Writer(StoredRecords):
                 "author": (wanted.origin or origin)[0],
                 "transaction": (wanted.origin or origin)[1],
                 "into_id": wanted.into,
+                "digest": token_hex(4),
                 "state": None if wanted.deleted else text_of(wanted.content),
             }
             for wanted in written

@@ -224,6 +224,7 @@ def headers(*names: str) -> Json:
         "Vary": "the request headers that the answer depends on",
         "Location": "where the record is",
         "Idempotent-Replayed": "`true` where this is the first answer again",
+        "Rapporteur-Position": "the end of the change log: `/v1/changes` can be followed from there",
     }
     return {name: {"description": known[name], "schema": {"type": "string"}} for name in names}
 

@@ -98,7 +98,8 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 " a meeting or the parties of an instrument. It stays in the history and can be restored; an undo of the"
                 " transaction brings all of them back.",
                 [*identified, *delete, _IF_MATCH, _LANGUAGE],
-                {"204": {"description": "It is deleted."}} | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
+                {"204": {"description": "It is deleted.", "headers": headers("Rapporteur-Position")}}
+                | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
             ),
         },
         f"{resource.path}/{IDENTIFIED}": {
@@ -190,7 +191,7 @@ def _json_patch() -> Json:
 
 def _written(resource: Resource, *, created: bool = False) -> Json:
     content = {JSON.media_type: {"schema": {"$ref": REF.format(model=resource.title)}}}
-    shown = headers("ETag", "Content-Language", "Vary")
+    shown = headers("ETag", "Content-Language", "Vary", "Rapporteur-Position")
     answers: Json = {"200": {"description": f"The {resource.kind} as it is now.", "headers": shown, "content": content}}
     if created:
         answers["200"]["description"] += " (With `dry_run=true`: as it would be.)"
@@ -200,7 +201,7 @@ def _written(resource: Resource, *, created: bool = False) -> Json:
 
 
 def _reported(schema: str) -> Json:
-    shown = headers("ETag", "Content-Language", "Vary", "Idempotent-Replayed")
+    shown = headers("ETag", "Content-Language", "Vary", "Idempotent-Replayed", "Rapporteur-Position")
     content = {JSON.media_type: {"schema": {"$ref": schema}}}
     return {"200": {"description": "What it came to.", "headers": shown, "content": content}}
 

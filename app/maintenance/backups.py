@@ -1,0 +1,59 @@
+"""Backs up and restores a registry in a file of SQLite."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy.engine import make_url
+
+from app.db import sqlite_files
+from app.db.engine import sqlite_path
+from app.db.schema import newest_revision, revisions
+from app.db.sqlite_files import Registry, beside
+from app.errors import OperatorError
+
+ASIDE = ".before-restore"
+"""The ending of the name of the database that was in place before a restore."""
+PAGE = "docs/operations/backup.md"
+Progress = Callable[[int, int], object]
+
+
+def back_up(url: str, target: Path, *, progress: Progress) -> Registry:
+    """Copy the registry, while it is served, into the new file `target`, and check the copy. Returns what it contains.
+
+    Raises OperatorError if that fails; then there is no file.
+    """
+    path = _sqlite_file(url)
+    if not path.exists():
+        raise OperatorError(f"there is no registry at {path}")
+    return sqlite_files.copy(path, target, progress=progress)
+
+
+def restore(url: str, backup: Path, *, progress: Progress) -> Registry:
+    """Replace the registry by what a backup contains. Returns what it contains.
+
+    Raises OperatorError, and changes nothing, if a process uses the registry, or if the backup is damaged or of a later version
+    of the program. The registry that was in place is kept beside it, with the ending ASIDE.
+    """
+    path = _sqlite_file(url)
+    if sqlite_files.is_in_use(path):
+        raise OperatorError(f"a server or another command uses {path}; end it first. Nothing was changed")
+    if (fault := sqlite_files.fault_of(backup, thorough=True)) is not None:
+        raise OperatorError(f"{backup} is damaged: {fault}. Nothing was changed")
+    found = sqlite_files.registry_in(backup)
+    if found.revision not in revisions():
+        raise OperatorError(
+            f"{backup} has the schema {found.revision}, this version knows those up to {newest_revision()};"
+            " install the version that made it. Nothing was changed"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = beside(path, ".restored")
+    made.unlink(missing_ok=True)
+    sqlite_files.copy(backup, made, progress=progress)
+    sqlite_files.put_in_place(made, path, aside=beside(path, ASIDE))
+    return found
+
+
+def _sqlite_file(url: str) -> Path:
+    if make_url(url).get_backend_name() != "sqlite":
+        raise OperatorError(f"this command is for SQLite; Postgres has its own programs for it: {PAGE}")
+    return sqlite_path(url)

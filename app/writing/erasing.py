@@ -1,0 +1,341 @@
+"""Erases records: what they held leaves the tables, the change log, the search index and the stored answers.
+
+An erased record keeps its id, kind, versions and times in the log, and its id is never used again.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
+from functools import partial
+from operator import attrgetter
+from secrets import token_hex
+from typing import Any, NamedTuple, Self, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from app.db.full_text import full_text_of
+from app.db.sql import CHUNK, among, chunks, has_text
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+from app.errors import Conflict, Erased, Merged, NotFound
+from app.faults import FAULTS_ALIKE, Fault, Faults, summary
+from app.models.access import FirstAnswer
+from app.models.records import Change, Redirect
+from app.writing.batch import Batch, Content, Manner, Wanted
+from app.writing.identity import uuid7
+from app.writing.operations import Guard
+from app.writing.queue import Apply
+from app.writing.restoring import Entry, entries
+from app.writing.writer import Settled, Writer
+
+changes: sa.Table = Change.__table__
+redirects: sa.Table = Redirect.__table__
+answers: sa.Table = FirstAnswer.__table__
+
+SHORTEST_NAME = 2
+"""The least number of letters of a name that is looked for in the texts of other records."""
+AT_ONCE = 100
+"""The maximum number of texts that one query looks for."""
+_COLUMNS = ("seq", "record_id", "kind", "version", "state")
+_CITED = re.compile(r'"record":"([^"]+)"')
+_QUOTED = re.compile(r'"([^"]+)"')
+Item = TypeVar("Item")
+
+
+class Mention(NamedTuple):
+    """Versions of another record that contain a name of the erased record, or refer to it."""
+
+    id: str
+    kind: Kind
+    versions: list[int]
+
+
+class Erasure(NamedTuple):
+    """What an erasure did."""
+
+    erased: list[tuple[str, Kind]]
+    """The (id, kind) of the record, of those that were merged into it, and of its link records and citations."""
+    blanked: list[Mention]
+    """Earlier versions of other records whose content was taken out of the history."""
+    mentions: list[Mention]
+    """The present versions of other records whose texts contain one of its names, and stay as they are."""
+    answers: int
+    """How many answers that were stored for an `Idempotency-Key` were dropped."""
+    transaction: str
+
+
+class _Found(NamedTuple):
+    """An entry of the log that contains something that was looked for."""
+
+    seq: int
+    id: str
+    kind: Kind
+    version: int
+    content: Content
+
+    @classmethod
+    def of(cls, seq: int, record_id: str, kind: str, version: int, state: str) -> Self:
+        return cls(seq, record_id, Kind(kind), version, json.loads(state))
+
+
+class _Gone(NamedTuple):
+    """A record that is deleted or merged already, and its last version."""
+
+    id: str
+    kind: Kind
+    version: int
+
+
+class _Plan(NamedTuple):
+    """What is to be erased."""
+
+    gone: list[_Gone]
+    """The records to erase that do not exist any more."""
+    settled: Settled | None
+    """The records to erase that exist."""
+    ids: AbstractSet[str]
+    names: AbstractSet[str]
+    blanked: list[_Found]
+    mentions: list[Mention]
+
+
+class Eraser:
+    """Erases records."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def erase(
+        self,
+        connection: Connection,
+        record_id: str,
+        *,
+        kinds: Collection[Kind],
+        author: str,
+        guard: Guard | None = None,
+        confirmed: bool = False,
+    ) -> Apply[list[Erasure]]:
+        """Check whether the record can be erased, and return the function that erases it.
+
+        The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
+        was erased before, Merged if it was merged into another, and Conflict if other records refer to it. Unless `confirmed`,
+        also raises Conflict if the texts of other records contain one of its names.
+        """
+        log = entries(connection, changes.c.record_id == record_id)
+        if not log or log[-1].kind not in kinds:
+            raise NotFound(f"no record of {' or '.join(kinds) if len(kinds) == 1 else 'any kind'} has or had {record_id!r}")
+        if log[-1].operation == "erase":
+            raise Erased(f"the {log[-1].kind} {record_id!r} was erased already")
+        if log[-1].into is not None:
+            raise Merged(f"the {log[-1].kind} {record_id!r} was merged into {log[-1].into!r}", into=log[-1].into)
+        if guard is not None:
+            guard.check(record_id, None if log[-1].state is None else log[-1].version)
+        plan = self._planned(connection, log)
+        if plan.mentions and not confirmed:
+            faults = Faults(alike=FAULTS_ALIKE)
+            for each in plan.mentions:
+                faults.add(Fault(f"the {each.kind} {each.id!r} contains one of its names", pointer=f"/{each.id}"))
+            detail = f"{summary(faults.told())}; change these texts first, or confirm that they stay"
+            raise Conflict(detail, faults=faults.told())
+        return partial(self._apply, connection, plan, author)
+
+    # -- what is to be erased ------------------------------------------------------------------------------------------
+
+    def _planned(self, connection: Connection, log: list[Entry]) -> _Plan:
+        record_id, kind = log[-1].id, log[-1].kind
+        merged = self._merged_into(connection, record_id)
+        histories = [log, *(entries(connection, changes.c.record_id == each) for each in merged)]
+        names = {name for history in histories for entry in history for name in _names(self._writer.resources[kind], entry)}
+        batch = Batch(problem=Conflict)
+        if log[-1].state is not None:
+            self._add(connection, batch, kind, record_id)
+        ids = {record_id, *merged}
+        forms = [*map(_quoted, ids), *(form for name in names for form in _forms(name))]
+        found = {each.seq: each for each in self._log_with(connection, forms)}
+        last = self._last(connection, {each.id for each in found.values()})
+        ids |= {each.id for each in found.values() if each.version == last[each.id][0] and self._links(each, ids)}
+        ids |= batch.wanted.keys()
+        ids |= self._citations_of(connection, ids)
+        has_name = _matcher(names)
+        others = [each for each in found.values() if each.id not in ids]
+        named = {each.seq for each in others if has_name(self._texts(each))}
+        standing = {each.seq for each in others if last[each.id] == (each.version, True)}
+        mentions = [each for each in others if each.seq in named & standing]
+        kept = {each.id for each in mentions}
+        blanked = [
+            each
+            for each in others
+            if each.seq not in standing and (self._refers(each, ids) or (each.seq in named and each.id not in kept))
+        ]
+        gone = self._gone(connection, ids - batch.wanted.keys())
+        settled = self._writer.settle(connection, batch) if batch.wanted else None
+        return _Plan(gone, settled, {each.id for each in gone} | batch.wanted.keys(), names, blanked, _by_record(mentions))
+
+    def _add(self, connection: Connection, batch: Batch, kind: Kind, record_id: str) -> None:
+        """Add the record, its link records and their citations to the batch."""
+        old, version = self._writer.states(connection, kind, [record_id])[record_id]
+        resource = self._writer.resources[kind]
+        wanted = Wanted(resource, old, deleted=True, old=old, version=version + 1, manner=Manner(links=True))
+        batch.add(wanted)
+        self._writer.deleting.add_dependents(connection, batch, [wanted])
+        for each in batch.wanted.values():
+            each.doing = "erase"
+
+    def _merged_into(self, connection: Connection, record_id: str) -> set[str]:
+        """The ids of the records that were merged into this one, also by way of others."""
+        found: set[str] = set()
+        new = {record_id}
+        while new:
+            query = sa.select(redirects.c.old_id).where(among(redirects.c.new_id, sorted(new), self._writer.encode))
+            new = set(connection.execute(query).scalars()) - found
+            found |= new
+        return found
+
+    def _log_with(self, connection: Connection, texts: Sequence[str]) -> Iterator[_Found]:
+        """Yield the entries of the log whose state contains one of these texts."""
+        for some in _pieces(texts):
+            query = sa.select(*(changes.c[name] for name in _COLUMNS)).where(_has_one(changes.c.state, some))
+            yield from (_Found.of(*row) for row in connection.execute(query))
+
+    def _citations_of(self, connection: Connection, ids: Collection[str]) -> set[str]:
+        """The ids of the citations that the log has of these records, also of those that were deleted."""
+        query = sa.select(changes.c.record_id, changes.c.state)
+        query = query.where(changes.c.kind == Kind.CITATION, changes.c.state.is_not(None))
+        rows = connection.execute(query.execution_options(yield_per=CHUNK))
+        return {record_id for record_id, state in rows if (cited := _CITED.search(state)) and cited[1] in ids}
+
+    def _last(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
+        """By id: (the last version with content, whether the record still exists)."""
+        several = sorted(ids)
+        standing = self._writer.references.kinds(connection, several)
+        found: dict[str, tuple[int, bool]] = {}
+        for some in chunks(several):
+            query = sa.select(changes.c.record_id, sa.func.max(changes.c.version)).group_by(changes.c.record_id)
+            query = query.where(among(changes.c.record_id, some, self._writer.encode), changes.c.state.is_not(None))
+            found |= {record_id: (version, record_id in standing) for record_id, version in connection.execute(query)}
+        return found
+
+    def _gone(self, connection: Connection, ids: Iterable[str]) -> list[_Gone]:
+        """Of the records with these ids, which do not exist any more, those that are not erased yet."""
+        found = []
+        for some in chunks(sorted(ids)):
+            erased = sa.func.max(sa.case((changes.c.operation == "erase", 1), else_=0))
+            columns = (changes.c.record_id, sa.func.max(changes.c.kind), sa.func.max(changes.c.version), erased)
+            query = sa.select(*columns).where(among(changes.c.record_id, some, self._writer.encode))
+            rows = connection.execute(query.group_by(changes.c.record_id))
+            found += [_Gone(record_id, Kind(kind), version) for record_id, kind, version, is_erased in rows if not is_erased]
+        return found
+
+    def _links(self, found: _Found, ids: Collection[str]) -> bool:
+        """Whether the entry is that of a citation of one of these records, or of a record that only links one."""
+        links = self._writer.resources[found.kind].links
+        fields = (field for field in self._writer.schemas[found.kind].references if field.name in links)
+        return any(target in ids for field in fields for target in field.ids(found.content))
+
+    def _refers(self, found: _Found, ids: Collection[str]) -> bool:
+        return any(target in ids for target in self._writer.schemas[found.kind].targets(found.content))
+
+    def _texts(self, found: _Found) -> str:
+        """The texts of an entry, a line each, without ids."""
+        ids = {found.id, *self._writer.schemas[found.kind].targets(found.content)}
+        return "\n".join(text for text in _strings(found.content) if text not in ids)
+
+    # -- erasing -------------------------------------------------------------------------------------------------------
+
+    def _apply(self, connection: Connection, plan: _Plan, author: str) -> list[Erasure]:
+        report = self._writer.apply(connection, plan.settled, author=author) if plan.settled is not None else None
+        transaction = (report and report.transaction) or uuid7()
+        rows = [
+            {
+                "record_id": each.id,
+                "kind": each.kind,
+                "operation": "erase",
+                "version": each.version + 1,
+                "at": datetime.now(UTC),
+                "author": author,
+                "transaction": transaction,
+                "digest": token_hex(4),
+            }
+            for each in plan.gone
+        ]
+        if rows:
+            connection.execute(changes.insert(), rows)
+        encode = self._writer.encode
+        for some in chunks(sorted(plan.ids)):
+            connection.execute(changes.update().where(among(changes.c.record_id, some, encode)).values(state=None))
+            connection.execute(redirects.delete().where(among(redirects.c.old_id, some, encode)))
+        for several in _pieces(plan.blanked):
+            seqs = [each.seq for each in several]
+            connection.execute(changes.update().where(changes.c.seq.in_(seqs)).values(state=None))
+        dropped = _drop_answers(connection, plan.ids, plan.names)
+        full_text_of(connection.dialect).forget_removed(connection)
+        existing = [(each.id, each.kind) for each in report.written if each.operation == "erase"] if report else []
+        erased = existing + [(each.id, each.kind) for each in plan.gone]
+        return [Erasure(erased, _by_record(plan.blanked), plan.mentions, dropped, transaction)]
+
+
+def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:
+    """Delete the stored answers that contain one of these ids or names. Returns how many there were."""
+    forms = [form for name in names for form in _forms(name)]
+    count = sum(connection.execute(answers.delete().where(_has_one(answers.c.body, some))).rowcount for some in _pieces(forms))
+    rows = connection.execute(sa.select(answers.c.key_id, answers.c.idempotency_key, answers.c.body, answers.c.location)).all()
+    for key_id, idempotency_key, body, location in rows:
+        if not ids.isdisjoint(_QUOTED.findall(body)) or (location or "").rpartition("/")[2] in ids:
+            key = (answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key)
+            count += connection.execute(answers.delete().where(*key)).rowcount
+    return count
+
+
+def _names(resource: Resource, entry: Entry) -> Iterator[str]:
+    """Yield the names that the record had at an entry of its log."""
+    content = json.loads(entry.state) if entry.state is not None else {}
+    own = content.get(resource.named_by)
+    for name in (own, *(each["text"] for each in content.get("names", ()))):
+        if name and len(name) >= SHORTEST_NAME:
+            yield name
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yield the strings of a JSON value, without the names of its members."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        yield from (text for item in value for text in _strings(item))
+    elif isinstance(value, dict):
+        yield from (text for item in value.values() for text in _strings(item))
+
+
+def _quoted(record_id: str) -> str:
+    return f'"{record_id}"'
+
+
+def _forms(name: str) -> Iterator[str]:
+    """Yield a name as it stands in JSON: as it is, in small letters, in capitals, and with a capital for each word."""
+    for form in dict.fromkeys((name, name.lower(), name.upper(), name.title())):
+        yield json.dumps(form, ensure_ascii=False)[1:-1]
+
+
+def _has_one(column: sa.ColumnElement[Any], texts: Iterable[str]) -> sa.ColumnElement[bool]:
+    return sa.or_(*(has_text(column, sa.bindparam(None, text, unique=True)) for text in texts))
+
+
+def _matcher(names: Collection[str]) -> Callable[[str], object]:
+    """Return a function that says whether a text has one of the names, as whole words and in any case."""
+    if not names:
+        return lambda _text: None
+    longest_first = sorted(names, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE).search
+
+
+def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (several[place : place + AT_ONCE] for place in range(0, len(several), AT_ONCE))
+
+
+def _by_record(found: Iterable[_Found]) -> list[Mention]:
+    by_id: dict[str, Mention] = {}
+    for each in sorted(found, key=attrgetter("seq")):
+        by_id.setdefault(each.id, Mention(each.id, each.kind, [])).versions.append(each.version)
+    return list(by_id.values())
