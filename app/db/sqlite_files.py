@@ -3,6 +3,7 @@
 import fcntl
 import logging
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,6 +15,8 @@ from app.errors import OperatorError
 
 PAGES_AT_ONCE = 2_000
 """The number of pages that are copied between two reports of the progress."""
+ALL = 2**31 - 1
+_NULL = re.compile(r"NULL value in (\w+)\.(\w+)")
 LATER = 2.0
 """Seconds after the last change of a log from which on a change of the file is probably none that the log belongs to."""
 _log = logging.getLogger("rapporteur.database")
@@ -86,13 +89,25 @@ def fault_of(path: Path, *, thorough: bool) -> str | None:
     try:
         with closing(_opened(path)) as connection:
             check = "integrity_check" if thorough else "quick_check"
-            (found,) = connection.execute(f"PRAGMA {check}(1)").fetchone()
-            if found != "ok":
-                return str(found).replace("\n", "; ")
+            for (found,) in connection.execute(f"PRAGMA {check}({ALL})"):
+                if found != "ok" and not _is_untrue(connection, found):
+                    return str(found).replace("\n", "; ")
             broken = connection.execute("PRAGMA foreign_key_check").fetchone() if thorough else None
             return f"a row of {broken[0]} refers to one of {broken[2]} that is not there" if broken else None
     except sqlite3.DatabaseError as error:
         return str(error)
+
+
+def _is_untrue(connection: sqlite3.Connection, line: str) -> bool:
+    """Whether a line of a check is the mistake of SQLite before 3.42 about tables whose key is not their first column.
+
+    Databases of release 0.1.0 have such tables. SQLite reports a `NULL value in TABLE.COLUMN` for each of their rows.
+    """
+    told = _NULL.fullmatch(line)
+    if told is None:
+        return False
+    query = f'SELECT 1 FROM "{told[1]}" WHERE "{told[2]}" IS NULL LIMIT 1'  # noqa: S608 - names of the database's own
+    return connection.execute(query).fetchone() is None
 
 
 def registry_in(path: Path) -> Registry:

@@ -15,6 +15,7 @@ from app.errors import OperatorError
 from app.maintenance.check import disagreements
 from app.models import Base
 from app.models.records import Change
+from app.reading.changes import Position, end_of_log, position_of
 from app.search.index import search_entries
 from app.writing.writer import Writer
 
@@ -31,6 +32,11 @@ def tables() -> list[sa.Table]:
 def count(connection: Connection) -> int:
     """How many rows there are to copy."""
     return sum(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in tables())
+
+
+def end_of(connection: Connection) -> Position:
+    """The position of the end of the log."""
+    return position_of(connection.execute(end_of_log()).all())
 
 
 def copy(source: Connection, target: Connection, writer: Writer, *, progress: Progress) -> None:

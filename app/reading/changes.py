@@ -181,7 +181,7 @@ def standing() -> sa.Select[Any]:
     return sa.select(sa.func.coalesce(last, sa.literal_column("0")), there)
 
 
-def position_of(rows: Sequence[Row]) -> Position:
+def position_of(rows: Sequence[Sequence[Any]]) -> Position:
     """The position that the rows of `end_of_log` give."""
     return Position(*rows[0]) if rows else Position(0)
 
