@@ -275,6 +275,7 @@ def export(settings: Settings, target: Path) -> None:
     engine, writer = _writer(settings)
     with reading(engine) as connection:
         total = writer.count(connection)
+        click.echo(f"position {writer.position(connection)}", err=True)
         with click.progressbar(writer.export(connection), length=total, label="writing", file=sys.stderr) as records:
             if target.suffix == SUFFIX or str(target) == "-":
                 with click.open_file(str(target), "w", encoding="utf-8", atomic=str(target) != "-") as file:

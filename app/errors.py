@@ -124,7 +124,9 @@ class Forbidden(Problem):
     status = 403
     code = "forbidden"
     title = "This is not allowed"
-    explanation = "Records are written with the scope `write`; merges and keys need `admin`. `detail` says what the key may do."
+    explanation = (
+        "Records are written with the scope `write`; merges, erasures and keys need `admin`. `detail` says what the key may do."
+    )
 
 
 class NotFound(Problem):

@@ -32,7 +32,7 @@ class Cluster:
         self._base = base
         self._durable = durable
         self._account = _account(base)
-        self._binaries = _binaries(base, self._account)
+        self.binaries = _binaries(base, self._account)
         self._port = free_port()
         self._password = secrets.token_urlsafe(16)
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,7 +44,7 @@ class Cluster:
         password_file.write_text(self._password)
         if self._account:
             os.chown(password_file, self._account["user"], self._account["group"])
-        init: list[str | Path] = [self._binaries / "initdb", "-D", self._base / "data", "-U", "rapporteur"]
+        init: list[str | Path] = [self.binaries / "initdb", "-D", self._base / "data", "-U", "rapporteur"]
         init += ["-A", "scram-sha-256", "--pwfile", password_file]
         locale = ["-E", "UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync"]
         done = subprocess.run(
@@ -63,7 +63,7 @@ class Cluster:
         """Start it, and wait until it takes connections."""
         choices = ["listen_addresses=127.0.0.1", f"port={self._port}", "unix_socket_directories="]
         choices += () if self._durable else _FAST
-        command: list[str | Path] = [self._binaries / "postgres", "-D", self._base / "data"]
+        command: list[str | Path] = [self.binaries / "postgres", "-D", self._base / "data"]
         command += [part for choice in choices for part in ("-c", choice)]
         with (self._base / "log").open("wb") as log:
             self._process = subprocess.Popen(command, cwd=self._base, stdout=log, stderr=log, **self._account)

@@ -41,15 +41,20 @@ class Server(str):  # noqa: SLOT000 - there is one of them
         return sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in threads) / 1e9
 
 
+SERVE = (sys.executable, "-m", "app", "serve")
+
+
 def served(url: str, **settings: str) -> AbstractContextManager[Server]:
     """`rapporteur serve` of this checkout on a free loopback port, while it runs."""
-    return started(url, [sys.executable, "-m", "app", "serve"], ROOT, settings)
+    return started(url, SERVE, ROOT, settings)
 
 
 @contextmanager
-def started(url: str, command: Sequence[str], folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
+def started(
+    url: str, command: Sequence[str], folder: Path, settings: Mapping[str, str], *, port: int | None = None
+) -> Iterator[Server]:
     """A command that serves, begun in a folder, while it runs."""
-    port = free_port()
+    port = port or free_port()
     environment = {**os.environ, "RAPPORTEUR_DATABASE_URL": url, "RAPPORTEUR_PORT": str(port), **settings}
     server = Server(f"http://127.0.0.1:{port}")
     with tempfile.TemporaryDirectory(prefix="rapporteur-serve-") as logs:

@@ -1,11 +1,17 @@
 """A full registry goes down to the schema of release 0.1.0 and up again, with all records, their ids and their history."""
 
 import json
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self
 
 import pytest
+import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.exc import DBAPIError
 
+from app.db.engine import create_engine, reading
 from app.db.schema import alembic_config, newest_revision
 from app.errors import OperatorError
 from tests.conftest import Database, Fresh, run_command
@@ -82,3 +88,86 @@ def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Datab
     assert str(refused.value).count(",") >= 9
     assert full.execute("SELECT version_num FROM alembic_version") == [(newest_revision(),)], "nothing is half-changed"
     assert full.export() == exported
+
+
+# -- while it is used --------------------------------------------------------------------------------------------------------
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait until something is true."""
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_a_server_whose_schema_was_changed_under_it_answers_503_until_it_fits_again(database: Database) -> None:
+    database.load(*map(json.dumps, WORLD))
+    key = database.key()
+    with database.client() as client:
+        assert client.get("/v1/topics/trade").status_code == 200
+        assert run_command("migrate", "--revision", "0020", url=database.url).returncode == 0
+        until(lambda: client.get("/v1/topics/trade").status_code == 503)
+        for answer in (
+            client.get("/v1/topics/trade"),
+            client.get("/readyz"),
+            client.post("/v1/topics", json={"name": "New"}, headers=key),
+        ):
+            assert answer.status_code == 503
+            assert "this server has to be replaced" in answer.json()["detail"]
+        assert run_command("migrate", url=database.url).returncode == 0
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/v1/topics/trade").status_code == 200
+        assert client.post("/v1/topics", json={"name": "New"}, headers=key).status_code == 201
+    assert database.disagreements() == []
+
+
+def test_an_unknown_revision_is_refused_in_words(database: Database) -> None:
+    for revision in ("9999", "head-1"):
+        done = run_command("migrate", "--revision", revision, url=database.url)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert done.stderr.startswith(f"Error: there is no revision {revision!r}; there are 0001, 0002")
+
+
+class Reading:
+    """Reads meetings with plain SQL, over and over, in a thread; what was read and what failed is kept."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.counts: list[int] = []
+        self.failures: list[str] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        until(lambda: bool(self.counts or self.failures))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        engine = create_engine(self._url)
+        while not self._stop.is_set():
+            try:
+                with reading(engine) as connection:
+                    self.counts.append(connection.execute(sa.text("SELECT count(*) FROM meetings")).scalar_one())
+            except DBAPIError as error:
+                self.failures.append(str(error))
+        engine.dispose()
+
+
+def test_others_read_while_a_registry_of_the_first_release_is_upgraded_and_taken_back(full: Database) -> None:
+    exported = full.export()
+    full.engine.dispose()
+    with Reading(full.url) as others:
+        assert run_command("migrate", "--revision", REVISIONS["0.1.0"], url=full.url, timeout=300).returncode == 0
+        down = len(others.counts)
+        assert run_command("migrate", url=full.url, timeout=300).returncode == 0
+        until(lambda: len(others.counts) > down)
+    assert others.failures == []
+    assert set(others.counts) == {RECORDS // 6}
+    assert full.export() == exported
+    assert full.disagreements() == []

@@ -29,6 +29,10 @@ NOT_NOW = "the database cannot do this now"
 TAKES_NO_WRITES = "the database takes no writes now; reads are answered"
 NO_ROOM = "the database has no room left; reads are answered"
 REMOVED = "the database's file was moved or removed"
+OF_ANOTHER_VERSION = (
+    "the database's schema was changed to that of another version of this program; this server has to be replaced by one of"
+    " that version"
+)
 IS_DAMAGED = "the database is damaged: some of it cannot be read"
 TOO_LARGE = (
     "a text by which records are told apart is longer than the database can index; shorten the quote of a citation to a few"
@@ -43,6 +47,7 @@ FINE = Trouble()
 AWAY = Trouble(NO_ANSWER, NO_ANSWER)
 READ_ONLY = Trouble(writes=TAKES_NO_WRITES)
 GONE = Trouble(REMOVED, REMOVED)
+MIGRATED = Trouble(OF_ANOTHER_VERSION, OF_ANOTHER_VERSION)
 DAMAGED = Trouble(damage=IS_DAMAGED)
 
 

@@ -17,9 +17,10 @@ from sqlalchemy.engine import Dialect, make_url
 
 from app.db.availability import Availability
 from app.db.driver import Row, Statement
-from app.db.failures import AWAY, DAMAGED, FINE, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
+from app.db.failures import AWAY, DAMAGED, FINE, MIGRATED, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
 from app.db.postgres_plans import READING_SETTINGS
-from app.errors import Malformed
+from app.db.schema import newest_revision
+from app.errors import Malformed, Problem
 
 SERVERS_SHARE = 0.9
 """The server cancels a read after this share of its deadline. If it does not, the driver closes the connection at the
@@ -27,7 +28,10 @@ deadline."""
 DAMAGE_TOLD_SECONDS = 60
 """Seconds for which `/readyz` reports damage after a read has found it. The report ends after a fixed time, because no query
 can prove that all pages are readable again."""
-_STATE = "SELECT current_setting('transaction_read_only')::bool, (SELECT max(version_num) FROM alembic_version)"
+_REVISION = "SELECT max(version_num) FROM alembic_version"
+_STATE = f"SELECT current_setting('transaction_read_only')::bool, ({_REVISION})"
+WATCH_SECONDS = 2.0
+"""Seconds between two looks at the revision of the schema."""
 GATHERED = 8
 """Maximum number of records that `by_id` reads with one statement. More records are read with several statements, so that
 several connections share the work."""
@@ -83,6 +87,7 @@ class PostgresDriver:
         self._damaged_until = 0.0
         self._gathered: dict[tuple[str, str], _Gathered] = {}
         self._deadline = deadline
+        self._revision = newest_revision()
         self._connections = connections
         self._pools_transactions = pooler == TRANSACTION_POOLING
         self._conninfo = make_conninfo(**arguments, application_name="rapporteur reading")
@@ -138,7 +143,12 @@ class PostgresDriver:
         await connection.execute(self._set, prepare=False)
 
     async def watch(self) -> None:
-        """Do nothing: if the server is gone, the next read notices it, because its connection fails."""
+        """Detect that the schema was migrated. If the server is gone, the next read notices it."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            with suppress(Problem):  # the read itself has reported what is wrong
+                if await self.fetch(Statement(_REVISION, {}), {}) != [(self._revision,)]:
+                    self.availability.report(MIGRATED)
 
     async def close(self) -> None:
         """Close the pool."""
@@ -182,6 +192,8 @@ class PostgresDriver:
         finally:
             if connection is not None:
                 await connection.close()
+        if found is not None and found[1] != self._revision:
+            return MIGRATED
         if found is not None and found[0]:
             return READ_ONLY
         return self.availability.trouble if time.monotonic() < self._damaged_until else FINE

@@ -17,7 +17,8 @@ from sqlalchemy.engine import Dialect
 from app.db.availability import Availability
 from app.db.driver import Row, Statement
 from app.db.engine import PATIENCE, sqlite_path
-from app.db.failures import FINE, GONE, TOO_LONG, Trouble, failure, unavailable
+from app.db.failures import FINE, GONE, MIGRATED, TOO_LONG, Trouble, failure, unavailable
+from app.db.schema import newest_revision
 from app.db.sqlite import SqliteConnection, connect, look_of, renew
 
 LOOP_CHECK_STEPS = 10_000
@@ -41,7 +42,7 @@ ROWS_AT_ONCE = 60
 """Number of rows that are fetched together if the result is limited by `letters`. A page of usual size needs only one fetch."""
 WATCH_SECONDS = 0.5
 """Seconds between checks that the database file still exists, because a connection would continue to read a removed file."""
-_SOME_ROW = "SELECT version_num FROM alembic_version"
+_REVISION = "SELECT max(version_num) FROM alembic_version"
 
 
 class SqliteDriver:
@@ -53,6 +54,7 @@ class SqliteDriver:
         self.reads = 0
         self.availability = Availability(self._probe, self._changed)
         self._path = sqlite_path(url)
+        self._revision = newest_revision()
         self._deadline = deadline
         self._own = threading.local()
         self._opened = 0
@@ -97,7 +99,7 @@ class SqliteDriver:
     # -- whether the file is there and whole -------------------------------------------------------------------------------
 
     async def watch(self) -> None:
-        """Detect within a second that the file was removed or replaced, even while there are no reads."""
+        """Detect within a second that the file was removed or replaced, or its schema migrated, even while nobody reads."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._loop is None or self.availability.trouble.reads is not None:
@@ -115,6 +117,8 @@ class SqliteDriver:
                 self._reopen()
         elif not connection.is_current:
             self._reopen()
+        elif connection.execute(_REVISION).fetchone() != (self._revision,):
+            self.availability.report(MIGRATED)
 
     def _changed(self, trouble: Trouble) -> None:
         """Reopen the connections if the file was replaced or repaired."""
@@ -149,7 +153,7 @@ class SqliteDriver:
         try:
             with closing(connect(self._path)) as connection:
                 connection.execute("PRAGMA busy_timeout = 0")
-                connection.execute(_SOME_ROW).fetchone()
+                (revision,) = connection.execute(_REVISION).fetchone()
                 connection.execute("BEGIN IMMEDIATE")
                 connection.execute("ROLLBACK")
         except OSError:
@@ -157,7 +161,7 @@ class SqliteDriver:
         except sqlite3.Error as error:
             found = failure(error)
             return found.trouble if found is not None else FINE
-        return FINE
+        return FINE if revision == self._revision else MIGRATED
 
     def _is_being_replaced(self) -> bool:
         """Whether the file is missing or still being copied.

@@ -37,7 +37,7 @@ class Scope(Vocabulary):
     """What a key may do."""
 
     WRITE = "write", "make and change records"
-    ADMIN = "admin", "merge records, make and revoke keys, and all that `write` may"
+    ADMIN = "admin", "merge and erase records, make and revoke keys, and all that `write` may"
 
 
 class Principal(NamedTuple):
