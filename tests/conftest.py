@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
-from app.cli import _lines, _writer
+from app.commands.group import writer_of
+from app.commands.records import lines_of
 from app.db.engine import create_engine, reading, writing
 from app.db.full_text import INDEX
 from app.db.schema import migrate
@@ -117,7 +118,7 @@ _writers: dict[str, Writer] = {}
 def _writer_for(dialect: str, url: str) -> Writer:
     """A writer holds no connection, and takes a while to compile: one serves all databases of a kind."""
     if dialect not in _writers:
-        _writers[dialect] = _writer(Settings(database_url=url))[1]
+        _writers[dialect] = writer_of(Settings(database_url=url))[1]
     return _writers[dialect]
 
 
@@ -141,7 +142,7 @@ class Database:
 
     def seed(self) -> Report:
         """Import the first data set."""
-        return self.load_lines(list(_lines((SEED,))))
+        return self.load_lines(list(lines_of((SEED,))))
 
     def export(self) -> list[str]:
         """All records as lines."""

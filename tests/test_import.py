@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
-from app.cli import _writer, main
+from app.cli import main
+from app.commands.group import writer_of
 from app.db.engine import writing
 from app.declaration.resource import renamed
 from app.errors import Conflict, Invalid
@@ -448,7 +449,7 @@ def test_several_processes_read_what_one_reads(small: Database, monkeypatch: pyt
 
 
 def test_several_processes_write_what_one_writes(loaded: Database, another: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, writer = _writer(another.settings, run_in_workers)
+    _, writer = writer_of(another.settings, run_in_workers)
     monkeypatch.setattr("app.db.sql.CHUNK", 50)
     with writing(another.engine) as connection:
         lines = [Line(f"line {number}", text) for number, text in enumerate(SEED_LINES)]

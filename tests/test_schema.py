@@ -671,7 +671,7 @@ def test_commands_refuse_a_schema_that_is_not_the_newest_until_it_is_migrated(
         for each in sockets:
             each.close()
 
-    monkeypatch.setattr("app.cli.uvicorn.Server.run", serve)
+    monkeypatch.setattr("app.commands.serving.uvicorn.Server.run", serve)
     monkeypatch.setenv("RAPPORTEUR_PORT", str(free_port()))
     url, lines = bare(), tmp_path / "lines.ndjson"
     lines.write_text('{"kind":"topic","id":"anything","name":"Anything"}\n')

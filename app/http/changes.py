@@ -39,7 +39,7 @@ def router(driver: Driver) -> APIRouter:
             shown=_HEADERS,
             more_parameters=CONDITIONAL[:1],
             examples=("/v1/changes?limit=5", "/v1/changes?kind=meeting&limit=5"),
-            more_failures=(("410", "PositionUnknown"),),
+            more_failures=(("410", "Gone"),),
         ),
     )
     async def list_changes(request: Request, query: Annotated[changes.ChangesQuery, Query()]) -> Tagged:

@@ -286,6 +286,13 @@ def test_a_person_is_erased(machine: Machine, database: str) -> None:
     machine.run("rapporteur check")
 
 
+def test_free_space_is_given_back(machine: Machine, database: str) -> None:
+    filled(machine)
+    machine.run("systemctl start rapporteur")
+    machine.page("growth.md", database)
+    assert "ann-other" in of_the_registry(machine)
+
+
 def test_a_registry_of_the_first_release_is_upgraded_and_rolled_back(machine: Machine, database: str) -> None:
     migrate(machine.url, revision=REVISIONS["0.1.0"])
     dialect = "sqlite" if database == "sqlite" else "postgresql"

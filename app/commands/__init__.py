@@ -1,0 +1,1 @@
+"""The subcommands of `rapporteur`, a module for each sort of task."""
