@@ -30,7 +30,7 @@ run: .venv/runtime  ## set up everything and serve
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
 
-test-slow: .venv/development  ## what takes minutes: fuzzing, kills, changes of the schema, the wheel, PgBouncer (if installed), costs, a soak
+test-slow: .venv/development  ## what takes minutes: fuzzing, kills, the pages for operators, changes of the schema, the wheel, PgBouncer (if installed), costs, a soak
 	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m 'slow or thorough'
 	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m alone -n 0
 

@@ -23,6 +23,7 @@ from app.maintenance import backups
 from app.models import Base
 from app.search.index import search_entries
 from tests.conftest import Bare, Database, run_command
+from tests.depth import slow
 from tests.serving import Server, served
 from tests.test_releases import RELEASES
 
@@ -135,6 +136,7 @@ def _without_references(file: Path) -> None:
         connection.execute("UPDATE topics SET broader_id = 'nobody' WHERE id = 't-1'")
 
 
+@slow
 @pytest.mark.parametrize(
     "damage", [_truncated, _overwritten, _of_text, _empty, _of_another_program, _of_a_later_version, _without_references]
 )
@@ -150,6 +152,7 @@ def test_a_backup_that_is_not_sound_changes_nothing(kept: Database, tmp_path: Pa
     assert not sqlite_files.beside(file_of(kept.url), ".restored").exists()
 
 
+@slow
 def test_a_damaged_registry_is_not_backed_up_and_can_be_replaced(kept: Database, tmp_path: Path) -> None:
     before, file = exported(kept.url), tmp_path / "backup.db"
     assert run_command("backup", str(file), url=kept.url).returncode == 0
@@ -164,6 +167,7 @@ def test_a_damaged_registry_is_not_backed_up_and_can_be_replaced(kept: Database,
     assert exported(kept.url) == before
 
 
+@slow
 def test_a_registry_is_restored_where_there_was_none(kept: Database, tmp_path: Path) -> None:
     file, url = tmp_path / "backup.db", f"sqlite:///{tmp_path}/new/place/registry.db"
     assert run_command("backup", str(file), url=kept.url).returncode == 0
@@ -171,6 +175,7 @@ def test_a_registry_is_restored_where_there_was_none(kept: Database, tmp_path: P
     assert exported(url) == exported(kept.url)
 
 
+@slow
 def test_a_backup_of_an_earlier_release_is_restored_and_migrated(tmp_path: Path) -> None:
     old, url = f"sqlite:///{tmp_path}/old.db", f"sqlite:///{tmp_path}/registry.db"
     migrate(old, revision="0007")
@@ -219,6 +224,7 @@ class Writing:
                 self.acknowledged.append(answer.headers["location"].rpartition("/")[2])
 
 
+@slow
 def test_a_backup_under_writes_has_all_that_was_answered_before_and_nothing_half(kept: Database, tmp_path: Path) -> None:
     key = kept.key()
     kept.engine.dispose()
@@ -238,6 +244,7 @@ def test_a_backup_under_writes_has_all_that_was_answered_before_and_nothing_half
     copy.engine.dispose()
 
 
+@slow
 def test_a_follower_notices_that_the_registry_was_restored(kept: Database, tmp_path: Path) -> None:
     key = kept.key()
     kept.engine.dispose()
@@ -301,12 +308,14 @@ def test_a_file_copied_over_a_database_with_its_old_log_is_refused(kept: Databas
     assert run_command("check", url=kept.url).returncode == 0
 
 
+@slow
 def test_a_killed_process_leaves_a_log_that_is_applied(kept: Database) -> None:
     killed_with_its_log(kept.url, checkpoint=False)
     assert exported(kept.url).count("\n") == 130
     assert run_command("check", url=kept.url).returncode == 0
 
 
+@slow
 def test_a_restore_that_is_interrupted_leaves_the_old_or_the_new_registry(
     kept: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,6 +440,34 @@ def test_a_copy_that_fails_leaves_nothing(database: Database, bare: Bare, monkey
         assert all(not several for several in rows(url).values())
     monkeypatch.undo()
     assert run_command("copy", database.url, url, url="sqlite:///unused.db").returncode == 0, "it can be done again"
+
+
+def test_a_source_that_is_written_while_it_is_copied_is_told(
+    database: Database, bare: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from app.cli import main
+    from app.maintenance import copying
+
+    database.load(TOPIC.format(number=1))
+    monkeypatch.setattr(copying, "analyze", lambda *_: database.load(TOPIC.format(number=2)))
+    done = CliRunner().invoke(main, ["copy", database.url, bare()], env={"RAPPORTEUR_DATABASE_URL": "sqlite:///unused.db"})
+    assert done.exit_code == 1
+    assert "FROM was written meanwhile" in done.output
+
+
+@slow
+def test_what_a_symbolic_link_leads_to_is_restored(kept: Database, tmp_path: Path) -> None:
+    before, file = exported(kept.url), tmp_path / "b.db"
+    assert run_command("backup", str(file), url=kept.url).returncode == 0
+    (tmp_path / "elsewhere").mkdir()
+    file_of(kept.url).rename(tmp_path / "elsewhere" / "real.db")
+    file_of(kept.url).symlink_to(tmp_path / "elsewhere" / "real.db")
+    assert run_command("import", "--demo", url=kept.url).returncode == 0
+    assert run_command("restore", str(file), url=kept.url).returncode == 0
+    assert file_of(kept.url).is_symlink()
+    assert exported(kept.url) == before
 
 
 def test_a_registry_without_changes_has_nothing_to_be_told_about() -> None:

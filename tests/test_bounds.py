@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.caching import bytes_of, cached
+from app.caching import bytes_of, cached, forget
 from app.domain.collation import fold
 from app.faults import FAULTS_ALIKE, MOST_FAULTS, Fault, Faults
 from app.search import suggesting, tiers
@@ -228,6 +228,21 @@ def test_a_cache_tells_apart_what_is_given_by_name() -> None:
         return one + other
 
     assert [joined("a"), joined("a", other="c"), joined("a", other="b"), joined("a")] == ["ab", "ac", "ab", "ab"]
+
+
+def test_a_cache_forgets_when_it_is_told_to() -> None:
+    asked: list[str] = []
+
+    @cached(100_000)
+    def read(text: str) -> str:
+        asked.append(text)
+        return text
+
+    read("name of an erased person")
+    read("name of an erased person")
+    forget()
+    read("name of an erased person")
+    assert len(asked) == 2
 
 
 def test_an_entry_is_measured_with_all_that_it_holds() -> None:

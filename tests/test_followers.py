@@ -15,6 +15,7 @@ import pytest
 
 from app.settings import ROOT
 from tests.conftest import Database, Fresh
+from tests.depth import slow
 from tests.postgres import free_port
 from tests.serving import SERVE, Server, served, started
 
@@ -104,6 +105,7 @@ def test_a_follower_starts_over_when_the_log_is_another_one(world: Database, fol
     assert {record["name"] for record in follower.records() if record["id"] == "t-7"} == {"Restored"}
 
 
+@slow
 def test_a_follower_follows_while_others_write_and_the_server_is_killed(world: Database, follower: Follower) -> None:
     key = world.key()
     port, process = free_port(), None

@@ -1,5 +1,6 @@
 """SQLite's file as a whole: whether it is used, whether it is sound, and copies of it."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -42,6 +43,8 @@ def is_in_use(path: Path) -> bool:
         descriptor = os.open(beside(path, "-shm"), os.O_RDWR)
     except FileNotFoundError:
         return False
+    except PermissionError as error:
+        raise OperatorError(f"{path} cannot be opened: {error.strerror}; be the account of the server") from error
     try:
         fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _IN_USE)
     except (BlockingIOError, PermissionError):
@@ -95,6 +98,8 @@ def fault_of(path: Path, *, thorough: bool) -> str | None:
             broken = connection.execute("PRAGMA foreign_key_check").fetchone() if thorough else None
             return f"a row of {broken[0]} refers to one of {broken[2]} that is not there" if broken else None
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
+            raise OperatorError(f"{path} cannot be read: {error}") from error
         return str(error)
 
 
@@ -163,7 +168,7 @@ def put_in_place(made: Path, path: Path, *, aside: Path) -> None:
                 connection.execute("PRAGMA journal_mode = DELETE")
         except sqlite3.DatabaseError:
             pass  # it is damaged, so that its log is only set aside
-        os.link(path, aside)
+        _link(path, aside)
     for suffix in _JOURNALS:
         if beside(path, suffix).exists():
             beside(path, suffix).rename(beside(aside, suffix))
@@ -192,7 +197,7 @@ def new_file(target: Path) -> Iterator[Path]:
         os.close(os.open(made, os.O_CREAT | os.O_RDWR, 0o600))
         yield made
         _sync(made)
-        os.link(made, target)  # unlike `rename`, it fails if somebody made the target meanwhile
+        _link(made, target)  # unlike `rename`, it fails if somebody made the target meanwhile
         _sync(target.parent)
     except FileExistsError as error:
         raise OperatorError(f"{target} exists already") from error
@@ -201,6 +206,16 @@ def new_file(target: Path) -> Iterator[Path]:
     finally:
         for suffix in ("", *_JOURNALS):
             beside(made, suffix).unlink(missing_ok=True)
+
+
+def _link(path: Path, name: Path) -> None:
+    """Give the file another name. On file systems that have no such links, the file is moved there."""
+    try:
+        os.link(path, name)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK) or name.exists():
+            raise
+        path.rename(name)
 
 
 @contextmanager

@@ -56,4 +56,4 @@ def restore(url: str, backup: Path, *, progress: Progress) -> Registry:
 def _sqlite_file(url: str) -> Path:
     if make_url(url).get_backend_name() != "sqlite":
         raise OperatorError(f"this command is for SQLite; Postgres has its own programs for it: {PAGE}")
-    return sqlite_path(url)
+    return sqlite_path(url).resolve()  # what a symbolic link leads to is replaced, not the link
