@@ -3,14 +3,14 @@
 from typing import Any
 
 import click
-from sqlalchemy.engine import Engine, make_url
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 
 from app import __version__
 from app.db import sqlite_files
 from app.db.driver import Driver
 from app.db.drivers import driver_for
-from app.db.engine import create_engine, sqlite_path
+from app.db.engine import create_engine, file_of
 from app.db.schema import require_current
 from app.errors import OperatorError, Problem
 from app.faults import MAX_FAULTS
@@ -51,8 +51,8 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, print 
 
 def require_sound(settings: Settings, *, always: bool) -> None:
     """Raise OperatorError if SQLite's file is damaged (`sqlite_files.require_sound`). On Postgres, do nothing."""
-    if make_url(settings.database_url).get_backend_name() == "sqlite":
-        sqlite_files.require_sound(sqlite_path(settings.database_url), always=always)
+    if (path := file_of(settings.database_url)) is not None:
+        sqlite_files.require_sound(path, always=always)
 
 
 def engine_of(settings: Settings) -> Engine:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine, make_url
 
 from app.commands.group import engine_of, main, require_sound, writer_of
 from app.db import sqlite_files
-from app.db.engine import analyze, reading, sqlite_path, writing
+from app.db.engine import analyze, file_of, reading, writing
 from app.db.engine import vacuum as vacuum_tables
 from app.db.schema import applied_revision, newest_revision
 from app.db.schema import migrate as migrate_schema
@@ -182,10 +182,10 @@ def copy(settings: Settings, source: str, target: str) -> None:
 @contextmanager
 def _to_fill(url: str) -> Iterator[str]:
     """The URL of the database to copy to. A file of SQLite gets its name only when it is complete."""
-    if make_url(url).get_backend_name() != "sqlite":
+    if (path := file_of(url)) is None:
         yield url
         return
-    with sqlite_files.new_file(sqlite_path(url)) as made:
+    with sqlite_files.new_file(path) as made:
         yield str(make_url(url).set(database=str(made)))
 
 

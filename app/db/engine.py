@@ -111,6 +111,11 @@ def sqlite_path(url: str | URL) -> Path:
     return Path(make_url(url).database or "")
 
 
+def file_of(url: str) -> Path | None:
+    """Return the path of the database file that a URL names; None if the database is not one of SQLite."""
+    return sqlite_path(url) if make_url(url).get_backend_name() == "sqlite" else None
+
+
 _connections: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
 """The connections to Postgres that each engine has made."""
 
@@ -188,6 +193,13 @@ def vacuum(engine: Engine, tables: Iterable[sa.Table]) -> None:
             raise OperatorError(f"the file could not be written anew: {error}; try again while nobody writes") from error
     if not clear_log(engine):
         raise OperatorError("others read the database, so its log still has deleted pages; try again while nobody reads")
+
+
+def continue_numbers(connection: Connection, column: sa.Column[int]) -> None:
+    """Let the next numbers of the column follow the greatest one in it. SQLite does so itself."""
+    if connection.dialect.name == "postgresql" and (last := connection.execute(sa.select(sa.func.max(column))).scalar()):
+        sequence = sa.func.pg_get_serial_sequence(column.table.name, column.name)
+        connection.execute(sa.select(sa.func.setval(sequence, last)))
 
 
 def analyze(connection: Connection, tables: Iterable[sa.Table]) -> None:

@@ -3,10 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from app.db import sqlite_files
-from app.db.engine import sqlite_path
+from app.db.engine import file_of
 from app.db.schema import newest_revision, revisions
 from app.db.sqlite_files import Registry, beside
 from app.errors import OperatorError
@@ -54,6 +52,7 @@ def restore(url: str, backup: Path, *, progress: Progress) -> Registry:
 
 
 def _sqlite_file(url: str) -> Path:
-    if make_url(url).get_backend_name() != "sqlite":
+    path = file_of(url)
+    if path is None:
         raise OperatorError(f"this command is for SQLite; Postgres has its own programs for it: {PAGE}")
-    return sqlite_path(url).resolve()  # what a symbolic link leads to is replaced, not the link
+    return path.resolve()  # what a symbolic link leads to is replaced, not the link

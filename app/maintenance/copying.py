@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import types
-from app.db.engine import analyze
+from app.db.engine import analyze, continue_numbers
 from app.db.sql import CHUNK, Rows
 from app.errors import OperatorError
 from app.maintenance.check import disagreements
@@ -53,7 +53,7 @@ def copy(source: Connection, target: Connection, writer: Writer, *, progress: Pr
         for some in _pieces(source, table):
             rows.insert(target, table, some)
             progress(len(some))
-    _continue_numbers(target)
+    continue_numbers(target, changes.c.seq)
     writer.index_all(target)
     analyze(target, Base.metadata.sorted_tables)
     for table in tables():
@@ -81,9 +81,3 @@ def _plain(row: sa.RowMapping, columns: Sequence[sa.Column[Any]]) -> Row:
     return {
         column.name: types.instant_text(value) if isinstance(value := row[column], datetime) else value for column in columns
     }
-
-
-def _continue_numbers(target: Connection) -> None:
-    """Let the numbers of further changes follow those that were copied. SQLite does so itself."""
-    if target.dialect.name == "postgresql" and (last := target.execute(sa.select(sa.func.max(changes.c.seq))).scalar()):
-        target.execute(sa.select(sa.func.setval(sa.func.pg_get_serial_sequence("changes", "seq"), last)))
