@@ -68,7 +68,13 @@ def test_a_backup_and_its_restore_bring_back_what_was_there(kept: Database, tmp_
     assert (done.returncode, "restored: 50 records, position 50." in done.stdout) == (0, True), done.stderr
     assert exported(kept.url) == before
     assert run_command("check", url=kept.url).returncode == 0
-    assert exported(f"{kept.url}.before-restore") != before, "what was in place is kept"
+    (aside,) = tmp_path.glob("registry.db.before-restore-*")
+    assert f"the registry before is kept as {aside}" in done.stdout
+    assert exported(f"sqlite:///{aside}") not in ("", before), "what was in place is kept"
+    file_of(kept.url).chmod(0o640)
+    assert run_command("restore", str(file), url=kept.url).returncode == 0
+    assert file_of(kept.url).stat().st_mode & 0o777 == 0o640, "the file has the mode of the one before"
+    assert aside.exists(), "a second restore takes nothing away"
 
 
 def test_a_backup_does_not_replace_a_file(kept: Database, tmp_path: Path) -> None:

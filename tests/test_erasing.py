@@ -95,11 +95,11 @@ def test_texts_of_other_records_that_have_the_name_block_unless_confirmed(office
     before = office.rows()
     refused = office.erase()
     assert refused.status_code == 409
-    assert refused.json()["errors"] == [{"detail": "the meeting 'talks' contains one of its names", "pointer": "/talks"}]
+    assert refused.json()["errors"] == [{"detail": "the meeting 'talks' names it in: summary", "pointer": "/talks"}]
     assert office.rows() == before
     erased = office.erase("?confirmed=true")
     assert erased.status_code == 200
-    assert erased.json()["mentions"] == [{"id": "talks", "kind": "meeting", "versions": [1]}]
+    assert erased.json()["mentions"] == [{"id": "talks", "kind": "meeting", "versions": [1], "fields": ["summary"]}]
     assert office.client.get("/v1/meetings/talks").json()["summary"] == "Opened by Zoe Quarkova."
     assert office.database.disagreements() == []
 
@@ -253,7 +253,7 @@ def test_the_command_erases_and_leaves_nothing_in_the_files(office: Office, kind
     office.change("/v1/meetings/talks", {"summary": "Opened by somebody."})
     database.engine.dispose()
     tried = run_command("erase", "zoe", "--dry-run", url=database.url)
-    assert "nothing is erased" in tried.stdout
+    assert "would be erased: person zoe" in tried.stdout
     done = run_command("erase", "zoe", url=database.url)
     assert done.returncode == 0, done.stderr
     assert "erased: person zoe" in done.stdout

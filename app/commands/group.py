@@ -1,5 +1,6 @@
 """The command `rapporteur` itself, and what its subcommands share."""
 
+import sqlite3
 from typing import Any
 
 import click
@@ -35,7 +36,9 @@ class Refusing(click.Group):
             more = len(error.faults) - MAX_FAULTS
             raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "")) from error
         except DBAPIError as error:
-            raise click.ClickException(f"the database refused: {error.orig}") from error
+            is_damaged = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+            way_out = "; to go back to a backup: rapporteur restore FILE" if is_damaged else ""
+            raise click.ClickException(f"the database refused: {error.orig}{way_out}") from error
 
 
 @click.group(cls=Refusing)

@@ -124,12 +124,13 @@ def erase(settings: Settings, identifier: str, *, confirmed: bool, dry_run: bool
             connection, identifier, kinds=tuple(writer.resources), author="rapporteur erase", confirmed=confirmed
         )
         (erasure,) = apply()
+    would = "would be " if dry_run else ""
     for record_id, kind in erasure.erased:
-        click.echo(f"erased: {kind} {record_id}")
-    for what, several in (("blanked", erasure.blanked), ("still mentioned by", erasure.mentions)):
+        click.echo(f"{would}erased: {kind} {record_id}")
+    for what, several in ((f"{would}blanked", erasure.blanked), ("still mentioned by", erasure.mentions)):
         for each in several:
             click.echo(f"{what}: {each.kind} {each.id}, version {', '.join(map(str, each.versions))}")
-    click.echo(f"{erasure.answers} stored answers dropped{' (a dry run: nothing is erased)' if dry_run else ''}")
+    click.echo(f"{erasure.answers} stored answers {would or 'were '}dropped")
     if not dry_run and not clear_log(engine):
         click.echo("others read the database, so its log still has the erased pages; to overwrite them: rapporteur vacuum")
 

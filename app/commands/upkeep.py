@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine, make_url
 
 from app.commands.group import engine_of, main, require_sound, writer_of
 from app.db import sqlite_files
-from app.db.engine import analyze, file_of, reading, writing
+from app.db.engine import analyze, file_of, reading, size_of, writing
 from app.db.engine import vacuum as vacuum_tables
 from app.db.schema import applied_revision, newest_revision
 from app.db.schema import migrate as migrate_schema
@@ -43,6 +43,7 @@ def migrate(settings: Settings, revision: str) -> None:
     require_sound(settings, always=True)
     before = applied_revision(settings.database_url)
     migrate_schema(settings.database_url, revision=revision)
+    click.echo(f"schema {applied_revision(settings.database_url)}, before {before or 'none'}", err=True)
     if revision != "head":
         return
     engine, writer = writer_of(settings)
@@ -132,11 +133,13 @@ def backup(settings: Settings, target: Path) -> None:
 def restore(settings: Settings, source: Path) -> None:
     """Replace the registry by what the backup FILE contains. For SQLite; end the server first.
 
-    The registry that was in place is kept beside it, with the ending `.before-restore`.
+    The registry that was in place is kept beside it, with `.before-restore-` and the time added to its name.
     """
     with click.progressbar(length=1, label="copying", file=sys.stderr) as bar:
-        found = backups.restore(settings.database_url, source, progress=_pages(bar))
+        found, aside = backups.restore(settings.database_url, source, progress=_pages(bar))
     click.echo(f"restored: {found.records} records, position {found.position or 'unknown'}")
+    if aside is not None:
+        click.echo(f"the registry before is kept as {aside}")
     if found.revision != newest_revision():
         click.echo("its schema is of an earlier version; type: rapporteur migrate")
 
@@ -194,7 +197,8 @@ def _to_fill(url: str) -> Iterator[str]:
 def vacuum(settings: Settings) -> None:
     """Give free space back, and overwrite what was deleted or erased. Drops stored answers that are older than a day."""
     engine = engine_of(settings)
+    before = size_of(engine)
     with writing(engine) as connection:
-        expire(connection, datetime.now(UTC))
+        dropped = expire(connection, datetime.now(UTC))
     vacuum_tables(engine, Base.metadata.sorted_tables)
-    click.echo("done")
+    click.echo(f"{before / 1e6:.1f} MB before, {size_of(engine) / 1e6:.1f} MB now; {dropped} stored answers dropped")

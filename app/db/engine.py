@@ -195,6 +195,17 @@ def vacuum(engine: Engine, tables: Iterable[sa.Table]) -> None:
         raise OperatorError("others read the database, so its log still has deleted pages; try again while nobody reads")
 
 
+def size_of(engine: Engine) -> int:
+    """The bytes of the whole database."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    query = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()" if is_sqlite else _POSTGRES_SIZE
+    with reading(engine) as connection:
+        return int(connection.execute(sa.text(query)).scalar_one())
+
+
+_POSTGRES_SIZE = "SELECT pg_database_size(current_database())"
+
+
 def continue_numbers(connection: Connection, column: sa.Column[int]) -> None:
     """Let the next numbers of the column follow the greatest one in it. SQLite does so itself."""
     if connection.dialect.name == "postgresql" and (last := connection.execute(sa.select(sa.func.max(column))).scalar()):

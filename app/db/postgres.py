@@ -20,7 +20,7 @@ from app.db.driver import Row, Statement
 from app.db.failures import AWAY, DAMAGED, FINE, MIGRATED, NO_ANSWER, READ_ONLY, Trouble, failure, unavailable
 from app.db.postgres_plans import READING_SETTINGS
 from app.db.schema import newest_revision
-from app.errors import Malformed, Problem
+from app.errors import Malformed
 
 SERVERS_SHARE = 0.9
 """The server cancels a read after this share of its deadline. If it does not, the driver closes the connection at the
@@ -146,8 +146,12 @@ class PostgresDriver:
         """Detect that the schema was migrated. If the server is gone, the next read notices it."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            with suppress(Problem):  # the read itself has reported what is wrong
-                if await self.fetch(Statement(_REVISION, {}), {}) != [(self._revision,)]:
+            if self._pool is None:
+                continue
+            with suppress(psycopg.Error):  # the server is away, or all connections are in use
+                async with self._pool.connection() as connection:
+                    found = await (await connection.execute(_REVISION)).fetchone()
+                if found != (self._revision,):
                     self.availability.report(MIGRATED)
 
     async def close(self) -> None:

@@ -5,9 +5,10 @@ import fcntl
 import logging
 import os
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,11 +159,12 @@ def put_in_place(made: Path, path: Path, *, aside: Path) -> None:
     """Put the file `made` in the place of the database `path`. The database that was there is kept as `aside`.
 
     At every moment, the old or the new file is in place. The log of the old one is written into it or kept with it, because
-    SQLite would apply it to the new file.
+    SQLite would apply it to the new file. The new file gets the mode of the old one and, if the process may do that, its owner.
     """
-    for suffix in ("", *_JOURNALS):
-        beside(aside, suffix).unlink(missing_ok=True)
     if path.exists():
+        shutil.copymode(path, made)
+        with suppress(PermissionError):
+            shutil.chown(made, path.stat().st_uid, path.stat().st_gid)
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")

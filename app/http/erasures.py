@@ -23,7 +23,7 @@ from app.http.queued import Answered, QueuedWrites, Write, retry_of
 from app.reading.naming import Meanings
 from app.settings import Settings
 from app.writing import keys
-from app.writing.erasing import Eraser, Erasure
+from app.writing.erasing import Eraser, Erasure, Mention
 from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.queue import Apply
@@ -50,6 +50,7 @@ class MentioningRecord(ErasedRecord):
     """Another record, and its versions that mentioned the erased one."""
 
     versions: list[int]
+    fields: Annotated[list[str], Field(description="of a present version: the fields whose texts contain a name")]
 
 
 class ErasureReport(BaseModel):
@@ -143,8 +144,8 @@ def router(
 
 
 def _report(erasure: Erasure, *, dry_run: bool) -> ErasureReport:
-    def mentioning(several: Sequence[tuple[str, Kind, list[int]]]) -> list[MentioningRecord]:
-        return [MentioningRecord(id=record_id, kind=kind, versions=versions) for record_id, kind, versions in several]
+    def mentioning(several: Sequence[Mention]) -> list[MentioningRecord]:
+        return [MentioningRecord(**each._asdict()) for each in several]
 
     return ErasureReport(
         erased=[ErasedRecord(id=record_id, kind=kind) for record_id, kind in erasure.erased],

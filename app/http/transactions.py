@@ -17,7 +17,7 @@ from app.errors import NotFound
 from app.http.access import Access
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.imports import ImportReport, reports_of
-from app.http.openapi.shared import CONDITIONAL, CONFLICT, IDEMPOTENCY_KEY, UNAUTHORIZED, described
+from app.http.openapi.shared import CONDITIONAL, CONFLICT, FAILURES_OF_ONE, IDEMPOTENCY_KEY, UNAUTHORIZED, described
 from app.http.queries import DRY_RUN
 from app.http.queued import Answered, QueuedWrites, Write, retry_of
 from app.http.responses import base_url
@@ -101,7 +101,7 @@ def router(driver: Driver, writer: Writer, queued: QueuedWrites, access: Access,
             "What became of every record.",
             shown=("ETag", "Vary", "Idempotent-Replayed", "Rapporteur-Position"),
             more_parameters=[IDEMPOTENCY_KEY],
-            more_failures=(*UNAUTHORIZED, ("404", "NotFound"), *CONFLICT),
+            more_failures=(*UNAUTHORIZED, *FAILURES_OF_ONE, *CONFLICT),
         ),
     )
     async def undo_transaction(

@@ -1,6 +1,7 @@
 """Backs up and restores a registry in a file of SQLite."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db import sqlite_files
@@ -9,8 +10,8 @@ from app.db.schema import newest_revision, revisions
 from app.db.sqlite_files import Registry, beside
 from app.errors import OperatorError
 
-ASIDE = ".before-restore"
-"""The ending of the name of the database that was in place before a restore."""
+ASIDE = ".before-restore-"
+"""What is added, with the time, to the name of the database that was in place before a restore."""
 PAGE = "docs/operations/backup.md"
 Progress = Callable[[int, int], object]
 
@@ -26,11 +27,11 @@ def back_up(url: str, target: Path, *, progress: Progress) -> Registry:
     return sqlite_files.copy(path, target, progress=progress)
 
 
-def restore(url: str, backup: Path, *, progress: Progress) -> Registry:
-    """Replace the registry by what a backup contains. Returns what it contains.
+def restore(url: str, backup: Path, *, progress: Progress) -> tuple[Registry, Path | None]:
+    """Replace the registry by what a backup contains. Returns what it contains, and the file of the registry before, if any.
 
     Raises OperatorError, and changes nothing, if a process uses the registry, or if the backup is damaged or of a later version
-    of the program. The registry that was in place is kept beside it, with the ending ASIDE.
+    of the program. The registry that was in place is kept beside it: ASIDE and the time are added to its name.
     """
     path = _sqlite_file(url)
     if sqlite_files.is_in_use(path):
@@ -47,8 +48,9 @@ def restore(url: str, backup: Path, *, progress: Progress) -> Registry:
     made = beside(path, ".restored")
     made.unlink(missing_ok=True)
     sqlite_files.copy(backup, made, progress=progress)
-    sqlite_files.put_in_place(made, path, aside=beside(path, ASIDE))
-    return found
+    aside = beside(path, f"{ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+    sqlite_files.put_in_place(made, path, aside=aside)
+    return found, aside if aside.exists() else None
 
 
 def _sqlite_file(url: str) -> Path:

@@ -5,7 +5,7 @@ An erased record keeps its id, kind, versions and times in the log, and its id i
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import partial
@@ -51,6 +51,8 @@ class Mention(NamedTuple):
     id: str
     kind: Kind
     versions: list[int]
+    fields: list[str]
+    """For the present version: the fields whose texts contain a name."""
 
 
 class Erasure(NamedTuple):
@@ -137,9 +139,9 @@ class Eraser:
         if plan.mentions and not confirmed:
             faults = Faults(alike=FAULTS_ALIKE)
             for each in plan.mentions:
-                faults.add(Fault(f"the {each.kind} {each.id!r} contains one of its names", pointer=f"/{each.id}"))
-            detail = f"{summary(faults.told())}; change these texts first, or confirm that they stay"
-            raise Conflict(detail, faults=faults.told())
+                faults.add(Fault(f"the {each.kind} {each.id!r} names it in: {', '.join(each.fields)}", pointer=f"/{each.id}"))
+            told = faults.told()
+            raise Conflict(f"{summary(told)}; change these texts, or confirm that they stay with `confirmed`", faults=told)
         return partial(self._apply, connection, plan, author)
 
     # -- what is to be erased ------------------------------------------------------------------------------------------
@@ -149,7 +151,7 @@ class Eraser:
         merged = self._merged_into(connection, record_id)
         histories = [log, *(entries(connection, changes.c.record_id == each) for each in merged)]
         names = {name for history in histories for entry in history for name in _names(self._writer.resources[kind], entry)}
-        batch = Batch(problem=Conflict)
+        batch = Batch(problem=Conflict, conflicts=Faults(alike=FAULTS_ALIKE))
         if log[-1].state is not None:
             self._add(connection, batch, kind, record_id)
         ids = {record_id, *merged}
@@ -161,9 +163,9 @@ class Eraser:
         ids |= self._citations_of(connection, ids)
         has_name = _matcher(names)
         others = [each for each in found.values() if each.id not in ids]
-        named = {each.seq for each in others if has_name(self._texts(each))}
+        named = {each.seq: fields for each in others if (fields := self._fields_with(each, has_name))}
         standing = {each.seq for each in others if last[each.id] == (each.version, True)}
-        mentions = [each for each in others if each.seq in named & standing]
+        mentions = [each for each in others if each.seq in named and each.seq in standing]
         kept = {each.id for each in mentions}
         blanked = [
             each
@@ -172,7 +174,9 @@ class Eraser:
         ]
         gone = self._gone(connection, ids - batch.wanted.keys())
         settled = self._writer.settle(connection, batch) if batch.wanted else None
-        return _Plan(gone, settled, {each.id for each in gone} | batch.wanted.keys(), names, blanked, _by_record(mentions))
+        return _Plan(
+            gone, settled, {each.id for each in gone} | batch.wanted.keys(), names, blanked, _by_record(mentions, named)
+        )
 
     def _add(self, connection: Connection, batch: Batch, kind: Kind, record_id: str) -> None:
         """Add the record, its link records and their citations to the batch."""
@@ -238,10 +242,14 @@ class Eraser:
     def _refers(self, found: _Found, ids: Collection[str]) -> bool:
         return any(target in ids for target in self._writer.schemas[found.kind].targets(found.content))
 
-    def _texts(self, found: _Found) -> str:
-        """The texts of an entry, a line each, without ids."""
+    def _fields_with(self, found: _Found, has_name: Callable[[str], object]) -> list[str]:
+        """The fields of an entry whose texts, without ids, contain one of the names."""
         ids = {found.id, *self._writer.schemas[found.kind].targets(found.content)}
-        return "\n".join(text for text in _strings(found.content) if text not in ids)
+        return [
+            field
+            for field, value in found.content.items()
+            if any(has_name(text) for text in _strings(value) if text not in ids)
+        ]
 
     # -- erasing -------------------------------------------------------------------------------------------------------
 
@@ -274,7 +282,7 @@ class Eraser:
         full_text_of(connection.dialect).forget_removed(connection)
         existing = [(each.id, each.kind) for each in report.written if each.operation == "erase"] if report else []
         erased = existing + [(each.id, each.kind) for each in plan.gone]
-        return [Erasure(erased, _by_record(plan.blanked), plan.mentions, dropped, transaction)]
+        return [Erasure(erased, _by_record(plan.blanked, {}), plan.mentions, dropped, transaction)]
 
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:
@@ -334,8 +342,10 @@ def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (several[place : place + AT_ONCE] for place in range(0, len(several), AT_ONCE))
 
 
-def _by_record(found: Iterable[_Found]) -> list[Mention]:
+def _by_record(found: Iterable[_Found], fields: Mapping[int, list[str]]) -> list[Mention]:
+    """One mention for each record. `fields`: by seq, the fields with a name."""
     by_id: dict[str, Mention] = {}
     for each in sorted(found, key=attrgetter("seq")):
-        by_id.setdefault(each.id, Mention(each.id, each.kind, [])).versions.append(each.version)
+        mention = by_id.setdefault(each.id, Mention(each.id, each.kind, [], fields.get(each.seq, [])))
+        mention.versions.append(each.version)
     return list(by_id.values())

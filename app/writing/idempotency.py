@@ -62,6 +62,6 @@ def remember(connection: Connection, key_id: str, idempotency_key: str, request:
     connection.execute(answers.insert(), row)
 
 
-def expire(connection: Connection, now: datetime) -> None:
-    """Delete the responses that are older than one day."""
-    connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT))
+def expire(connection: Connection, now: datetime) -> int:
+    """Delete the responses that are older than one day. Returns how many there were."""
+    return connection.execute(sa.delete(answers).where(answers.c.at <= now - KEPT)).rowcount

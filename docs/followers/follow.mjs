@@ -6,9 +6,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 const [registry, file, seconds = "10"] = process.argv.slice(2);
 
 class Status extends Error {
-  constructor(answer) {
-    super(`${answer.url} answered ${answer.status}`);
+  constructor(answer, said = `answered ${answer.status}`) {
+    super(`${answer.url} ${said}`);
     this.status = answer.status;
+    this.lasts = answer.status < 500 && answer.status !== 429;
   }
 }
 
@@ -22,6 +23,7 @@ async function ask(path) {
 async function startOver() {
   const answer = await ask("/v1/export");
   const position = answer.headers.get("Rapporteur-Position");
+  if (position === null) throw new Status(answer, "is of a version that cannot be followed");
   const lines = (await answer.text()).split("\n").filter(Boolean).map((line) => JSON.parse(line));
   return { position, records: Object.fromEntries(lines.map((record) => [record.id, record])) };
 }
@@ -54,6 +56,7 @@ for (;;) {
     keep(await (known ? follow(known).catch(orStartOver) : startOver()));
     if (seconds === "0") break;
   } catch (error) {
+    if (error.lasts) throw error;
     console.error(`${error.message}; trying again`); // away, busy, or broken off: nothing of it is kept
   }
   await sleep((Number(seconds) || 1) * 1000);

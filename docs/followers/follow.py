@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 TABLES = """
+    PRAGMA secure_delete = ON;
     CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, kind TEXT NOT NULL, content TEXT NOT NULL);
     CREATE TABLE IF NOT EXISTS followed (position TEXT NOT NULL);
 """
@@ -45,6 +46,8 @@ def start_over(registry: str, copy: sqlite3.Connection) -> None:
         copy.execute("DELETE FROM records")
         for line in answer:
             put(copy, json.loads(line))
+        if answer.headers["Rapporteur-Position"] is None:
+            sys.exit(f"{registry} is of a version that cannot be followed")
         keep(copy, answer.headers["Rapporteur-Position"])
 
 
@@ -76,9 +79,12 @@ def main(registry: str, file: str, seconds: str = "10") -> None:
             try:
                 follow(registry, copy, *known) if known else start_over(registry, copy)
             except HTTPError as error:
-                if error.code != 410:  # 410: the registry was restored, and its log is another one
+                if error.code == 410:  # the registry was restored, and its log is another one
+                    start_over(registry, copy)
+                elif error.code < 500 and error.code != 429:
+                    sys.exit(f"{error.url} answered {error.code}: {error.read().decode()}")
+                else:
                     raise
-                start_over(registry, copy)
             if seconds == "0":
                 return
         except (OSError, HTTPException) as error:  # away, busy, or broken off: nothing of it is kept

@@ -44,6 +44,7 @@ case "$1" in stop | restart)
     fi ;;
 esac
 case "$1" in start | restart)
+    set -a; . "$FOLDER/rapporteur.env"; set +a
     rapporteur serve > "$FOLDER/serve.log" 2>&1 &
     echo $! > "$FOLDER/pid"
     for _ in $(seq 600); do
@@ -93,6 +94,8 @@ class Machine:
         for name, text in (("systemctl", SYSTEMCTL), ("sudo", SUDO)):
             (programs / name).write_text(text)
             (programs / name).chmod(0o755)
+        (folder / "rapporteur.env").write_text(f"RAPPORTEUR_DATABASE_URL={url}\n")
+        (folder / "backups").mkdir()
         self.work = folder / "work"
         self.work.mkdir()
         self.work.chmod(0o777)
@@ -107,7 +110,8 @@ class Machine:
 
     def run(self, commands: str, **variables: str) -> str:
         """Run commands in a shell that ends at the first one that fails. Returns what they print."""
-        adapted = commands.replace("/var/lib/rapporteur/", f"{self.folder}/").replace("http://127.0.0.1:8000", self.address)
+        adapted = commands.replace("http://127.0.0.1:8000", self.address).replace("/var/backups", f"{self.folder}/backups")
+        adapted = adapted.replace("/var/lib/rapporteur/", f"{self.folder}/").replace("/etc/", f"{self.folder}/")
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", adapted],
             cwd=self.work,
@@ -124,9 +128,9 @@ class Machine:
 
     def page(self, name: str, database: str, **variables: str) -> str:
         """Run all commands of a page, in one shell."""
-        several = list(blocks(name, database))
+        presumed, several = list(blocks("README.md", database)), list(blocks(name, database))
         assert several, "the page has no commands"
-        return self.run("\n".join(several), **variables)
+        return self.run("\n".join([*presumed, *several]), **variables)
 
 
 def new_database(cluster: Cluster, name: str) -> str:
@@ -349,4 +353,5 @@ def _log(url: str) -> list[Any]:
 
 def test_every_page_with_commands_is_run() -> None:
     tried = set(re.findall(r'machine\.page\("([a-z]+\.md)"', Path(__file__).read_text(encoding="utf-8")))
-    assert {page.name for page in PAGES.glob("*.md") if "```sh" in page.read_text(encoding="utf-8")} == tried
+    with_commands = {page.name for page in PAGES.glob("*.md") if "```sh" in page.read_text(encoding="utf-8")}
+    assert with_commands == tried | {"README.md"}

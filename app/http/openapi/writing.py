@@ -122,7 +122,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 "As it was at a version, as a new one. What was deleted comes back with its citations; of what was merged all"
                 " goes back that stands where the merge put it, and `left` tells the rest.",
                 [*identified, *view, _IF_MATCH, IDEMPOTENCY_KEY, _LANGUAGE],
-                _reported(report) | failures((("404", "NotFound"),), CONFLICT, _GUARDED[:1]),
+                _reported(report) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED[:1]),
                 body=_json(REF.format(model="RestoreBody"), JSON_TYPES) | {"required": False},
             )
         },
