@@ -1,5 +1,6 @@
 """Backups are of one moment and sound; a restore is whole or not at all; a copy to the other database says the same."""
 
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -22,6 +23,7 @@ from app.errors import OperatorError
 from app.maintenance import backups
 from app.models import Base
 from app.search.index import search_entries
+from app.settings import ROOT
 from tests.conftest import Bare, Database, run_command
 from tests.depth import slow
 from tests.serving import Server, served
@@ -88,6 +90,8 @@ def test_a_backup_does_not_replace_a_file(kept: Database, tmp_path: Path) -> Non
         1,
         f"Error: {tmp_path}/no/folder cannot be written: No such file or directory",
     )
+    done = run_command("backup", str(tmp_path / ("long" * 100)), url=kept.url)
+    assert (done.returncode, done.stderr.splitlines()[-1].endswith("cannot be written: File name too long")) == (1, True)
     done = run_command("backup", str(tmp_path / "b.db"), url=f"sqlite:///{tmp_path}/none.db")
     assert (done.returncode, done.stderr.splitlines()[-1]) == (1, f"Error: there is no registry at {tmp_path}/none.db")
 
@@ -137,6 +141,11 @@ def _of_a_later_version(file: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
+def _without_schema(file: Path) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM alembic_version")
+
+
 def _without_references(file: Path) -> None:
     with closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute("UPDATE topics SET broader_id = 'nobody' WHERE id = 't-1'")
@@ -144,7 +153,17 @@ def _without_references(file: Path) -> None:
 
 @slow
 @pytest.mark.parametrize(
-    "damage", [_truncated, _overwritten, _of_text, _empty, _of_another_program, _of_a_later_version, _without_references]
+    "damage",
+    [
+        _truncated,
+        _overwritten,
+        _of_text,
+        _empty,
+        _of_another_program,
+        _of_a_later_version,
+        _without_schema,
+        _without_references,
+    ],
 )
 def test_a_backup_that_is_not_sound_changes_nothing(kept: Database, tmp_path: Path, damage: Any) -> None:
     before, file = exported(kept.url), tmp_path / "backup.db"
@@ -155,7 +174,7 @@ def test_a_backup_that_is_not_sound_changes_nothing(kept: Database, tmp_path: Pa
     assert done.stderr.splitlines()[-1].startswith(f"Error: {file} "), done.stderr
     assert "Traceback" not in done.stderr
     assert exported(kept.url) == before
-    assert not sqlite_files.beside(file_of(kept.url), ".restored").exists()
+    assert not list(tmp_path.glob("*.restored*"))
 
 
 @slow
@@ -474,6 +493,21 @@ def test_what_a_symbolic_link_leads_to_is_restored(kept: Database, tmp_path: Pat
     assert run_command("restore", str(file), url=kept.url).returncode == 0
     assert file_of(kept.url).is_symlink()
     assert exported(kept.url) == before
+    with served(kept.url):
+        refused = run_command("restore", str(file), url=kept.url)
+        assert (refused.returncode, "a server or another command uses" in refused.stderr) == (1, True)
+
+
+@slow
+def test_two_backups_to_one_file_make_one_good_backup(kept: Database, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "app", "backup", str(tmp_path / "b.db")]
+    environment = {**os.environ, "RAPPORTEUR_DATABASE_URL": kept.url}
+    several = [subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    told = [each.communicate()[1].splitlines()[-1] for each in several]
+    assert sorted(each.returncode for each in several) == [0, 1, 1]
+    assert sum(line == f"Error: {tmp_path}/b.db exists already" for line in told) == 2
+    assert [each.name for each in tmp_path.glob("b.db*")] == ["b.db"]
+    assert sqlite_files.fault_of(tmp_path / "b.db", thorough=True) is None
 
 
 def test_a_registry_without_changes_has_nothing_to_be_told_about() -> None:

@@ -1,5 +1,7 @@
 """Nothing of an erased record is left: in tables, log, search, stored answers, exports, the file; and everybody is told."""
 
+import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -231,6 +233,102 @@ def test_names_are_looked_for_as_whole_words_in_any_case(office: Office) -> None
     )
     refused = office.erase(record="people/li")
     assert [error["pointer"] for error in refused.json()["errors"]] == ["/shouted"]
+
+
+SPELLED = (
+    ("Zoe Quarková", "ZOE quarková spoke"),
+    ("Zoe Quarková", "Zoe QUARKOVÁ spoke"),
+    ("Zoe Quarková", "Zoe\u00a0 Quarková spoke"),
+    ("Zoe Quarková", "Zoe\nQuarkova\u0301 spoke"),
+    ("Zoe Quarková", "_Zoe Quarková_ spoke"),
+    ("Ina Straße", "INA STRASSE spoke"),
+    ("王毅", "外交部长王毅出席了会议"),
+    ('Zoe "Zo" O\'Quark', 'zoe "zo" o\'quark spoke'),
+)
+
+
+@pytest.mark.parametrize(("name", "text"), SPELLED)
+def test_a_name_is_found_whatever_its_case_its_blanks_and_its_letters(database: Database, name: str, text: str) -> None:
+    database.load(json.dumps({"kind": "meeting", "id": "talks", "name": "Talks", "date": "2024", "summary": text}))
+    database.load(json.dumps({"kind": "person", "id": "somebody", "name": name}))
+    database.load(json.dumps({"kind": "meeting", "id": "other", "name": "Other", "date": "2024", "summary": text}))
+    database.load(json.dumps({"kind": "meeting", "id": "other", "name": "Other", "date": "2024"}))
+    key = database.key()
+    with database.client() as client:
+        refused = client.post("/v1/people/somebody/erase", headers=key)
+        assert [error["pointer"] for error in refused.json()["errors"]] == ["/talks"]
+        done = client.post("/v1/people/somebody/erase?confirmed=true", headers=key).json()
+        assert [(each["id"], each["versions"]) for each in done["blanked"]] == [("other", [1])]
+
+
+def test_names_that_are_common_words_take_nothing_more_with_them_than_asked(office: Office) -> None:
+    for each in ('{"kind":"person","id":"may","name":"May"}', '{"kind":"person","id":"li","name":"Li"}'):
+        office.database.load(each)
+    made = office.ask("POST", "/v1/meetings", {"name": "Third session, delivered", "date": "2024"}, Idempotency_Key="x")
+    office.change(made.headers["location"], {"name": "Planned for May."})
+    office.change(made.headers["location"], {"name": "Third session"})
+    assert office.erase(record="people/li").json()["answers"] == 0, "the word is no part of others"
+    again = office.ask("POST", "/v1/meetings", {"name": "Third session, delivered", "date": "2024"}, Idempotency_Key="x")
+    assert again.headers["idempotent-replayed"] == "true"
+    assert office.erase("?keep_history=true", record="people/may").json()["blanked"] == []
+    assert [entry["state"] is None for entry in office.client.get(f"{made.headers['location']}/history").json()["data"]] == [
+        False
+    ] * 3
+
+
+def test_earlier_versions_go_even_if_a_present_text_is_confirmed(office: Office) -> None:
+    office.change("/v1/meetings/talks", {"summary": "Zoe Quarkova-Smith and others."})
+    told = office.erase("?confirmed=true").json()
+    assert {(each["id"], *each["versions"]) for each in told["mentions"]} == {("talks", 2)}
+    assert ("talks", 1) in {(each["id"], *each["versions"]) for each in told["blanked"]}
+    assert office.database.disagreements() == []
+
+
+def test_a_citation_is_erased_and_what_it_supports_stays(office: Office) -> None:
+    told = office.erase(record="citations/c-zoe").json()
+    assert told["erased"] == [{"id": "c-zoe", "kind": "citation"}]
+    assert told["blanked"] == []
+    history = office.client.get("/v1/people/zoe/history").json()["data"]
+    assert all(entry["state"] for entry in history)
+    assert office.client.get("/v1/people/zoe").status_code == 200
+    assert office.database.disagreements() == []
+
+
+def test_a_citation_that_supports_somebody_else_by_now_stays(office: Office) -> None:
+    office.change("/v1/citations/c-zoe", {"record": "ann"})
+    told = office.erase("?confirmed=true").json()
+    assert "c-zoe" not in {each["id"] for each in told["erased"]}
+    assert ("c-zoe", 1) in {(each["id"], *each["versions"]) for each in told["blanked"]}
+    shown = office.client.get("/v1/citations/c-zoe").json()
+    assert shown["record"]["id"] == "ann"
+    assert office.database.disagreements() == []
+
+
+def test_who_was_merged_by_mistake_and_restored_is_not_erased(office: Office) -> None:
+    office.database.load(
+        '{"kind":"citation","id":"c-ann","record":"ann","source":"page","paragraph":4,"quote":"Ann","confidence":"stated"}',
+        '{"kind":"meeting","id":"hers","name":"Hers","date":"2024","summary":"Ann Other spoke."}',
+    )
+    office.change("/v1/meetings/hers", {"summary": "She spoke."})
+    assert office.ask("POST", "/v1/people/ann/merge", {"into": "zoe"}).status_code == 200
+    assert office.ask("POST", "/v1/people/ann/restore", {}).status_code == 200
+    told = office.erase("?confirmed=true").json()
+    assert {"ann", "c-ann"}.isdisjoint({each["id"] for each in told["erased"]})
+    assert "hers" not in {each["id"] for each in told["blanked"]}
+    assert office.client.get("/v1/people/ann?include=citations").json()["citations"][0]["id"] == "c-ann"
+    assert office.database.disagreements() == []
+
+
+def test_erased_records_stay_erased_when_the_schema_goes_back_and_forth(office: Office) -> None:
+    assert office.erase("?confirmed=true").status_code == 200
+    office.database.engine.dispose()
+    for revision in ("0020", "head"):
+        assert run_command("migrate", "--revision", revision, url=office.database.url).returncode == 0
+    while office.client.get("/readyz").status_code == 503:
+        time.sleep(0.1)
+    assert office.client.get("/v1/people/zoe").json()["code"] == "erased"
+    assert office.ask("PUT", "/v1/people/zoe?upsert=true", {"name": "Zoe"}).status_code == 409
+    assert office.database.disagreements() == []
 
 
 def test_an_erasure_takes_preconditions_and_a_key_of_scope_admin(office: Office) -> None:

@@ -110,10 +110,11 @@ def _tell_report(report: Report, *, dry_run: bool) -> None:
 
 @main.command()
 @click.argument("identifier", metavar="ID")
-@click.option("--confirmed", is_flag=True, help="Erase it even if texts of other records contain one of its names.")
+@click.option("--confirmed", is_flag=True, help="Erase it even if present texts of other records contain one of its names.")
+@click.option("--keep-history", is_flag=True, help="Keep the earlier versions of other records that only contain a name of it.")
 @DRY_RUN
 @click.pass_obj
-def erase(settings: Settings, identifier: str, *, confirmed: bool, dry_run: bool) -> None:
+def erase(settings: Settings, identifier: str, *, confirmed: bool, keep_history: bool, dry_run: bool) -> None:
     """Erase the record ID for ever: what it contains, all its versions in the log, its links and citations.
 
     It is refused if other records refer to it. The log keeps the id, the kind, the versions and the times.
@@ -121,7 +122,12 @@ def erase(settings: Settings, identifier: str, *, confirmed: bool, dry_run: bool
     engine, writer = writer_of(settings)
     with writing(engine, keep=not dry_run) as connection:
         apply = Eraser(writer).erase(
-            connection, identifier, kinds=tuple(writer.resources), author="rapporteur erase", confirmed=confirmed
+            connection,
+            identifier,
+            kinds=tuple(writer.resources),
+            author="rapporteur erase",
+            confirmed=confirmed,
+            keeps_history=keep_history,
         )
         (erasure,) = apply()
     would = "would be " if dry_run else ""

@@ -112,8 +112,11 @@ def sqlite_path(url: str | URL) -> Path:
 
 
 def file_of(url: str) -> Path | None:
-    """Return the path of the database file that a URL names; None if the database is not one of SQLite."""
-    return sqlite_path(url) if make_url(url).get_backend_name() == "sqlite" else None
+    """Return the path of the database file that a URL names; None if the database is not one of SQLite.
+
+    Symbolic links are resolved, as SQLite does: its log stands beside the file that a link leads to.
+    """
+    return sqlite_path(url).resolve() if make_url(url).get_backend_name() == "sqlite" else None
 
 
 _connections: WeakKeyDictionary[Engine, WeakSet[Any]] = WeakKeyDictionary()
@@ -190,7 +193,8 @@ def vacuum(engine: Engine, tables: Iterable[sa.Table]) -> None:
         try:
             driver.execute("VACUUM")
         except sqlite3.OperationalError as error:
-            raise OperatorError(f"the file could not be written anew: {error}; try again while nobody writes") from error
+            again = "; try again while nobody writes" if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY else ""
+            raise OperatorError(f"the file could not be written anew: {error}{again}") from error
     if not clear_log(engine):
         raise OperatorError("others read the database, so its log still has deleted pages; try again while nobody reads")
 

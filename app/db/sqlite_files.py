@@ -126,7 +126,9 @@ def registry_in(path: Path) -> Registry:
 
 
 def _registry(connection: sqlite3.Connection) -> Registry:
-    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    (revision,) = connection.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+    if revision is None:
+        raise sqlite3.DatabaseError("it has no schema")
     (records,) = connection.execute("SELECT count(*) FROM records").fetchone()
     columns = [row[1] for row in connection.execute("PRAGMA table_info(changes)")]
     end = "SELECT seq || '.' || digest FROM changes ORDER BY seq DESC LIMIT 1" if "digest" in columns else "SELECT ''"
@@ -191,10 +193,10 @@ def _opened(path: Path) -> sqlite3.Connection:
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
     """A file that becomes `target` if the block succeeds, and is removed otherwise. Only its owner can read it."""
-    if target.exists():
-        raise OperatorError(f"{target} exists already")
-    made = beside(target, ".partial")
+    made = beside(target, f".{os.getpid()}.partial")  # another process may make the same target
     try:
+        if target.exists():
+            raise OperatorError(f"{target} exists already")
         made.unlink(missing_ok=True)
         os.close(os.open(made, os.O_CREAT | os.O_RDWR, 0o600))
         yield made
@@ -207,7 +209,8 @@ def new_file(target: Path) -> Iterator[Path]:
         raise OperatorError(f"{target} cannot be written: {error.strerror}") from error
     finally:
         for suffix in ("", *_JOURNALS):
-            beside(made, suffix).unlink(missing_ok=True)
+            with suppress(OSError):  # such a name may be impossible
+                beside(made, suffix).unlink(missing_ok=True)
 
 
 def _link(path: Path, name: Path) -> None:

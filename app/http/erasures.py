@@ -35,7 +35,14 @@ class EraseQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
     confirmed: Annotated[
-        bool, Field(description="erase even if texts of other records contain one of its names; these texts stay")
+        bool, Field(description="erase even if present texts of other records contain one of its names; these texts stay")
+    ] = False
+    keep_history: Annotated[
+        bool,
+        Field(
+            description="keep the earlier versions of other records that contain one of its names but do not refer to it:"
+            " for names that are common words"
+        ),
     ] = False
 
 
@@ -125,6 +132,7 @@ def router(
                     author=principal.name,
                     guard=guard_of(request.scope),
                     confirmed=query.confirmed,
+                    keeps_history=query.keep_history,
                 )
 
             def answers(_: Connection, __: Sequence[None], erasures: Sequence[Erasure]) -> list[Answer]:

@@ -1,5 +1,6 @@
 """Backs up and restores a registry in a file of SQLite."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +46,7 @@ def restore(url: str, backup: Path, *, progress: Progress) -> tuple[Registry, Pa
             " install the version that made it. Nothing was changed"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    made = beside(path, ".restored")
+    made = beside(path, f".{os.getpid()}.restored")
     made.unlink(missing_ok=True)
     sqlite_files.copy(backup, made, progress=progress)
     aside = beside(path, f"{ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
@@ -57,4 +58,4 @@ def _sqlite_file(url: str) -> Path:
     path = file_of(url)
     if path is None:
         raise OperatorError(f"this command is for SQLite; Postgres has its own programs for it: {PAGE}")
-    return path.resolve()  # what a symbolic link leads to is replaced, not the link
+    return path

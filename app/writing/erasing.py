@@ -12,6 +12,7 @@ from functools import partial
 from operator import attrgetter
 from secrets import token_hex
 from typing import Any, NamedTuple, Self, TypeVar
+from unicodedata import normalize
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,7 +24,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Conflict, Erased, Merged, NotFound
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
-from app.models.records import Change, Redirect
+from app.models.records import Change, Name, Record, Redirect
 from app.writing.batch import Batch, Content, Manner, Wanted
 from app.writing.identity import uuid7
 from app.writing.operations import Guard
@@ -32,6 +33,8 @@ from app.writing.restoring import Entry, entries
 from app.writing.writer import Settled, Writer
 
 changes: sa.Table = Change.__table__
+names_: sa.Table = Name.__table__
+records: sa.Table = Record.__table__
 redirects: sa.Table = Redirect.__table__
 answers: sa.Table = FirstAnswer.__table__
 
@@ -41,7 +44,10 @@ AT_ONCE = 100
 """The maximum number of texts that one query looks for."""
 _COLUMNS = ("seq", "record_id", "kind", "version", "state")
 _CITED = re.compile(r'"record":"([^"]+)"')
-_QUOTED = re.compile(r'"([^"]+)"')
+_UNSEGMENTED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+"""A letter of a script without blanks between words."""
 Item = TypeVar("Item")
 
 
@@ -119,12 +125,14 @@ class Eraser:
         author: str,
         guard: Guard | None = None,
         confirmed: bool = False,
+        keeps_history: bool = False,
     ) -> Apply[list[Erasure]]:
         """Check whether the record can be erased, and return the function that erases it.
 
         The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
         was erased before, Merged if it was merged into another, and Conflict if other records refer to it. Unless `confirmed`,
-        also raises Conflict if the texts of other records contain one of its names.
+        also raises Conflict if the present texts of other records contain one of its names. The past versions that contain one
+        are erased, too, unless `keeps_history`.
         """
         log = entries(connection, changes.c.record_id == record_id)
         if not log or log[-1].kind not in kinds:
@@ -135,9 +143,9 @@ class Eraser:
             raise Merged(f"the {log[-1].kind} {record_id!r} was merged into {log[-1].into!r}", into=log[-1].into)
         if guard is not None:
             guard.check(record_id, None if log[-1].state is None else log[-1].version)
-        plan = self._planned(connection, log)
+        plan = self._planned(connection, log, keeps_history=keeps_history)
         if plan.mentions and not confirmed:
-            faults = Faults(alike=FAULTS_ALIKE)
+            faults = Faults()
             for each in plan.mentions:
                 faults.add(Fault(f"the {each.kind} {each.id!r} names it in: {', '.join(each.fields)}", pointer=f"/{each.id}"))
             told = faults.told()
@@ -146,37 +154,40 @@ class Eraser:
 
     # -- what is to be erased ------------------------------------------------------------------------------------------
 
-    def _planned(self, connection: Connection, log: list[Entry]) -> _Plan:
+    def _planned(self, connection: Connection, log: list[Entry], *, keeps_history: bool) -> _Plan:
         record_id, kind = log[-1].id, log[-1].kind
         merged = self._merged_into(connection, record_id)
         histories = [log, *(entries(connection, changes.c.record_id == each) for each in merged)]
-        names = {name for history in histories for entry in history for name in _names(self._writer.resources[kind], entry)}
+        names = {name for history in histories for entry in history for name in _names_in(self._writer.resources[kind], entry)}
         batch = Batch(problem=Conflict, conflicts=Faults(alike=FAULTS_ALIKE))
         if log[-1].state is not None:
             self._add(connection, batch, kind, record_id)
+        erased = set(batch.wanted)
         ids = {record_id, *merged}
-        forms = [*map(_quoted, ids), *(form for name in names for form in _forms(name))]
+        names -= self._names_of_others(connection, kind, names - set(_names(self._writer.resources[kind], log)), ids)
+        forms = [*map(_quoted, ids), *dict.fromkeys(form for name in names for form in _forms(name))]
         found = {each.seq: each for each in self._log_with(connection, forms)}
         last = self._last(connection, {each.id for each in found.values()})
         ids |= {each.id for each in found.values() if each.version == last[each.id][0] and self._links(each, ids)}
-        ids |= batch.wanted.keys()
-        ids |= self._citations_of(connection, ids)
+        ids |= erased
+        citations, moved = self._citations_of(connection, ids)
+        ids |= citations
+        found |= {each.seq: each for each in moved}
+        last |= self._last(connection, {each.id for each in moved})
         has_name = _matcher(names)
         others = [each for each in found.values() if each.id not in ids]
         named = {each.seq: fields for each in others if (fields := self._fields_with(each, has_name))}
         standing = {each.seq for each in others if last[each.id] == (each.version, True)}
         mentions = [each for each in others if each.seq in named and each.seq in standing]
-        kept = {each.id for each in mentions}
         blanked = [
             each
             for each in others
-            if each.seq not in standing and (self._refers(each, ids) or (each.seq in named and each.id not in kept))
+            if each.seq not in standing and (self._refers(each, ids) or (each.seq in named and not keeps_history))
         ]
-        gone = self._gone(connection, ids - batch.wanted.keys())
+        gone = self._gone(connection, ids - erased)
         settled = self._writer.settle(connection, batch) if batch.wanted else None
-        return _Plan(
-            gone, settled, {each.id for each in gone} | batch.wanted.keys(), names, blanked, _by_record(mentions, named)
-        )
+        # `settle` may have added records whose citations are erased; these records stay.
+        return _Plan(gone, settled, {each.id for each in gone} | erased, names, blanked, _by_record(mentions, named))
 
     def _add(self, connection: Connection, batch: Batch, kind: Kind, record_id: str) -> None:
         """Add the record, its link records and their citations to the batch."""
@@ -204,12 +215,34 @@ class Eraser:
             query = sa.select(*(changes.c[name] for name in _COLUMNS)).where(_has_one(changes.c.state, some))
             yield from (_Found.of(*row) for row in connection.execute(query))
 
-    def _citations_of(self, connection: Connection, ids: Collection[str]) -> set[str]:
-        """The ids of the citations that the log has of these records, also of those that were deleted."""
-        query = sa.select(changes.c.record_id, changes.c.state)
+    def _citations_of(self, connection: Connection, ids: Collection[str]) -> tuple[set[str], list[_Found]]:
+        """The ids of the citations of these records, also of those that were deleted; and versions of other citations.
+
+        The second value has the past versions of citations that support another record by now.
+        """
+        query = sa.select(*(changes.c[name] for name in _COLUMNS)).order_by(changes.c.seq)
         query = query.where(changes.c.kind == Kind.CITATION, changes.c.state.is_not(None))
-        rows = connection.execute(query.execution_options(yield_per=CHUNK))
-        return {record_id for record_id, state in rows if (cited := _CITED.search(state)) and cited[1] in ids}
+        cites: dict[str, bool] = {}
+        matches = []
+        for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+            cited = _CITED.search(row.state)
+            cites[row.record_id] = cited is not None and cited[1] in ids
+            if cites[row.record_id]:
+                matches.append(row)
+        past = [_Found.of(*row) for row in matches if not cites[row.record_id]]
+        return {record_id for record_id, is_of_these in cites.items() if is_of_these}, past
+
+    def _names_of_others(self, connection: Connection, kind: Kind, past: Collection[str], ids: Collection[str]) -> set[str]:
+        """Those of the past names that are names of other records by now. A merge that was undone had brought them."""
+        if not past:
+            return set()
+        held = sa.select(names_.c.text).join(records, records.c.id == names_.c.record_id)
+        conditions = (records.c.kind == kind, records.c.id.not_in(sorted(ids)))
+        queries = (
+            held.where(names_.c.text.in_(sorted(past)), *conditions),
+            sa.select(records.c.name).where(records.c.name.in_(sorted(past)), *conditions),
+        )
+        return {text for query in queries for text in connection.execute(query).scalars()}
 
     def _last(self, connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
         """By id: (the last version with content, whether the record still exists)."""
@@ -287,21 +320,34 @@ class Eraser:
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:
     """Delete the stored answers that contain one of these ids or names. Returns how many there were."""
-    forms = [form for name in names for form in _forms(name)]
-    count = sum(connection.execute(answers.delete().where(_has_one(answers.c.body, some))).rowcount for some in _pieces(forms))
-    rows = connection.execute(sa.select(answers.c.key_id, answers.c.idempotency_key, answers.c.body, answers.c.location)).all()
-    for key_id, idempotency_key, body, location in rows:
-        if not ids.isdisjoint(_QUOTED.findall(body)) or (location or "").rpartition("/")[2] in ids:
-            key = (answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key)
-            count += connection.execute(answers.delete().where(*key)).rowcount
-    return count
+    has_name = _matcher(names)
+    columns = (answers.c.key_id, answers.c.idempotency_key, answers.c.body)
+    rows = connection.execute(sa.select(*columns).execution_options(yield_per=AT_ONCE))
+    dropped = [
+        (key_id, idempotency_key)
+        for key_id, idempotency_key, body in rows
+        if any(text in ids or has_name(text) for text in _strings(json.loads(body or "null")))
+    ]
+    for key_id, idempotency_key in dropped:
+        key = (answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key)
+        connection.execute(answers.delete().where(*key))
+    return len(dropped)
 
 
-def _names(resource: Resource, entry: Entry) -> Iterator[str]:
+def _names(resource: Resource, log: Iterable[Entry]) -> Iterator[str]:
+    """Yield the last names of a record."""
+    states = [entry for entry in log if entry.state is not None]
+    return _names_in(resource, states[-1]) if states else iter(())
+
+
+def _names_in(resource: Resource, entry: Entry) -> Iterator[str]:
     """Yield the names that the record had at an entry of its log."""
     content = json.loads(entry.state) if entry.state is not None else {}
-    own = content.get(resource.named_by)
-    for name in (own, *(each["text"] for each in content.get("names", ()))):
+    for name in (
+        content.get(resource.named_by),
+        content.get("sort_name"),
+        *(each["text"] for each in content.get("names", ())),
+    ):
         if name and len(name) >= SHORTEST_NAME:
             yield name
 
@@ -321,9 +367,11 @@ def _quoted(record_id: str) -> str:
 
 
 def _forms(name: str) -> Iterator[str]:
-    """Yield a name as it stands in JSON: as it is, in small letters, in capitals, and with a capital for each word."""
-    for form in dict.fromkeys((name, name.lower(), name.upper(), name.title())):
-        yield json.dumps(form, ensure_ascii=False)[1:-1]
+    """Yield what a text that has the name contains in any case: its longest word in the usual forms, as it stands in JSON."""
+    word = max(name.split(), key=len, default=name)
+    for form in dict.fromkeys((word, word.lower(), word.upper(), word.title(), word.casefold())):
+        for normal_form in ("NFC", "NFD"):
+            yield json.dumps(normalize(normal_form, form), ensure_ascii=False)[1:-1]
 
 
 def _has_one(column: sa.ColumnElement[Any], texts: Iterable[str]) -> sa.ColumnElement[bool]:
@@ -334,8 +382,21 @@ def _matcher(names: Collection[str]) -> Callable[[str], object]:
     """Return a function that says whether a text has one of the names, as whole words and in any case."""
     if not names:
         return lambda _text: None
-    longest_first = sorted(names, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE).search
+    several = re.compile("|".join(map(_pattern, sorted(names, key=len, reverse=True))))
+    return lambda text: several.search(_plain(text))
+
+
+def _pattern(name: str) -> str:
+    """The pattern of a name as whole words. In scripts without blanks between words, it may stand anywhere."""
+    plain = _plain(name)
+    before = "" if _UNSEGMENTED.match(plain[0]) else r"(?<![^\W_])"
+    after = "" if _UNSEGMENTED.match(plain[-1]) else r"(?![^\W_])"
+    return before + re.escape(plain) + after
+
+
+def _plain(text: str) -> str:
+    """The text without differences of case, of blanks, and of composed and decomposed letters."""
+    return " ".join(normalize("NFC", text).casefold().split())
 
 
 def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:

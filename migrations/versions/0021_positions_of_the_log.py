@@ -29,6 +29,10 @@ def upgrade() -> None:
     op.execute(f"UPDATE changes SET digest = {RANDOM[op.get_bind().dialect.name]}")  # noqa: S608 - our own expressions
     check_now(op.get_bind())
     _allow(*BEFORE, "erase")
+    # A record without any state was erased before the schema was taken back.
+    last = "SELECT max(seq) FROM changes GROUP BY record_id HAVING count(state) = 0"
+    op.execute(f"UPDATE changes SET operation = 'erase' WHERE seq IN ({last})")  # noqa: S608 - our own expression
+    check_now(op.get_bind())
     set_comment(op.get_bind(), "changes", "state", f"{STATE} or erased")
 
 
@@ -38,7 +42,7 @@ def _allow(*operations: str) -> None:
 
 
 def downgrade() -> None:
-    """Go back. Erased records count as deleted then: what they held stays away, but their ids can be used again."""
+    """Go back. Erased records count as deleted until the next upgrade, which tells them by their log."""
     op.execute("UPDATE changes SET operation = 'delete' WHERE operation = 'erase'")
     check_now(op.get_bind())
     _allow(*BEFORE)
