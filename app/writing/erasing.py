@@ -12,7 +12,6 @@ from functools import partial
 from operator import attrgetter
 from secrets import token_hex
 from typing import Any, NamedTuple, Self, TypeVar
-from unicodedata import normalize
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,6 +24,7 @@ from app.errors import Conflict, Erased, Merged, NotFound
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
 from app.models.records import Change, Name, Record, Redirect
+from app.text.mentions import matcher, parts_of
 from app.writing.batch import Batch, Content, Manner, Wanted
 from app.writing.identity import uuid7
 from app.writing.operations import Guard
@@ -44,10 +44,6 @@ AT_ONCE = 100
 """The maximum number of texts that one query looks for."""
 _COLUMNS = ("seq", "record_id", "kind", "version", "state")
 _CITED = re.compile(r'"record":"([^"]+)"')
-_UNSEGMENTED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-"""A letter of a script without blanks between words."""
 Item = TypeVar("Item")
 
 
@@ -165,7 +161,7 @@ class Eraser:
         erased = set(batch.wanted)
         ids = {record_id, *merged}
         names -= self._names_of_others(connection, kind, names - set(_names(self._writer.resources[kind], log)), ids)
-        forms = [*map(_quoted, ids), *dict.fromkeys(form for name in names for form in _forms(name))]
+        forms = [*map(_quoted, ids), *dict.fromkeys(form for name in names for form in parts_of(name))]
         found = {each.seq: each for each in self._log_with(connection, forms)}
         last = self._last(connection, {each.id for each in found.values()})
         ids |= {each.id for each in found.values() if each.version == last[each.id][0] and self._links(each, ids)}
@@ -174,7 +170,7 @@ class Eraser:
         ids |= citations
         found |= {each.seq: each for each in moved}
         last |= self._last(connection, {each.id for each in moved})
-        has_name = _matcher(names)
+        has_name = matcher(names)
         others = [each for each in found.values() if each.id not in ids]
         named = {each.seq: fields for each in others if (fields := self._fields_with(each, has_name))}
         standing = {each.seq for each in others if last[each.id] == (each.version, True)}
@@ -320,7 +316,7 @@ class Eraser:
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:
     """Delete the stored answers that contain one of these ids or names. Returns how many there were."""
-    has_name = _matcher(names)
+    has_name = matcher(names)
     columns = (answers.c.key_id, answers.c.idempotency_key, answers.c.body)
     rows = connection.execute(sa.select(*columns).execution_options(yield_per=AT_ONCE))
     dropped = [
@@ -366,37 +362,8 @@ def _quoted(record_id: str) -> str:
     return f'"{record_id}"'
 
 
-def _forms(name: str) -> Iterator[str]:
-    """Yield what a text that has the name contains in any case: its longest word in the usual forms, as it stands in JSON."""
-    word = max(name.split(), key=len, default=name)
-    for form in dict.fromkeys((word, word.lower(), word.upper(), word.title(), word.casefold())):
-        for normal_form in ("NFC", "NFD"):
-            yield json.dumps(normalize(normal_form, form), ensure_ascii=False)[1:-1]
-
-
 def _has_one(column: sa.ColumnElement[Any], texts: Iterable[str]) -> sa.ColumnElement[bool]:
     return sa.or_(*(has_text(column, sa.bindparam(None, text, unique=True)) for text in texts))
-
-
-def _matcher(names: Collection[str]) -> Callable[[str], object]:
-    """Return a function that says whether a text has one of the names, as whole words and in any case."""
-    if not names:
-        return lambda _text: None
-    several = re.compile("|".join(map(_pattern, sorted(names, key=len, reverse=True))))
-    return lambda text: several.search(_plain(text))
-
-
-def _pattern(name: str) -> str:
-    """The pattern of a name as whole words. In scripts without blanks between words, it may stand anywhere."""
-    plain = _plain(name)
-    before = "" if _UNSEGMENTED.match(plain[0]) else r"(?<![^\W_])"
-    after = "" if _UNSEGMENTED.match(plain[-1]) else r"(?![^\W_])"
-    return before + re.escape(plain) + after
-
-
-def _plain(text: str) -> str:
-    """The text without differences of case, of blanks, and of composed and decomposed letters."""
-    return " ".join(normalize("NFC", text).casefold().split())
 
 
 def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:
