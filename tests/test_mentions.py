@@ -23,7 +23,7 @@ BLANK = st.sampled_from([" ", "  ", "\n", "\t", "\u00a0"])
     st.sampled_from(["NFC", "NFD"]),
     st.sampled_from(["", "(", "„", "_"]),
 )
-def test_a_name_is_found_as_it_may_be_written(name: str, ways: list[type[str]], blank: str, form: str, before: str) -> None:
+def test_a_name_is_found_as_it_may_be_written(name: str, ways: list[type[str]], blank: str, form: Any, before: str) -> None:
     words = [way(word) for way, word in zip(ways, name.split(" "), strict=False)]
     text = normalize(form, f"Said by {before}{blank.join(words)}, then.")
     assert matcher([name])(text)
