@@ -21,6 +21,9 @@ from app.settings import Settings
 from app.workers import JobRunner, run_here
 from app.writing.writer import Writer
 
+LARGE = 500_000_000
+"""Bytes of a file from which on its check takes seconds, so that the user is told about it."""
+
 
 class Refusing(click.Group):
     """A command group that prints an error message for the operator instead of a traceback."""
@@ -55,6 +58,8 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, print 
 def require_sound(settings: Settings, *, always: bool) -> None:
     """Raise OperatorError if SQLite's file is damaged (`sqlite_files.require_sound`). On Postgres, do nothing."""
     if (path := file_of(settings.database_url)) is not None:
+        if always and path.exists() and path.stat().st_size > LARGE:
+            click.echo(f"checking {path} …", err=True)
         sqlite_files.require_sound(path, always=always)
 
 

@@ -20,7 +20,7 @@ from app.db.full_text import full_text_of
 from app.db.sql import CHUNK, among, chunks, has_text
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Erased, Merged, NotFound
+from app.errors import Conflict, Erased, Merged, NotFound, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
 from app.models.records import Change, Name, Record, Redirect
@@ -126,9 +126,9 @@ class Eraser:
         """Check whether the record can be erased, and return the function that erases it.
 
         The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
-        was erased before, Merged if it was merged into another, and Conflict if other records refer to it. Unless `confirmed`,
-        also raises Conflict if the present texts of other records contain one of its names. The past versions that contain one
-        are erased, too, unless `keeps_history`.
+        was erased before, Merged if it was merged into another, and StillReferenced if other records refer to it. Unless
+        `confirmed`, also raises Conflict if the present texts of other records contain one of its names. The past versions that
+        contain one are erased, too, unless `keeps_history`.
         """
         log = entries(connection, changes.c.record_id == record_id)
         if not log or log[-1].kind not in kinds:
@@ -155,7 +155,7 @@ class Eraser:
         merged = self._merged_into(connection, record_id)
         histories = [log, *(entries(connection, changes.c.record_id == each) for each in merged)]
         names = {name for history in histories for entry in history for name in _names_in(self._writer.resources[kind], entry)}
-        batch = Batch(problem=Conflict, conflicts=Faults(alike=FAULTS_ALIKE))
+        batch = Batch(problem=StillReferenced, conflicts=Faults(alike=FAULTS_ALIKE))
         if log[-1].state is not None:
             self._add(connection, batch, kind, record_id)
         erased = set(batch.wanted)
