@@ -16,6 +16,7 @@ RapporteurError
     ├── NotAcceptable          406
     ├── RequestTimeout         408
     ├── Conflict               409
+    │   ├── StillNamed         409
     │   └── StillReferenced    409
     ├── Gone                   410
     │   ├── Erased             410
@@ -186,6 +187,17 @@ class StillReferenced(Conflict):
     code = "still_referenced"
     title = "Other records refer to it"
     explanation = "`errors` lists records that refer to it: change or delete these first, or merge the record into another."
+
+
+class StillNamed(Conflict):
+    """The record cannot be erased without confirmation, because texts of other records contain one of its names."""
+
+    code = "still_named"
+    title = "Texts of other records name it"
+    explanation = (
+        "`errors` lists records whose present texts contain one of its names. Change these texts, or, if they mean somebody"
+        " else or may stay, repeat the request with `confirmed=true` (the command: `--confirmed`)."
+    )
 
 
 class Gone(Problem):

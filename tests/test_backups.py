@@ -477,9 +477,12 @@ def test_a_source_that_is_written_while_it_is_copied_is_told(
 
     database.load(TOPIC.format(number=1))
     monkeypatch.setattr(copying, "analyze", lambda *_: database.load(TOPIC.format(number=2)))
-    done = CliRunner().invoke(main, ["copy", database.url, bare()], env={"RAPPORTEUR_DATABASE_URL": "sqlite:///unused.db"})
+    url, unused = bare(), {"RAPPORTEUR_DATABASE_URL": "sqlite:///unused.db"}
+    done = CliRunner().invoke(main, ["copy", database.url, url], env=unused)
     assert done.exit_code == 1
     assert "FROM was written meanwhile" in done.output
+    monkeypatch.undo()
+    assert CliRunner().invoke(main, ["copy", database.url, url], env=unused).exit_code == 0, "nothing was kept"
 
 
 @slow

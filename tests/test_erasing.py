@@ -96,7 +96,7 @@ def office(database: Database) -> Iterator[Office]:
 def test_texts_of_other_records_that_have_the_name_block_unless_confirmed(office: Office) -> None:
     before = office.rows()
     refused = office.erase()
-    assert refused.status_code == 409
+    assert (refused.status_code, refused.json()["code"]) == (409, "still_named")
     assert refused.json()["errors"] == [{"detail": "the meeting 'talks' names it in: summary", "pointer": "/talks"}]
     assert office.rows() == before
     erased = office.erase("?confirmed=true")
@@ -348,8 +348,11 @@ def test_an_erasure_takes_preconditions_and_a_key_of_scope_admin(office: Office)
 
 def test_the_command_erases_and_leaves_nothing_in_the_files(office: Office, kind_of_database: str) -> None:
     database = office.database
-    office.change("/v1/meetings/talks", {"summary": "Opened by somebody."})
+    office.change("/v1/meetings/talks", {"summary": "Opened by somebody and Ann Other."})
     database.engine.dispose()
+    stopped = run_command("erase", "ann", url=database.url)
+    assert stopped.returncode == 1
+    assert "--confirmed" in stopped.stderr
     tried = run_command("erase", "zoe", "--dry-run", url=database.url)
     assert "would be erased: person zoe" in tried.stdout
     done = run_command("erase", "zoe", url=database.url)

@@ -13,7 +13,7 @@ from app.db.driver import Driver
 from app.db.drivers import driver_for
 from app.db.engine import create_engine, file_of
 from app.db.schema import require_current
-from app.errors import OperatorError, Problem
+from app.errors import OperatorError, Problem, StillNamed
 from app.faults import MAX_FAULTS
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
@@ -37,7 +37,8 @@ class Refusing(click.Group):
         except Problem as error:
             shown = "\n".join(map(str, error.faults[:MAX_FAULTS])) or error.detail
             more = len(error.faults) - MAX_FAULTS
-            raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "")) from error
+            hint = f"\n{error.explanation}" if isinstance(error, StillNamed) else ""
+            raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "") + hint) from error
         except DBAPIError as error:
             is_damaged = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
             way_out = "; to go back to a backup: rapporteur restore FILE" if is_damaged else ""

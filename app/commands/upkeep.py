@@ -175,11 +175,11 @@ def copy(settings: Settings, source: str, target: str) -> None:
             with click.progressbar(length=total, label="copying and comparing", file=sys.stderr) as bar:
                 copying.copy(read, written, writer, progress=bar.update)
             records, position = writer.count(written), copying.end_of(written)
+            with reading(source_engine) as now:
+                if copying.end_of(now) != position:
+                    raise OperatorError("FROM was written meanwhile: end the server of FROM, and copy again. Nothing was kept")
         engine.dispose()
     click.echo(f"{records} records with their history, position {position}; both sides say the same")
-    with reading(source_engine) as read:
-        if copying.end_of(read) != position:
-            raise OperatorError("FROM was written meanwhile, which TO does not have: end the server of FROM, and copy again")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from app.db.full_text import full_text_of
 from app.db.sql import CHUNK, among, chunks, has_text
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Conflict, Erased, Merged, NotFound, StillReferenced
+from app.errors import Erased, Merged, NotFound, StillNamed, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
 from app.models.records import Change, Name, Record, Redirect
@@ -127,8 +127,8 @@ class Eraser:
 
         The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
         was erased before, Merged if it was merged into another, and StillReferenced if other records refer to it. Unless
-        `confirmed`, also raises Conflict if the present texts of other records contain one of its names. The past versions that
-        contain one are erased, too, unless `keeps_history`.
+        `confirmed`, also raises StillNamed if the present texts of other records contain one of its names. Their past versions
+        that contain one are erased, too, unless `keeps_history`.
         """
         log = entries(connection, changes.c.record_id == record_id)
         if not log or log[-1].kind not in kinds:
@@ -145,7 +145,7 @@ class Eraser:
             for each in plan.mentions:
                 faults.add(Fault(f"the {each.kind} {each.id!r} names it in: {', '.join(each.fields)}", pointer=f"/{each.id}"))
             told = faults.told()
-            raise Conflict(f"{summary(told)}; change these texts, or confirm that they stay with `confirmed`", faults=told)
+            raise StillNamed(f"{summary(told)}; change these texts, or confirm that they stay with `confirmed`", faults=told)
         return partial(self._apply, connection, plan, author)
 
     # -- what is to be erased ------------------------------------------------------------------------------------------
