@@ -99,7 +99,7 @@ def fault_of(path: Path, *, thorough: bool) -> str | None:
             broken = connection.execute("PRAGMA foreign_key_check").fetchone() if thorough else None
             return f"a row of {broken[0]} refers to one of {broken[2]} that is not there" if broken else None
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
             raise OperatorError(f"{path} cannot be read: {error}") from error
         return str(error)
 
