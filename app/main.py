@@ -63,6 +63,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     background = Background()
     background.add("watch the database", driver.watch)
+    clearing = erasures.Clearing(engine)
+    background.add("empty SQLite's log", clearing.run)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -105,7 +107,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         quality.router(RESOURCES, driver),
         docs.router(),
         changes.histories(RESOURCES, driver, meanings),
-        erasures.router(RESOURCES, Eraser(writer), meanings, queued, access, settings, engine),
+        erasures.router(RESOURCES, Eraser(writer), meanings, queued, access, settings, clearing),
     ):
         app.router.routes += router.routes
     app.mount("/docs/assets", docs.assets())

@@ -14,13 +14,15 @@ from typing import Any, Self
 import httpx2
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 
+from app.cli import main
 from app.db import sqlite_files
 from app.db.engine import create_engine, reading
 from app.db.schema import migrate
 from app.errors import OperatorError
-from app.maintenance import backups
+from app.maintenance import backups, copying
 from app.models import Base
 from app.search.index import search_entries
 from app.settings import ROOT
@@ -448,11 +450,6 @@ def test_a_copy_needs_an_empty_database(database: Database, fresh: Any, tmp_path
 
 
 def test_a_copy_that_fails_leaves_nothing(database: Database, bare: Bare, monkeypatch: pytest.MonkeyPatch) -> None:
-    from click.testing import CliRunner
-
-    from app.cli import main
-    from app.maintenance import copying
-
     database.load(TOPIC.format(number=1))
     monkeypatch.setattr(copying, "disagreements", lambda *_, **__: ["a row is wrong"])
     url = bare()
@@ -467,14 +464,48 @@ def test_a_copy_that_fails_leaves_nothing(database: Database, bare: Bare, monkey
     assert run_command("copy", database.url, url, url="sqlite:///unused.db").returncode == 0, "it can be done again"
 
 
+def test_a_registry_of_an_earlier_schema_is_not_touched_by_a_copy_to_it(database: Database, fresh: Any) -> None:
+    other = Database(fresh())
+    other.load(TOPIC.format(number=1))
+    other.engine.dispose()
+    migrate(other.url, revision="0020")
+    with pytest.raises(OperatorError, match="is not empty"):
+        copying.require_empty(other.url)
+    assert other.execute("SELECT version_num FROM alembic_version") == [("0020",)]
+    other.engine.dispose()
+    done = run_command("copy", database.url, other.url, url="sqlite:///unused.db")
+    assert done.returncode == 1
+    assert other.execute("SELECT version_num FROM alembic_version") == [("0020",)]
+    other.engine.dispose()
+
+
+def test_a_key_that_is_revoked_during_a_copy_is_noticed(
+    database: Database, bare: Bare, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.load(TOPIC.format(number=1))
+    database.key()
+    revoke = "UPDATE keys SET revoked_at = created_at"
+    monkeypatch.setattr(copying, "analyze", lambda *_: database.execute(revoke))
+    done = CliRunner().invoke(main, ["copy", database.url, bare()], env={"RAPPORTEUR_DATABASE_URL": "sqlite:///unused.db"})
+    assert (done.exit_code, "FROM was written meanwhile" in done.output) == (1, True)
+
+
+def test_a_new_file_is_refused_while_its_log_is_beside_it(tmp_path: Path) -> None:
+    target = tmp_path / "new.db"
+    with pytest.raises(OperatorError, match="the disk may be full"), sqlite_files.new_file(target) as made:
+        sqlite_files.beside(made, "-wal").write_text("what could not be written into the file")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_no_name_of_a_backup(kept: Database, tmp_path: Path) -> None:
+    for name in (".", "/", str(tmp_path)):
+        done = run_command("backup", name, url=kept.url)
+        assert (done.returncode, done.stderr.splitlines()[-1].endswith("is a folder: name a file in it")) == (1, True)
+
+
 def test_a_source_that_is_written_while_it_is_copied_is_told(
     database: Database, bare: Bare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from click.testing import CliRunner
-
-    from app.cli import main
-    from app.maintenance import copying
-
     database.load(TOPIC.format(number=1))
     monkeypatch.setattr(copying, "analyze", lambda *_: database.load(TOPIC.format(number=2)))
     url, unused = bare(), {"RAPPORTEUR_DATABASE_URL": "sqlite:///unused.db"}

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 from starlette.testclient import TestClient
 
-from app.db.engine import create_engine, vacuum
+from app.db.engine import create_engine, reading, vacuum
 from app.models import Base
 from app.writing.keys import Scope
 from tests.conftest import Database, run_command
@@ -242,6 +242,8 @@ SPELLED = (
     ("Zoe Quarková", "Zoe\nQuarkova\u0301 spoke"),
     ("Zoe Quarková", "_Zoe Quarková_ spoke"),
     ("Ina Straße", "INA STRASSE spoke"),
+    ("Saad Al-Qahtani", "Opened by Saad al-Qahtani."),
+    ("Kay McDonald", "KAY McDONALD spoke"),
     ("王毅", "外交部长王毅出席了会议"),
     ('Zoe "Zo" O\'Quark', 'zoe "zo" o\'quark spoke'),
 )
@@ -319,7 +321,56 @@ def test_who_was_merged_by_mistake_and_restored_is_not_erased(office: Office) ->
     assert office.database.disagreements() == []
 
 
+def test_what_was_deleted_with_a_record_that_was_erased_later_comes_back_without_it(office: Office) -> None:
+    office.change("/v1/meetings/talks", {"summary": "Opened by somebody."})
+    assert office.ask("DELETE", "/v1/meetings/talks?links=true", If_Match="*").status_code == 204
+    assert office.erase().status_code == 200
+    assert office.ask("POST", "/v1/meetings/talks/restore", {}).status_code == 200
+    assert office.client.get("/v1/meetings/talks?include=participants").json()["participants"] == []
+    assert office.database.disagreements() == []
+
+
+def test_words_of_vocabularies_and_codes_are_no_texts(office: Office) -> None:
+    office.database.load(
+        '{"kind":"organization","id":"guild","name":"Guild of Technicians","acronym":"IT"}',
+        '{"kind":"person","id":"speaker","name":"speaker"}',
+        '{"kind":"meeting","id":"coded","name":"Meeting","date":"2024","names":[{"language":"it","text":"Riunione","type":"translation"}]}',
+    )
+    for record in ("organizations/guild", "people/speaker"):
+        told = office.erase(record=record)
+        assert (told.status_code, told.json()["blanked"]) == (200, [])
+
+
+def test_earlier_versions_that_refer_by_a_field_of_an_earlier_release_go_too(office: Office) -> None:
+    old = '{"kind":"party","id":"p","memorandum":"mou","party":"BY","role":"party","signed_by":"ann"}'
+    office.database.load(
+        '{"kind":"memorandum","id":"mou","name":"Memorandum","date":"2024"}',
+        '{"kind":"party","id":"p","memorandum":"mou","party":"BY","role":"party"}',
+    )
+    office.database.load('{"kind":"party","id":"p","memorandum":"mou","party":"BY","role":"signatory"}')
+    office.database.execute("UPDATE changes SET state = :old WHERE record_id = 'p' AND version = 1", old=old)
+    told = office.erase(record="people/ann").json()
+    assert {(each["id"], *each["versions"]) for each in told["blanked"]} >= {("p", 1)}
+    assert "signed_by" not in office.rows()
+
+
+def test_the_log_of_sqlite_is_emptied_as_soon_as_readers_are_done(office: Office, kind_of_database: str) -> None:
+    if kind_of_database != "sqlite":
+        pytest.skip("a file of SQLite")
+    office.change("/v1/meetings/talks", {"summary": "Opened by somebody."})
+    path = Path(make_url(office.database.url).database or "")
+    with reading(office.database.engine) as connection:
+        connection.execute(sa.text("SELECT count(*) FROM records")).scalar_one()
+        assert office.erase().status_code == 200
+        assert office.ask("POST", "/v1/topics", {"name": "Written meanwhile"}).status_code == 201
+        assert _in_files(path)
+    while _in_files(path):
+        time.sleep(0.1)
+
+
 def test_erased_records_stay_erased_when_the_schema_goes_back_and_forth(office: Office) -> None:
+    office.database.load('{"kind":"meeting","id":"brief","name":"Meeting with Zoe Quarkova","date":"2024"}')
+    office.database.load('{"kind":"meeting","id":"brief","deleted":true}')
     assert office.erase("?confirmed=true").status_code == 200
     office.database.engine.dispose()
     for revision in ("0020", "head"):
@@ -327,6 +378,9 @@ def test_erased_records_stay_erased_when_the_schema_goes_back_and_forth(office: 
     while office.client.get("/readyz").status_code == 503:
         time.sleep(0.1)
     assert office.client.get("/v1/people/zoe").json()["code"] == "erased"
+    assert office.client.get("/v1/meetings/brief").json()["code"] == "gone", (
+        "all its versions are blank, and it is only deleted"
+    )
     assert office.ask("PUT", "/v1/people/zoe?upsert=true", {"name": "Zoe"}).status_code == 409
     assert office.database.disagreements() == []
 

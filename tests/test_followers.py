@@ -7,7 +7,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx2
@@ -103,6 +105,44 @@ def test_a_follower_starts_over_when_the_log_is_another_one(world: Database, fol
         follower.run(server)
         assert follower.records() == exported(server)
     assert {record["name"] for record in follower.records() if record["id"] == "t-7"} == {"Restored"}
+
+
+class BrokenOff(BaseHTTPRequestHandler):
+    """A registry whose export ends after a chunk, as when its server is killed."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer with the first record of an export, and break off."""
+        self.send_response(200)
+        self.send_header("Rapporteur-Position", "2.0123abcd")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        line = b'{"kind":"topic","id":"first","name":"First"}\n'
+        self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
+        self.server.asked.append(self.path)  # type: ignore[attr-defined]
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_follower_keeps_nothing_of_an_export_that_is_broken_off(follower: Follower) -> None:
+    server = HTTPServer(("127.0.0.1", 0), BrokenOff)
+    server.asked = []  # type: ignore[attr-defined]
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    process = follower.start(Server(f"http://127.0.0.1:{server.server_port}"))
+    try:
+        while len(server.asked) < 3:  # type: ignore[attr-defined]
+            assert process.poll() is None
+        assert follower.records() == []
+    finally:
+        process.terminate()
+        process.wait()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @slow

@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from app.db.engine import writing
+from app.domain.vocabulary import Kind
+from app.errors import Conflict
 from app.reading.changes import Position
+from app.writing.operations import Creation, Operations
 from tests.conftest import Database
 
 PEOPLE = [{"kind": "person", "id": f"person-{number}", "name": f"Person {number}"} for number in range(7)]
@@ -203,6 +207,33 @@ def test_merges_and_undone_transactions_can_be_applied_record_by_record(database
         assert broken(database) == []
         assert client.delete("/v1/meetings/talks?links=true", headers={**key, "If-Match": "*"}).status_code == 204
     assert broken(database) == []
+
+
+def test_a_merge_that_deletes_and_merges_links_keeps_the_order(database: Database) -> None:
+    database.load(
+        *(f'{{"kind":"memorandum","id":"m{number}","name":"Paper {number}","date":"2024"}}' for number in range(1, 5)),
+        '{"kind":"relation","id":"a","memorandum":"m1","type":"amends","related":"m2"}',
+        '{"kind":"relation","id":"b","memorandum":"m1","type":"amends","related":"m3"}',
+        '{"kind":"relation","id":"c","memorandum":"m2","type":"amends","related":"m3"}',
+        '{"kind":"relation","id":"d","memorandum":"m4","type":"amends","related":"m1"}',
+    )
+    with database.client() as client:
+        merged = client.post("/v1/memoranda/m1/merge", json={"into": "m2"}, headers=database.key())
+        assert merged.status_code == 200, merged.text
+    assert {state for _, record_id, state, _ in entries(database)[-6:] if record_id in "ab"} == {None}
+    assert broken(database) == []
+
+
+def test_creations_of_one_group_do_not_refer_to_one_another(database: Database) -> None:
+    operations = Operations(database.writer)
+    person, source = (database.writer.resources[kind] for kind in (Kind.PERSON, Kind.SOURCE))
+    cited = {"source": "s9", "paragraph": 1, "quote": "here", "confidence": "stated"}
+    several = [
+        Creation(person, {"id": "ann", "name": "Ann", "citations": [cited]}, "one"),
+        Creation(source, {"id": "s9", "title": "S9", "publisher": "Office"}, "two"),
+    ]
+    with writing(database.engine, keep=False) as connection, pytest.raises(Conflict, match="one after the other"):
+        operations.create(connection, several)
 
 
 def test_a_circle_comes_in_the_order_of_the_ids(database: Database) -> None:

@@ -29,7 +29,7 @@ class Refusing(click.Group):
     """A command group that prints an error message for the operator instead of a traceback."""
 
     def invoke(self, context: click.Context) -> Any:
-        """Run the command. Show OperatorError, Problem and errors of the database as a message, without a traceback."""
+        """Run the command. Show OperatorError, Problem and errors of files and of the database without a traceback."""
         try:
             return super().invoke(context)
         except OperatorError as error:
@@ -39,6 +39,8 @@ class Refusing(click.Group):
             more = len(error.faults) - MAX_FAULTS
             hint = f"\n{error.explanation}" if isinstance(error, StillNamed) else ""
             raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "") + hint) from error
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
         except DBAPIError as error:
             is_damaged = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
             way_out = "; to go back to a backup: rapporteur restore FILE" if is_damaged else ""

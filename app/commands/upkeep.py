@@ -167,6 +167,7 @@ def copy(settings: Settings, source: str, target: str) -> None:
         if fault := dict(each.faults()).get("database_url"):
             raise click.BadParameter(fault, param_hint=name)
     source_engine = engine_of(settings_from)
+    copying.require_empty(target)
     with _to_fill(target) as url, reading(source_engine) as read:
         migrate_schema(url)
         engine, writer = writer_of(replace(settings, database_url=url), run_in_workers)
@@ -176,7 +177,7 @@ def copy(settings: Settings, source: str, target: str) -> None:
                 copying.copy(read, written, writer, progress=bar.update)
             records, position = writer.count(written), copying.end_of(written)
             with reading(source_engine) as now:
-                if copying.end_of(now) != position:
+                if copying.end_of(now) != position or copying.keys_of(now) != copying.keys_of(read):
                     raise OperatorError("FROM was written meanwhile: end the server of FROM, and copy again. Nothing was kept")
         engine.dispose()
     click.echo(f"{records} records with their history, position {position}; both sides say the same")

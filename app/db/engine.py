@@ -168,14 +168,21 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def clear_log(engine: Engine) -> bool:
     """Copy SQLite's WAL into the file and empty it, because it still contains what was erased. On Postgres, do nothing.
 
-    Returns False if the WAL could not be emptied within the engine's patience, because readers use it. Later writes will then
-    overwrite it.
+    Returns False if the WAL could not be emptied now, because readers use it. It does not wait for them, because writers would
+    have to wait, too.
     """
     if engine.dialect.name != "sqlite":
         return True
     with engine.connect() as connection:
         driver: Any = connection.connection.driver_connection
-        (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        (patience,) = driver.execute("PRAGMA busy_timeout").fetchone()
+        try:
+            driver.execute("PRAGMA busy_timeout = 0")
+            (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False  # the disk is full, or somebody writes
+        finally:
+            driver.execute(f"PRAGMA busy_timeout = {patience}")
         return not busy
 
 

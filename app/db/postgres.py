@@ -150,7 +150,11 @@ class PostgresDriver:
                 continue
             with suppress(psycopg.Error):  # the server is away, or all connections are in use
                 async with self._pool.connection() as connection:
-                    found = await (await connection.execute(_REVISION)).fetchone()
+                    timer = asyncio.get_running_loop().call_later(self._deadline, cut, connection)
+                    try:
+                        found = await (await connection.execute(_REVISION)).fetchone()
+                    finally:
+                        timer.cancel()
                 if found != (self._revision,):
                     self.availability.report(MIGRATED)
 

@@ -109,23 +109,6 @@ def _printf(element: assembled, compiler: SQLCompiler, **kw: Any) -> str:
     return f"printf('{form}', {', '.join(values)})"
 
 
-class has_text(FunctionElement[bool]):  # noqa: N801
-    """Whether the first text contains the second one."""
-
-    type = sa.Boolean()
-    inherit_cache = True
-
-
-@compiles(has_text, "sqlite")
-def _instr(element: has_text, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **kw)}) > 0"
-
-
-@compiles(has_text, "postgresql")
-def _strpos(element: has_text, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **kw)}) > 0"
-
-
 class comma_joined(FunctionElement[str]):  # noqa: N801
     """Aggregate: the values of all rows joined by commas, in the order of the subquery; '' if there are no rows."""
 

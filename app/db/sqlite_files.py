@@ -65,7 +65,7 @@ def require_sound(path: Path, *, always: bool) -> None:
     if not path.exists():
         return
     log = beside(path, "-wal")
-    is_left_over = log.exists() and log.stat().st_size > 0 and not is_in_use(path)
+    is_left_over = _size(log) > 0 and not is_in_use(path)
     if not (is_left_over or always):
         return
     if (found := fault_of(path, thorough=is_left_over)) is None:
@@ -86,6 +86,13 @@ def require_sound(path: Path, *, always: bool) -> None:
     raise OperatorError(
         f"{path} is damaged: {found}.{why}\nNothing was changed. To go back to a backup: rapporteur restore FILE"
     )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def fault_of(path: Path, *, thorough: bool) -> str | None:
@@ -193,13 +200,17 @@ def _opened(path: Path) -> sqlite3.Connection:
 @contextmanager
 def new_file(target: Path) -> Iterator[Path]:
     """A file that becomes `target` if the block succeeds, and is removed otherwise. Only its owner can read it."""
-    made = beside(target, f".{os.getpid()}.partial")  # another process may make the same target
+    made = target.parent / f"{target.name}.{os.getpid()}.partial"  # another process may make the same target
     try:
+        if target.is_dir():
+            raise OperatorError(f"{target} is a folder: name a file in it")
         if target.exists():
             raise OperatorError(f"{target} exists already")
         made.unlink(missing_ok=True)
         os.close(os.open(made, os.O_CREAT | os.O_RDWR, 0o600))
         yield made
+        if any(beside(made, suffix).exists() for suffix in _JOURNALS):
+            raise OperatorError(f"{target} could not be completed: its log could not be written into it; the disk may be full")
         _sync(made)
         _link(made, target)  # unlike `rename`, it fails if somebody made the target meanwhile
         _sync(target.parent)

@@ -28,6 +28,9 @@ from app.writing.idempotency import Answer
 from app.writing.keys import Principal
 from app.writing.queue import Apply
 
+AGAIN_SECONDS = 1.0
+"""Seconds between two attempts to empty SQLite's log."""
+
 
 class EraseQuery(BaseModel):
     """The query parameters of an erasure."""
@@ -86,9 +89,9 @@ def router(
     queued: QueuedWrites,
     access: Access,
     settings: Settings,
-    engine: Engine,
+    clearing: "Clearing",
 ) -> APIRouter:
-    """Return a router with an endpoint for each collection. `engine` is used after the commit, to clear SQLite's log."""
+    """Return a router with an endpoint for each collection. `clearing` is used after the commit."""
     routes = APIRouter(route_class=Endpoint)
 
     def erase_of(resource: Resource) -> None:
@@ -143,12 +146,33 @@ def router(
             answered = await queued.run(write, keep=not query.dry_run, seconds=settings.import_seconds, size=0)
             if not query.dry_run:
                 caching.forget()
-                await asyncio.to_thread(clear_log, engine)
+                await clearing.begin()
             return answered
 
     for resource in resources:
         erase_of(resource)
     return routes
+
+
+class Clearing:
+    """Empties SQLite's log after an erasure. If readers use the log, this is tried again until it succeeds."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._is_wanted = asyncio.Event()
+
+    async def begin(self) -> None:
+        """Empty the log now, or else in the background."""
+        if not await asyncio.to_thread(clear_log, self._engine):
+            self._is_wanted.set()
+
+    async def run(self) -> None:
+        """Empty the log whenever `begin` could not. Runs until it is cancelled."""
+        while True:
+            await self._is_wanted.wait()
+            await asyncio.sleep(AGAIN_SECONDS)
+            if await asyncio.to_thread(clear_log, self._engine):
+                self._is_wanted.clear()
 
 
 def _report(erasure: Erasure, *, dry_run: bool) -> ErasureReport:

@@ -9,11 +9,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db import types
-from app.db.engine import analyze, continue_numbers
+from app.db.engine import analyze, continue_numbers, create_engine, reading
+from app.db.schema import applied_revision
 from app.db.sql import CHUNK, Rows
 from app.errors import OperatorError
 from app.maintenance.check import disagreements
 from app.models import Base
+from app.models.access import Key
 from app.models.records import Change
 from app.reading.changes import Position, end_of_log, position_of
 from app.search.index import search_entries
@@ -22,6 +24,7 @@ from app.writing.writer import Writer
 changes: sa.Table = Change.__table__
 Row = dict[str, Any]
 Progress = Callable[[int], object]
+NOT_EMPTY = "the database to copy to is not empty: name a new one"
 
 
 def tables() -> list[sa.Table]:
@@ -32,6 +35,23 @@ def tables() -> list[sa.Table]:
 def count(connection: Connection) -> int:
     """How many rows there are to copy."""
     return sum(connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one() for table in tables())
+
+
+def require_empty(url: str) -> None:
+    """Raise OperatorError if there are records in the database, whatever its schema. Nothing is changed in it."""
+    if applied_revision(url) is None:
+        return
+    engine = create_engine(url)
+    with reading(engine) as connection:
+        is_empty = connection.execute(sa.text("SELECT 1 FROM records LIMIT 1")).first() is None
+    engine.dispose()
+    if not is_empty:
+        raise OperatorError(NOT_EMPTY)
+
+
+def keys_of(connection: Connection) -> list[Any]:
+    """Which keys there are, and which of them are revoked."""
+    return list(connection.execute(sa.select(Key.id, Key.revoked_at).order_by(Key.id)).all())
 
 
 def end_of(connection: Connection) -> Position:
@@ -47,7 +67,7 @@ def copy(source: Connection, target: Connection, writer: Writer, *, progress: Pr
     is not consistent; the caller then rolls back.
     """
     if any(target.execute(sa.select(sa.literal_column("1")).select_from(table).limit(1)).first() for table in tables()):
-        raise OperatorError("the database to copy to is not empty: name a new one")
+        raise OperatorError(NOT_EMPTY)
     rows = Rows(target.dialect)
     for table in tables():
         for some in _pieces(source, table):

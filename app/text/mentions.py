@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from unicodedata import normalize
 
 _UNSEGMENTED = re.compile(
@@ -32,9 +32,14 @@ def _plain(text: str) -> str:
     return " ".join(normalize("NFC", text).casefold().split())
 
 
-def parts_of(name: str) -> Iterator[str]:
-    """Yield what a text that has the name contains in any case: its longest word in the usual forms, as it stands in JSON."""
-    word = max(name.split(), key=len, default=name)
-    for form in dict.fromkeys((word, word.lower(), word.upper(), word.title(), word.casefold())):
-        for normal_form in ("NFC", "NFD"):
-            yield json.dumps(normalize(normal_form, form), ensure_ascii=False)[1:-1]
+def may_contain(names: Collection[str]) -> Callable[[str], object]:
+    """Return a quick function that says of a JSON text whether its strings may contain one of the names.
+
+    It looks for the longest word of each name alone, so that it need not parse the JSON.
+    """
+    words = {max(_plain(name).split(" "), key=len) for name in names}
+    if not words:
+        return lambda _json: None
+    escaped = (json.dumps(word, ensure_ascii=False)[1:-1] for word in words)
+    several = re.compile("|".join(map(re.escape, sorted(escaped))))
+    return lambda text: several.search(normalize("NFC", text).casefold())

@@ -8,23 +8,23 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from operator import attrgetter
 from secrets import token_hex
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.db.full_text import full_text_of
-from app.db.sql import CHUNK, among, chunks, has_text
+from app.db.sql import CHUNK, among, chunks
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.errors import Erased, Merged, NotFound, StillNamed, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
 from app.models.records import Change, Name, Record, Redirect
-from app.text.mentions import matcher, parts_of
+from app.text.mentions import matcher, may_contain
 from app.writing.batch import Batch, Content, Manner, Wanted
 from app.writing.identity import uuid7
 from app.writing.operations import Guard
@@ -79,10 +79,9 @@ class _Found(NamedTuple):
     kind: Kind
     version: int
     content: Content
-
-    @classmethod
-    def of(cls, seq: int, record_id: str, kind: str, version: int, state: str) -> Self:
-        return cls(seq, record_id, Kind(kind), version, json.loads(state))
+    """Its state, with the fields of today."""
+    fields: list[str]
+    """The fields whose texts contain one of the names that were looked for."""
 
 
 class _Gone(NamedTuple):
@@ -161,8 +160,7 @@ class Eraser:
         erased = set(batch.wanted)
         ids = {record_id, *merged}
         names -= self._names_of_others(connection, kind, names - set(_names(self._writer.resources[kind], log)), ids)
-        forms = [*map(_quoted, ids), *dict.fromkeys(form for name in names for form in parts_of(name))]
-        found = {each.seq: each for each in self._log_with(connection, forms)}
+        found = {each.seq: each for each in self._log_with(connection, ids, names)}
         last = self._last(connection, {each.id for each in found.values()})
         ids |= {each.id for each in found.values() if each.version == last[each.id][0] and self._links(each, ids)}
         ids |= erased
@@ -170,9 +168,8 @@ class Eraser:
         ids |= citations
         found |= {each.seq: each for each in moved}
         last |= self._last(connection, {each.id for each in moved})
-        has_name = matcher(names)
         others = [each for each in found.values() if each.id not in ids]
-        named = {each.seq: fields for each in others if (fields := self._fields_with(each, has_name))}
+        named = {each.seq: each.fields for each in others if each.fields}
         standing = {each.seq for each in others if last[each.id] == (each.version, True)}
         mentions = [each for each in others if each.seq in named and each.seq in standing]
         blanked = [
@@ -205,11 +202,24 @@ class Eraser:
             found |= new
         return found
 
-    def _log_with(self, connection: Connection, texts: Sequence[str]) -> Iterator[_Found]:
-        """Yield the entries of the log whose state contains one of these texts."""
-        for some in _pieces(texts):
-            query = sa.select(*(changes.c[name] for name in _COLUMNS)).where(_has_one(changes.c.state, some))
-            yield from (_Found.of(*row) for row in connection.execute(query))
+    def _log_with(self, connection: Connection, ids: Collection[str], names: Collection[str]) -> Iterator[_Found]:
+        """Yield the entries of other records that refer to one of these ids, or whose texts contain one of these names.
+
+        The log is read once, in pieces. Most of it is passed over without being parsed.
+        """
+        quoted = re.compile("|".join(re.escape(f'"{each}"') for each in sorted(ids)))
+        may_have, has_name = may_contain(names), matcher(names)
+        query = sa.select(*(changes.c[name] for name in _COLUMNS)).where(changes.c.state.is_not(None))
+        for row in connection.execute(query.execution_options(yield_per=CHUNK)):
+            if row.record_id not in ids and (quoted.search(row.state) or may_have(row.state)):
+                found = self._found(*row)
+                found = found._replace(fields=self._fields_with(found, has_name))
+                if found.fields or self._refers(found, ids):
+                    yield found
+
+    def _found(self, seq: int, record_id: str, kind: str, version: int, state: str) -> _Found:
+        schema = self._writer.schemas[Kind(kind)]
+        return _Found(seq, record_id, schema.resource.kind, version, schema.of_today(json.loads(state)), [])
 
     def _citations_of(self, connection: Connection, ids: Collection[str]) -> tuple[set[str], list[_Found]]:
         """The ids of the citations of these records, also of those that were deleted; and versions of other citations.
@@ -225,7 +235,7 @@ class Eraser:
             cites[row.record_id] = cited is not None and cited[1] in ids
             if cites[row.record_id]:
                 matches.append(row)
-        past = [_Found.of(*row) for row in matches if not cites[row.record_id]]
+        past = [self._found(*row) for row in matches if not cites[row.record_id]]
         return {record_id for record_id, is_of_these in cites.items() if is_of_these}, past
 
     def _names_of_others(self, connection: Connection, kind: Kind, past: Collection[str], ids: Collection[str]) -> set[str]:
@@ -272,12 +282,14 @@ class Eraser:
         return any(target in ids for target in self._writer.schemas[found.kind].targets(found.content))
 
     def _fields_with(self, found: _Found, has_name: Callable[[str], object]) -> list[str]:
-        """The fields of an entry whose texts, without ids, contain one of the names."""
-        ids = {found.id, *self._writer.schemas[found.kind].targets(found.content)}
+        """The fields of an entry whose texts contain one of the names. Words of vocabularies, codes and ids are no texts."""
+        resource = self._writer.resources[found.kind]
+        coded = _coded(resource.table)
         return [
             field
             for field, value in found.content.items()
-            if any(has_name(text) for text in _strings(value) if text not in ids)
+            if field not in coded
+            and any(map(has_name, _strings(value, _coded(resource.parts[field].table) if field in resource.parts else ())))
         ]
 
     # -- erasing -------------------------------------------------------------------------------------------------------
@@ -348,22 +360,21 @@ def _names_in(resource: Resource, entry: Entry) -> Iterator[str]:
             yield name
 
 
-def _strings(value: Any) -> Iterator[str]:
-    """Yield the strings of a JSON value, without the names of its members."""
+def _strings(value: Any, without: Collection[str] = ()) -> Iterator[str]:
+    """Yield the strings of a JSON value, except the names of its members, and the members named in `without`."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
-        yield from (text for item in value for text in _strings(item))
+        yield from (text for item in value for text in _strings(item, without))
     elif isinstance(value, dict):
-        yield from (text for item in value.values() for text in _strings(item))
+        yield from (text for name, item in value.items() if name not in without for text in _strings(item))
 
 
-def _quoted(record_id: str) -> str:
-    return f'"{record_id}"'
-
-
-def _has_one(column: sa.ColumnElement[Any], texts: Iterable[str]) -> sa.ColumnElement[bool]:
-    return sa.or_(*(has_text(column, sa.bindparam(None, text, unique=True)) for text in texts))
+@cache
+def _coded(table: sa.Table) -> frozenset[str]:
+    """The fields of the table's records, or items, that are no free texts: ids, words, codes, numbers."""
+    coded = (column.name for column in table.c if column.info or type(column.type) is not sa.String)
+    return frozenset(name for each in coded for name in (each, each.removesuffix("_id"))) | {"id", "kind", "identifier"}
 
 
 def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:

@@ -129,7 +129,17 @@ class Operations:
                 # With True, a stored record with the same key is a conflict. With False, the new record would get its id.
                 each.named = True
             created.append(wanted)
+        if len(several) > 1:
+            self._require_independent(batch, created)
         return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
+
+    def _require_independent(self, batch: Batch, created: Sequence[Wanted]) -> None:
+        """Raise Conflict if a creation refers to another one, so that each is done by itself, in the order of the requests."""
+        ids = {wanted.id for wanted in created}
+        for wanted in created:
+            for each in (wanted, *batch.cited.get(wanted.id, ())):
+                if not ids.isdisjoint({*self.schemas[each.resource.kind].targets(each.content)} - {wanted.id}):
+                    raise Conflict("one of these refers to another, which takes one after the other")
 
     def _refuse_taken(self, connection: Connection, ids: FreeIds, batch: Batch, wanted: Wanted) -> None:
         """Add a fault if the record's id is or was used by another record."""

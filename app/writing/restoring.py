@@ -55,6 +55,11 @@ def _last_content(log: list[Entry]) -> Content:
     return content
 
 
+def _is_lost(log: list[Entry]) -> bool:
+    """Whether the last content of a record was erased."""
+    return next(entry for entry in reversed(log) if entry.state is not None or entry.is_blank or entry is log[0]).state is None
+
+
 def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
     """Undo the changes that a merge made to the content of one record.
 
@@ -146,7 +151,9 @@ class Restorer:
         together = entries(connection, changes.c.transaction == transaction)
         ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
         logs = [entries(connection, changes.c.record_id == each) for each in ids]
-        return [log for log in logs if _last_content(log)["record"] == record_id]
+        # Those of a record that was erased meanwhile have no content any more; they stay deleted.
+        known = (log for log in logs if log[-1].operation != "erase" and not _is_lost(log))
+        return [log for log in known if _last_content(log)["record"] == record_id]
 
     def _undo_merge(
         self,

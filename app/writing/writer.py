@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from itertools import groupby
 from operator import attrgetter
 from secrets import token_hex
 from typing import Any, NamedTuple
@@ -469,7 +470,9 @@ class Writer(StoredRecords):
             }
             for wanted in written
         ]
-        return self._rows.inserts(changes, log)
+        # On SQLite, `inserts` groups the rows by the columns that have values. So rows that have others are inserted apart.
+        runs = groupby(log, key=lambda row: (row["state"] is None, row["into_id"] is None))
+        return [insert for _, rows in runs for insert in self._rows.inserts(changes, list(rows))]
 
 
 def _check_versions(batch: Batch) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+SILENCE = 60.0
+"""Seconds after which a registry that says nothing is asked again."""
 TABLES = """
     PRAGMA secure_delete = ON;
     CREATE TABLE IF NOT EXISTS records (id TEXT PRIMARY KEY, kind TEXT NOT NULL, content TEXT NOT NULL);
@@ -40,11 +42,11 @@ def forget(copy: sqlite3.Connection) -> None:
 
 def start_over(registry: str, copy: sqlite3.Connection) -> None:
     """Take a full copy. Its position is the moment at which it was made."""
-    with urlopen(f"{registry}/v1/export") as answer:
+    with urlopen(f"{registry}/v1/export", timeout=SILENCE) as answer:
         forget(copy)
         copy.execute("BEGIN")
         copy.execute("DELETE FROM records")
-        for line in answer:
+        for line in answer.read().splitlines():  # `read` fails if the answer was broken off; reading lines does not
             put(copy, json.loads(line))
         if answer.headers["Rapporteur-Position"] is None:
             sys.exit(f"{registry} is of a version that cannot be followed")
@@ -55,7 +57,7 @@ def follow(registry: str, copy: sqlite3.Connection, position: str) -> None:
     """Apply what has changed since the position."""
     more = True
     while more:
-        with urlopen(f"{registry}/v1/changes?whole=true&limit=1000&after={position}") as answer:
+        with urlopen(f"{registry}/v1/changes?whole=true&limit=1000&after={position}", timeout=SILENCE) as answer:
             changes = json.load(answer)
         if not copy.in_transaction:
             copy.execute("BEGIN")

@@ -29,9 +29,7 @@ def upgrade() -> None:
     op.execute(f"UPDATE changes SET digest = {RANDOM[op.get_bind().dialect.name]}")  # noqa: S608 - our own expressions
     check_now(op.get_bind())
     _allow(*BEFORE, "erase")
-    # A record without any state was erased before the schema was taken back.
-    last = "SELECT max(seq) FROM changes GROUP BY record_id HAVING count(state) = 0"
-    op.execute(f"UPDATE changes SET operation = 'erase' WHERE seq IN ({last})")  # noqa: S608 - our own expression
+    op.execute("UPDATE changes SET operation = 'erase', into_id = NULL WHERE operation = 'delete' AND into_id = record_id")
     check_now(op.get_bind())
     set_comment(op.get_bind(), "changes", "state", f"{STATE} or erased")
 
@@ -42,8 +40,8 @@ def _allow(*operations: str) -> None:
 
 
 def downgrade() -> None:
-    """Go back. Erased records count as deleted until the next upgrade, which tells them by their log."""
-    op.execute("UPDATE changes SET operation = 'delete' WHERE operation = 'erase'")
+    """Go back. Erased records count as deleted until the next upgrade, which tells them by `into_id`: their own id."""
+    op.execute("UPDATE changes SET operation = 'delete', into_id = record_id WHERE operation = 'erase'")
     check_now(op.get_bind())
     _allow(*BEFORE)
     set_comment(op.get_bind(), "changes", "state", STATE)
