@@ -123,8 +123,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     ),
     "an entry of the log without its record": (
         (
-            'INSERT INTO changes (seq, record_id, kind, operation, version, at, author, "transaction", state)'
-            " VALUES (999999, 'nobody', 'person', 'create', 1, '2026-01-28T09:30:00.000000Z', 'x', 'x', '{}')"
+            'INSERT INTO changes (seq, record_id, kind, operation, version, at, author, "transaction", state, digest)'
+            " VALUES (999999, 'nobody', 'person', 'create', 1, '2026-01-28T09:30:00.000000Z', 'x', 'x', '{}', '0123abcd')"
         ),
         "DELETE FROM changes WHERE seq = 999999",
         "nobody: stands in the log and nowhere else",

@@ -141,8 +141,8 @@ def router(
             def answers(_: Connection, __: Sequence[None], erasures: Sequence[Erasure]) -> list[Answer]:
                 return [Answer(200, _report(each, dry_run=query.dry_run).model_dump_json()) for each in erasures]
 
-            retry = None if query.dry_run else retry_of(request.scope, b"")
-            write = Write(principal, retry, settle, None, answers)
+            retry = retry_of(request.scope, b"")  # also validates the `Idempotency-Key` of a dry run
+            write = Write(principal, None if query.dry_run else retry, settle, None, answers)
             answered = await queued.run(write, keep=not query.dry_run, seconds=settings.import_seconds, size=0)
             if not query.dry_run:
                 caching.forget()
