@@ -121,7 +121,7 @@ def router(
             With it go the records that only link it, and all their citations. Of each of them, the log keeps id, kind,
             versions, times and one change `erase`. Nothing of it can be restored or undone, and no record gets its id again.
             The record may be deleted already. If other records refer to it, or name it in their texts, the answer is 409 and
-            lists them. Needs `admin`.
+            names them. Needs `admin`.
             """
             if not is_storable(record_id):
                 raise NotFound(f"no {resource.kind} has such an id")
