@@ -544,6 +544,6 @@ def test_two_backups_to_one_file_make_one_good_backup(kept: Database, tmp_path: 
     assert sqlite_files.fault_of(tmp_path / "b.db", thorough=True) is None
 
 
-def test_a_registry_without_changes_has_nothing_to_be_told_about() -> None:
+def test_what_is_not_there_cannot_be_backed_up() -> None:
     with pytest.raises(OperatorError, match="there is no registry"):
         backups.back_up("sqlite:////nowhere/at/all.db", Path("/nowhere/b.db"), progress=lambda _done, _all: None)

@@ -22,7 +22,7 @@ from app.workers import JobRunner, run_here
 from app.writing.writer import Writer
 
 LARGE = 500_000_000
-"""Bytes of a file from which on its check takes seconds, so that the user is told about it."""
+"""Size in bytes. The check of a larger file takes seconds, so the command prints a line before it begins."""
 
 
 class Refusing(click.Group):

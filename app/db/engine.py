@@ -180,7 +180,7 @@ def clear_log(engine: Engine) -> bool:
             driver.execute("PRAGMA busy_timeout = 0")
             (busy, _, _) = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError:
-            return False  # the disk is full, or somebody writes
+            return False  # the disk is full, or another connection is writing
         finally:
             driver.execute(f"PRAGMA busy_timeout = {patience}")
         return not busy

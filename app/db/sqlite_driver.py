@@ -99,7 +99,7 @@ class SqliteDriver:
     # -- whether the file is there and whole -------------------------------------------------------------------------------
 
     async def watch(self) -> None:
-        """Detect within a second that the file was removed or replaced, or its schema migrated, even while nobody reads."""
+        """Detect within a second that the file was removed or replaced, or that the schema was migrated. No read is needed."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
             if self._loop is None or self.availability.trouble.reads is not None:

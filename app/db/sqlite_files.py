@@ -212,7 +212,7 @@ def new_file(target: Path) -> Iterator[Path]:
         if any(beside(made, suffix).exists() for suffix in _JOURNALS):
             raise OperatorError(f"{target} could not be completed: its log could not be written into it; the disk may be full")
         _sync(made)
-        _link(made, target)  # unlike `rename`, it fails if somebody made the target meanwhile
+        _link(made, target)  # not `rename`, because `rename` would overwrite a target that another process has made
         _sync(target.parent)
     except FileExistsError as error:
         raise OperatorError(f"{target} exists already") from error

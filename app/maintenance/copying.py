@@ -38,7 +38,7 @@ def count(connection: Connection) -> int:
 
 
 def require_empty(url: str) -> None:
-    """Raise OperatorError if there are records in the database, whatever its schema. Nothing is changed in it."""
+    """Raise OperatorError if the database contains records. It may have the schema of any version; it is not changed."""
     if applied_revision(url) is None:
         return
     engine = create_engine(url)

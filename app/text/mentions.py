@@ -1,4 +1,4 @@
-"""Finds names in texts, whatever their case, their blanks, and the composition of their letters."""
+"""Finds names in texts. Case, the kind of blanks, and composed or decomposed letters (NFC, NFD) make no difference."""
 
 import json
 import re
