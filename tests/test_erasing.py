@@ -336,7 +336,12 @@ def test_words_of_vocabularies_and_codes_are_no_texts(office: Office) -> None:
         '{"kind":"person","id":"speaker","name":"speaker"}',
         '{"kind":"meeting","id":"coded","name":"Meeting","date":"2024","names":[{"language":"it","text":"Riunione","type":"translation"}]}',
     )
-    for record in ("organizations/guild", "people/speaker"):
+    office.database.load(
+        '{"kind":"topic","id":"trade","name":"Commerce"}', '{"kind":"organization","id":"shop","name":"Trade"}'
+    )
+    office.database.load('{"kind":"meeting","id":"fair","name":"Fair","date":"2024","topics":["trade"]}')
+    office.database.load('{"kind":"meeting","id":"fair","name":"Fairs","date":"2024","topics":["trade"]}')
+    for record in ("organizations/guild", "people/speaker", "organizations/shop"):
         told = office.erase(record=record)
         assert (told.status_code, told.json()["blanked"]) == (200, [])
 

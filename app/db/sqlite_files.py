@@ -177,8 +177,10 @@ def put_in_place(made: Path, path: Path, *, aside: Path) -> None:
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 connection.execute("PRAGMA journal_mode = DELETE")
-        except sqlite3.DatabaseError:
-            pass  # it is damaged, so that its log is only set aside
+        except sqlite3.DatabaseError as error:
+            if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise OperatorError(f"{path} cannot be replaced: {error}. Nothing was changed") from error
+            # The old file is damaged, so its log cannot be written into it. It is set aside with the file.
         _link(path, aside)
     for suffix in _JOURNALS:
         if beside(path, suffix).exists():

@@ -284,13 +284,13 @@ class Eraser:
     def _fields_with(self, found: _Found, has_name: Callable[[str], object]) -> list[str]:
         """The fields of an entry whose texts contain one of the names. Words of vocabularies, codes and ids are no texts."""
         resource = self._writer.resources[found.kind]
-        coded = _coded(resource.table)
-        return [
-            field
-            for field, value in found.content.items()
-            if field not in coded
-            and any(map(has_name, _strings(value, _coded(resource.parts[field].table) if field in resource.parts else ())))
-        ]
+        targets = set(self._writer.schemas[found.kind].targets(found.content))
+        fields = []
+        for field in found.content.keys() - _coded(resource.table):
+            members = _coded(resource.parts[field].table) if field in resource.parts else ()
+            if any(text not in targets and has_name(text) for text in _strings(found.content[field], members)):
+                fields.append(field)
+        return sorted(fields)
 
     # -- erasing -------------------------------------------------------------------------------------------------------
 
