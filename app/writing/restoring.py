@@ -48,16 +48,16 @@ def _last_content(log: list[Entry]) -> Content:
 
     Raises Erased if the content was erased.
     """
-    last = next(entry for entry in reversed(log) if entry.state is not None or entry.is_blank)
+    last = _last_version(log)
     if last.state is None:
         raise Erased(f"version {last.version} of the {last.kind} {last.id!r} was erased")
     content: Content = json.loads(last.state)
     return content
 
 
-def _is_lost(log: list[Entry]) -> bool:
-    """Whether the last content of a record was erased."""
-    return next(entry for entry in reversed(log) if entry.state is not None or entry.is_blank or entry is log[0]).state is None
+def _last_version(log: list[Entry]) -> Entry:
+    """The last entry after which the record existed. Its content may be erased."""
+    return next(entry for entry in reversed(log) if entry.state is not None or entry.is_blank)
 
 
 def _put_back(now: Content, was: Content, became: Content) -> tuple[Content, list[str]]:
@@ -151,8 +151,8 @@ class Restorer:
         together = entries(connection, changes.c.transaction == transaction)
         ids = [entry.id for entry in together if entry.kind is Kind.CITATION and entry.state is None]
         logs = [entries(connection, changes.c.record_id == each) for each in ids]
-        # Those of a record that was erased meanwhile have no content any more; they stay deleted.
-        known = (log for log in logs if log[-1].operation != "erase" and not _is_lost(log))
+        # Citations of another record that was erased since have no content anymore. They stay deleted.
+        known = (log for log in logs if _last_version(log).state is not None)
         return [log for log in known if _last_content(log)["record"] == record_id]
 
     def _undo_merge(
