@@ -32,6 +32,8 @@ class Role(StrEnum):
     """An event, such as a meeting, happened once or was published once, and has its own name."""
     LINK = "link"
     """A link record, such as a participant, connects two other records. A search for one of those does not list it."""
+    ACT = "act"
+    """An act, such as a signing, is a link record that happened on a day. A search for what happened on a day lists it."""
 
 
 class Kind(Vocabulary):
@@ -44,7 +46,7 @@ class Kind(Vocabulary):
 
     def __init__(self, word: str, _explanation: str = "", role: Role | None = None) -> None:
         if role is None:
-            raise TypeError(f"the kind {word!r} has no role: add Role.ENTITY, Role.EVENT or Role.LINK to its line")
+            raise TypeError(f"the kind {word!r} has no role: add Role.ENTITY, Role.EVENT, Role.LINK or Role.ACT to its line")
         self.role = role
 
     @property
@@ -66,7 +68,7 @@ class Kind(Vocabulary):
     PARTY = "party", "between whom an instrument is, who adopted or sponsored it", Role.LINK
     RELATION = "relation", "from an instrument to another, to a series or an organization", Role.LINK
     OUTCOME = "outcome", "what a meeting or a party brought about short of an instrument", Role.EVENT
-    ACTION = "action", "what was done to an instrument, an outcome or a meeting", Role.LINK
+    ACTION = "action", "what was done to an instrument, an outcome or a meeting", Role.ACT
     CITATION = "citation", "which passage supports which record", Role.LINK
 
 

@@ -123,7 +123,7 @@ class Index:
     def row(self, docid: int, entry: Entry) -> dict[str, Any]:
         """Return the row of the table `search_entries` for an entry."""
         draft = entry.draft
-        others = reference_terms((*draft.refers, *entry.involved))
+        others = reference_terms(draft.refers, entry.involved)
         others += [f"{KIND}{entry.bounds.start[:4]}", *([LONG] if _is_long(entry.bounds) else ())]
         return {
             "docid": docid,

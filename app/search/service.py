@@ -1,8 +1,10 @@
 """The search service: finds records by full-text search, and suggests names. It does not depend on HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -11,6 +13,8 @@ from app.declaration.model import Ref
 from app.domain.vocabulary import Kind
 from app.errors import Invalid
 from app.faults import Fault, summary
+from app.models.actors import Position
+from app.models.meetings import Participant
 from app.models.records import Record
 from app.models.search import SearchEntry
 from app.reading import naming
@@ -20,11 +24,12 @@ from app.search import tiers
 from app.search.candidates import Candidates
 from app.search.facets import THESE, Facets
 from app.search.models import FacetValue, Hit, Reason, SearchQuery, Suggestion, SuggestQuery
-from app.search.showing import Showing, own_of
+from app.search.showing import Matched, Showing, own_of
 from app.search.suggesting import Suggester
 from app.search.tiers import Known, Narrowed, Tier
+from app.text.nodes import NOTHING, Node, all_of, term
 from app.text.query import Query, parsed
-from app.text.terms import LETTERS, Letters
+from app.text.terms import LETTERS, NAMED, Letters, Weight
 
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
@@ -33,6 +38,18 @@ _KINDS = {"country": Kind.COUNTRY, "topic": Kind.TOPIC, "topic_exact": Kind.TOPI
 NAMES_LETTERS = 3_000
 """Maximum number of characters of stored names that a search analyzes to find the records that the query mentions by name. The
 search for `did_you_mean` has a separate limit of the same size."""
+
+ENOUGH = 20
+"""If the stages that need all words in one record find so many records, names of other records are not searched for the words."""
+MENTIONED = 10
+"""The maximum number of entities that one word of a query can stand for."""
+MOST_OFFICES = 50
+"""The maximum number of positions and participants that are read to find who holds an office. The newest are read."""
+RANKED = 50
+"""The number of candidates, from the first, that are ordered by how well the typed words fit. Further ones stay in the order of
+their days, because all their texts would have to be read."""
+MOST_OFF = 5
+"""The maximum that a score is lowered because the words do not fit well. It is less than the distance of two tiers."""
 
 
 class Found(NamedTuple):
@@ -53,17 +70,37 @@ class Found(NamedTuple):
     facets: dict[str, list[FacetValue]] | None
 
 
+class Holder(NamedTuple):
+    """A person who holds or held an office that was typed."""
+
+    docid: int
+    """The docid of the person."""
+    office: Matched
+    """The title of the office."""
+    place: int
+    """The place of the office among those that were found, the newest first."""
+
+
+class Spread(NamedTuple):
+    """The entities that have a word of the query in a name."""
+
+    ids: list[list[str]]
+    """Their ids, for each slot of the query."""
+    docids: list[int]
+
+
 class _Candidates(NamedTuple):
     """All candidates of a search.
 
     `rows` are the candidates as (tier, docid), in the order in which hits are returned. `known` are the records whose names the
-    query contains.
+    query contains. `holders` has, by docid, the people in tier HOLDER.
     """
 
     rows: list[tuple[int, int]]
     truncated: bool
     relaxed: bool
     known: Sequence[Known]
+    holders: Mapping[int, Holder]
 
 
 class SearchService:
@@ -77,6 +114,8 @@ class SearchService:
         self._meanings = Meanings(driver)
         columns = (search_entries.c[name] for name in ("docid", "record_id", "words"))
         self._words = to_statement(sa.select(*columns).where(THESE), driver.dialect)
+        self._ids = to_statement(sa.select(search_entries.c.docid, search_entries.c.record_id).where(THESE), driver.dialect)
+        self._holders = to_statement(_holders(), driver.dialect)
         self._shown = lru_cache(3)(self._shown_with)
 
     async def search(self, wanted: SearchQuery, languages: Sequence[str], *, offset: int = 0) -> Found:
@@ -89,8 +128,7 @@ class SearchService:
         found = await self._find(query, narrowed, everything=wanted.q is None)
         if faults and not found.rows:
             raise Invalid(summary(faults), faults=faults)
-        page = found.rows[offset : offset + wanted.limit]
-        hits = await self._hits(query, found.known, page, languages)
+        hits = await self._hits(query, found, offset, wanted.limit, languages)
         meant: list[str] = []
         if found.relaxed or not found.rows:
             meant = await self._suggester.meant(query, languages, Letters(NAMES_LETTERS))
@@ -144,11 +182,76 @@ class SearchService:
             if tiers.is_cut(rows):
                 return _candidates(rows)
         called, named = await self._known(query)
-        rows += await newest(tiers.elsewhere(query, called, named), narrowed)
+        found, holders = await self._with_holders(query, tiers.elsewhere(query, called, named), narrowed)
+        rows += found
+        if len(rows) >= ENOUGH or not query.slots:
+            return _candidates(rows, known=called, holders=holders)
+        spread = Spread([[] for _ in query.slots], [])
+        if len(query.slots) > 1 and query.is_plain:
+            spread = await self._spread(query)
+            found, more = await self._with_holders(query, tiers.together(query, called, spread.ids), narrowed)
+            rows, holders = rows + found, {**more, **holders}
         if rows:
-            return _candidates(rows, known=called)
-        rows = await newest(tiers.relaxed(query), narrowed)
-        return _candidates(rows, known=called, relaxed=bool(rows))
+            return _candidates(rows, known=called, holders=holders)
+        return await self._relaxed(query, narrowed, called, spread)
+
+    async def _relaxed(self, query: Query, narrowed: Narrowed, called: Sequence[Known], spread: Spread) -> _Candidates:
+        """Run the stages for a query that no record matches: with typing errors, and with some of the words only."""
+        rows: list[Row] = []
+        holders: dict[int, Holder] = {}
+        for docid in await self._suggester.with_slips(query, narrowed, Letters(NAMES_LETTERS)):
+            rows.append((Tier.SLIP, docid))
+        if len(query.slots) > 1 and query.is_plain:
+            for place, slot in enumerate(query.slots):
+                if not spread.ids[place]:
+                    spread.ids[place] += await self._suggester.named_with_slips(slot, Letters(NAMES_LETTERS))
+            stage = tiers.together(query, called, spread.ids)
+            if rows:
+                del stage[Tier.HOLDER]
+            found, holders = await self._with_holders(query, stage, narrowed)
+            rows += found
+        if not rows:
+            rows = await self._candidates.newest(tiers.relaxed(query, called, spread.ids), narrowed)
+        return _candidates(rows, known=called, holders=holders, relaxed=bool(rows))
+
+    async def _with_holders(
+        self, query: Query, stage: Mapping[Tier, Node], narrowed: Narrowed
+    ) -> tuple[list[Row], dict[int, Holder]]:
+        """Run a stage whose tier HOLDER finds positions and participants. Replace them by the people who hold these offices.
+
+        Returns the rows and, by the docid of a person, the office. An office whose title has few other words comes first.
+        """
+        others = {tier: node for tier, node in stage.items() if tier is not Tier.HOLDER}
+        rows = await self._candidates.newest(others, narrowed)
+        office = stage.get(Tier.HOLDER, NOTHING)
+        if office == NOTHING or narrowed.is_dated or (narrowed.kinds and Kind.PERSON not in narrowed.kinds):
+            return rows, {}
+        offices = await self._candidates.newest({Tier.HOLDER: office}, replace(narrowed, kinds=()), limit=MOST_OFFICES)
+        if not offices:
+            return rows, {}
+        order = [docid for _, docid in offices]
+        showing = Showing(query, (), Letters(NAMES_LETTERS))
+        holders: dict[int, Holder] = {}
+        several = await self._driver.fetch(self._holders, {"docids": self._driver.encode(order)})
+        shown = sorted(
+            (Holder(person, showing.matched(own_of(words)), order.index(docid)) for docid, person, words in several),
+            key=lambda holder: (holder.office.fit, holder.place),
+        )
+        for holder in shown:
+            holders.setdefault(holder.docid, holder)
+        return [*rows, *((int(Tier.HOLDER), docid) for docid in holders)], holders
+
+    async def _spread(self, query: Query) -> Spread:
+        """Return, for each slot of the query, the entities that have this word in a name (at most `MENTIONED`)."""
+        named = {place: all_of((slot.sound(Weight.NAME), term(NAMED))) for place, slot in enumerate(query.slots)}
+        rows = await self._candidates.newest(named, Narrowed(), limit=MENTIONED)
+        found: list[list[str]] = [[] for _ in query.slots]
+        if rows:
+            several = await self._driver.fetch(self._ids, {"docids": self._driver.encode([docid for _, docid in rows])})
+            ids: dict[int, str] = {docid: record_id for docid, record_id in several}
+            for place, docid in rows:
+                found[place] += [ids[docid]] if docid in ids else []
+        return Spread(found, [docid for _, docid in rows])
 
     async def _known(self, query: Query) -> tuple[list[Known], list[Known]]:
         """Return the entities that the query mentions by name, as two lists (called, named).
@@ -176,31 +279,57 @@ class SearchService:
         )
         return to_statement(sa.select(*columns, *names).select_from(source).where(THESE), self._driver.dialect)
 
-    async def _hits(
-        self, query: Query, others: Sequence[Known], page: Sequence[tuple[int, int]], languages: Sequence[str]
-    ) -> list[Hit]:
-        if not page:
+    async def _hits(self, query: Query, found: _Candidates, start: int, limit: int, languages: Sequence[str]) -> list[Hit]:
+        """Return the hits from `start` on.
+
+        Among the first `RANKED` candidates, those of one tier are ordered by how well the typed words fit (`Matched.fit`).
+        """
+        first = 0 if start < RANKED and query.slots else start
+        several = found.rows[first : max(RANKED, start + limit) if first < start or query.slots else start + limit]
+        if not several:
             return []
         encode = self._driver.encode
-        parameters = {"docids": encode([docid for _, docid in page]), **language_parameters(languages, encode)}
+        parameters = {"docids": encode([docid for _, docid in several]), **language_parameters(languages, encode)}
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), parameters)}
         letters = Letters(LETTERS - 2 * NAMES_LETTERS)
         plain = Showing(query, (), letters)
-        by_other_names = Showing(query, [name.stems for each in others for name in each.names], letters)
-        return [
-            _hit(Tier(tier), rows[docid], by_other_names if tier == Tier.OTHER_NAME else plain, typed=bool(query.slots))
-            for tier, docid in page
-            if docid in rows
-        ]
+        by_other_names = Showing(query, [name.stems for each in found.known for name in each.names], letters)
+        hits: list[tuple[tuple[int, ...], Hit]] = []
+        for place, (tier, docid) in enumerate(several, first):
+            if docid not in rows:
+                continue
+            showing = by_other_names if tier == Tier.OTHER_NAME else plain
+            matched = found.holders[docid].office if tier == Tier.HOLDER else showing.matched(own_of(rows[docid][4]))
+            off = min(matched.fit, MOST_OFF) if place < RANKED else MOST_OFF
+            hits.append(
+                (
+                    (place >= RANKED, tier, matched.fit, place),
+                    _hit(Tier(tier), rows[docid], matched, off, typed=bool(query.slots)),
+                )
+            )
+        return [hit for _, hit in sorted(hits, key=itemgetter(0))][start - first : start - first + limit]
 
 
-def _candidates(rows: Sequence[Row], *, known: Sequence[Known] = (), relaxed: bool = False) -> _Candidates:
-    return _Candidates(tiers.merged(rows), tiers.is_cut(rows), relaxed, known)
+def _holders() -> sa.CompoundSelect[Any]:
+    """Return a SELECT of rows (docid of a position or participant, docid of its person, its words)."""
+    person = search_entries.alias("person")
+    found = sa.select(search_entries.c.docid, person.c.docid, search_entries.c.words).where(THESE)
+    return sa.union_all(
+        *(
+            found.join(office, office.c.id == search_entries.c.record_id).join(person, person.c.record_id == office.c.person_id)
+            for office in (Position.__table__, Participant.__table__)
+        )
+    )
 
 
-def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:
-    _, record_id, kind, date, words, country_id, name, country = row
-    found = showing.matched(own_of(words))
+def _candidates(
+    rows: Sequence[Row], *, known: Sequence[Known] = (), holders: Mapping[int, Holder] | None = None, relaxed: bool = False
+) -> _Candidates:
+    return _Candidates(tiers.merged(rows), tiers.is_cut(rows), relaxed, known, holders or {})
+
+
+def _hit(tier: Tier, row: Row, found: Matched, fit: int, *, typed: bool) -> Hit:
+    _, record_id, kind, date, _, country_id, name, country = row
     return Hit(
         kind=Kind(kind),
         id=record_id,
@@ -208,6 +337,6 @@ def _hit(tier: Tier, row: Row, showing: Showing, *, typed: bool) -> Hit:
         date=date,
         country=Ref(id=country_id, name=country) if country_id else None,
         snippet=found.snippet,
-        score=tier.score if typed else 0,
+        score=tier.score - fit if typed else 0,
         matched=Reason(tier=tier.name.lower(), field=found.field, form=found.form) if typed else None,
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from app.domain.collation import fold
 from app.text.analyzer import MAX_WORD, Word, analyze
 from app.text.query import Query
-from app.text.terms import Letters, Own, Weight
+from app.text.terms import FUNCTION_WORDS, Letters, Own, Weight
 
 LENGTH = 240
 """Maximum number of characters of a snippet, not counting `…` and HTML."""
@@ -32,12 +32,15 @@ _BEST_FIRST = tuple(Form)
 
 
 class Matched(NamedTuple):
-    """The text that matched: its field, its language, the form (`Form`) in which the typed words occur, and its snippet."""
+    """The text that matched."""
 
     field: str | None
     language: str | None
     form: Form
+    """The form in which the typed words occur."""
     snippet: str
+    fit: int
+    """How many typed words the text lacks and, if it is a name or a title, how many further words it has."""
 
 
 class _Looked(NamedTuple):
@@ -89,7 +92,7 @@ class Showing:
 
         If no text contains a typed word, return the summary or the name, with the form RELATED.
         """
-        best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]]] | None = None
+        best: tuple[tuple[int, int, int], Own, list[tuple[Word, Form]], int] | None = None
         for place, (each, text) in enumerate(self._letters.of(own)):
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
                 break  # a text of higher weight already contains all typed words
@@ -102,12 +105,14 @@ class Showing:
             distinct = len({word.forms.stem for word, _ in found})
             rank = (-distinct, min(_BEST_FIRST.index(form) for _, form in found), place)
             if best is None or rank < best[0]:
-                best = rank, each, found
+                further = sum(word.forms.stem not in FUNCTION_WORDS for word in words) - len(found)
+                best = rank, each, found, further
         if best is None:
-            return Matched(None, None, Form.RELATED, escape(_cut(_telling(own), 0)[0], quote=False))
-        _, each, found = best
+            return Matched(None, None, Form.RELATED, escape(_cut(_telling(own), 0)[0], quote=False), len(self._looked))
+        (missing, _, _), each, found, further = best
         form = max((form for _, form in found), key=_BEST_FIRST.index)
-        return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]))
+        fit = max(len(self._looked) + missing, 0) + (further if each.weight is not Weight.TEXT else 0)
+        return Matched(each.field, each.language, form, _marked(each.text, [word for word, _ in found]), fit)
 
     def _form(self, text: str, word: Word, others: frozenset[str]) -> Form | None:
         """Return the form in which a word of a text matches the query, or None if it does not match.

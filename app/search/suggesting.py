@@ -7,7 +7,6 @@ per word are tolerated.
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -27,7 +26,7 @@ from app.search.showing import own_of
 from app.search.tiers import Narrowed
 from app.text.analyzer import analyze
 from app.text.nodes import NOTHING, Node, all_of, any_of, term
-from app.text.query import Query, Typed
+from app.text.query import Query, Slot, Typed
 from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, Letters, Own, Weight, grams
 
 search_entries: sa.Table = SearchEntry.__table__
@@ -43,8 +42,8 @@ _SHORTEST_SLIP = 4
 _LONGEST_SLIP = 20
 """Maximum length of a word in which a typing error is tolerated, because the query grows with the square of the length."""
 _TWO_SLIPS_FROM = 8
-_SPOILT = 3
-"""The number of a word's trigrams that one wrong letter changes."""
+_SPOILT = 4
+"""The number of a word's trigrams that two neighbouring letters change which are typed in the wrong order."""
 USES = (1, 3, 10, 30)
 """A name ranks higher if more records refer to its record. These are thresholds for the number of references: records between
 the same two thresholds rank equally."""
@@ -68,13 +67,13 @@ class Suggester:
         If there are no such records, return records with similar names. The names with the fewest typing errors come first.
         """
         letters = Letters()
-        found: list[Suggestion] = []
+        found: list[tuple[int, Suggestion]] = []
         for stage in begun(query):
             if len(found) < limit:
                 found += await self._nearest(query, stage, narrowed, languages, letters, enough=limit)
         if not found:
             found = await self._nearest(query, slips(query), narrowed, languages, letters)
-        return found[:limit]
+        return [suggestion for _, suggestion in found[:limit]]
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
         """Return the names for `did_you_mean`.
@@ -84,8 +83,17 @@ class Suggester:
         for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
             found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
             if found:
-                return list(dict.fromkeys(each.matched for each in found))[:PROPOSED]
+                return list(dict.fromkeys(each.matched for _, each in found))[:PROPOSED]
         return []
+
+    async def with_slips(self, query: Query, narrowed: Narrowed, letters: Letters) -> list[int]:
+        """Return the docids of entities that have the query as a part of a name, except for a typing error in some words."""
+        return [docid for docid, _ in await self._nearest(query, slips(query), narrowed, (), letters)]
+
+    async def named_with_slips(self, slot: Slot, letters: Letters) -> list[str]:
+        """Return the ids of entities that have one word of a query in a name, except for a typing error."""
+        query = Query((slot,), (), ())
+        return [found.id for _, found in (await self._nearest(query, slips(query), Narrowed(), (), letters))[:PROPOSED]]
 
     async def _nearest(
         self,
@@ -96,8 +104,8 @@ class Suggester:
         letters: Letters,
         *,
         enough: int = LOOKED_AT,
-    ) -> list[Suggestion]:
-        """Return records with a name that matches the query.
+    ) -> list[tuple[int, Suggestion]]:
+        """Return records with a name that matches the query, as (docid, suggestion).
 
         The records are ordered by the number of typing errors, then by how often other records refer to them (see `USES`).
         Among equal records, the newest comes first. `enough`: the maximum number of records to return.
@@ -108,13 +116,14 @@ class Suggester:
         encode = self._driver.encode
         parameters = {"docids": encode([docid for _, docid in rows]), **language_parameters(languages, encode)}
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), parameters)
-        found: list[Suggestion] = []
-        for _, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
+        found: list[tuple[int, Suggestion]] = []
+        for docid, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
             if len(found) == enough:
                 break
             if named := nearest(query, own_of(words), letters):
-                found.append(Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance))
-        return sorted(found, key=attrgetter("slips"))
+                suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
+                found.append((docid, suggestion))
+        return sorted(found, key=lambda each: each[1].slips)
 
     def _used_with(self, languages: int) -> Statement:
         """Compile a SELECT of the candidates with their names, and with the number of references to them from other records.

@@ -10,14 +10,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from app.db.driver import Row
 from app.domain.vocabulary import Kind, Role
 from app.text.analyzer import analyze
 from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
-from app.text.query import Query, Typed, all_slots, whole_name
-from app.text.terms import KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
+from app.text.query import Query, Slot, all_slots, as_one_word, whole_name, words_of
+from app.text.terms import ASIDE, KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
 """Maximum number of records that are read for a tier. If more records match, only the newest are read."""
@@ -28,7 +30,9 @@ KNOWN_AT_MOST = 20
 MOST_RELAXED = 8
 """Maximum number of words in the query of tier MOST_WORDS. This query leaves out each word in turn, so its size grows with the
 square of the number of words."""
-_WORDS_OF_A_NAME = 4
+_SLOTS_OF_A_NAME = 4
+OFFICES = (Kind.POSITION, Kind.PARTICIPANT)
+"""The kinds of records that say who holds or held an office."""
 
 
 class Tier(IntEnum):
@@ -40,20 +44,28 @@ class Tier(IntEnum):
     NAME_IS = 0
     NAME_SOUNDS = 1
     NAMED = 2
-    NAMED_SOUNDS = 3
-    IN_NAME = 4
-    IN_NAME_SOUNDS = 5
-    IN_TITLE = 6
-    ANYWHERE = 7
-    OTHER_NAME = 8
-    RELATED = 9
-    MOST_WORDS = 10
-    ANY_WORD = 11
+    HOLDER = 3
+    """The person holds or held the office that was typed, or took part in a meeting in that capacity."""
+    NAMED_SOUNDS = 4
+    IN_NAME = 5
+    IN_NAME_SOUNDS = 6
+    IN_TITLE = 7
+    ANYWHERE = 8
+    OTHER_NAME = 9
+    SLIP = 10
+    """A name of the entity is what was typed, except for a typing error."""
+    TOGETHER = 11
+    """Each word occurs in the record, or in the name of a record to which it refers, such as a participant."""
+    RELATED = 12
+    MENTIONED = 13
+    """A name of the entity is a part of what was typed."""
+    MOST_WORDS = 14
+    ANY_WORD = 15
 
     @property
     def score(self) -> int:
-        """The score of a hit in this tier: 100 for the best tier, and 8 less for each tier below it."""
-        return 100 - 8 * self
+        """The score of a hit in this tier: 100 for the best tier, and 6 less for each tier below it."""
+        return 100 - 6 * self
 
 
 @dataclass(frozen=True)
@@ -65,6 +77,11 @@ class Narrowed:
     """Groups of ids: the record must refer to, or involve, at least one id of each group."""
     date_from: str | None = None
     date_to: str | None = None
+
+    @property
+    def is_dated(self) -> bool:
+        """Whether there is a date filter."""
+        return bool(self.date_from or self.date_to)
 
     def node(self) -> Node | None:
         """Return the filters by kind and by reference as a query node, or None if there are none.
@@ -112,11 +129,11 @@ def known_names(query: Query) -> dict[Tier, Node]:
 
     NAME_IS: a complete name of the entity is the query or a part of it. NAMED: a name of the entity contains all typed words.
     """
-    if not query.slots or query.has_phrases:
+    if not query.slots or any(slot.is_phrase for slot in query.slots):
         return {}
-    words = query.words
-    parts = [words[start : start + size] for size in range(1, _WORDS_OF_A_NAME + 1) for start in range(len(words) - size + 1)]
-    called = any_of(whole_name(part)[1] for part in [words, *parts])
+    slots = query.typed
+    parts = [slots[start : start + size] for size in range(1, _SLOTS_OF_A_NAME + 1) for start in range(len(slots) - size + 1)]
+    called = any_of(whole_name(words_of(part))[1] for part in [slots, *parts])
     named = all_slots(query.slots, Weight.NAME, sound=True)
     return {Tier.NAME_IS: all_of((called, term(NAMED))), Tier.NAMED: all_of((named, term(NAMED)))}
 
@@ -129,7 +146,7 @@ def by_name(query: Query) -> list[dict[Tier, Node]]:
     if not query.slots:
         return []
     slots = query.slots
-    is_, sounds = whole_name(query.words) if _is_plain(query) else (NOTHING, NOTHING)
+    is_, sounds = whole_name(query.words) if query.is_plain else (NOTHING, NOTHING)
     in_name, in_name_sounds = (all_slots(slots, Weight.NAME, sound=sound) for sound in (False, True))
     named = {
         Tier.NAME_IS: is_,
@@ -152,18 +169,53 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
     if not slots:
         return {}
     related = any_of(term(REFERS + each.record_id.lower()) for each in named)
+    groups, unnamed = _by_other_names(query, called) if query.is_plain else ([], slots)
+    replaced = len(unnamed) < len(slots)
     found = {
+        Tier.HOLDER: _office(unnamed, groups),
         Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
         Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
-        Tier.OTHER_NAME: but_not(_by_other_names(query, called), term(LINK)) if _is_plain(query) else NOTHING,
+        Tier.OTHER_NAME: but_not(all_of(groups), term(LINK)) if replaced else NOTHING,
         Tier.RELATED: but_not(related, term(LINK)),
     }
     return _permitted(query, found)
 
 
-def _is_plain(query: Query) -> bool:
-    """Whether the query has only single words, and neither phrases nor prefixes."""
-    return len(query.slots) == len(query.words) and not any(slot.starred for slot in query.slots)
+def _office(titles: Sequence[Slot], groups: Sequence[Node]) -> Node:
+    """Return a query for positions, and for participants with a capacity, in which all these groups of words occur.
+
+    At least one of the words `titles` must occur in the name of the office: a country alone is not an office.
+    """
+    title = any_of(slot.sound(weight) for slot in titles for weight in (Weight.NAME, Weight.TITLE))
+    return all_of((any_of(term(KIND + kind) for kind in OFFICES), title, *groups)) if groups else NOTHING
+
+
+def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[str]]) -> dict[Tier, Node]:
+    """Return the queries for records in which some words occur themselves, and others in names of records they refer to.
+
+    `called` is that of `elsewhere`. `refers`: for each slot of the query, the ids of entities with this word in a name. Two
+    neighbouring words may also occur as one word.
+    """
+    _, unnamed = _by_other_names(query, called)
+    ways = _ways(query, refers)
+    several = [ways]
+    if len(ways) <= MOST_RELAXED:
+        several += [
+            [*ways[:place], Slot((as_one_word([*first.words, *second.words]),)).anywhere(), *ways[place + 2 :]]
+            for place, (first, second) in enumerate(pairwise(query.slots))
+            if first.is_single and second.is_single
+        ]
+    all_words = any_of(map(all_of, several))
+    office = any_of(_office(unnamed, each) for each in several)
+    return _permitted(query, {Tier.HOLDER: office, Tier.TOGETHER: but_not(all_words, term(LINK))})
+
+
+def _ways(query: Query, refers: Sequence[Sequence[str]]) -> list[Node]:
+    """Return a query for each slot: the record has the word itself, or refers to one of these entities."""
+    return [
+        any_of((slot.anywhere(), *(term(REFERS + each.lower()) for each in ids)))
+        for slot, ids in zip(query.slots, refers, strict=True)
+    ]
 
 
 def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
@@ -175,54 +227,66 @@ def _permitted(query: Query, tiers: Mapping[Tier, Node]) -> dict[Tier, Node]:
 def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     """Return the query for a search without typed words, which matches all records.
 
-    Link records, which connect two other records, match only if the request filters by kind.
+    Link records, which connect two other records, match only if they are acts, or if the request filters by kind.
     """
     node = narrowed.node() or any_of(term(KIND + kind) for kind in Kind if kind.role is not Role.LINK)
-    return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(LINK))}
+    return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(ASIDE))}
 
 
-def relaxed(query: Query) -> dict[Tier, Node]:
+def relaxed(query: Query, called: Sequence[Known], refers: Sequence[Sequence[str]]) -> dict[Tier, Node]:
     """Return the queries to run if no record has all typed words.
 
-    MOST_WORDS: a record has all words except one. ANY_WORD: a record has at least one word.
+    MENTIONED: an entity has a name that is a part of what was typed. MOST_WORDS: a record has all words except one. ANY_WORD: a
+    record has at least one word. `called` and `refers` are those of `together`.
     """
     # The query of MOST_WORDS has one alternative for each word that may be missing, so each word occurs in it many times.
     # Searching for a prefix many times is slow. Therefore, prefixes are searched for as whole words here.
-    slots = [slot._replace(starred=False) for slot in query.slots]
-    if len(slots) < 2:
+    if len(query.slots) < 2:
         return {}
-    ways = {slot: slot.anywhere() for slot in slots}
-    few = slots[:MOST_RELAXED]
-    most = any_of(all_of(ways[other] for other in few if other is not slot) for slot in few)
-    return _permitted(query, {Tier.MOST_WORDS: most, Tier.ANY_WORD: any_of(ways.values())})
+    plain = query._replace(typed=tuple(slot._replace(starred=False) for slot in query.typed))
+    ways = _ways(plain, refers)
+    few = ways[:MOST_RELAXED]
+    most = any_of(all_of(other for other in few if other is not way) for way in few)
+    mentioned = any_of(term(name) for each in called for known_name in each.names for name in known_name.terms)
+    return _permitted(
+        query,
+        {
+            Tier.MENTIONED: all_of((mentioned, term(NAMED))),
+            Tier.MOST_WORDS: most,
+            Tier.ANY_WORD: any_of(slot.anywhere() for slot in plain.slots),
+        },
+    )
 
 
-def _by_other_names(query: Query, called: Sequence[Known]) -> Node:
-    """Return a query for records that have all words of the query.
+def _by_other_names(query: Query, called: Sequence[Known]) -> tuple[list[Node], list[Slot]]:
+    """Return a query for each word or group of words that a record must have.
 
-    Words that form a name of a known record can be replaced: a record also matches if it contains another name of the known
-    record, or refers to the known record, instead of containing these words. Returns NOTHING if the query contains no name of a
-    known record.
+    Words that form a name of a known record are a group, which can be replaced: a record also matches if it contains another
+    name of the known record, or refers to the known record. The second value has the slots that are in no such group.
     """
     groups: list[Node] = []
-    place, changed = 0, False
-    while place < len(query.slots):
-        size, others = _longest_known(query.words[place:], called)
-        own = all_of(slot.anywhere() for slot in query.slots[place : place + max(size, 1)])
-        groups.append(any_of((own, others)))
-        changed |= others != NOTHING
+    unnamed: list[Slot] = []
+    place = 0
+    while place < len(query.typed):
+        size, others = _longest_known(query.typed[place:], called)
+        several = query.typed[place : place + max(size, 1)]
+        needed = [slot for slot in several if slot in query.slots]
+        if needed:
+            groups.append(any_of((all_of(slot.anywhere() for slot in needed), others)))
+        if others == NOTHING:
+            unnamed += needed
         place += max(size, 1)
-    return all_of(groups) if changed else NOTHING
+    return groups, unnamed
 
 
-def _longest_known(words: Sequence[Typed], called: Sequence[Known]) -> tuple[int, Node]:
-    """Find the longest name of a known record with which the words begin.
+def _longest_known(slots: Sequence[Slot], called: Sequence[Known]) -> tuple[int, Node]:
+    """Find the longest name of a known record with which these slots begin.
 
-    Returns the number of words in the name, and a query for records that contain any name of the known record or refer to it.
-    Returns (0, NOTHING) if the words begin with no such name.
+    Returns the number of slots in the name, and a query for records that contain any name of the known record or refer to it.
+    Returns (0, NOTHING) if the slots begin with no such name.
     """
-    for size in dict.fromkeys((len(words), *range(min(_WORDS_OF_A_NAME, len(words)), 0, -1))):
-        node = whole_name(words[:size])[1]
+    for size in dict.fromkeys((len(slots), *range(min(_SLOTS_OF_A_NAME, len(slots)), 0, -1))):
+        node = whole_name(words_of(slots[:size]))[1]
         wanted = {part.parts[0] for part in (node.parts if node.sort == "or" else (node,))}
         bearers = [each for each in called if any(wanted & name.terms for name in each.names)]
         if bearers:
@@ -240,7 +304,7 @@ def _ways_to_say(known: Known) -> list[Node]:
 def merged(rows: Sequence[Row]) -> list[tuple[int, int]]:
     """Return each candidate once, in its best tier, as (tier, docid). Better tiers come first, then newer records."""
     best: dict[int, int] = {}
-    for tier, docid in rows:
+    for tier, docid in sorted(rows, key=itemgetter(0)):
         best.setdefault(docid, tier)
     return [(tier, docid) for docid, tier in best.items()]
 

@@ -9,12 +9,17 @@ The functions have no side effects, and their results are the same for both data
   The whole word has one skeleton. Its stem and other readings of the word may have further skeletons.
 
 Han text (Han characters, kana and Hangul) is split into overlapping pairs of characters, because spaces do not show where its
-words end. These pairs have no skeletons.
+words end. These pairs have no skeletons, but a sound: both characters in Latin letters, in which the traditional and the
+simplified form of a character are the same.
+
+Letters with dots between them are one word (`S.C.O.`). A word with hyphens is split at them, and is one word, too (`compounds`).
 """
 
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import Stemmer
@@ -23,11 +28,24 @@ from anyascii import anyascii
 from app.caching import cached
 from app.domain.collation import fold
 
-_LETTERS = "[^\\W_](?:[^\\W_]+|[\u0300-\u036f]+)*"
-"""Letters with the combining marks that follow them. The marks matter: `İ` in lower case is `i` and a combining dot."""
-_WORD = re.compile(f"{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
+_INVISIBLE = "\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
+"""Characters that readers do not see, such as soft hyphens and zero-width joiners."""
+_HIDDEN = re.compile(f"[.{_INVISIBLE}]")
+"""What is left out of a word: the invisible characters in it, and the dots between single letters."""
+_MARKS = "".join(sorted(mark for mark in map(chr, range(0x300, 0x10000)) if unicodedata.category(mark)[0] == "M"))
+"""All marks that Unicode combines with the letter before them: accents, stress, the vowel signs of Arabic and Devanagari."""
+_LETTERS = f"[^\\W_](?:[^\\W_]+|[{_MARKS}{_INVISIBLE}]+)*"
+"""Letters with the marks that follow them. The marks matter: `İ` in lower case is `i` and a combining dot."""
+_DOTTED = r"(?<![^\W_])(?:[^\W\d_]\.){2,}(?:[^\W\d_](?![^\W_]))?"
+"""Single letters with dots between them: `S.C.O.`, `U.S.A`, and the initials in `А.Г. Лукашенко`."""
+_WORD = re.compile(f"{_DOTTED}|{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
+_COMPOUND = re.compile(f"{_LETTERS}(?:[-‐‑]{_LETTERS})+")
+_HYPHENS = re.compile("[-‐‑]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
+_ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3]")
+_ARABIC_SPELLINGS = str.maketrans("ىیےکگةە", "يييككهه", "ـ")
+"""Letters of Arabic script that are written one for the other, and the stroke that only lengthens a line."""
 _ELISION = re.compile(r"(?i:[dlmnsjct]|qu)(?=['’ʼʻ‘`]..)|[дл](?=['’ʼʻ‘`][А-ЯЁ].)")
 """An elided word before an apostrophe, as in Côte d'Ivoire and Кот-д'Ивуар. The pattern does not match the Uzbek letters o' and
 g'."""
@@ -40,7 +58,6 @@ _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
 """Maximum number of characters of a word that are analyzed, and maximum length of each form of the word."""
 _SNOWBALL = {
-    "ar": "arabic",
     "ca": "catalan",
     "cs": "czech",
     "da": "danish",
@@ -63,21 +80,37 @@ _SNOWBALL = {
     "ro": "romanian",
     "ru": "russian",
     "sv": "swedish",
-    "tr": "turkish",
 }
 _stemmers = {language: Stemmer.Stemmer(name, 0) for language, name in _SNOWBALL.items()}
-_LATIN_ASKED = ("en", "tr", "de", "fr", "es")
+_LATIN_ASKED = ("en", "de", "fr", "es")
 """A typed Latin word is stemmed in each of these languages, because the language of a query is unknown."""
 _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "у", "э": "е"})
 """Replaces Belarusian and Ukrainian letters by similar Russian ones, so that the Russian stemmer removes their endings, too."""
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
 _TURKIC_CYRILLIC = re.compile(
-    "(?:(?:лар|лер|дар|дер|тар|тер)?(?:ы|и|і|сы|си|сі)?(?:ның|нің|дың|дің|тың|тің|нинг|ға|ге|қа|ке|га|ка|ни|ны|ні|ды|ді|ты|ті|да|де|та|те"
-    "|дан|ден|(?<!с)тан|тен|нан|нен|мен|бен|пен)?)$"
+    "(?:лар|лер|лор|лөр|дар|дер|дор|дөр|тар|тер|тор|төр)?(?:ы|и|і|у|ү|сы|си|сі|су|сү)?"
+    "(?:н?[иыіуү]н|[ндт][иыіуү]ң|[ндт][иыіуү]н|нинг|[гғкқ][аеоө]|[ндт][иыіуү]|н?[дт][аеоө]н?|н[аеоө]н|[мбп]ен)?(?:[гғкқ][ыиі])?"
 )
-_TURKIC_LATIN = re.compile("(?:lar)?(?:i|si)?(?:ning|ga|ka|ni|da|dan)?$")
+_TURKIC_LATIN = re.compile(
+    "(?:l[ae]r)?(?:s?[iu]m?)?(?:n?[iu]n|ning|[gkq][ae]|[ny]?[iua]|[ny]?e|n?[dt][ae]n?|y?l[ae])?(?:[kg]i)?"
+)
 """Like `_TURKIC_CYRILLIC`, this pattern matches endings of number, possession and case in Turkic languages such as Kazakh,
-Kyrgyz, Tatar and Uzbek. These patterns are needed because Snowball does not support these languages."""
+Kyrgyz, Tatar, Turkish and Uzbek, in words without marks. Snowball supports only Turkish, and that only with its marks."""
+_TURKIC = ("az", "kk", "ky", "mn", "tk", "tr", "tt", "uz")
+_SHORTEST_TURKIC = 4
+_ARABIC_ARTICLE = re.compile("^(?:[وف]?[بك]?ال|[وف]?لل)(?=..)")
+_ARABIC_ENDING = re.compile("(?:ات|ون|ين|ان|يه|ها|هم|ه|ي)$")
+"""The Arabic article with the prepositions written before it, and endings of number and gender. Snowball's Arabic stemmer is not
+used, because it takes the first letter of وزارة (ministry) for the word `and`, but that of الوزارة (the ministry) not."""
+_ARABIC_PREFIX = re.compile("^[وبلفك](?=...)")
+"""Prepositions and `and`, which are written together with the next word."""
+_FLEETING = re.compile(
+    "(?<=[бвгджзклмнпрстфхцчшщ])[еоё](?=[бвгджзклмнпрстфхцчшщ]$)|(?<=[bcdfghjklmnpqrstvwxz])[eo](?=[bcdfghjklmnpqrstvwxz]$)"
+)
+_FLEETING_AFTER_VOWEL = re.compile("(?<=[аеиоуюя])[ея](?=ц$)")
+_FLEETING_AFTER_L = re.compile("(?<=л)е(?=[вкнц]$)")
+"""The last vowel of Slavic names, which inflection drops: Павел becomes Павла, Коваленок Коваленка. After a vowel, it becomes й:
+Заяц becomes Зайца."""
 _SHORTEST_STEM = 3
 
 
@@ -127,6 +160,44 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
     return [forms(word, primary) for word in _WORD.findall(text)]
 
 
+def compounds(text: str) -> list[str]:
+    """Return the words with hyphens in a text, each as one word without its hyphens: `cooperation` for `co-operation`."""
+    if not _HYPHENS.search(text):
+        return []
+    return [_HYPHENS.sub("", found) for found in _COMPOUND.findall(text)]
+
+
+def in_one_word(text: str) -> str:
+    """Return the skeleton of a whole text as if it were one word. It is the same wherever the text has spaces and hyphens."""
+    return _reduced(_latin(_HIDDEN.sub("", text)))
+
+
+def pairs(text: str) -> list[str]:
+    """Return each pair of neighbouring words of a text as one word."""
+    words = [] if _HAN.search(text) else _WORD.findall(text)
+    return [first + second for first, second in pairwise(words)]
+
+
+def skeleton_of(word: str) -> str:
+    """Return the first skeleton of a word, that of the whole word."""
+    return skeleton(_latin(_HIDDEN.sub("", word[:MAX_WORD])))
+
+
+def is_han(word: str) -> bool:
+    """Whether a word has Han characters, so that it is one or two characters of a run without spaces."""
+    return not word.isascii() and _HAN.search(word) is not None
+
+
+def sound_of_han(pair: str) -> str:
+    """Return the sound of a pair of Han characters, in Latin letters."""
+    return _sound_of_han(pair)
+
+
+@lru_cache(16_384)
+def _sound_of_han(pair: str) -> str:
+    return _SIGN.sub("", anyascii(pair).lower())
+
+
 def forms(word: str, language: str = "") -> Forms:
     """Return the forms by which a word is found.
 
@@ -139,12 +210,26 @@ def forms(word: str, language: str = "") -> Forms:
 def _forms(word: str, language: str) -> Forms:
     if word.isascii() and word.isdecimal():
         return Forms(word, word, (word,))
+    word = _HIDDEN.sub("", word)
     bare = folded(word)
     stem = _stem(bare, language)
-    # Only Cyrillic stems get a skeleton, because Latin words are mostly stemmed by English rules, which do not fit names.
-    of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) else ()
+    # Latin stems get no skeleton, because Latin words are mostly stemmed by English rules, which do not fit names.
+    of_stem = (skeleton(_latin(stem)),) if _CYRILLIC.search(bare) or _ARABIC.search(bare) else ()
     skeletons = dict.fromkeys((skeleton(_latin(word)), *of_stem, *_read_otherwise(word)))
     return Forms(bare, stem, tuple(filter(None, skeletons)))
+
+
+def otherwise_inflected(word: Forms) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return (stems, skeletons) that a word of a name has in other inflections, besides those in its forms.
+
+    A Slavic name loses its last vowel, and an Arabic word is written together with the preposition before it.
+    """
+    if _ARABIC_PREFIX.match(word.folded):
+        return (_stem(word.folded[1:], "ar"),), ()
+    short = _FLEETING_AFTER_VOWEL.sub("й", _FLEETING_AFTER_L.sub("ь", _FLEETING.sub("", word.folded)))
+    if short == word.folded or len(short) < _SHORTEST_STEM:
+        return (), ()
+    return (_stem(short, ""),), (skeleton(_latin(short)),)
 
 
 def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -156,9 +241,14 @@ def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     own = forms(word)
     if _CYRILLIC.search(own.folded):
-        stems = [own.stem, _stem(own.folded, "kk")]
+        stems = [own.stem, *_turkic_stems(own.folded, _TURKIC_CYRILLIC), *otherwise_inflected(own)[0]]
+        stems.append(own.folded.rstrip("аеиоуыюя"))
+    elif _ARABIC.search(own.folded):
+        stems = [own.stem, *otherwise_inflected(own)[0]]
     else:
-        stems = [_stem(own.folded, language) for language in (*_LATIN_ASKED, "uz")]
+        stems = [_stem(own.folded, language) for language in _LATIN_ASKED]
+        if len(own.folded) > _SHORTEST_STEM:
+            stems += _turkic_stems(own.folded, _TURKIC_LATIN)
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
     # Drop very short stems. A typed word is also stemmed by the rules of languages to which it does not belong, and a very
@@ -168,6 +258,8 @@ def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 _HARD_C = re.compile("c(?![eiyjh])")
+_SOFT_C = re.compile("c(?=[eiy])")
+_SOFT_G = re.compile("g(?=[ei])")
 _UZBEK_O = re.compile("o[ʻ‘'’`]")
 
 
@@ -176,6 +268,16 @@ def _read_otherwise(word: str) -> Iterator[str]:
     lowered = word.casefold()
     if "ў" in lowered:
         yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names
+    if _SOFT_C.search(lowered):
+        yield skeleton(_latin(_SOFT_C.sub("s", lowered)))  # Barcelona is Барселона
+    if _SOFT_G.search(lowered):
+        yield skeleton(_latin(_SOFT_G.sub("zh", lowered)))  # Geneva is Женева
+    if "ch" in lowered:
+        yield skeleton(_latin(lowered.replace("ch", "kh")))  # Bucharest is Бухарест
+    if "j" in lowered:
+        yield skeleton(_latin(lowered.replace("j", "zh")))  # as Turkic languages in Latin letters write ж
+    if "чж" in lowered:
+        yield skeleton(_latin(lowered.replace("чж", "ж")))  # Шэньчжэнь is Shenzhen in Pinyin
     if "ə" in lowered:
         yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
     if _HARD_C.search(lowered):
@@ -189,6 +291,7 @@ def folded(word: str) -> str:
     """Return a word without case, marks, apostrophes and the English possessive `'s`."""
     bare = _APOSTROPHES.sub("", _POSSESSIVE.sub("", word))
     if not bare.isascii():
+        bare = _HIDDEN.sub("", bare).translate(_ARABIC_SPELLINGS)
         # NFKC can lengthen a word (ﷺ becomes 18 characters), so the result is cut. It can add query signs (⑴ becomes (1)),
         # so these are removed.
         bare = unicodedata.normalize("NFKC", bare)[:MAX_WORD].translate(_QUERY_SIGNS) or bare
@@ -199,19 +302,25 @@ def _stem(word: str, language: str) -> str:
     if len(word) <= _SHORTEST_STEM or _DIGIT.search(word):
         return word
     if _CYRILLIC.search(word):
-        if language in ("kk", "ky", "uz", "tt", "tk", "az", "mn") or _TURKIC_LETTERS.search(word):
-            return _without_ending(word, _TURKIC_CYRILLIC)
+        if language in _TURKIC or _TURKIC_LETTERS.search(word):
+            return next(_turkic_stems(word, _TURKIC_CYRILLIC))
         return str(_stemmers["ru"].stemWord(word.translate(_SLAVIC)))
-    if language == "uz":
-        return _without_ending(word, _TURKIC_LATIN)
+    if _ARABIC.search(word):
+        word = _ARABIC_ARTICLE.sub("", word)
+        found = _ARABIC_ENDING.search(word, _SHORTEST_STEM)
+        return word[: found.start()] if found else word
+    if language in _TURKIC:
+        return next(_turkic_stems(word, _TURKIC_LATIN))
     stemmer = _stemmers.get(language if language != "ru" else "en", _stemmers["en"])
     stem = str(stemmer.stemWord(word))
     return f"{stem[:-2]}iz" if len(stem) > _SHORTEST_STEM + 2 and stem.endswith("is") else stem
 
 
-def _without_ending(word: str, ending: re.Pattern[str]) -> str:
-    found = ending.search(word, _SHORTEST_STEM)
-    return word[: found.start()] if found else word
+def _turkic_stems(word: str, endings: re.Pattern[str]) -> Iterator[str]:
+    """Yield what remains of a word without each of the endings that it may have, the shortest first, and the whole word last."""
+    for length in range(min(_SHORTEST_TURKIC, len(word)), len(word) + 1):
+        if endings.fullmatch(word, length):
+            yield word[:length]
 
 
 # -- skeletons -----------------------------------------------------------------------------------------------------------
@@ -291,15 +400,42 @@ def skeleton(latin: str) -> str:
     """
     if len(latin) < _MIN_SKELETON:
         return latin
-    bare = _SIGN.sub("", _ENDING.sub("", latin))
+    return _reduced(latin)[:MAX_WORD]
+
+
+def _reduced(latin: str) -> str:
+    bare = _sounds(_SIGN.sub("", _ENDING.sub("", latin)))
+    without = bare.rstrip("aeiou")
+    return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)
+
+
+def initials(letters: str) -> tuple[str, ...]:
+    """Return the first letters that the skeleton of a name can have whose initial is `letters`, such as `А` or `Дж`."""
+    sound = _sounds(_SIGN.sub("", _latin(letters)))
+    return tuple(dict.fromkeys((sound, *_BEFORE_MORE.get(sound, ()))))
+
+
+_BEFORE_MORE = {
+    "s": ("w",),
+    "z": ("z",),
+    "c": ("q", "k", "w"),
+    "k": ("h",),
+    "t": ("c",),
+    "d": ("j",),
+    "i": tuple("aeu"),
+    "g": ("j",),
+}
+"""By the sound of a single letter: the sounds of spellings that begin with it, such as `w` for `sh`, and `a` for `ya`."""
+
+
+def _sounds(bare: str) -> str:
+    """Replace spellings of one sound by one letter, and leave out glides and doubled letters."""
     for spelling, letter in _SPELLINGS:
         bare = bare.replace(spelling, letter)
     if _GLIDE.search(bare):
         for pattern, replacement in _GLIDES:
             bare = pattern.sub(replacement, bare)
-    bare = _DOUBLE.sub(r"\1", bare)
-    without = bare.rstrip("aeiou")
-    return next((form for form in (without, bare) if len(form) >= _MIN_SKELETON), latin)[:MAX_WORD]
+    return _DOUBLE.sub(r"\1", bare)
 
 
 def _latin(word: str) -> str:

@@ -5,9 +5,22 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from app.text.analyzer import Word, analyze, folded, typed_forms
+from app.text.analyzer import Word, analyze, folded, in_one_word, initials, is_han, sound_of_han, typed_forms
 from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in_a_row, term
-from app.text.terms import BEGINNINGS, LONGEST_BEGINNING, SKELETON, STEM, WORD, Weight, whole_names
+from app.text.terms import (
+    BEGINNINGS,
+    BEGINS,
+    FUNCTION_WORDS,
+    KIND,
+    LONGEST_BEGINNING,
+    NAME_SOUNDS,
+    SKELETON,
+    STEM,
+    WORD,
+    Weight,
+    short,
+    whole_names,
+)
 
 MOST_TYPED = 1_000
 """Maximum number of characters of a query. The rest is ignored."""
@@ -23,6 +36,12 @@ search slower. Excluded words count, too."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
+_HYPHENS = ("", "-", "‐", "‑")
+_CAPITAL_INSIDE = re.compile("(?<=[a-zа-я]{2})(?=[A-ZА-Я][a-zа-я]{2})")
+"""Where a second word begins in a word such as `DigitalBridge`."""
+_YEAR = re.compile(r"[12]\d{3}", re.ASCII)
+_INITIAL = re.compile(r"(?i:[^\W\d_]|дж|sh|ch|zh|kh|ts|th|dj|yu|ya|ye|yo|ph)")
+"""A letter, or two letters that stand for one."""
 _FORMS_IN_A_NAME = 4
 
 
@@ -48,15 +67,35 @@ class Slot(NamedTuple):
     words: tuple[Typed, ...]
     starred: bool = False
     """Whether the last word is a prefix."""
+    is_phrase: bool = False
+    """Whether the user typed the words in quotation marks."""
+    joined: Typed | None = None
+    """The words as one word, if the user typed hyphens between them. Such words need not stand one after the other."""
+    initials: tuple[str, ...] = ()
+    """If the word is made of initials: the letters with which the skeleton of the first name may begin."""
+
+    @property
+    def is_function_word(self) -> bool:
+        """Whether this is a word such as `of`, which need not occur in what is found."""
+        return len(self.words) == 1 and not self.starred and self.words[0].stems[0] in FUNCTION_WORDS
+
+    @property
+    def is_single(self) -> bool:
+        """Whether this is a single word in a script with spaces, neither a prefix nor made of initials."""
+        return len(self.words) == 1 and not self.starred and not self.initials and bool(self.words[0].skeletons)
 
     def stem(self, weight: Weight) -> Node:
         """Return a query node that matches if a field of this weight contains this word or phrase in any inflected form.
 
         Words are compared by their stems, because all inflected forms of a word have the same stem.
         """
+        if self.joined:
+            return any_of((all_of(word.stem(weight) for word in self.words), self.joined.stem(weight)))
         if len(self.words) > 1:
             return in_a_row([weight + STEM + word.stems[0] for word in self.words])
         word = self.words[0]
+        if self.initials and weight is Weight.NAME:
+            return any_of((word.stem(weight), *(term(BEGINS + letter) for letter in self.initials)))
         if self.starred:
             return any_of(
                 (word.stem(weight), beginning(weight + (WORD if weight is Weight.NAME else STEM) + folded(word.text)))
@@ -68,45 +107,66 @@ class Slot(NamedTuple):
 
         The skeleton of a word is the same in every usual script and spelling, so the slot is found in each of them.
         """
-        if len(self.words) > 1:
-            sounds = [weight + SKELETON + word.skeletons[0] for word in self.words if word.skeletons]
-            return any_of((self.stem(weight), in_a_row(sounds) if len(sounds) == len(self.words) else NOTHING))
+        if self.joined:
+            return any_of((all_of(word.sound(weight) for word in self.words), self.joined.sound(weight)))
+        if len(self.words) > 1 or is_han(self.words[0].text):
+            return any_of((self.stem(weight), in_a_row([weight + SKELETON + _sound(word) for word in self.words])))
         word = self.words[0]
+        if self.initials and weight is Weight.NAME:
+            return any_of((word.sound(weight), self.stem(weight)))
         if self.starred:
             starts = [beginning(weight + SKELETON + skeleton) for skeleton in word.skeletons[:1]]
             return any_of((word.sound(weight), self.stem(weight), *starts))
         return word.sound(weight)
 
     def anywhere(self) -> Node:
-        """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record."""
-        return any_of(self.sound(weight) for weight in Weight)
+        """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record.
+
+        A year matches a record of that year, too.
+        """
+        found = any_of(self.sound(weight) for weight in Weight)
+        if self.is_single and _YEAR.fullmatch(self.words[0].text):
+            return any_of((found, term(KIND + self.words[0].text)))
+        return found
+
+
+def _sound(word: Typed) -> str:
+    """Return the first skeleton of a word, or the sound of Han characters."""
+    return word.skeletons[0] if word.skeletons else sound_of_han(word.text)
 
 
 class Query(NamedTuple):
     """A parsed query: what to search for (`slots`), and what to exclude (`without`)."""
 
-    slots: tuple[Slot, ...]
+    typed: tuple[Slot, ...]
+    """All typed words and phrases in their order, without the excluded ones."""
     without: tuple[Slot, ...]
     ignored: tuple[str, ...]
     """Typed words that are not searched for, because the query exceeds a limit."""
 
     @property
-    def words(self) -> list[Typed]:
-        """The words of all slots in one list, in the order of the slots. Excluded words are not in the list."""
-        return [word for slot in self.slots for word in slot.words]
+    def slots(self) -> tuple[Slot, ...]:
+        """What to search for: `typed` without function words, such as `of`, unless nothing else was typed."""
+        return tuple(slot for slot in self.typed if not slot.is_function_word) or self.typed
 
     @property
-    def has_phrases(self) -> bool:
-        """Whether at least one slot is a phrase of several words.
+    def words(self) -> list[Typed]:
+        """The words of everything typed in one list. Excluded words are not in the list."""
+        return words_of(self.typed)
 
-        Slots that begin with Han characters do not count, because the parser makes a phrase of all consecutive pairs of Han
-        characters, even if the user typed no quotes. Such slots are recognized by having no skeletons.
-        """
-        return any(len(slot.words) > 1 and slot.words[0].skeletons for slot in self.slots)
+    @property
+    def is_plain(self) -> bool:
+        """Whether the query has neither phrases nor prefixes."""
+        return not any(slot.is_phrase or slot.starred for slot in self.typed)
 
     def barred(self) -> Node:
         """Return a query node that matches if a text contains any of the excluded words or phrases."""
         return any_of(slot.anywhere() for slot in self.without)
+
+
+def words_of(slots: Iterable[Slot]) -> list[Typed]:
+    """Return the words of several slots in one list."""
+    return [word for slot in slots for word in slot.words]
 
 
 def parsed(text: str) -> Query:
@@ -121,31 +181,31 @@ def parsed(text: str) -> Query:
         if len(into) >= MOST_SLOTS or words >= MOST_WORDS:
             ignored += _LETTERS.findall(typed)
             continue
-        first, rest = _first_words(typed)
+        first = list(islice(analyze(typed), MOST_WORDS))
+        rest = typed[first[-1].end :] if len(first) == MOST_WORDS else ""
         if part["phrase"] is not None:
-            found = [Slot(tuple(first))]
+            found = [Slot(tuple(_as_typed(typed, word) for word in first), is_phrase=len(first) > 1)]
         else:
             starred = _STARRED.search(typed) is not None and not rest and stars < MOST_STARRED
             stars += starred
-            several = _grouped(first)
-            found = [Slot(group, starred and place == len(several) - 1) for place, group in enumerate(several)]
+            found = _grouped(typed, first)
+            if starred and found:
+                found[-1] = found[-1]._replace(starred=True, joined=None)
         for slot in found:
             if not slot.words or slot in into:
                 continue  # empty, or a repetition of an earlier slot
+            if slot.initials and into and into[-1].initials:
+                into[-1] = _initials(into[-1].words[0].text + slot.words[0].text)
+                continue
             room = min(MOST_WORDS - words, MOST_IN_A_ROW) if len(into) < MOST_SLOTS else 0
             if kept := slot.words[:room]:
-                into.append(slot if len(kept) == len(slot.words) else Slot(kept))
+                into.append(slot if len(kept) == len(slot.words) else Slot(kept, is_phrase=slot.is_phrase))
                 words += len(kept)
             ignored += [word.text for word in slot.words[room:]]
         ignored += _LETTERS.findall(rest)
+    if all(slot.initials or slot.is_function_word for slot in slots):
+        slots = [slot._replace(initials=()) for slot in slots]  # letters with dots alone are an acronym
     return Query(tuple(slots), tuple(without), tuple(ignored))
-
-
-def _first_words(text: str) -> tuple[list[Typed], str]:
-    """Return the first `MOST_WORDS` words of a text, and the rest of the text, which is not analyzed."""
-    words = list(islice(analyze(text), MOST_WORDS))
-    rest = text[words[-1].end :] if len(words) == MOST_WORDS else ""
-    return [_as_typed(text, word) for word in words], rest
 
 
 def _as_typed(text: str, word: Word) -> Typed:
@@ -155,18 +215,55 @@ def _as_typed(text: str, word: Word) -> Typed:
     return Typed(written, *typed_forms(written))
 
 
-def _grouped(words: Iterable[Typed]) -> list[tuple[Typed, ...]]:
-    """Group words into slots. Each word is a slot, but consecutive pairs of Han characters form one slot, as a phrase."""
-    groups: list[tuple[Typed, ...]] = []
-    in_han = False
+def _grouped(text: str, words: Iterable[Word]) -> list[Slot]:
+    """Group the words of a text without spaces into slots.
+
+    Each word is a slot. But consecutive pairs of Han characters form one slot, as a phrase. So do words with hyphens between
+    them, and initials, which have a dot after each letter.
+    """
+    groups: list[Slot] = []
+    end, was_han = -1, False
     for word in words:
-        han = not word.skeletons
-        if han and in_han:
-            groups[-1] = (*groups[-1], word)
+        typed, between = _as_typed(text, word), text[end : word.start] if groups else ""
+        han = not typed.skeletons
+        if han and was_han:
+            groups[-1] = groups[-1]._replace(words=(*groups[-1].words, typed))
+        elif "." in typed.text or (_INITIAL.fullmatch(typed.text) and text[word.end : word.end + 1] == "."):
+            before = groups.pop().words[0].text if groups and groups[-1].initials and between.strip(".") in _HYPHENS else ""
+            groups.append(_initials(before + typed.text))
+        elif groups and between in _HYPHENS and between and not (han or was_han or groups[-1].initials):
+            before = groups[-1]
+            whole = as_one_word([*before.words, typed])
+            groups[-1] = Slot((*before.words, typed), joined=whole)
+        elif parts := _CAPITAL_INSIDE.split(typed.text)[1:]:
+            several = [_CAPITAL_INSIDE.split(typed.text)[0], *parts]
+            groups.append(Slot(tuple(Typed(each, *typed_forms(each)) for each in several), joined=typed))
         else:
-            groups.append((word,))
-        in_han = han
+            groups.append(Slot((typed,)))
+        end, was_han = word.end, han
     return groups
+
+
+def _initials(letters: str) -> Slot:
+    """Return the slot for the initials of a name. Only the first must begin a name, because records may lack the others."""
+    bare = "".join(_LETTERS.findall(letters))
+    first = _INITIAL.match(bare)
+    return Slot((Typed(bare, *typed_forms(bare)),), initials=initials(first[0] if first else bare[:1]))
+
+
+def as_one_word(words: Sequence[Typed]) -> Typed:
+    """Return several typed words as one word."""
+    whole = _without_gaps(words)
+    return Typed(whole, *typed_forms(whole))
+
+
+def _without_gaps(words: Iterable[Typed]) -> str:
+    """Return the texts of the words as one text. Pairs of Han characters overlap, so only the first character of each counts."""
+    whole = ""
+    for word in words:
+        overlap = is_han(word.text) and len(word.text) > 1 and whole.endswith(word.text[0])
+        whole += word.text[1:] if overlap else word.text
+    return whole
 
 
 def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
@@ -183,6 +280,7 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
     for place in range(max(len(word.skeletons) or 1 for word in words)):
         forms = [word.skeletons[min(place, len(word.skeletons) - 1) :][:1] for word in words]
         sounds.append(whole_names([word.stems[0] for word in words], forms)[1])
+    sounds.append(NAME_SOUNDS + short(in_one_word(_without_gaps(words))))
     return any_of(map(term, dict.fromkeys(stems))), any_of(map(term, dict.fromkeys([*stems, *sounds])))
 
 

@@ -6,13 +6,14 @@ A search entry is a list of terms. Each term begins with a mark that shows its t
 - `ts`, `tk`: the same, in its titles and places
 - `xs`, `xk`: the same, in its texts
 - `nw`: a word of one of its names, without case and marks
-- `=`, `~`: a complete name, as stems and as skeletons
+- `=`, `~`: a complete name without its function words, as stems and as skeletons; `~` also as if it were one word
 - `p`, `pp`: the beginning of a word of a name; `p` if the record is an entity, `pp` if it is not (for suggestions and
   filters by name)
 - `g`: a trigram of a word of an entity's name (for suggestions)
 - `@`: the id of a record to which the record refers, or of an actor that is involved in the record
+- `@=`: the id of an actor that is involved in the record
 - `#`: the record's kind, the year of its first day, or one of the marks `#named` (entity), `#link` (link record, which connects
-  two other records) and `#long` (long event)
+  two other records), `#aside` (link record that is no act) and `#long` (long event)
 
 Stems and skeletons are in the order of the words, so that phrases can be found. `|` separates texts, so that no phrase matches
 across two texts.
@@ -25,7 +26,18 @@ from typing import NamedTuple
 
 from app.caching import cached
 from app.domain.vocabulary import Kind, Role
-from app.text.analyzer import Forms, all_forms
+from app.text.analyzer import (
+    Forms,
+    all_forms,
+    compounds,
+    forms,
+    in_one_word,
+    is_han,
+    otherwise_inflected,
+    pairs,
+    skeleton_of,
+    sound_of_han,
+)
 
 
 class Weight(StrEnum):
@@ -44,14 +56,94 @@ BEGINNINGS = (BEGINS, BEGINS * 2)
 """The marks of terms for beginnings of words in names: the first for entities, the second for all other records."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
-NAMED, LINK = "#named", "#link"
-"""Every entity has the term `NAMED`, and every link record has the term `LINK`."""
+INVOLVES = "@="
+NAMED, LINK, ASIDE = "#named", "#link", "#aside"
+"""Every entity has the term `NAMED`, and every link record has the term `LINK`. A link record that is no act has the term
+`ASIDE`, too."""
+FUNCTION_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "at",
+        "by",
+        "for",
+        "from",
+        "in",
+        "of",
+        "on",
+        "the",
+        "to",
+        "with",
+        "mr",
+        "mrs",
+        "ms",
+        "dr",
+        "в",
+        "во",
+        "до",
+        "для",
+        "за",
+        "и",
+        "из",
+        "к",
+        "ко",
+        "на",
+        "о",
+        "об",
+        "от",
+        "по",
+        "при",
+        "с",
+        "со",
+        "у",
+        "аб",
+        "ад",
+        "да",
+        "з",
+        "і",
+        "па",
+        "ў",
+        "та",
+        "й",
+        "au",
+        "aux",
+        "d",
+        "de",
+        "des",
+        "du",
+        "en",
+        "et",
+        "l",
+        "la",
+        "le",
+        "les",
+        "ile",
+        "ve",
+        "və",
+        "ilə",
+        "va",
+        "bilan",
+        "мен",
+        "жана",
+        "الى",
+        "عن",
+        "على",
+        "في",
+        "من",
+        "و",
+    ]
+)
+"""Articles, prepositions and other words that say little: what is typed need not have those of a name."""
 LONG = "#long"
 """The term of events that last longer than `index.LONG_FROM` days. They are searched for separately, because they may have
 begun long before the first day that a search asks for."""
+_MARKS = {Role.ENTITY: (NAMED,), Role.EVENT: (), Role.LINK: (LINK, ASIDE), Role.ACT: (LINK,)}
 _LONGEST_NAME = 60
 LONGEST_BEGINNING = 10
 GRAM_LENGTH = 3
+MOST_PAIRED = 8
+"""The maximum number of words of an entity's name in which each pair of neighbours is found as one word, too."""
 MOST_TERMS, MOST_REFERENCES = 14_000, 2_000
 """Maximum number of terms and of references in one search entry, because a tsvector of Postgres has only 16,383 positions."""
 
@@ -98,7 +190,7 @@ def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     The stems and skeletons come first, in the order of the words. All other terms of the texts follow.
     """
     named = kind.role is Role.ENTITY
-    found = [KIND + kind, *([NAMED] if named else ()), *([LINK] if kind.role is Role.LINK else ())]
+    found = [KIND + kind, *_MARKS[kind.role]]
     others: list[str] = []
     for weight, _, language, text in own:
         if len(found) >= MOST_TERMS:
@@ -110,9 +202,11 @@ def own_terms(kind: Kind, own: Iterable[Own]) -> list[str]:
     return found[:MOST_TERMS]
 
 
-def reference_terms(refers: Iterable[str]) -> list[str]:
-    """Return the sorted terms for the ids of the records to which a record refers, at most `MOST_REFERENCES`."""
-    return sorted({f"{REFERS}{target.lower()}" for target in refers})[:MOST_REFERENCES]
+def reference_terms(refers: Iterable[str], involved: Iterable[str]) -> list[str]:
+    """Return the sorted terms for the records to which a record refers and the actors involved in it (`MOST_REFERENCES`)."""
+    actors = [actor.lower() for actor in involved]
+    found = {*(f"{REFERS}{target.lower()}" for target in refers), *(f"{REFERS}{actor}" for actor in actors)}
+    return sorted(found.union(f"{INVOLVES}{actor}" for actor in actors))[:MOST_REFERENCES]
 
 
 @cached(4_000_000, size_of=lambda weight, language, text, *, named: 120 * len(text))
@@ -131,8 +225,15 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
         stems.append(stem)
         skeletons += sounds
         besides += others
+    primary = language.partition("-")[0] if language else ""
+    for compound in compounds(text):
+        stem, sounds, others = _of_word(weight, forms(compound, primary), named=named)
+        besides += (stem, *sounds, *others)
     if weight is Weight.NAME:
         besides += whole_names([word.stem for word in words], [word.skeletons for word in words])
+        besides.append(NAME_SOUNDS + short(in_one_word(text)))
+        if named and len(words) <= MOST_PAIRED:
+            besides += (weight + SKELETON + skeleton_of(pair) for pair in pairs(text))
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides
 
 
@@ -144,10 +245,13 @@ def _of_word(weight: Weight, word: Forms, *, named: bool) -> tuple[str, tuple[st
     all other terms, whose order does not matter. `named`: whether the record is an entity.
     """
     _, stem, skeletons = word
-    sounds = tuple(weight + SKELETON + each for each in skeletons)
+    sounds = tuple(weight + SKELETON + each for each in skeletons or ((sound_of_han(stem),) if is_han(stem) else ()))
     others = sounds[1:]
     if weight is Weight.NAME:
         others += NAMED_WORD + word.folded, *begin(skeletons[0] if skeletons else stem, named=named)
+    if weight is Weight.NAME and named:
+        stems, further = otherwise_inflected(word)
+        others += *(weight + STEM + each for each in stems), *(weight + SKELETON + each for each in further)
     return weight + STEM + stem, sounds[:1], others
 
 
@@ -155,11 +259,13 @@ def whole_names(stems: Sequence[str], skeletons: Sequence[Sequence[str]]) -> lis
     """Return the two terms that match only the complete name: one made of its stems, and one made of its skeletons."""
     if not stems:
         return []
-    sounds = [several[0] if several else stem for stem, several in zip(stems, skeletons, strict=True)]
-    return [NAME_IS + _short("-".join(stems)), NAME_SOUNDS + _short("-".join(sounds))]
+    kept = [place for place, stem in enumerate(stems) if stem not in FUNCTION_WORDS] or range(len(stems))
+    sounds = [skeletons[place][0] if skeletons[place] else stems[place] for place in kept]
+    return [NAME_IS + short("-".join(stems[place] for place in kept)), NAME_SOUNDS + short("-".join(sounds))]
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
+    """Return a name as it is, or its digest if it is long."""
     return name if len(name) <= _LONGEST_NAME else blake2b(name.encode(), digest_size=16).hexdigest()
 
 
