@@ -16,6 +16,9 @@ Where the values come from:
 
 * codes and official names: pycountry (Debian's iso-codes);
 * names in every language: Babel (the territories of Unicode CLDR);
+* acronyms, adjectives, full official names and further names in the languages of
+  the registry: ``country_words.json``, a table of our own, so that a search finds a
+  country by what texts call it;
 * region and sub-region: the UN's M49 standard, kept below as a table;
 * former states: their codes from pycountry; their short names, the year in which
   they ended and their successors are kept below as a table. An entry of ISO 3166-3
@@ -28,6 +31,7 @@ The versions are part of the recipe: another one may name a country otherwise.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict
 
@@ -35,9 +39,13 @@ import pycountry
 from babel import Locale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 OUTPUT: Final = Path(__file__).with_name("countries.ndjson")
+WORDS: Final[Mapping[str, list[tuple[str, str, str]]]] = json.loads(
+    Path(__file__).with_name("country_words.json").read_text(encoding="utf-8")
+)
+"""By alpha-2 code: what texts call the country, as (language, sort of name, text)."""
 
 COUNTRIES: Final = 249
 FORMER_STATES: Final = 21
@@ -207,6 +215,12 @@ def names(
         if text not in seen:
             seen.add(text)
             found.append({"language": "en", "text": text, "type": kind})
+    listed = {(name["language"], name["text"]) for name in found}
+    found += [
+        {"language": language, "text": text, "type": kind}
+        for language, kind, text in WORDS.get(code, ())
+        if (language, text) not in listed
+    ]
     return found
 
 

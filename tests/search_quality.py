@@ -14,6 +14,9 @@ class Asked(NamedTuple):
     first: str | None
     found: tuple[str, ...]
     barred: tuple[str, ...]
+    kind: str = "N"
+    """S1 initials and acronyms with dots, S2 hyphens and compounds, S3 holders of offices, S4 people with places, S5 slips of
+    the finger, P phrases as texts print them, N any other."""
 
 
 def _record(kind: str, id_: str, *names: tuple[str, str, str], **fields: Any) -> dict[str, Any]:

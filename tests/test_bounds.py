@@ -59,7 +59,8 @@ def all_nodes(text: str) -> Iterator[Node]:
     for stage in tiers.by_name(query):
         yield from stage.values()
     yield from tiers.elsewhere(query, (), ()).values()
-    yield from tiers.relaxed(query).values()
+    yield from tiers.together(query, (), [() for _ in query.slots]).values()
+    yield from tiers.each_word(tiers.pair_by_pair(query), [() for _ in tiers.pair_by_pair(query).slots]).values()
     yield from suggesting.begun(query)
     yield suggesting.slips(query)
 

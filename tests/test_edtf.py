@@ -254,7 +254,7 @@ USAGE = "is no EDTF date of levels 0 or 1: write 2004, 2009-11, 2025-06-17, 2025
 OUTSIDE = "lies outside the years 1000 to 9998"
 EMPTY_SIDE = "has an empty side: write a date there, or '..' if that side is open"
 NO_INTERVAL = "is no interval: write start/end, at most one of them '..'"
-YEAR_FIRST = "does not begin with the year: write 1998-12-05 for 5 December 1998"
+YEAR_FIRST = "is not written as EDTF: write 1998-12-05, the year first"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,35 @@ YEAR_FIRST = "does not begin with the year: write 1998-12-05 for 5 December 1998
         ("2010-25", "has no month 25: months are 01 to 12, seasons are 21 to 24"),
         ("2010-13-01", "has no month 13: months are 01 to 12"),
         ("2010-21-XX", "has no month 21: months are 01 to 12"),
-        ("12/5/1998", YEAR_FIRST),
+        ("12/5/1998", "is not written as EDTF: write 1998-05-12 or 1998-12-05, the year first"),
+        ("25/12/1998", "is not written as EDTF: write 1998-12-25, the year first"),
+        ("12/25/1998", "is not written as EDTF: write 1998-12-25, the year first"),
+        ("31.02.1998", USAGE),
+        ("20.05.2025 г.", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("2025/05/20", "is not written as EDTF: write 2025-05-20"),
+        ("2025.5.2", "is not written as EDTF: write 2025-05-02"),
+        ("2025-5-2", "is not written as EDTF: write 2025-05-02"),
+        ("20250520", "is not written as EDTF: write 2025-05-20"),
+        ("05/2025", "is not written as EDTF: write 2025-05, the year first"),
+        ("2025/05", "is not written as EDTF: write 2025-05"),
+        ("05.2025", "is not written as EDTF: write 2025-05, the year first"),
+        ("май 2025", "is not written as EDTF: write 2025-05, the year first"),
+        ("20 мая 2025 года", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("20-го мая 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("17–18 июня 2025 г.", "is not written as EDTF: write 2025-06-17/2025-06-18, the year first"),
+        ("May 20, 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("20th May 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("June 17-18, 2025", "is not written as EDTF: write 2025-06-17/2025-06-18, the year first"),
+        ("17/18 June 2025", "is not written as EDTF: write 2025-06-17/2025-06-18, the year first"),
+        ("20 Mayıs 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("3 кастрычніка 2025", "is not written as EDTF: write 2025-10-03, the year first"),
+        ("2 қазан 2025", "is not written as EDTF: write 2025-10-02, the year first"),
+        ("20 мамыр 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("1er août 2025", "is not written as EDTF: write 2025-08-01, the year first"),
+        ("20 مايو 2025", "is not written as EDTF: write 2025-05-20, the year first"),
+        ("2025年5月20日", "is not written as EDTF: write 2025-05-20"),
+        ("30 февраля 2025", USAGE),
+        ("5 brumaire 1999", USAGE),
         ("05.12.1998", YEAR_FIRST),
         ("5-12-1998", YEAR_FIRST),
         ("05.12-1998", USAGE),

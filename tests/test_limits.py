@@ -10,7 +10,7 @@ from app.http import endpoints, exports, parameters, queries, records
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
 from app.reading import changes, paging
-from app.search import candidates, suggesting, tiers
+from app.search import candidates, finder, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
 from app.writing import json_patch, queue, write_schema
@@ -34,7 +34,8 @@ FIXED = {
     "words and phrases of a search": query.MOST_SLOTS,
     "words of a search that end with a star": query.MOST_STARRED,
     "words of a phrase, pairs of Han in a row": query.MOST_IN_A_ROW,
-    "words of a search of which one may be missing": tiers.MOST_RELAXED,
+    "words of a search that are also looked for as one word with the next": tiers.MOST_PAIRED,
+    "records that are read for each word if none has all": finder.MOST_WITH_A_WORD,
     "words in these, pairs of Han among them": query.MOST_WORDS,
     "letters of a word that count": analyzer.MAX_WORD,
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,

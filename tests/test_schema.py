@@ -581,12 +581,12 @@ def _another(column: sa.Column[Any], value: Any) -> Any:
 def test_a_record_has_one_shown_name_a_language_and_codes_of_its_own(loaded: Database) -> None:
     names, countries = Base.metadata.tables["names"], Base.metadata.tables["countries"]
     with loaded.engine.connect() as connection, connection.begin() as transaction:
-        shown = dict(connection.execute(sa.select(names).where(names.c.shown).limit(1)).mappings().one())
+        shown = dict(connection.execute(sa.select(names).where(names.c.shown_in.is_not(None)).limit(1)).mappings().one())
         with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():
             _copy(connection, names, shown, place=99)
-        _copy(connection, names, shown, place=99, shown=False)
-        _copy(connection, names, shown, place=100, shown=False)
-        _copy(connection, names, shown, place=101, language="eo")
+        _copy(connection, names, shown, place=99, shown_in=None)
+        _copy(connection, names, shown, place=100, shown_in=None)
+        _copy(connection, names, shown, place=101, shown_in="eo")
         belarus = dict(connection.execute(sa.select(countries).where(countries.c.id == "BY")).mappings().one())
         for code in ("alpha_3", "numeric"):
             with pytest.raises(IntegrityError, match=r"(?i)unique"), connection.begin_nested():

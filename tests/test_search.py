@@ -328,7 +328,7 @@ def test_a_hit_shows_what_a_reader_wants_to_know(client: TestClient) -> None:
 def test_filters_narrow_and_need_no_words(client: TestClient) -> None:
     found = search(client, date_from="2025-10-14", date_to="2025-10-17")
     assert {"by-visit-dubai-2025", "gitex-visit-2025"} <= set(ids(found))
-    assert {hit["kind"] for hit in found["data"]} <= {"meeting", "outcome", "memorandum", "source"}
+    assert {hit["kind"] for hit in found["data"]} <= {"meeting", "outcome", "memorandum", "source", "action"}
     assert all(hit["matched"] is None for hit in found["data"])
     kinds = {hit["kind"] for hit in search(client, "SCO", kind=["meeting", "source"])["data"]}
     assert kinds == {"meeting", "source"}

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from app.domain import durations, edtf
+from app.domain.languages import MAX_LANGUAGE, canonical
+from app.domain.texts import cleaned
 from app.domain.vocabulary import Kind
 
 ID_PATTERN = r"^([A-Z]{2}|[A-Z]{4}|[a-z0-9]+(-[a-z0-9]+)*)$"
@@ -24,7 +26,7 @@ NUMERIC_PATTERN = r"^[0-9]{3}$"
 SCHEME_PATTERN = r"^[a-z0-9]+(-[a-z0-9]+)*$"
 DAY_PATTERN = r"^\d{4}-\d\d-\d\d$"
 INSTANT_PATTERN = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"
-LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?$"
+LANGUAGE_PATTERN = r"^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?(-([a-z0-9]{5,8}|\d[a-z0-9]{3}))*$"
 NO_NUL_PATTERN = r"^[^\x00]+$"
 TEXT_PATTERN = r"\S"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
@@ -72,6 +74,14 @@ def is_storable(value: str) -> bool:
     return _UNSTORABLE.search(value) is None
 
 
+def _cleaned(value: Any) -> Any:
+    return cleaned(value) if isinstance(value, str) else value
+
+
+def _canonical(value: Any) -> Any:
+    return canonical(value) if isinstance(value, str) and len(value) <= MAX_LANGUAGE else value
+
+
 def _printable(value: str) -> str:
     if not is_storable(value):
         raise ValueError("a NUL character or half a surrogate pair is no text")
@@ -83,11 +93,21 @@ Naming = Annotated[str, StringConstraints(pattern=NAMING_PATTERN, max_length=MAX
 """A value that stands for a record. `app/reading/naming.py` finds the record."""
 Alpha3 = Annotated[str, StringConstraints(pattern=ALPHA_3_PATTERN)]
 Numeric = Annotated[str, StringConstraints(pattern=NUMERIC_PATTERN)]
-Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN), AfterValidator(_printable)]
+Text = Annotated[
+    str,
+    BeforeValidator(_cleaned),
+    StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN),
+    AfterValidator(_printable),
+]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Field(strict=True)]
-Language = Annotated[str, StringConstraints(pattern=LANGUAGE_PATTERN, max_length=35), Field(examples=["ru"])]
+Language = Annotated[
+    str,
+    BeforeValidator(_canonical),
+    StringConstraints(pattern=LANGUAGE_PATTERN, max_length=MAX_LANGUAGE),
+    Field(examples=["ru"]),
+]
 EventDate = Annotated[
     str, AfterValidator(_ended), Field(json_schema_extra={"format": "edtf"}, examples=["2025-06-17/2025-06-18"])
 ]

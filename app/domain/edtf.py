@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from functools import lru_cache
 from typing import NamedTuple
 
+from app.domain import printed_dates
+
 NO_START = "0001-01-01"
 """The database stores this value if a date has no first day, because a sort key must not be NULL. Responses show null."""
 NO_END = "9999-12-31"
@@ -32,8 +34,6 @@ _WINTER_OF = re.compile(rf"(\d{{4}})-{_WINTER}", re.ASCII)
 
 _USAGE = "is no EDTF date of levels 0 or 1: write 2004, 2009-11, 2025-06-17, 2025-06-17/2025-06-18, 2022-10-27~"
 _OUTSIDE = f"lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
-_YEAR_FIRST = "does not begin with the year: write 1998-12-05 for 5 December 1998"
-_YEAR_IS_LAST = re.compile(r"\d{1,2}([./-])\d{1,2}\1\d{4}", re.ASCII)
 _LONG_YEAR = re.compile(r"(?:-\d{4}|Y-?(?:\d{5,}|\d+E\d+)).*", re.ASCII)
 _WITH_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ]\d\d.*", re.ASCII)
 
@@ -143,11 +143,11 @@ def _bounds(text: str) -> Bounds:
 def _interval(text: str) -> Bounds:
     sides = text.split("/")
     if len(sides) != 2 or sides in ([OPEN, OPEN], ["", ""]):
-        if _YEAR_IS_LAST.fullmatch(text):
-            raise ValueError(_YEAR_FIRST)
-        raise ValueError("is no interval: write start/end, at most one of them '..'")
+        raise ValueError(_instead(text) or "is no interval: write start/end, at most one of them '..'")
     if "" in sides:
         raise ValueError("has an empty side: write a date there, or '..' if that side is open")
+    if len(printed_dates.meant(text)) == 1:
+        raise ValueError(_instead(text))  # 05/2025 is a month, 17/18 June 2025 two days
     first, last = (None if side == OPEN else _one(side) for side in sides)
     if first and last and first.start > last.end:
         raise ValueError("ends before it starts")
@@ -228,6 +228,12 @@ def _advice(text: str) -> str:
     """Return the advice what to write instead of a text that is not an EDTF date."""
     if with_time := _WITH_TIME.fullmatch(text):
         return f"has a time of day: write the day only, {with_time[1]}"
-    if _YEAR_IS_LAST.fullmatch(text):
-        return _YEAR_FIRST
-    return _OUTSIDE if _LONG_YEAR.fullmatch(text) else _USAGE
+    return _instead(text) or (_OUTSIDE if _LONG_YEAR.fullmatch(text) else _USAGE)
+
+
+def _instead(text: str) -> str:
+    """Return the advice how to write a date that is printed in another form; empty if it is no such date."""
+    meant = printed_dates.meant(text)
+    if not meant:
+        return ""
+    return f"is not written as EDTF: write {' or '.join(meant)}{', the year first' if text[:4] not in meant[0] else ''}"

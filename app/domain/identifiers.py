@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 
+from app.domain.texts import cleaned
+
 MAX_IDENTIFIER = 500
 """The maximum number of characters of an identifier."""
 FORMER_CODES = ("iso-3166-3", "iso-3166-1-former")
@@ -19,7 +21,7 @@ _FORMS: dict[str, Callable[[str], str]] = {"wikidata": str.upper, "ror": str.low
 
 def normal(scheme: str, identifier: str) -> str:
     """Return the normal form of an identifier: trimmed, without the address of its scheme, and in the scheme's usual case."""
-    identifier = identifier.strip()
+    identifier = cleaned(identifier)
     for name, address in _ADDRESSES:
         if name == scheme:
             identifier = address.sub("", identifier, count=1)
@@ -36,7 +38,7 @@ def readings(value: str) -> list[tuple[str, str]]:
 
     `wikidata:Q42` means the scheme and the identifier, or an identifier that has a colon. An address means its identifier.
     """
-    value = value.strip()
+    value = cleaned(value)
     found = [("", value)]
     scheme, colon, identifier = value.partition(":")
     if colon and identifier.strip():

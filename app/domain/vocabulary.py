@@ -84,6 +84,7 @@ class NameType(Vocabulary):
     TRANSLITERATION = "transliteration", "transliterated by the registry"
     AS_PRINTED = "as_printed", "a misprint, kept so that it can be found"
     DESCRIPTIVE = "descriptive", "given by the registry, since the source gives no title"
+    ADJECTIVE = "adjective", "the adjective of a country: Belarusian, белорусский"
 
 
 class OrganizationType(Vocabulary):

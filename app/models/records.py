@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.types import Exact, Instant
 from app.domain.vocabulary import Kind, NameType
-from app.models.columns import Base, code, flag, number, reference, spelling, text, word
+from app.models.columns import Base, code, number, reference, spelling, text, word
 
 
 class Record(Base):
@@ -27,12 +27,12 @@ class Name(Base):
     __tablename__ = "names"
     __table_args__ = (
         sa.Index(
-            "ix_names_shown",
+            "ix_names_shown_in",
             "record_id",
-            "language",
+            "shown_in",
             unique=True,
-            sqlite_where=sa.text("shown = 1"),
-            postgresql_where=sa.text("shown"),
+            sqlite_where=sa.text("shown_in IS NOT NULL"),
+            postgresql_where=sa.text("shown_in IS NOT NULL"),
         ),
         {"comment": "names of records: languages, spellings, acronyms, misprints"},
     )
@@ -42,7 +42,7 @@ class Name(Base):
     language: Mapped[str] = code("the language, BCP 47")
     text: Mapped[str] = text("the name")
     type: Mapped[str] = word(NameType, "how the name stands to its bearer")
-    shown: Mapped[bool] = flag("whether this is the name shown to who asks for its language")
+    shown_in: Mapped[str | None] = code("the language for which this name is shown; null if another name is")
 
 
 class Identifier(Base):

@@ -21,12 +21,12 @@ def name_in(owner: sa.ColumnElement[Any], own: sa.ColumnElement[Any], languages:
     if not languages:
         return own
     shown = names.alias("shown")
-    found = sa.select(shown.c.text).where(shown.c.record_id == owner, shown.c.shown)
+    found = sa.select(shown.c.text).where(shown.c.record_id == owner)
     if languages == 1:
-        found = found.where(shown.c.language == sa.bindparam("language", type_=Exact))
+        found = found.where(shown.c.shown_in == sa.bindparam("language", type_=Exact))
     else:
         wanted = sa.bindparam("languages", type_=sa.ARRAY(Exact))
-        found = found.where(matches_one_of(shown.c.language, wanted)).order_by(rank_in(shown.c.language, wanted))
+        found = found.where(matches_one_of(shown.c.shown_in, wanted)).order_by(rank_in(shown.c.shown_in, wanted))
         found = found.limit(sa.literal_column("1"))
     return sa.func.coalesce(found.correlate_except(shown).scalar_subquery(), own)
 

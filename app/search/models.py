@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, Lang
+from app.declaration.filters.values import IdList
 from app.declaration.model import Naming, Ref
 from app.domain.vocabulary import Kind
 from app.search.showing import Form
@@ -44,6 +45,14 @@ class SearchQuery(BaseModel):
     organization: Annotated[
         list[Naming] | None, _several("records that name one of these organizations or in which it takes part", "sco")
     ] = None
+    participant: Annotated[
+        list[Naming] | None,
+        _several("records in which one of these countries, organizations or people takes part", "UZ"),
+    ] = None
+    between: Annotated[
+        IdList | None,
+        Field(description="records in which all of two to five take part, separated by commas", examples=["BY,CN"]),
+    ] = None
     date_from: Annotated[
         DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])
     ] = None
@@ -79,6 +88,15 @@ class Reason(BaseModel):
     form: Annotated[Form, Field(description="how what was typed stands there")]
 
 
+class Linked(BaseModel):
+    """A record to which a link record refers."""
+
+    field: Annotated[str, Field(description="the field of the link record that refers to it")]
+    id: str
+    kind: Kind
+    name: Annotated[str, Field(description="its name, in the language asked for where it has one")]
+
+
 class Hit(BaseModel):
     """A record that was found."""
 
@@ -92,6 +110,13 @@ class Hit(BaseModel):
         int, Field(description="100 for a name that is what was typed, less for less; the newest first among equals")
     ]
     matched: Annotated[Reason | None, Field(description="why it was found; null if nothing was typed")]
+    linked: Annotated[
+        list[Linked],
+        Field(
+            description="for a participant, a position, a party, a relation, a membership or an action: whose it is, and where;"
+            " empty for others"
+        ),
+    ]
 
 
 class FacetValue(BaseModel):

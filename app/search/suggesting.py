@@ -24,7 +24,7 @@ from app.search.facets import THESE
 from app.search.models import Suggestion
 from app.search.showing import own_of
 from app.search.tiers import Narrowed
-from app.text.analyzer import analyze
+from app.text.analyzer import MAX_WORD, analyze
 from app.text.nodes import NOTHING, Node, all_of, any_of, term
 from app.text.query import Query, Slot, Typed
 from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, Letters, Own, Weight, grams
@@ -88,12 +88,13 @@ class Suggester:
 
     async def with_slips(self, query: Query, narrowed: Narrowed, letters: Letters) -> list[int]:
         """Return the docids of entities that have the query as a part of a name, except for a typing error in some words."""
-        return [docid for docid, _ in await self._nearest(query, slips(query), narrowed, (), letters)]
+        return [docid for docid, _ in await self._nearest(query, slips(query), narrowed, (), letters, whole=True)]
 
     async def named_with_slips(self, slot: Slot, letters: Letters) -> list[str]:
         """Return the ids of entities that have one word of a query in a name, except for a typing error."""
         query = Query((slot,), (), ())
-        return [found.id for _, found in (await self._nearest(query, slips(query), Narrowed(), (), letters))[:PROPOSED]]
+        several = await self._nearest(query, slips(query), Narrowed(), (), letters, whole=True)
+        return [found.id for _, found in several[:PROPOSED]]
 
     async def _nearest(
         self,
@@ -104,11 +105,13 @@ class Suggester:
         letters: Letters,
         *,
         enough: int = LOOKED_AT,
+        whole: bool = False,
     ) -> list[tuple[int, Suggestion]]:
         """Return records with a name that matches the query, as (docid, suggestion).
 
         The records are ordered by the number of typing errors, then by how often other records refer to them (see `USES`).
-        Among equal records, the newest comes first. `enough`: the maximum number of records to return.
+        Among equal records, the newest comes first. `enough`: the maximum number of records to return. `whole`: the typed words
+        are not the beginnings of longer ones.
         """
         rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
         if not rows:
@@ -120,7 +123,7 @@ class Suggester:
         for docid, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
             if len(found) == enough:
                 break
-            if named := nearest(query, own_of(words), letters):
+            if named := nearest(query, own_of(words), letters, whole=whole):
                 suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
                 found.append((docid, suggestion))
         return sorted(found, key=lambda each: each[1].slips)
@@ -208,16 +211,16 @@ class Named(NamedTuple):
     language: str | None
 
 
-def nearest(query: Query, own: Sequence[Own], letters: Letters) -> Named | None:
+def nearest(query: Query, own: Sequence[Own], letters: Letters, *, whole: bool = False) -> Named | None:
     """Return the name that is most similar to the query, or None if no name is similar enough.
 
-    Each typed word is compared with the beginnings of the name's words.
+    Each typed word is compared with the name's words or, unless `whole`, with their beginnings.
     """
     best: Named | None = None
     several = list(dict.fromkeys(_forms(word) for word in query.words))
     for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
         forms = _forms_of(name, each.language)
-        total = _total_distance(several, forms)
+        total = _total_distance(several, forms, whole=whole)
         if total is not None and (best is None or total < best.distance):
             best = Named(total, each.text, each.language)
             if not total:
@@ -235,30 +238,30 @@ def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
     return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
 
 
-def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str]) -> int | None:
+def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str], *, whole: bool) -> int | None:
     """Return the number of typing errors in all typed words, or None if a typed word is not similar to any word of the name."""
     total = 0
     for typed in several:
-        distance = _distance(typed, forms)
+        distance = _distance(typed, forms, whole=whole)
         if distance is None:
             return None
         total += distance
     return total
 
 
-def _distance(several: tuple[str, ...], forms: Sequence[str]) -> int | None:
+def _distance(several: tuple[str, ...], forms: Sequence[str], *, whole: bool) -> int | None:
     """Return the number of typing errors in a typed word, or None if there are too many.
 
     `several` are the forms of the typed word, and `forms` are the forms of all words of the name. The typed word is compared
-    with the beginning of each word of the name. The lowest number of typing errors is returned.
+    with each word of the name or, unless `whole`, with its beginning. The lowest number of typing errors is returned.
     """
-    if any(form.startswith(several) for form in forms):
+    if any(form in several if whole else form.startswith(several) for form in forms):
         return 0
     best: int | None = None
     for typed in several:
         allowed = 1 if len(typed) < _TWO_SLIPS_FROM else 2
         for form in forms if _SHORTEST_SLIP <= len(typed) <= _LONGEST_SLIP else ():
-            for length in (len(typed) - 1, len(typed), len(typed) + 1):
+            for length in (MAX_WORD,) if whole else (len(typed) - 1, len(typed), len(typed) + 1):
                 found = OSA.distance(typed, form[:length], score_cutoff=allowed)
                 if found <= allowed and (best is None or found < best):
                     best = found

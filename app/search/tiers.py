@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from app.db.driver import Row
 from app.domain.vocabulary import Kind, Role
-from app.text.analyzer import analyze
+from app.text.analyzer import analyze, is_han
 from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
-from app.text.query import Query, Slot, all_slots, as_one_word, whole_name, words_of
-from app.text.terms import ASIDE, KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
+from app.text.query import Query, Slot, all_slots, apart, as_one_word, runs_of_han, whole_name, words_of
+from app.text.terms import ASIDE, INVOLVES, KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
 
 CANDIDATES = 1_000
 """Maximum number of records that are read for a tier. If more records match, only the newest are read."""
@@ -27,9 +27,9 @@ BEST_NAMES = 5
 """The tier RELATED contains the records that refer to an entity whose name the user typed. This is the maximum number of such
 entities."""
 KNOWN_AT_MOST = 20
-MOST_RELAXED = 8
-"""Maximum number of words in the query of tier MOST_WORDS. This query leaves out each word in turn, so its size grows with the
-square of the number of words."""
+MOST_PAIRED = 8
+"""Maximum number of slots of a query in which neighbouring words are also searched for as one word. For each pair, the whole
+query is searched again."""
 _SLOTS_OF_A_NAME = 4
 OFFICES = (Kind.POSITION, Kind.PARTICIPANT)
 """The kinds of records that say who holds or held an office."""
@@ -52,20 +52,25 @@ class Tier(IntEnum):
     IN_TITLE = 7
     ANYWHERE = 8
     OTHER_NAME = 9
-    SLIP = 10
+    HOLDER_SOUNDS = 10
+    SLIP = 11
     """A name of the entity is what was typed, except for a typing error."""
-    TOGETHER = 11
+    TOGETHER = 12
     """Each word occurs in the record, or in the name of a record to which it refers, such as a participant."""
-    RELATED = 12
-    MENTIONED = 13
-    """A name of the entity is a part of what was typed."""
-    MOST_WORDS = 14
-    ANY_WORD = 15
+    RELATED = 13
+    MENTIONED = 14
+    """The complete name of the person is a part of what was typed."""
+    MOST_WORDS = 15
+    ANY_WORD = 16
 
     @property
     def score(self) -> int:
-        """The score of a hit in this tier: 100 for the best tier, and 6 less for each tier below it."""
-        return 100 - 6 * self
+        """The score of a hit in this tier: 100 for the best tier, and 5 less for each tier below it."""
+        return 100 - 5 * self
+
+
+HOLDERS = (Tier.HOLDER, Tier.HOLDER_SOUNDS)
+"""The tiers whose queries find offices. In the results, the people who hold them stand in these tiers."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class Narrowed:
     kinds: tuple[Kind, ...] = ()
     refers: tuple[tuple[str, ...], ...] = ()
     """Groups of ids: the record must refer to, or involve, at least one id of each group."""
+    involves: tuple[tuple[str, ...], ...] = ()
+    """Groups of ids: the record must involve at least one id of each group."""
     date_from: str | None = None
     date_to: str | None = None
 
@@ -90,6 +97,7 @@ class Narrowed:
         """
         groups = [any_of(term(KIND + kind) for kind in self.kinds)] if self.kinds else []
         groups += [any_of(term(REFERS + each.lower()) for each in several) for several in self.refers]
+        groups += [any_of(term(INVOLVES + each.lower()) for each in several) for several in self.involves]
         return all_of(groups) if groups else None
 
 
@@ -106,19 +114,24 @@ class Known(NamedTuple):
 
     record_id: str
     names: Sequence[KnownName]
+    docid: int
+    kind: Kind
+    bodies: Sequence[str] = ()
+    """The ids of organizations that are a part of the record, or of the country that it is. They stand for it in offices."""
 
 
-def known(record_id: str, own: Iterable[Own], letters: Letters) -> Known:
+def known(docid: int, record_id: str, kind: Kind, own: Iterable[Own], letters: Letters) -> Known:
     """Return the record with its analyzed names.
 
-    The names are analyzed once, in advance, because they are compared with every typed word.
+    The names are analyzed once, in advance, because they are compared with every typed word. What the type of a record is
+    called, such as `ministry`, is no name of the record.
     """
     names = []
-    for each, text in letters.of(each for each in own if each.weight is Weight.NAME):
+    for each, text in letters.of(each for each in own if each.weight is Weight.NAME and each.field != "type"):
         words = [word.forms for word in analyze(text, each.language)]
         stems = [word.stem for word in words]
         names.append(KnownName(tuple(stems), frozenset(whole_names(stems, [word.skeletons for word in words]))))
-    return Known(record_id, names)
+    return Known(record_id, names, docid, kind)
 
 
 # -- the queries of each tier ----------------------------------------------------------------------------------------------
@@ -133,7 +146,8 @@ def known_names(query: Query) -> dict[Tier, Node]:
         return {}
     slots = query.typed
     parts = [slots[start : start + size] for size in range(1, _SLOTS_OF_A_NAME + 1) for start in range(len(slots) - size + 1)]
-    called = any_of(whole_name(words_of(part))[1] for part in [slots, *parts])
+    runs = [[run] for slot in slots for run in runs_of_han(slot)]
+    called = any_of(whole_name(words_of(part))[1] for part in [slots, *parts, *runs])
     named = all_slots(query.slots, Weight.NAME, sound=True)
     return {Tier.NAME_IS: all_of((called, term(NAMED))), Tier.NAMED: all_of((named, term(NAMED)))}
 
@@ -169,24 +183,26 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
     if not slots:
         return {}
     related = any_of(term(REFERS + each.record_id.lower()) for each in named)
-    groups, unnamed = _by_other_names(query, called) if query.is_plain else ([], slots)
-    replaced = len(unnamed) < len(slots)
     found = {
-        Tier.HOLDER: _office(unnamed, groups),
         Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
         Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
-        Tier.OTHER_NAME: but_not(all_of(groups), term(LINK)) if replaced else NOTHING,
         Tier.RELATED: but_not(related, term(LINK)),
     }
+    if query.is_plain:
+        groups, unnamed = _by_other_names(query, called, sound=True)
+        exactly, _ = _by_other_names(query, called, sound=False)
+        found[Tier.OTHER_NAME] = but_not(all_of(groups), term(LINK)) if len(unnamed) < len(slots) else NOTHING
+        found[Tier.HOLDER] = _office(unnamed, exactly, sound=False)
+        found[Tier.HOLDER_SOUNDS] = _office(unnamed, groups, sound=True)
     return _permitted(query, found)
 
 
-def _office(titles: Sequence[Slot], groups: Sequence[Node]) -> Node:
+def _office(titles: Sequence[Slot], groups: Sequence[Node], *, sound: bool) -> Node:
     """Return a query for positions, and for participants with a capacity, in which all these groups of words occur.
 
     At least one of the words `titles` must occur in the name of the office: a country alone is not an office.
     """
-    title = any_of(slot.sound(weight) for slot in titles for weight in (Weight.NAME, Weight.TITLE))
+    title = any_of(all_slots([slot], weight, sound=sound) for slot in titles for weight in (Weight.NAME, Weight.TITLE))
     return all_of((any_of(term(KIND + kind) for kind in OFFICES), title, *groups)) if groups else NOTHING
 
 
@@ -196,21 +212,49 @@ def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[st
     `called` is that of `elsewhere`. `refers`: for each slot of the query, the ids of entities with this word in a name. Two
     neighbouring words may also occur as one word.
     """
-    _, unnamed = _by_other_names(query, called)
-    ways = _ways(query, refers)
-    several = [ways]
-    if len(ways) <= MOST_RELAXED:
+    _, unnamed = _by_other_names(query, called, sound=True)
+    way = ways(query, refers)
+    several = [way]
+    if len(way) <= MOST_PAIRED:
         several += [
-            [*ways[:place], Slot((as_one_word([*first.words, *second.words]),)).anywhere(), *ways[place + 2 :]]
+            [*way[:place], Slot((as_one_word([*first.words, *second.words]),)).anywhere(), *way[place + 2 :]]
             for place, (first, second) in enumerate(pairwise(query.slots))
             if first.is_single and second.is_single
         ]
     all_words = any_of(map(all_of, several))
-    office = any_of(_office(unnamed, each) for each in several)
-    return _permitted(query, {Tier.HOLDER: office, Tier.TOGETHER: but_not(all_words, term(LINK))})
+    office = any_of(_office(unnamed, each, sound=True) for each in several)
+    return _permitted(query, {Tier.HOLDER_SOUNDS: office, Tier.TOGETHER: but_not(all_words, term(LINK))})
 
 
-def _ways(query: Query, refers: Sequence[Sequence[str]]) -> list[Node]:
+def with_names_apart(query: Query, called: Sequence[Known]) -> Query:
+    """Return the query with runs of Han characters split at the names of mentioned records, as spaces split other scripts."""
+    names = [name.stems for each in called for name in each.names if all(map(is_han, name.stems))]
+    typed = [part for slot in query.typed for part in (apart(slot, names) if names and any(runs_of_han(slot)) else [slot])]
+    return query._replace(typed=tuple(typed))
+
+
+def pair_by_pair(query: Query) -> Query:
+    """Return the query with each pair of Han characters as a word of its own."""
+    typed = [
+        Slot((word,)) if any(runs_of_han(slot)) else slot
+        for slot in query.typed
+        for word in slot.words[: None if any(runs_of_han(slot)) else 1]
+    ]
+    return query._replace(typed=tuple(dict.fromkeys(typed)))
+
+
+def each_word(query: Query, refers: Sequence[Sequence[str]]) -> dict[int, Node]:
+    """Return, for each slot of the query, the query for records that have this word or refer to an entity with it.
+
+    `refers` is that of `together`.
+    """
+    # Tens of thousands of words may begin with one prefix, so prefixes are searched for as whole words here.
+    plain = query._replace(typed=tuple(slot._replace(starred=False) for slot in query.typed))
+    barred = query.barred()
+    return {place: but_not(way, barred) for place, way in enumerate(ways(plain, refers))}
+
+
+def ways(query: Query, refers: Sequence[Sequence[str]]) -> list[Node]:
     """Return a query for each slot: the record has the word itself, or refers to one of these entities."""
     return [
         any_of((slot.anywhere(), *(term(REFERS + each.lower()) for each in ids)))
@@ -233,32 +277,7 @@ def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(ASIDE))}
 
 
-def relaxed(query: Query, called: Sequence[Known], refers: Sequence[Sequence[str]]) -> dict[Tier, Node]:
-    """Return the queries to run if no record has all typed words.
-
-    MENTIONED: an entity has a name that is a part of what was typed. MOST_WORDS: a record has all words except one. ANY_WORD: a
-    record has at least one word. `called` and `refers` are those of `together`.
-    """
-    # The query of MOST_WORDS has one alternative for each word that may be missing, so each word occurs in it many times.
-    # Searching for a prefix many times is slow. Therefore, prefixes are searched for as whole words here.
-    if len(query.slots) < 2:
-        return {}
-    plain = query._replace(typed=tuple(slot._replace(starred=False) for slot in query.typed))
-    ways = _ways(plain, refers)
-    few = ways[:MOST_RELAXED]
-    most = any_of(all_of(other for other in few if other is not way) for way in few)
-    mentioned = any_of(term(name) for each in called for known_name in each.names for name in known_name.terms)
-    return _permitted(
-        query,
-        {
-            Tier.MENTIONED: all_of((mentioned, term(NAMED))),
-            Tier.MOST_WORDS: most,
-            Tier.ANY_WORD: any_of(slot.anywhere() for slot in plain.slots),
-        },
-    )
-
-
-def _by_other_names(query: Query, called: Sequence[Known]) -> tuple[list[Node], list[Slot]]:
+def _by_other_names(query: Query, called: Sequence[Known], *, sound: bool) -> tuple[list[Node], list[Slot]]:
     """Return a query for each word or group of words that a record must have.
 
     Words that form a name of a known record are a group, which can be replaced: a record also matches if it contains another
@@ -272,7 +291,7 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> tuple[list[Node], 
         several = query.typed[place : place + max(size, 1)]
         needed = [slot for slot in several if slot in query.slots]
         if needed:
-            groups.append(any_of((all_of(slot.anywhere() for slot in needed), others)))
+            groups.append(any_of((all_of(slot.anywhere(sound=sound) for slot in needed), others)))
         if others == NOTHING:
             unnamed += needed
         place += max(size, 1)
@@ -295,7 +314,7 @@ def _longest_known(slots: Sequence[Slot], called: Sequence[Known]) -> tuple[int,
 
 
 def _ways_to_say(known: Known) -> list[Node]:
-    ways = [term(REFERS + known.record_id.lower())]
+    ways = [term(REFERS + each.lower()) for each in (known.record_id, *known.bodies)]
     for name in known.names:
         ways += [in_a_row([f"{weight}s{stem}" for stem in name.stems]) for weight in Weight if name.stems]
     return ways

@@ -12,7 +12,8 @@ Han text (Han characters, kana and Hangul) is split into overlapping pairs of ch
 words end. These pairs have no skeletons, but a sound: both characters in Latin letters, in which the traditional and the
 simplified form of a character are the same.
 
-Letters with dots between them are one word (`S.C.O.`). A word with hyphens is split at them, and is one word, too (`compounds`).
+Letters with dots between them are one word (`S.C.O.`). A word with hyphens is split at them, and is one word, too: see
+`compounds`.
 """
 
 import re
@@ -57,6 +58,7 @@ _QUERY_SIGNS = str.maketrans("", "", " '\"|&!:()*\\")
 _POSSESSIVE = re.compile(r"['’ʼ]s$")
 MAX_WORD = 64
 """Maximum number of characters of a word that are analyzed, and maximum length of each form of the word."""
+MOST_IN_ONE_WORD = 300
 _SNOWBALL = {
     "ca": "catalan",
     "cs": "czech",
@@ -89,28 +91,30 @@ _SLAVIC = str.maketrans({"і": "и", "ї": "и", "є": "е", "ґ": "г", "ў": "
 _TURKIC_LETTERS = re.compile("[әғқңөұүһҳ]")
 _TURKIC_CYRILLIC = re.compile(
     "(?:лар|лер|лор|лөр|дар|дер|дор|дөр|тар|тер|тор|төр)?(?:ы|и|і|у|ү|сы|си|сі|су|сү)?"
-    "(?:н?[иыіуү]н|[ндт][иыіуү]ң|[ндт][иыіуү]н|нинг|[гғкқ][аеоө]|[ндт][иыіуү]|н?[дт][аеоө]н?|н[аеоө]н|[мбп]ен)?(?:[гғкқ][ыиі])?"
+    "(?:н?[иыіуү]н|[ндт][иыіуү]ң|[ндт][иыіуү]н|нинг|[гғкқ][аеоө]|[ндт][иыіуү]|н?д[аеоө]н?|(?<!с)т[аеоө]н?|н[аеоө]н|[мбп]ен)?(?:[гғкқ][ыиі])?"
 )
 _TURKIC_LATIN = re.compile(
-    "(?:l[ae]r)?(?:s?[iu]m?)?(?:n?[iu]n|ning|[gkq][ae]|[ny]?[iua]|[ny]?e|n?[dt][ae]n?|y?l[ae])?(?:[kg]i)?"
+    "(?:l[ae]r)?(?:s?[iu]m?)?(?:n?[iu]n|ning|[gkq][ae]|[ny]?[iua]|[ny]?e|n?d[ae]n?|(?<!s)t[ae]n?|y?l[ae])?(?:[kg]i)?"
 )
 """Like `_TURKIC_CYRILLIC`, this pattern matches endings of number, possession and case in Turkic languages such as Kazakh,
 Kyrgyz, Tatar, Turkish and Uzbek, in words without marks. Snowball supports only Turkish, and that only with its marks."""
 _TURKIC = ("az", "kk", "ky", "mn", "tk", "tr", "tt", "uz")
 _SHORTEST_TURKIC = 4
+_LONG_ENDING = 2
+"""Minimum number of letters of a Turkic ending without which a typed word has another skeleton."""
 _ARABIC_ARTICLE = re.compile("^(?:[وف]?[بك]?ال|[وف]?لل)(?=..)")
 _ARABIC_ENDING = re.compile("(?:ات|ون|ين|ان|يه|ها|هم|ه|ي)$")
-"""The Arabic article with the prepositions written before it, and endings of number and gender. Snowball's Arabic stemmer is not
-used, because it takes the first letter of وزارة (ministry) for the word `and`, but that of الوزارة (the ministry) not."""
+"""The Arabic article with the prepositions written before it, and endings of number and gender. Snowball's Arabic stemmer is
+not used, because it takes the first letter of وزارة (ministry) for the word `and`, but that of الوزارة (the ministry) not."""
 _ARABIC_PREFIX = re.compile("^[وبلفك](?=...)")
 """Prepositions and `and`, which are written together with the next word."""
 _FLEETING = re.compile(
-    "(?<=[бвгджзклмнпрстфхцчшщ])[еоё](?=[бвгджзклмнпрстфхцчшщ]$)|(?<=[bcdfghjklmnpqrstvwxz])[eo](?=[bcdfghjklmnpqrstvwxz]$)"
+    "(?<=[бвгджзкмнпрстфхцчшщ])[еоё](?=[бвгджзклмнпрстфхцчшщ]$)|(?<=[bcdfghjklmnpqrstvwxz])[eo](?=[bcdfghjklmnpqrstvwxz]$)"
 )
 _FLEETING_AFTER_VOWEL = re.compile("(?<=[аеиоуюя])[ея](?=ц$)")
 _FLEETING_AFTER_L = re.compile("(?<=л)е(?=[вкнц]$)")
-"""The last vowel of Slavic names, which inflection drops: Павел becomes Павла, Коваленок Коваленка. After a vowel, it becomes й:
-Заяц becomes Зайца."""
+"""The last vowel of Slavic names, which inflection drops: Павел becomes Павла, Коваленок Коваленка. After a vowel, it becomes
+й (Заяц, Зайца), and after л, ь (Лев, Льва)."""
 _SHORTEST_STEM = 3
 
 
@@ -168,8 +172,11 @@ def compounds(text: str) -> list[str]:
 
 
 def in_one_word(text: str) -> str:
-    """Return the skeleton of a whole text as if it were one word. It is the same wherever the text has spaces and hyphens."""
-    return _reduced(_latin(_HIDDEN.sub("", text)))
+    """Return the skeleton of a whole text as if it were one word. It is the same wherever the text has spaces and hyphens.
+
+    It is empty for a text of more than `MOST_IN_ONE_WORD` characters.
+    """
+    return _reduced(_latin(_HIDDEN.sub("", text))) if len(text) <= MOST_IN_ONE_WORD else ""
 
 
 def pairs(text: str) -> list[str]:
@@ -240,51 +247,52 @@ def typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
 @cached(1_000_000)
 def _typed_forms(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     own = forms(word)
+    bases: list[str] = []
     if _CYRILLIC.search(own.folded):
         stems = [own.stem, *_turkic_stems(own.folded, _TURKIC_CYRILLIC), *otherwise_inflected(own)[0]]
-        stems.append(own.folded.rstrip("аеиоуыюя"))
+        bases = [stem for stem in _turkic_stems(own.folded, _TURKIC_CYRILLIC) if len(own.folded) - len(stem) >= _LONG_ENDING]
     elif _ARABIC.search(own.folded):
         stems = [own.stem, *otherwise_inflected(own)[0]]
     else:
         stems = [_stem(own.folded, language) for language in _LATIN_ASKED]
         if len(own.folded) > _SHORTEST_STEM:
             stems += _turkic_stems(own.folded, _TURKIC_LATIN)
+            bases = [stem for stem in _turkic_stems(own.folded, _TURKIC_LATIN) if len(own.folded) - len(stem) >= _LONG_ENDING]
         if case := _TURKISH_CASE.search(fold(word)):
             stems.append(_stem(_APOSTROPHES.sub("", fold(word)[: case.start()]), "tr"))
     # Drop very short stems. A typed word is also stemmed by the rules of languages to which it does not belong, and a very
     # short stem from the wrong rules may be the stem of another word.
     stems = [stem for stem in stems if len(stem) > _SHORTEST_STEM or stem in (own.stem, own.folded)]
-    return tuple(dict.fromkeys(stems)), own.skeletons
+    if _CYRILLIC.search(own.folded) and len(without := own.folded.rstrip("аеиоуыюя")) >= _SHORTEST_STEM:
+        stems.append(without)  # Snowball leaves short words such as Льва as they are
+    return tuple(dict.fromkeys(stems)), tuple(dict.fromkeys([*own.skeletons, *(skeleton(_latin(base)) for base in bases)]))
 
 
-_HARD_C = re.compile("c(?![eiyjh])")
-_SOFT_C = re.compile("c(?=[eiy])")
-_SOFT_G = re.compile("g(?=[ei])")
-_UZBEK_O = re.compile("o[ʻ‘'’`]")
+_READINGS = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in (
+        ("ў", "в"),  # as Russian writes Belarusian names
+        ("ə", "a"),  # as Russian and English write Azerbaijani names
+        ("c(?![eiyjh])", "k"),  # telecom is телеком; the first skeleton keeps the c, because ISO 9 writes c for ц
+        ("c(?=[eiy])", "s"),  # Barcelona is Барселона
+        ("g(?=[ei])", "zh"),  # Geneva is Женева
+        ("ch", "kh"),  # Bucharest is Бухарест
+        ("ee", "i"),  # Doreen is Дорин
+        ("oo", "u"),
+        ("j", "zh"),  # as Turkic languages in Latin letters write ж
+        ("чж", "ж"),  # Шэньчжэнь is Shenzhen in Pinyin
+        ("o[ʻ‘'’`]", "u"),  # Uzbek oʻ is ў in Cyrillic, which `_latin` makes u
+    )
+]
+"""Letters that are romanised in different ways, each with another way."""
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
     """Yield additional skeletons of a word, if it has letters that are romanised in different ways."""
     lowered = word.casefold()
-    if "ў" in lowered:
-        yield skeleton(_latin(lowered.replace("ў", "в")))  # as Russian writes Belarusian names
-    if _SOFT_C.search(lowered):
-        yield skeleton(_latin(_SOFT_C.sub("s", lowered)))  # Barcelona is Барселона
-    if _SOFT_G.search(lowered):
-        yield skeleton(_latin(_SOFT_G.sub("zh", lowered)))  # Geneva is Женева
-    if "ch" in lowered:
-        yield skeleton(_latin(lowered.replace("ch", "kh")))  # Bucharest is Бухарест
-    if "j" in lowered:
-        yield skeleton(_latin(lowered.replace("j", "zh")))  # as Turkic languages in Latin letters write ж
-    if "чж" in lowered:
-        yield skeleton(_latin(lowered.replace("чж", "ж")))  # Шэньчжэнь is Shenzhen in Pinyin
-    if "ə" in lowered:
-        yield skeleton(_latin(lowered.replace("ə", "a")))  # as Russian and English write Azerbaijani names
-    if _HARD_C.search(lowered):
-        # With k instead of c, telecom matches телеком. The first skeleton keeps the c, because ISO 9 writes c for ц.
-        yield skeleton(_latin(_HARD_C.sub("k", lowered)))
-    if _UZBEK_O.search(lowered):
-        yield skeleton(_latin(_UZBEK_O.sub("u", lowered)))  # Uzbek oʻ is ў in Cyrillic, which `_latin` makes u
+    for pattern, replacement in _READINGS:
+        if pattern.search(lowered):
+            yield skeleton(_latin(pattern.sub(replacement, lowered)))
 
 
 def folded(word: str) -> str:
@@ -317,7 +325,7 @@ def _stem(word: str, language: str) -> str:
 
 
 def _turkic_stems(word: str, endings: re.Pattern[str]) -> Iterator[str]:
-    """Yield what remains of a word without each of the endings that it may have, the shortest first, and the whole word last."""
+    """Yield what remains of a word without each ending that it may have, the shortest first, and the whole word last."""
     for length in range(min(_SHORTEST_TURKIC, len(word)), len(word) + 1):
         if endings.fullmatch(word, length):
             yield word[:length]

@@ -1,7 +1,7 @@
 """Parses a query that a user typed: words, "phrases", -excluded words, prefixes (begin*). Any text is a valid query."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -36,12 +36,17 @@ search slower. Excluded words count, too."""
 _PART = re.compile(r'(?P<minus>(?<!\S)-)?(?:"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))')
 _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
+LONGEST_HAN_NAME = 12
+"""Maximum number of pairs of Han characters of a name that is looked for within a longer run of characters."""
 _HYPHENS = ("", "-", "‐", "‑")
 _CAPITAL_INSIDE = re.compile("(?<=[a-zа-я]{2})(?=[A-ZА-Я][a-zа-я]{2})")
 """Where a second word begins in a word such as `DigitalBridge`."""
 _YEAR = re.compile(r"[12]\d{3}", re.ASCII)
 _INITIAL = re.compile(r"(?i:[^\W\d_]|дж|sh|ch|zh|kh|ts|th|dj|yu|ya|ye|yo|ph)")
 """A letter, or two letters that stand for one."""
+_DOT_FOLLOWS = re.compile(r"\.|[-‐‑][^\W\d_]{1,2}\.")
+_ABBREVIATIONS = ("г",)
+"""Single letters that stand for a word if a dot follows: г. is the city, or the year."""
 _FORMS_IN_A_NAME = 4
 
 
@@ -77,7 +82,7 @@ class Slot(NamedTuple):
     @property
     def is_function_word(self) -> bool:
         """Whether this is a word such as `of`, which need not occur in what is found."""
-        return len(self.words) == 1 and not self.starred and self.words[0].stems[0] in FUNCTION_WORDS
+        return len(self.words) == 1 and not self.starred and not self.initials and self.words[0].stems[0] in FUNCTION_WORDS
 
     @property
     def is_single(self) -> bool:
@@ -119,12 +124,13 @@ class Slot(NamedTuple):
             return any_of((word.sound(weight), self.stem(weight), *starts))
         return word.sound(weight)
 
-    def anywhere(self) -> Node:
-        """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record.
+    def anywhere(self, *, sound: bool = True) -> Node:
+        """Return a query node that matches if this slot is found in a name, a title or a text of the record.
 
-        A year matches a record of that year, too.
+        Words are compared by their stems. If `sound` is true, they are also compared by their skeletons. A year matches a
+        record of that year, too.
         """
-        found = any_of(self.sound(weight) for weight in Weight)
+        found = any_of(self.sound(weight) if sound else self.stem(weight) for weight in Weight)
         if self.is_single and _YEAR.fullmatch(self.words[0].text):
             return any_of((found, term(KIND + self.words[0].text)))
         return found
@@ -162,6 +168,33 @@ class Query(NamedTuple):
     def barred(self) -> Node:
         """Return a query node that matches if a text contains any of the excluded words or phrases."""
         return any_of(slot.anywhere() for slot in self.without)
+
+
+def runs_of_han(slot: Slot) -> Iterator[Slot]:
+    """Yield all shorter runs of the pairs of Han characters in a slot. Nothing is yielded for words in other scripts."""
+    if not slot.is_phrase and not slot.joined and len(slot.words) > 1:
+        for size in range(1, min(len(slot.words), LONGEST_HAN_NAME)):
+            yield from (slot._replace(words=slot.words[start : start + size]) for start in range(len(slot.words) - size + 1))
+
+
+def apart(slot: Slot, names: Iterable[Sequence[str]]) -> list[Slot]:
+    """Split a run of Han characters at the longest of the names that it contains.
+
+    Each name is a sequence of pairs of characters. Returns the slot alone if it contains no name.
+    """
+    pairs = [word.text for word in slot.words]
+    for name in sorted(names, key=len, reverse=True):
+        for start in range(len(pairs) - len(name) + 1):
+            if pairs[start : start + len(name)] == list(name):
+                before, after = slot.words[: max(start - 1, 0)], slot.words[start + len(name) + 1 :]
+                several = (before, slot.words[start : start + len(name)], after)
+                return [
+                    part
+                    for words in several
+                    if words
+                    for part in (apart(slot._replace(words=words), names) if len(words) < len(pairs) else [slot])
+                ]
+    return [slot]
 
 
 def words_of(slots: Iterable[Slot]) -> list[Typed]:
@@ -205,6 +238,7 @@ def parsed(text: str) -> Query:
         ignored += _LETTERS.findall(rest)
     if all(slot.initials or slot.is_function_word for slot in slots):
         slots = [slot._replace(initials=()) for slot in slots]  # letters with dots alone are an acronym
+    slots = [slot for slot in slots if slot.initials != ("",)]  # an initial that has no sound tells nothing
     return Query(tuple(slots), tuple(without), tuple(ignored))
 
 
@@ -228,18 +262,18 @@ def _grouped(text: str, words: Iterable[Word]) -> list[Slot]:
         han = not typed.skeletons
         if han and was_han:
             groups[-1] = groups[-1]._replace(words=(*groups[-1].words, typed))
-        elif "." in typed.text or (_INITIAL.fullmatch(typed.text) and text[word.end : word.end + 1] == "."):
+        elif "." in typed.text or (
+            _INITIAL.fullmatch(typed.text) and _DOT_FOLLOWS.match(text, word.end) and typed.stems[0] not in _ABBREVIATIONS
+        ):
             before = groups.pop().words[0].text if groups and groups[-1].initials and between.strip(".") in _HYPHENS else ""
             groups.append(_initials(before + typed.text))
         elif groups and between in _HYPHENS and between and not (han or was_han or groups[-1].initials):
-            before = groups[-1]
-            whole = as_one_word([*before.words, typed])
-            groups[-1] = Slot((*before.words, typed), joined=whole)
-        elif parts := _CAPITAL_INSIDE.split(typed.text)[1:]:
-            several = [_CAPITAL_INSIDE.split(typed.text)[0], *parts]
-            groups.append(Slot(tuple(Typed(each, *typed_forms(each)) for each in several), joined=typed))
+            several = (*groups[-1].words, typed)
+            groups[-1] = Slot(several, joined=as_one_word(several))
         else:
-            groups.append(Slot((typed,)))
+            parts = _CAPITAL_INSIDE.split(typed.text)
+            split = tuple(Typed(part, *typed_forms(part)) for part in parts)
+            groups.append(Slot((typed,)) if len(parts) == 1 else Slot(split, joined=typed))
         end, was_han = word.end, han
     return groups
 
@@ -258,7 +292,7 @@ def as_one_word(words: Sequence[Typed]) -> Typed:
 
 
 def _without_gaps(words: Iterable[Typed]) -> str:
-    """Return the texts of the words as one text. Pairs of Han characters overlap, so only the first character of each counts."""
+    """Return the texts of the words as one text, in which characters that two pairs of Han characters share occur once."""
     whole = ""
     for word in words:
         overlap = is_han(word.text) and len(word.text) > 1 and whole.endswith(word.text[0])
@@ -280,7 +314,8 @@ def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
     for place in range(max(len(word.skeletons) or 1 for word in words)):
         forms = [word.skeletons[min(place, len(word.skeletons) - 1) :][:1] for word in words]
         sounds.append(whole_names([word.stems[0] for word in words], forms)[1])
-    sounds.append(NAME_SOUNDS + short(in_one_word(_without_gaps(words))))
+    if whole := in_one_word(_without_gaps(words)):
+        sounds.append(NAME_SOUNDS + short(whole))
     return any_of(map(term, dict.fromkeys(stems))), any_of(map(term, dict.fromkeys([*stems, *sounds])))
 
 

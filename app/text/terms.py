@@ -81,6 +81,7 @@ FUNCTION_WORDS = frozenset(
         "dr",
         "в",
         "во",
+        "г",
         "до",
         "для",
         "за",
@@ -128,13 +129,18 @@ FUNCTION_WORDS = frozenset(
         "жана",
         "الى",
         "عن",
-        "على",
+        "عل",
+        "ف",
         "في",
         "من",
         "و",
+        "معال",
+        "مهندس",
+        "دكتور",
+        "سعاد",
     ]
 )
-"""Articles, prepositions and other words that say little: what is typed need not have those of a name."""
+"""Stems of articles, prepositions, forms of address and other words that say little: what is typed may lack those of a name."""
 LONG = "#long"
 """The term of events that last longer than `index.LONG_FROM` days. They are searched for separately, because they may have
 begun long before the first day that a search asks for."""
@@ -231,7 +237,8 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
         besides += (stem, *sounds, *others)
     if weight is Weight.NAME:
         besides += whole_names([word.stem for word in words], [word.skeletons for word in words])
-        besides.append(NAME_SOUNDS + short(in_one_word(text)))
+        if whole := in_one_word(text):
+            besides.append(NAME_SOUNDS + short(whole))
         if named and len(words) <= MOST_PAIRED:
             besides += (weight + SKELETON + skeleton_of(pair) for pair in pairs(text))
     return [*stems, BETWEEN, *skeletons, BETWEEN], besides

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from app.declaration.model import Part, Ref
 from app.declaration.resource import Resource
+from app.domain.languages import general
 from app.domain.vocabulary import Kind, NameType
 from app.models.columns import Content
 from app.models.records import Name
@@ -88,7 +89,7 @@ class RowWriter:
                 for item in items
             ]
             own_name, own_type = content.get(self.resource.named_by), self.resource.own_name_type
-            shown = _shown(own_name, own_type, items) if part.table is names else frozenset()
+            shown = _shown(own_name, own_type, items) if part.table is names else {}
             for place, row in enumerate(rows):
                 for column, derive in derived:
                     row[column] = derive(row)
@@ -98,7 +99,7 @@ class RowWriter:
                         row[column.name] = None if target is None else str(target)
                 row |= {part.owner: content["id"], "place": place}
                 if part.table is names:
-                    row["shown"] = place in shown
+                    row["shown_in"] = shown.get(place)
             found[part.table] = rows
         return found
 
@@ -112,8 +113,10 @@ def _derived(table: sa.Table) -> list[tuple[str, Fill]]:
     return [(column.name, column.info["derive"]) for column in table.c if "derive" in column.info]
 
 
-def _shown(own_name: str | None, own_type: NameType, items: list[Mapping[str, Any]]) -> frozenset[int]:
-    """Choose at most one name to show for each language. Returns the indexes of these names in `items`.
+def _shown(own_name: str | None, own_type: NameType, items: list[Mapping[str, Any]]) -> dict[int, str]:
+    """Choose at most one name to show for each language. Returns the languages by the indexes of these names in `items`.
+
+    A language that has only names in one script, or of one region, is shown these (`languages.general`).
 
     In each language, the record's main name is preferred. Otherwise, the name whose type comes first in `_SHOWN_BEST_FIRST` is
     chosen, but if the main name is a short one, short names go before official ones. `own_type` is the type of the main name if
@@ -130,4 +133,5 @@ def _shown(own_name: str | None, own_type: NameType, items: list[Mapping[str, An
         else:
             continue
         best[item["language"]] = min(best.get(item["language"], (rank, place)), (rank, place))
-    return frozenset(place for _, place in best.values())
+    languages = sorted(best, key=lambda language: best[language][1])
+    return dict(zip((best[language][1] for language in languages), general(languages), strict=True))

@@ -123,12 +123,13 @@ class SearchEntries:
         assert searched is not None
         own = [Own(Weight.NAME, "names", name["language"], name["text"]) for name in content.get("names", ())]
         named = {each.text for each in own}
-        stated = [Own(Weight.NAME, name, None, content[name]) for name in searched.names if content.get(name)]
+        language = content.get("language")
+        stated = [Own(Weight.NAME, name, language, content[name]) for name in searched.names if content.get(name)]
         own = [*(each for each in stated if each.text not in named), *own]
         if "type" in content:
             own += _called(kind, content["type"])
         for weight, fields in ((Weight.TITLE, searched.titles), (Weight.TEXT, searched.texts)):
-            own += [Own(weight, name, None, text) for path in fields for name, text in _texts(content, path)]
+            own += [Own(weight, name, language, text) for path in fields for name, text in _texts(content, path)]
             if weight is Weight.TITLE:
                 own += [Own(weight, "identifiers", None, each["identifier"]) for each in content.get("identifiers", ())]
         return self._index.draft(

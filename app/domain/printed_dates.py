@@ -1,0 +1,83 @@
+"""Reads dates as texts and forms print them, in several languages, so that a message can say how to write them.
+
+It is not used to accept dates: a client must send EDTF, because a guess could be wrong without anybody noticing.
+"""
+
+import re
+from calendar import monthrange
+from unicodedata import normalize
+
+_MONTHS = {
+    1: "jan янв сту січ yanv yan ocak қаң үчтүн janv يناير",
+    2: "feb фев лют şub shub fev ақп fév févr فبراير",
+    3: "mar мар сак бер mart нау mars مارس",
+    4: "apr апр кра кві apr nis сәу avr أبريل ابريل",
+    5: "may май мая тра may mayıs мам mai مايو",
+    6: "jun июн чэр чер iyun haz мау juin يونيو",
+    7: "jul июл ліп лип iyul tem шіл juil يوليو",
+    8: "aug авг жні сер avg ağu там août أغسطس اغسطس",
+    9: "sep сен вер sen eyl қыр سبتمبر",
+    10: "oct окт кастрычн жовт okt ekim қаз أكتوبر اكتوبر",
+    11: "nov ноя лістапад листопад noy kasım қар نوفمبر",
+    12: "dec дек сне гру dek ara жел déc ديسمبر",
+}
+"""By month: how its name begins in English, Russian, Belarusian, Ukrainian, Uzbek, Turkish, Azerbaijani, Kazakh and French, and
+the whole name in Arabic."""
+_BEGINNINGS = sorted(
+    ((begin, month) for month, several in _MONTHS.items() for begin in several.split()), key=lambda each: -len(each[0])
+)
+_NUMBERS = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})", re.ASCII)
+_YEAR_FIRST = re.compile(r"(\d{4})([./-]?)(\d{1,2})\2(\d{1,2})", re.ASCII)
+_YEAR_AND_MONTH = re.compile(r"(?:(\d{4})[./](\d{1,2})|(\d{1,2})[./](\d{4}))", re.ASCII)
+_HAN = re.compile(r"(\d{4})\s*年(?:\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*日)?)?", re.ASCII)
+_WORDS = re.compile(
+    r"(?:(\d{1,2})(?:\s*[-–—/]\s*(\d{1,2}))?(?:st|nd|rd|th|er|-?го|-?е)?\.?\s+)?([^\W\d_]{3,})\.?\s*,?\s+(\d{4})"
+)
+_MONTH_FIRST = re.compile(r"([^\W\d_]{3,})\.?\s+(\d{1,2})(?:\s*[-–—/]\s*(\d{1,2}))?(?:st|nd|rd|th)?\s*,?\s+(\d{4})")
+_AFTER = re.compile(r"\s*(?:г\.|года?|год|р\.|року|жылы|ж\.|yil|yılı|-yil|il|c\.e\.)?\s*\Z", re.IGNORECASE)
+
+
+def meant(text: str) -> tuple[str, ...]:
+    """Return the EDTF dates that a printed date can mean: one, two if day and month can be confused, or none."""
+    text = _AFTER.sub("", normalize("NFC", text.strip()))
+    if found := _NUMBERS.fullmatch(text):
+        first, sign, second, year = found.groups()
+        both = (_date(year, second, first), _date(year, first, second) if sign == "/" else "")
+        return tuple(dict.fromkeys(filter(None, both))) or tuple(filter(None, (_date(year, first, second),)))
+    if found := _YEAR_FIRST.fullmatch(text):
+        year, sign, month, day = found.groups()
+        return _only(_date(year, month, day) if sign or len(text) == len("20250520") else "")
+    if found := _YEAR_AND_MONTH.fullmatch(text):
+        year, month, month_first, year_last = found.groups()
+        return _only(_date(year or year_last, month or month_first))
+    if found := _HAN.fullmatch(text):
+        return _only(_date(*found.groups()))
+    if found := _WORDS.fullmatch(text):
+        first, last, name, year = found.groups()
+    elif found := _MONTH_FIRST.fullmatch(text):
+        name, first, last, year = found.groups()
+    else:
+        return ()
+    month = _month(name)
+    start, end = _date(year, month, first), _date(year, month, last) if last else ""
+    return _only(f"{start}/{end}" if start and end else "" if last else start)
+
+
+def _month(name: str) -> str | None:
+    lowered = name.casefold()
+    return next((str(month) for begin, month in _BEGINNINGS if lowered.startswith(begin)), None)
+
+
+def _date(year: str, month: str | None = None, day: str | None = None) -> str:
+    """Return the date in EDTF, or an empty text if there is no such day."""
+    if month is None:
+        return year if day is None else ""
+    if not 1 <= int(month) <= 12 or not "1000" <= year <= "9998":
+        return ""
+    if day is None:
+        return f"{year}-{int(month):02}"
+    return f"{year}-{int(month):02}-{int(day):02}" if 1 <= int(day) <= monthrange(int(year), int(month))[1] else ""
+
+
+def _only(date: str) -> tuple[str, ...]:
+    return (date,) if date else ()
