@@ -56,7 +56,7 @@ class Tabs(WritesStreams):
     parameters = {"gap": (str, Field(default="\t", description="what stands between two columns"))}  # noqa: RUF012 - a test's
 
     async def stream(
-        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
+        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any], where: str
     ) -> AsyncGenerator[str]:
         """The names of the columns, then the rows."""
         head = options["gap"].join(column.name for column in columns) + "\n"
@@ -95,7 +95,7 @@ def test_a_new_representation_is_negotiated_paged_streamed_and_described(extende
     total = extended.get("/v1/countries?count=true&limit=1").json()["page"]["total"]
     assert (lines[0], len(lines)) == ("id\tname", total + 1)
     assert extended.get("/v1/countries?format=tabs&fields=name&gap=|").text.startswith("id|name\n")
-    refused = extended.get("/v1/countries?format=tabs&include=citations&count=true")
+    refused = extended.get("/v1/countries?format=tabs&include=organizations&count=true")
     assert {each["parameter"] for each in refused.json()["errors"]} == {"include", "count"}
 
     described = extended.get("/openapi.json").json()["paths"]

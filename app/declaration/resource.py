@@ -58,6 +58,8 @@ class Include:
     order: Callable[[sa.FromClause], Iterable[sa.ColumnElement[Any]]] = ordered()
     filter: str = ""
     """The filter of the related kind that finds these records, if its name is not `through`."""
+    columns: tuple[str, ...] = ()
+    """The fields of these records that a table such as CSV shows. If there are none, a table cannot include the records."""
 
     @property
     def found_by(self) -> str:

@@ -14,6 +14,7 @@ from app.declaration.resource import Resource
 from app.domain import vocabulary
 from app.http.endpoints import Endpoint, Request
 from app.http.openapi.shared import NOT_MODIFIED
+from app.http.responses import shown_path
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
 from app.reading.changes import Position, end_of_log
@@ -105,7 +106,6 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
     async def index(request: Request) -> Index:
         """Returns the version, the licence of the data, the number of records of each kind, the last change, and links."""
         found = await driver.fetch(last, {})
-        prefix = request.scope.get("shown_prefix", "")
         return Index(
             name="Rapporteur",
             description="The system of record for international cooperation in ICT",
@@ -114,7 +114,7 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
             contact=contact or None,
             counts=dict.fromkeys((resource.kind for resource in resources), 0) | dict(await driver.fetch(counts, {})),
             last_change=LastChange(seq=found[0][0], position=str(Position(*found[0][:2])), at=found[0][2]) if found else None,
-            links={name: prefix + path for name, path in links.items()},
+            links={name: shown_path(request.scope, path) for name, path in links.items()},
         )
 
     @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")

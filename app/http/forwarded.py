@@ -15,13 +15,14 @@ _HOST = re.compile(rb"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 _DOTS = re.compile(r"/\.{1,2}(?:/|$)")
 ANY = "*"
+PROTO = b"x-forwarded-proto"
 HOSTS_KEPT = 256
 
 
 class Forwarded(ProxyHeadersMiddleware):
     """Middleware that applies the headers `X-Forwarded-For`, `-Proto`, `-Host` and `-Prefix` of trusted proxies.
 
-    The base class, from uvicorn, handles the first two headers.
+    The base class, from uvicorn, handles the first header.
     """
 
     def __init__(self, app: ASGIApp, *, trusted: str, hosts: Iterable[str] = (ANY,)) -> None:
@@ -36,7 +37,7 @@ class Forwarded(ProxyHeadersMiddleware):
         """Cache of valid Host values. It saves time, because checking a value takes as long as routing a request."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[override]
-        """Check the host, apply the forwarded host and prefix, and let uvicorn's class apply the other forwarded headers."""
+        """Check the host, apply the forwarded scheme, host and prefix, and let uvicorn's class apply the client's address."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)  # type: ignore[arg-type]
             return
@@ -46,7 +47,7 @@ class Forwarded(ProxyHeadersMiddleware):
             if name == b"host":
                 hosts.append(value)
             elif name.startswith(b"x-forwarded-"):
-                said[name] = value
+                said[name] = said[name] + b"," + value if name in said else value
         fault = None if len(hosts) == 1 and hosts[0] in self._fine else self._fault_of(hosts, scope)
         if said and fault is None:
             client = scope.get("client")
@@ -57,7 +58,9 @@ class Forwarded(ProxyHeadersMiddleware):
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
             await answer(Malformed(str(fault), faults=[fault]), Request(scope))(scope, receive, send)
         elif said:
-            await super().__call__(scope, receive, send)  # type: ignore[arg-type]
+            # uvicorn's class would not understand `HTTPS` or a list in X-Forwarded-Proto, which is applied already.
+            passed = [pair for pair in scope["headers"] if pair[0] != PROTO]
+            await super().__call__({**scope, "headers": passed}, receive, send)  # type: ignore[arg-type]
         else:
             await self.app(scope, receive, send)  # type: ignore[arg-type]
 
@@ -80,10 +83,16 @@ class Forwarded(ProxyHeadersMiddleware):
         return None
 
     def _believe(self, scope: Scope, said: dict[bytes, bytes]) -> Fault | None:
-        """Apply the forwarded host and prefix of a request that a trusted proxy sent. Returns a Fault if one is invalid.
+        """Apply the forwarded scheme, host and prefix of a request from a trusted proxy. Returns a Fault if one is invalid.
 
-        An invalid header is refused even if the client wrote it and the proxy only passed it on.
+        Behind several proxies, the scheme and the host are lists, of which the first entry is what the client used. An invalid
+        header is refused even if the client wrote it and the proxy only passed it on.
         """
+        scheme = said.get(PROTO, b"").split(b",")[0].strip().lower()
+        if scheme:
+            if scheme not in (b"http", b"https"):
+                return Fault(f"{scheme[:60].decode('latin-1')!r} is neither http nor https", header="X-Forwarded-Proto")
+            scope["scheme"] = scheme.decode()
         host = said.get(b"x-forwarded-host", b"").split(b",")[0].strip()
         if host:
             if (fault := self._fault_in(host, "X-Forwarded-Host")) is not None:

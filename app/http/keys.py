@@ -16,6 +16,7 @@ from app.faults import Fault
 from app.http.access import Access
 from app.http.endpoints import Endpoint, NoContent, Request, Tagged
 from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described
+from app.http.responses import shown_path
 from app.settings import Settings
 from app.writing import keys
 from app.writing.keys import MARK, Principal
@@ -148,7 +149,7 @@ def router(access: Access, queue: WriteQueue, settings: Settings) -> APIRouter:
         made = await queued(principal, make)
         return Tagged(
             made.model_dump_json().encode(),
-            [(b"location", f"{request.scope.get('shown_prefix', '')}/v1/keys/{made.id}".encode())],
+            [(b"location", shown_path(request.scope, f"/v1/keys/{made.id}").encode())],
             201,
         )
 

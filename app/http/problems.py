@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
 from app.faults import MAX_FAULTS
-from app.http.responses import ALWAYS, address, base_url
+from app.http.responses import ALWAYS, address, shown_path
 
 MEDIA_TYPE = "application/problem+json"
 PAGE = "/docs/problems"
@@ -37,7 +37,8 @@ def all_problems() -> list[type[errors.Problem]]:
 def text_of(problem: errors.Problem, scope: Scope) -> str:
     """Return the body of the response to a request that failed with this problem, as JSON."""
     told: dict[str, Any] = {
-        "type": f"{base_url(scope)}{PAGE}#{problem.code}",
+        # The type contains no host, so that it is the same for every host name under which the registry is reached.
+        "type": shown_path(scope, f"{PAGE}#{problem.code}"),
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
@@ -104,7 +105,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
         allowed = ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
         problem: errors.Problem = errors.MethodNotAllowed(f"{request.method} is none of {allowed}", headers={"Allow": allowed})
     elif error.status_code == 404:
-        problem = errors.NotFound(f"there is nothing at {request.scope['path']}")
+        problem = errors.NotFound(f"there is nothing at {shown_path(request.scope, request.scope['path'])}")
     else:
         problem = errors.Malformed(str(error.detail))
     return answer(problem, request)

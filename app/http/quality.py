@@ -11,6 +11,7 @@ from app.db.driver import Driver, to_statement
 from app.declaration.resource import Resource
 from app.http.endpoints import Endpoint, Request
 from app.http.openapi.shared import CONDITIONAL, described
+from app.http.responses import shown_path
 from app.reading import quality
 from app.reading.quality import Finding, Quality
 
@@ -61,8 +62,10 @@ def router(resources: Iterable[Resource], driver: Driver) -> APIRouter:
 
         The overview may be up to a minute old.
         """
-        prefix = request.scope.get("shown_prefix", "")
-        shown = [each.model_copy(update={"links": [prefix + link for link in each.links]}) for each in await findings()]
+        shown = [
+            each.model_copy(update={"links": [shown_path(request.scope, link) for link in each.links]})
+            for each in await findings()
+        ]
         return Quality(data=shown)
 
     return routes

@@ -31,6 +31,7 @@ from app.http.representations import (
     of_streams,
 )
 from app.reading import cursor as cursors
+from app.reading.compiler import LINK_PREFIX
 from app.reading.names import language_parameters
 from app.reading.paging import key_parameters
 from app.reading.shapes import FieldPlan, Shape
@@ -114,6 +115,8 @@ class QueryModels:
         named = {name: entry.names(resource.table, kind_of) for name, entry in resource.filters.items()}
         self.names: Mapping[str, tuple[Kind, ...]] = {name: kinds for name, kinds in named.items() if kinds}
         """By filter whose values are ids: the kinds of the records that may be meant."""
+        self.not_in_tables = frozenset(name for name, entry in resource.includes.items() if not entry.columns)
+        """The names of the includes that a table has no columns for."""
 
     @cached_property
     def record(self) -> type[BaseModel]:
@@ -192,15 +195,21 @@ class QueryModels:
         """The query parameters `include` and `fields`. They select which related records and which fields a response shows."""
         parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
         includes = [*self.resource.includes, *parts]
+        in_tables = [f"`{name}`" for name in self.resource.includes if name not in self.not_in_tables]
+        also = "".join(f", and {name}" for name in in_tables)
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
         return {
             "include": _joined_by_commas(
                 includes,
                 "related records to embed, one level deep, at most 200 each; past that `…_more` leads to all of them. Also the"
-                " record's own arrays, such as `topics`, which a list does not show unasked; CSV takes only these",
+                f" record's own arrays, such as `topics`, which a list does not show unasked. CSV takes only these{also}",
                 includes[0],
             ),
-            "fields": _joined_by_commas(list(self.plans), "only these fields; `id` always comes along", telling),
+            "fields": _joined_by_commas(
+                list(self.plans),
+                "only these fields; `id` always comes along. The answer then lacks other fields that its schema requires",
+                telling,
+            ),
         }
 
 
@@ -254,11 +263,18 @@ class ListRequest:
 
 
 def record_request(
-    models: QueryModels, query: type[BaseModel], query_string: bytes, accept: str, accept_language: str, *, encode: Encode
+    models: QueryModels,
+    query: type[BaseModel],
+    query_string: bytes,
+    accept: str,
+    accept_language: str,
+    prefix: str,
+    *,
+    encode: Encode,
 ) -> RecordRequest:
     """Parse a request whose response shows a single record. `query`: the pydantic model of the query parameters.
 
-    Raises Invalid, which lists every fault.
+    `prefix`: what stands before the path of each link that the response contains. Raises Invalid, which lists every fault.
     """
     given = validated(query, query_pairs(query_string)).model_dump(mode="json")
     form = _form(given, accept, of_records())
@@ -272,7 +288,7 @@ def record_request(
     )
     return RecordRequest(
         shape,
-        language_parameters(languages, encode),
+        {**language_parameters(languages, encode), LINK_PREFIX: prefix},
         next(iter(languages), None),
         form,
         given.get("dry_run", False),
@@ -281,8 +297,10 @@ def record_request(
     )
 
 
-def list_request(models: QueryModels, query_string: bytes, accept: str, accept_language: str, *, encode: Encode) -> ListRequest:
-    """Parse a request for a list of records. Raises Invalid, which lists every fault."""
+def list_request(
+    models: QueryModels, query_string: bytes, accept: str, accept_language: str, prefix: str, *, encode: Encode
+) -> ListRequest:
+    """Parse a request for a list of records. `prefix`: as for `record_request`. Raises Invalid, which lists every fault."""
     pairs = query_pairs(query_string)
     resource = models.resource
     given = validated(models.records, pairs).model_dump(mode="json")
@@ -294,7 +312,7 @@ def list_request(models: QueryModels, query_string: bytes, accept: str, accept_l
     shapes = tuple((name, resource.filters[name].shape(several)) for name, several in values.items())
     sort = tuple(given.get("sort") or (resource.default_sort,))
     digest = cursors.request_digest(resource.kind, {name: sorted(several) for name, several in values.items()}, sort, languages)
-    parameters: dict[str, Any] = language_parameters(languages, encode)
+    parameters: dict[str, Any] = {**language_parameters(languages, encode), LINK_PREFIX: prefix}
     for name, several in values.items():
         parameters |= resource.filters[name].parameters(name, several, encode)
     after = given.get("cursor")
@@ -356,9 +374,18 @@ def _require_sortable(resource: Resource, sort: Sequence[str], key: Sequence[str
 
 def _refuse_contradictions(models: QueryModels, given: Mapping[str, Any], form: Representation, include: Sequence[str]) -> None:
     faults = []
-    others = " or ".join(each.name for each in of_lists() if not each.is_table)
-    if form.is_table and not set(include).isdisjoint(models.resource.includes):
-        faults.append(Fault(f"a table has no room for related records; ask for {others}", parameter="include"))
+    if form.is_table and not set(include).isdisjoint(models.not_in_tables):
+        others = " or ".join(each.name for each in of_lists() if not each.is_table)
+        roomy = [name for name in models.resource.includes if name not in models.not_in_tables]
+        but = f" but {', '.join(roomy)}" if roomy else ""
+        faults.append(Fault(f"a table has no room for related records{but}; ask for {others}", parameter="include"))
+    faults += [
+        Fault(f"only {each.name} has this; send format={each.name}, or leave {name} out", parameter=name)
+        for each in REPRESENTATIONS
+        if each is not form
+        for name in sorted(each.refused_elsewhere)
+        if given[name]
+    ]
     if not isinstance(form, WritesPages) and given.get("cursor") is not None:
         faults.append(Fault(f"{form.name} holds the whole result; leave the cursor out", parameter="cursor"))
     if not isinstance(form, WritesPages) and given.get("count"):

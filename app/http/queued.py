@@ -17,6 +17,7 @@ from app.http.responses import (
     position_header,
     request_headers,
     send_tagged,
+    shown_path,
 )
 from app.reading.changes import Position
 from app.writing import idempotency
@@ -60,7 +61,7 @@ class Answered(NamedTuple):
         answer = self.answer
         headers: list[Header] = language_header(answer.language)
         if answer.location is not None:
-            headers.append((b"location", f"{scope.get('shown_prefix', '')}{answer.location}".encode()))
+            headers.append((b"location", shown_path(scope, answer.location).encode()))
         if self.again:
             headers.append((b"idempotent-replayed", b"true"))
         if self.position is not None:

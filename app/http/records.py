@@ -39,7 +39,16 @@ from app.http.queries import (
     with_other_ids,
 )
 from app.http.representations import JSON, Page, WritesStreams
-from app.http.responses import RequestHeaders, language_header, moved, page_links, send_stream, send_tagged
+from app.http.responses import (
+    RequestHeaders,
+    base_url,
+    language_header,
+    moved,
+    page_links,
+    send_stream,
+    send_tagged,
+    shown_path,
+)
 from app.http.shutdown import Stopping
 from app.models.records import Record
 from app.reading import naming
@@ -79,7 +88,7 @@ class Records:
         self.for_write = self._parsing("write")
         self.for_put = self._parsing("put")
         self.for_delete = self._parsing("delete")
-        self._many: Callable[[str, bytes, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
+        self._many: Callable[[str, bytes, str, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
         self._coverages = {
             each.kind: self.compiler.to_statement(_coverage(each, self.by_kind.values()))
             for each in self.by_kind.values()
@@ -88,20 +97,22 @@ class Records:
         self._identifiers = HasIdentifier("")
         self._identified = self.compiler.to_statement(_with_identifier(self._identifiers))
 
-    def _parsing(self, query: str) -> Callable[[str, bytes, str, str], RecordRequest]:
-        """Return a function that parses requests and caches the results.
+    def _parsing(self, query: str) -> Callable[[str, bytes, str, str, str], RecordRequest]:
+        """Return a function that parses requests and caches the results. Its last argument is the path prefix of a proxy.
 
         `query`: the name of the attribute of `QueryModels` whose model validates the query parameters.
         """
 
-        def parse(plural: str, query_string: bytes, accept: str, language: str) -> RecordRequest:
+        def parse(plural: str, query_string: bytes, accept: str, language: str, prefix: str) -> RecordRequest:
             models = self.queries[plural]
-            return record_request(models, getattr(models, query), query_string, accept, language, encode=self.driver.encode)
+            return record_request(
+                models, getattr(models, query), query_string, accept, language, prefix, encode=self.driver.encode
+            )
 
         return cached(PARSED_BYTES)(parse)
 
-    def _parse_list(self, plural: str, query_string: bytes, accept: str, language: str) -> ListRequest:
-        return list_request(self.queries[plural], query_string, accept, language, encode=self.driver.encode)
+    def _parse_list(self, plural: str, query_string: bytes, accept: str, language: str, prefix: str) -> ListRequest:
+        return list_request(self.queries[plural], query_string, accept, language, prefix, encode=self.driver.encode)
 
     def resource(self, scope: Scope) -> Resource:
         """Return the resource whose collection is named in the URL's path."""
@@ -112,7 +123,8 @@ class Records:
     async def read(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}/{id}`."""
         resource = self.resource(scope)
-        wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        prefix = shown_path(scope, "")
+        wanted = self._one(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         record_id = scope["path_params"]["id"]
         row = await self._by_id(self.statement(wanted.shape), record_id, wanted.parameters)
         if row is None:
@@ -176,7 +188,8 @@ class Records:
             raise (Erased if naming.Way.ERASED in past else Gone)(meant.fault)
         if named and resource is not None and not named[0].way.is_past:
             _, target, kind, _ = named[0]
-            raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {self.by_kind[kind].path}/{target}")
+            where = shown_path(scope, f"{self.by_kind[kind].path}/{target}")
+            raise NotFound(f"{record_id!r} is no {resource.kind}; its kind is {kind}: {where}")
         raise NotFound(f"there is no {resource.kind if resource else 'record'} with the id {record_id!r}")
 
     # -- lists ---------------------------------------------------------------------------------------------------
@@ -184,7 +197,8 @@ class Records:
     async def list_(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}`."""
         resource = self.resource(scope)
-        wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        prefix = shown_path(scope, "")
+        wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         form = wanted.form
         if isinstance(form, WritesStreams):
             if wanted.ids:
@@ -288,7 +302,7 @@ class Records:
         shape = replace(wanted.shape, purpose="table") if form.is_table else wanted.shape
         columns = self.compiler.table(shape) if form.is_table else []
         async with aclosing(self._read(shape, wanted).pages(self.driver)) as pages:
-            chunks = form.stream(pages, columns, wanted.options)
+            chunks = form.stream(pages, columns, wanted.options, f"{base_url(scope)}{self.resource(scope).path}")
             await send_stream(
                 scope, receive, send, chunks, request, self._stopping, content_type=form.content_type, headers=headers
             )
@@ -357,5 +371,6 @@ def identifier_in(scope: Scope) -> tuple[str, str]:
     found = scheme, normal(scheme, identifier)
     is_valid = re.fullmatch(SCHEME_PATTERN, scheme) and found[1] and len(identifier) <= MAX_IDENTIFIER
     if not is_valid or not is_storable(identifier):
-        raise NotFound("an identifier has a scheme of small letters, digits and hyphens: /v1/organizations/identifier/ror/…")
+        example = shown_path(scope, "/v1/organizations/identifier/ror/…")
+        raise NotFound(f"an identifier has a scheme of small letters, digits and hyphens: {example}")
     return found

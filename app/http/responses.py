@@ -235,7 +235,7 @@ def moved(scope: Scope, path: str, record_id: str) -> Response:
     The URL contains no host, so that a wrong Host header cannot redirect the client to another server.
     """
     query = scope["query_string"].decode("latin-1")
-    where = f"{scope.get('shown_prefix', '')}{path}/{quote(record_id)}" + (f"?{query}" if query else "")
+    where = shown_path(scope, f"{path}/{quote(record_id)}") + (f"?{query}" if query else "")
     return RedirectResponse(where, 308, {name.decode(): value.decode() for name, value in ALWAYS})
 
 
@@ -248,11 +248,16 @@ def base_url(scope: Scope) -> str:
     if host is None:  # allowed in HTTP/1.0
         host, port = scope.get("server") or ("localhost", None)
         host = f"{f'[{host}]' if ':' in host else host}:{port}" if port else host
-    return f"{scope['scheme']}://{host}{scope.get('shown_prefix', '')}"
+    return f"{scope['scheme']}://{host}{shown_path(scope, '')}"
 
 
 def address(scope: Scope) -> str:
-    """Return the path and the query string of the request's URL, percent-encoded."""
+    """Return the path and the query string of the URL that the client used, percent-encoded."""
     query = scope["query_string"]
     path = scope.get("raw_path", b"").decode("latin-1") or quote(scope["path"], safe="/:@!$&'()*+,;=~-._")
-    return path + ("?" + query.decode("latin-1") if query else "")
+    return shown_path(scope, path) + ("?" + query.decode("latin-1") if query else "")
+
+
+def shown_path(scope: Scope, path: str) -> str:
+    """Return a path of this application as the client has to write it: behind the path prefix of a proxy, if there is one."""
+    return f"{scope.get('shown_prefix', '')}{path}"

@@ -33,7 +33,7 @@ from app.http.bodies import (
 from app.http.queries import RecordRequest
 from app.http.queued import QueuedWrites, Write, retry_of, with_budget
 from app.http.records import Records, identifier_in
-from app.http.responses import RequestHeaders, moved, tag_of
+from app.http.responses import RequestHeaders, moved, shown_path, tag_of
 from app.reading.changes import Operation
 from app.reading.shapes import Shape
 from app.settings import Settings
@@ -257,7 +257,8 @@ class Writes:
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
         parse = {"PUT": self._records.for_put, "DELETE": self._records.for_delete}.get(scope["method"], self._records.for_write)
-        view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language)
+        prefix = shown_path(scope, "")
+        view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         body = await body_of(
             scope, receive, types=types, limit=self._settings.body_limit, reservation=reservation, needed=needed
         )

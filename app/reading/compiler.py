@@ -33,7 +33,7 @@ from app.db.types import Exact, Instant
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Narrowing
 from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref
-from app.declaration.resource import INCLUDED_AT_MOST, ReferenceColumn, Resource
+from app.declaration.resource import INCLUDED_AT_MOST, Include, ReferenceColumn, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record
@@ -46,6 +46,8 @@ Referred = Mapping[str, sa.FromClause]
 """Maps the name of a reference field to the alias of `records` that is joined to read the target of the reference."""
 _ASKED_FOR = records.alias("ref")
 """The alias of `records` in a subquery that reads the target of a reference. It is used where the target is not joined."""
+LINK_PREFIX = "link_prefix"
+"""The name of the parameter that stands before the paths of links: the path prefix of a proxy, or an empty text."""
 
 
 class Compiler:
@@ -180,6 +182,13 @@ class Compiler:
             else:
                 holds_list = plan.source is None and plan.name in table.c and "list" in table.c[plan.name].info
                 found.append(TableColumn(plan.name, holds_list))
+        for name, include in self._included_in(shape).items():
+            model = self.resources[include.kind].model
+            parts: list[str] = []
+            for field in include.columns:
+                reference = reference_type(model.model_fields[field].annotation)
+                parts += [field] if reference is None else [f"{field}.{part}" for part in reference.model_fields]
+            found.append(TableColumn(name, True, tuple(parts)))
         return found
 
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
@@ -197,9 +206,18 @@ class Compiler:
             )
             kind = [rows.c[f"{plan.name}_kind"]] if others else []
             yield from (key, *kind, value.within(name) if value.within is not None else name)
+        for included, include in self._included_in(shape).items():
+            own = self.resources[include.kind].table.alias(f"r_{included}")
+            items = self._related(included, own, rows, shape, fields=frozenset(include.columns)).subquery(f"i_{included}")
+            joined = sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
+            yield written_text(["[", joined, "]"])
+
+    def _included_in(self, shape: Shape) -> dict[str, Include]:
+        """Return the includes of this shape, by name, in the order of their declaration."""
+        return {name: each for name, each in self.resources[shape.kind].includes.items() if name in shape.include}
 
     def _shown(self, shape: Shape) -> list[FieldPlan]:
-        return [plan for plan in self.plans[shape.kind] if _is_shown(plan, shape)]
+        return [plan for plan in self.plans[shape.kind] if is_shown(plan, shape)]
 
     def _referred(self, rows: NamedFromClause, shape: Shape) -> Referred:
         """Return the alias to join for each shown reference field.
@@ -223,8 +241,7 @@ class Compiler:
         The object has the fields of the read model that the shape shows, and the related records that the shape includes.
         """
         members: dict[str, Node] = {plan.name: self._value(plan, rows, shape, referred) for plan in self._shown(shape)}
-        resource = self.resources[shape.kind]
-        members |= {name: self._included(name, rows, shape, resource) for name in resource.includes if name in shape.include}
+        members |= {name: self._included(name, rows, shape) for name in self._included_in(shape)}
         return Object(members)
 
     def _value(self, plan: FieldPlan, rows: sa.FromClause, shape: Shape, referred: Referred) -> Node:
@@ -294,31 +311,33 @@ class Compiler:
         begin = sa.func.substr(written_text(segments), sa.literal_column("2"))
         return joined_text(["{", begin, "}"])
 
-    def _included(self, name: str, rows: sa.FromClause, shape: Shape, resource: Resource) -> Array:
+    def _included(self, name: str, rows: sa.FromClause, shape: Shape) -> Array:
         """Return the array of an include, which has up to 200 related records.
 
         If there are more related records, a member `{name}_more` follows the array, with a link to the list of all of them.
         """
-        include = resource.includes[name]
+        include = self.resources[shape.kind].includes[name]
         related = self.resources[include.kind]
         own = related.table.alias(f"r_{name}")
         refers = _refers(related.reference(include.through), own, rows)
-        inner = Shape(include.kind, languages=shape.languages)
-        items = (
-            self._objects(own, inner)
-            .where(refers)
-            .order_by(*include.order(own))
-            .limit(sa.literal_column(str(INCLUDED_AT_MOST)))
-            .correlate(rows)
-            .subquery(f"i_{name}")
-        )
+        items = self._related(name, own, rows, shape).limit(sa.literal_column(str(INCLUDED_AT_MOST))).subquery(f"i_{name}")
         one_more: sa.Select[Any] = sa.select(sa.literal_column("1")).where(refers).correlate(rows)
         rest = one_more.limit(sa.literal_column("1")).offset(sa.literal_column(str(INCLUDED_AT_MOST))).exists()
-        where = joined_text([f',"{name}_more":"{related.path}?{include.found_by}=', rows.c.id, '"'])
+        prefix = sa.bindparam(LINK_PREFIX, type_=Exact)
+        where = joined_text([f',"{name}_more":"', prefix, f"{related.path}?{include.found_by}=", rows.c.id, '"'])
         are_few = sa.func.count() < sa.literal_column(str(INCLUDED_AT_MOST))
         more = sa.case((are_few, literal("")), (rest, where), else_=literal(""))
         whole = joined_text([comma_joined(items.c.item), "]", more])
         return Array(("[", sa.select(whole).correlate(rows).scalar_subquery()))
+
+    def _related(
+        self, name: str, own: NamedFromClause, rows: sa.FromClause, shape: Shape, *, fields: frozenset[str] | None = None
+    ) -> sa.Select[Any]:
+        """Return a SELECT of the related records of an include as JSON, sorted. `own`: an alias of their table."""
+        include = self.resources[shape.kind].includes[name]
+        refers = _refers(self.resources[include.kind].reference(include.through), own, rows)
+        inner = Shape(include.kind, fields=fields, languages=shape.languages)
+        return self._objects(own, inner).where(refers).order_by(*include.order(own)).correlate(rows)
 
     def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:
         """Return the SQL for a record in the exchange format.
@@ -347,7 +366,8 @@ class Compiler:
         return written_text([*segments, "}"])
 
 
-def _is_shown(plan: FieldPlan, shape: Shape) -> bool:
+def is_shown(plan: FieldPlan, shape: Shape) -> bool:
+    """Whether a response of this shape has the field."""
     if isinstance(plan.source, OnDay) and "valid_at" not in dict(shape.filters):
         return False
     if shape.fields is not None:

@@ -18,7 +18,8 @@ class TableColumn(NamedTuple):
     holds_list: bool = False
     """Whether the values in the column are JSON arrays."""
     parts: tuple[str, ...] = ()
-    """If the arrays contain references: the parts of a reference (`id`, `name`). The column is to be shown as one for each."""
+    """If the arrays contain references: the parts of a reference (`id`, `name`). If they contain related records: the parts of
+    these (`source.id`). The column is to be shown as one for each part."""
 
 
 @dataclass(frozen=True)

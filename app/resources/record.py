@@ -222,7 +222,7 @@ def label_of(*fields: str) -> Any:
     return label
 
 
-CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", "paragraph"))}
+CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", "paragraph"), columns=("source", "link"))}
 
 
 def ends_after_it_starts(first: str, last: str) -> Any:

@@ -15,9 +15,9 @@ class Ndjson(WritesStreams):
     media_type = content_type = "application/x-ndjson"
 
     async def stream(
-        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
+        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any], where: str
     ) -> AsyncGenerator[str]:
         """Yield one chunk for each page, with one line for each record."""
-        del columns, options
+        del columns, options, where
         async for rows in pages:
             yield "".join(f"{row[0]}\n" for row in rows)

@@ -39,6 +39,8 @@ class Representation:
     """Whether a list is read as a table: one row per record, with columns of plain values and without related records."""
     parameters: ClassVar[Mapping[str, Any]] = {}
     """The query parameters of lists that only this format uses: (type, pydantic field) by the parameter's name."""
+    refused_elsewhere: ClassVar[frozenset[str]] = frozenset()
+    """The names of those of `parameters` that are refused if they are true in a request for another format."""
 
 
 class WritesRecords(Representation, ABC):
@@ -62,12 +64,12 @@ class WritesStreams(Representation, ABC):
 
     @abstractmethod
     def stream(
-        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any]
+        self, pages: AsyncIterator[Sequence[Row]], columns: Sequence[TableColumn], options: Mapping[str, Any], where: str
     ) -> AsyncGenerator[str]:
         """Yield the response body for a whole list, in chunks.
 
         `pages`: the rows of the list. If `is_table`, a row has a value for each of `columns`; otherwise a row has one JSON
         text. `options`: the values of the query parameters that the formats declare in `parameters`; each format reads only its
-        own. A subclass must await the first page before it yields anything, because an error can be answered as a problem only
-        before the response has begun.
+        own. `where`: the URL of the collection, below which each record has its own. A subclass must await the first page
+        before it yields anything, because an error can be answered as a problem only before the response has begun.
         """

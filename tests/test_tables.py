@@ -1,0 +1,177 @@
+"""CSV for spreadsheets: a byte order mark, the addresses of records, and the sources that they cite."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+from app.resources import RESOURCES
+from tests.conftest import Database
+from tests.test_contract import walk
+
+MARK = b"\xef\xbb\xbf"
+each_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.plural)
+cited = pytest.mark.parametrize(
+    "resource", [each for each in RESOURCES if "citations" in each.includes], ids=lambda resource: resource.plural
+)
+
+
+def table(client: TestClient, path: str, **headers: str) -> list[dict[str, str]]:
+    """The rows of a CSV, by the names of their columns."""
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+
+
+def faults(client: TestClient, path: str, **headers: str) -> dict[str, str]:
+    """The faults of a refused request, by parameter."""
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 422, answer.text
+    return {fault["parameter"]: fault["detail"] for fault in answer.json()["errors"]}
+
+
+@each_resource
+def test_a_byte_order_mark_stands_once_at_the_beginning_if_it_is_asked_for(client: TestClient, resource: Resource) -> None:
+    plain = client.get(f"{resource.path}?format=csv").content
+    assert MARK not in plain
+    assert client.get(f"{resource.path}?format=csv&bom=true").content == MARK + plain
+    assert client.get(f"{resource.path}?format=csv&bom=false").content == plain
+    assert client.get(f"{resource.path}?bom=true", headers={"Accept": "text/csv"}).content == MARK + plain
+
+
+def test_a_table_without_rows_has_the_mark_too(client: TestClient) -> None:
+    assert client.get("/v1/meetings?country=AQ&format=csv&fields=name&bom=true").content == MARK + b"id,name\r\n"
+
+
+def test_a_mark_goes_with_the_other_options(client: TestClient) -> None:
+    path = "/v1/topics?format=csv&fields=name&csv_safe=true&csv_address=true"
+    assert client.get(f"{path}&bom=true").content == MARK + client.get(path).content
+    assert client.head(f"{path}&bom=true").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["bom", "csv_address"])
+@pytest.mark.parametrize(
+    ("query", "accept"),
+    [
+        ("", "*/*"),
+        ("", "application/json"),
+        ("format=json&", "text/csv"),
+        ("format=ndjson&", "*/*"),
+        ("", "application/x-ndjson"),
+    ],
+)
+def test_other_formats_refuse_what_is_for_csv(client: TestClient, name: str, query: str, accept: str) -> None:
+    told = faults(client, f"/v1/meetings?{query}{name}=true", Accept=accept)
+    assert told == {name: f"only csv has this; send format=csv, or leave {name} out"}
+    assert client.get(f"/v1/meetings?{query}{name}=false", headers={"Accept": accept}).status_code == 200
+
+
+def test_all_that_is_for_csv_is_refused_together(client: TestClient) -> None:
+    assert list(faults(client, "/v1/meetings?bom=true&csv_address=true&sort=name,name")) == ["bom", "csv_address", "sort"]
+
+
+def test_a_mark_is_a_matter_of_lists(client: TestClient) -> None:
+    assert list(faults(client, "/v1/meetings/sco-ict-2025?bom=true")) == ["bom"]
+    assert list(faults(client, "/v1/meetings?format=csv&bom=maybe")) == ["bom"]
+
+
+@each_resource
+def test_the_address_of_each_record_leads_to_it(client: TestClient, resource: Resource) -> None:
+    rows = table(client, f"{resource.path}?format=csv&csv_address=true&sort=id")
+    assert rows
+    assert list(rows[0])[-1] == "address"
+    assert "address" not in resource.model.model_fields
+    for row in rows[:5]:
+        assert row["address"] == f"http://testserver{resource.path}/{row['id']}"
+        assert client.get(row["address"]).json()["id"] == row["id"]
+    fewer = table(client, f"{resource.path}?format=csv&csv_address=true&fields=version&sort=id")
+    assert [list(fewer[0]), [row["address"] for row in fewer]] == [
+        ["id", "version", "address"],
+        [row["address"] for row in rows],
+    ]
+
+
+@cited
+@pytest.mark.parametrize("lang", ["", "&lang=ru"])
+def test_the_sources_of_each_record_stand_in_its_row(client: TestClient, resource: Resource, lang: str) -> None:
+    rows = table(client, f"{resource.path}?format=csv&include=citations&fields=version&sort=id{lang}")
+    records = walk(client, f"{resource.path}?limit=200&include=citations&fields=version&sort=id{lang}")
+    assert [_row(record) for record in records] == rows
+
+
+def _row(record: dict[str, Any]) -> dict[str, str]:
+    sources = [citation["source"] for citation in record["citations"]]
+    links = [citation["link"] or "" for citation in record["citations"]]
+    return {
+        "id": record["id"],
+        "version": str(record["version"]),
+        "citations.source.id": "; ".join(source["id"] for source in sources),
+        "citations.source.name": "; ".join(source["name"] for source in sources),
+        "citations.link": "; ".join(links) if any(links) else "",
+    }
+
+
+def test_the_first_data_set_shows_sources_in_tables(client: TestClient) -> None:
+    rows = table(client, "/v1/meetings?format=csv&include=citations,topics&fields=name&csv_address=true")
+    columns = ["topics.id", "topics.name", "citations.source.id", "citations.source.name", "citations.link", "address"]
+    assert list(rows[0]) == ["id", "name", *columns]
+    assert any(row["citations.link"].startswith("https://") for row in rows)
+
+
+def test_no_source_is_left_out_and_one_without_an_address_keeps_its_place(database: Database) -> None:
+    """A page of JSON embeds 200 citations at most and links to the rest; a table has no such link, so it shows all."""
+    lines = [
+        {"kind": "topic", "id": "cited", "name": "Cited"},
+        {"kind": "topic", "id": "uncited", "name": "Uncited"},
+        {"kind": "source", "id": "a-printed", "title": "Газета; утренний выпуск", "language": "ru"},
+        {"kind": "source", "id": "b-online", "title": "Online", "language": "en", "url": "https://online.example/page"},
+    ]
+    citations = [
+        {"kind": "citation", "record": "cited", "source": source, "paragraph": number, "quote": "слово", "confidence": "stated"}
+        for source in ("a-printed", "b-online")
+        for number in range(1, 106)
+    ]
+    database.load(*(json.dumps(line, ensure_ascii=False) for line in [*lines, *citations]))
+    with database.client() as client:
+        found, uncited = table(client, "/v1/topics?format=csv&include=citations&sort=id")
+        json_page = client.get("/v1/topics/cited?include=citations").json()
+    assert len(json_page["citations"]) == 200
+    assert "citations_more" in json_page
+    assert found["citations.source.id"].split("; ") == ["a-printed"] * 105 + ["b-online"] * 105
+    links = found["citations.link"].split("; ")
+    assert links[:105] == [""] * 105
+    assert all(link.startswith("https://online.example/page#:~:text=") for link in links[105:])
+    assert len(links) == 210
+    assert {value for name, value in uncited.items() if name.startswith("citations.")} == {""}
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.plural)
+def test_other_related_records_are_refused_and_the_fault_says_what_a_table_takes(
+    client: TestClient, resource: Resource
+) -> None:
+    for name in resource.includes:
+        answer = client.get(f"{resource.path}?format=csv&include={name}")
+        if name == "citations":
+            assert answer.status_code == 200
+            continue
+        told = faults(client, f"{resource.path}?format=csv&include={name}")["include"]
+        assert told.startswith("a table has no room for related records")
+        assert ("but citations" in told) == ("citations" in resource.includes)
+        assert told.endswith("ask for json or ndjson")
+    assert any("citations" in each.includes for each in RESOURCES)
+    assert "citations" not in next(each for each in RESOURCES if each.kind is Kind.CITATION).includes
+
+
+def test_the_parameter_says_what_a_table_takes(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for resource in RESOURCES:
+        told = {each["name"]: each["description"] for each in paths[resource.path]["get"]["parameters"]}
+        assert ("CSV takes only these, and `citations`" in told["include"]) == ("citations" in resource.includes)
+        assert "Excel" in told["bom"]
+        assert "address" in told["csv_address"]
