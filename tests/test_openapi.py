@@ -105,11 +105,79 @@ def test_closed_vocabularies_are_enums_and_every_word_is_explained(client: TestC
 def test_what_is_shown_is_what_the_schemas_say(client: TestClient, document: dict[str, Any]) -> None:
     for resource in RESOURCES:
         listed = {"$ref": f"#/components/schemas/{resource.title}List", "components": document["components"]}
-        for query in ("limit=200", "fields=kind", f"include={next(iter(resource.includes), 'names')}"):
+        for query in ("limit=200", "limit=200&lang=ru", f"include={next(iter(resource.includes), 'names')}"):
             body = client.get(f"{resource.path}?{query}").json()
             jsonschema_rs.validator_for(listed).validate(body)
         single = {"$ref": f"#/components/schemas/{resource.title}", "components": document["components"]}
         jsonschema_rs.validator_for(single).validate(client.get(f"{resource.path}/{body['data'][0]['id']}").json())
+        (few,) = client.get(f"{resource.path}?fields=kind&limit=1").json()["data"]
+        schema = document["components"]["schemas"][resource.title]
+        partial = {**schema, "required": ["id", "kind"], "components": document["components"]}
+        jsonschema_rs.validator_for(partial).validate(few)
+
+
+def test_what_is_always_there_is_required_and_nothing_else(client: TestClient, document: dict[str, Any]) -> None:
+    """So that a typed client need not ask whether a field is there; what only some answers have is optional."""
+    for resource in RESOURCES:
+        schema = document["components"]["schemas"][resource.title]
+        records = client.get(f"{resource.path}?limit=200").json()["data"]
+        assert records
+        for record in records:
+            assert list(record) == schema["required"], resource.title
+    for name in ("Place", "Sitting", "Signatory", "SourceText", "Name", "Identifier", "Ref", "AnyRef"):
+        schema = document["components"]["schemas"][name]
+        assert schema["required"] == list(schema["properties"]), name
+    assert document["components"]["schemas"]["SourceTextContent"]["required"] == ["sha256"]
+    assert document["components"]["schemas"]["SignatoryContent"].get("required", []) == []
+
+
+def test_what_a_discriminator_names_requires_it(document: dict[str, Any]) -> None:
+    found = list(discriminators(document))
+    assert found
+    for entry in found:
+        for reference in entry["mapping"].values():
+            assert entry["propertyName"] in at(document, reference)["required"], reference
+
+
+def discriminators(part: Any) -> Iterator[dict[str, Any]]:
+    """All discriminators within a part of the document."""
+    if isinstance(part, dict):
+        if "propertyName" in part.get("discriminator", {}):
+            yield part["discriminator"]
+        part = list(part.values())
+    for each in part if isinstance(part, list) else ():
+        yield from discriminators(each)
+
+
+def at(document: dict[str, Any], reference: str) -> Any:
+    """What a reference within the document leads to."""
+    found: Any = document
+    for name in reference.removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def test_every_operation_says_whether_it_takes_a_key(client: TestClient, document: dict[str, Any]) -> None:
+    """`security: []` is said of what everybody may do. A GET is open, but for keys."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            is_open = method == "get" and not path.startswith("/v1/keys")
+            assert (operation["security"] == []) == is_open, f"{method} {path}"
+            if not is_open:
+                assert client.request(method, path.replace("{", "").replace("}", "")).status_code == 401, f"{method} {path}"
+
+
+@pytest.mark.parametrize(
+    ("contact", "shown"),
+    [
+        ("desk@registry.example", {"email": "desk@registry.example"}),
+        ("https://registry.example/x", {"url": "https://registry.example/x"}),
+    ],
+)
+def test_the_contact_is_the_one_of_the_settings(contact: str, shown: dict[str, str]) -> None:
+    told = create_app(Settings(contact=contact)).openapi()["info"]["contact"]
+    assert told == {"name": "Report a wrong statement", **shown}
+    assert "contact" not in create_app(Settings()).openapi()["info"]
 
 
 def test_every_example_runs_and_finds_something(client: TestClient, document: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from app.http.openapi.shared import (
 )
 from app.http.problems import PAGE
 from app.http.records import Records
-from app.http.responses import RequestHeaders, send_tagged
+from app.http.responses import RequestHeaders, send_tagged, shown_path
 from app.writing.write_schema import ContentSchema
 
 INTRODUCTION = """\
@@ -86,13 +86,31 @@ def builder(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchem
 
 
 def serving(document: Callable[[], Json]) -> Callable[[Scope, RequestHeaders, Receive, Send], Awaitable[None]]:
-    """Return an ASGI endpoint that sends the document as JSON."""
-    text: Callable[[], bytes] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False).encode())
+    """Return an ASGI endpoint that sends the document as JSON. Behind a path prefix, its addresses have the prefix."""
+    text: Callable[[], str] = lru_cache(1)(lambda: json.dumps(document(), ensure_ascii=False))
 
-    async def serve(_scope: Scope, request: RequestHeaders, _receive: Receive, send: Send) -> None:
-        await send_tagged(send, text(), request)
+    async def serve(scope: Scope, request: RequestHeaders, _receive: Receive, send: Send) -> None:
+        prefix = shown_path(scope, "")
+        await send_tagged(send, (_behind(prefix, text()) if prefix else text()).encode(), request)
 
     return serve
+
+
+def _behind(prefix: str, text: str) -> str:
+    """Return the JSON of the document with this path prefix of a proxy before all paths but the keys of `paths`."""
+    for before, path in _BEFORE_ADDRESSES:
+        text = text.replace(f"{before}{path}", f"{before}{prefix}{path}")
+    return text.replace(json.dumps({"url": SERVER}), json.dumps({"url": prefix}))
+
+
+SERVER = "/"
+"""The server's address in the document, relative to the address of the document.
+
+It is relative, so that clients and the docs page reach the server by the scheme and the host by which they got the document,
+even if a proxy does not forward them.
+"""
+_BEFORE_ADDRESSES = (("](", "/"), ("`", "/v1/"), ('"type": "', PAGE), ('"instance": "', "/v1/"))
+"""What stands before the addresses in the document: links and code in Markdown, and the examples of problems."""
 
 
 def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSchema], contact: str) -> Json:
@@ -102,6 +120,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
         summary="The system of record for international cooperation in ICT",
         description=INTRODUCTION.format(**QUESTIONS, problems=PAGE),
         routes=app.routes,
+        servers=[{"url": SERVER}],
         license_info={"name": "MIT", "identifier": "MIT"},
         contact={"name": "Report a wrong statement", "email" if "@" in contact else "url": contact} if contact else None,
     )
@@ -124,6 +143,7 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"] |= {status: {"$ref": f"#/components/responses/{name}"} for status, name in FAILURES_OF_ALL}
+            operation.setdefault("security", [])  # says that everybody may do it, not that the document does not tell
     document["tags"] = [
         {"name": "search", "description": "Find records of all kinds by typed text."},
         *(

@@ -25,7 +25,8 @@ from app.http.openapi.shared import (
 from app.http.queries import AnyManyQuery, AnyOneQuery, QueryModels
 from app.http.records import Records
 from app.http.representations import JSON, Representation, of_lists, of_records, of_streams
-from app.reading.shapes import column_name
+from app.reading.compiler import is_shown
+from app.reading.shapes import Shape, column_name
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 """The file with the examples: one record of each kind from the first data set, in English and in Russian.
@@ -42,6 +43,9 @@ def read_schemas(records: Records) -> Json:
     resources = list(records.resources.values())
     _, found = models_json_schema([(resource.model, "serialization") for resource in resources], ref_template=REF)
     schemas: Json = found["$defs"]
+    for name, schema in schemas.items():
+        if name not in {resource.title for resource in resources} and "properties" in schema:
+            schema["required"] = list(schema["properties"])  # the database writes an item of an array with all its members
     examples = json.loads(EXAMPLES.read_text(encoding="utf-8"))
     for resource in resources:
         schema = schemas[resource.title]
@@ -76,7 +80,10 @@ def read_schemas(records: Records) -> Json:
         }
         if resource.title in examples:  # the first data set may have no record of this kind
             schema["examples"] = examples[resource.title]
-        schema["required"] = ["id"]
+        # A response with `fields` has less, but these clients know what they asked for; for all others, a field that is always
+        # there should not look as if it could be missing.
+        shown_always = [plan for plan in records.compiler.plans[resource.kind] if is_shown(plan, Shape(resource.kind))]
+        schema["required"] = [plan.name for plan in shown_always]
         schema["properties"]["kind"]["description"] = f"the kind of record: {resource.kind.explanation}"
         schemas[f"{resource.title}List"] = {
             "type": "object",

@@ -46,7 +46,7 @@ def problem_responses() -> Json:
                 MEDIA_TYPE: {
                     "schema": {"$ref": REF.format(model="Problem")},
                     "example": {
-                        "type": f"http://127.0.0.1:8000{PAGE}#{problem.code}",
+                        "type": f"{PAGE}#{problem.code}",
                         "title": problem.title,
                         "status": problem.status,
                         "detail": problem.explanation,
@@ -74,11 +74,15 @@ def shared_schemas() -> Json:
             "title": "Problem",
             "description": "What went wrong, RFC 9457.",
             "properties": {
-                "type": {**uri, "description": "a page that explains this problem"},
+                "type": {
+                    "type": "string",
+                    "format": "uri-reference",
+                    "description": "the path of a page of this server that explains the problem",
+                },
                 "title": {**text, "description": "the problem in a few words, always the same for its code"},
                 "status": {"type": "integer", "description": "the HTTP status"},
                 "detail": {**text, "description": "what is wrong with this very request"},
-                "instance": {**text, "description": "what was asked for"},
+                "instance": {**text, "format": "uri-reference", "description": "what was asked for"},
                 "code": {**text, "description": "the problem's stable name, for programs"},
                 "errors": {
                     "type": "array",

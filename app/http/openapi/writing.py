@@ -1,5 +1,6 @@
 """The OpenAPI descriptions of the write operations."""
 
+import json
 from typing import Any, get_args
 
 from pydantic.json_schema import models_json_schema
@@ -252,6 +253,8 @@ def _bodies(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
 def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     """Return, by name, the schemas of the fields that a client can write. Their descriptions are those of the read model."""
     shown, content = schemas[resource.title]["properties"], schema.model.model_json_schema(ref_template=REF)
+    for name in [name for name, entry in content.get("$defs", {}).items() if _is_read_otherwise(entry, schemas.get(name))]:
+        content = _renamed(content, name, f"{name}Content")
     schemas |= content.get("$defs", {})
     for reference in schema.references:
         if reference.member:
@@ -276,6 +279,19 @@ def _fields(resource: Resource, schema: ContentSchema, schemas: Json) -> Json:
     if resource.kind is not Kind.CITATION:
         found["citations"] = _array("CitationPart", "what supports it; those that it had and that are not here are deleted")
     return found
+
+
+def _is_read_otherwise(written: Json, read: Json | None) -> bool:
+    """Whether an item of an array may be written with fewer members than it is read with, so that it needs its own schema."""
+    return read is not None and read.get("required") != written.get("required")
+
+
+def _renamed(content: Json, name: str, other: str) -> Json:
+    """Return a schema in which the definition with this name has another one."""
+    text = json.dumps(content).replace(f'"{REF.format(model=name)}"', f'"{REF.format(model=other)}"')
+    renamed: Json = json.loads(text)
+    renamed["$defs"][other] = renamed["$defs"].pop(name) | {"title": other}
+    return renamed
 
 
 def _nullable(schema: Json) -> Json:
