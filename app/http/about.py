@@ -101,8 +101,8 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
         await driver.availability.ready()
         return Health(status="ok")
 
-    @routes.get("/v1", include_in_schema=False)
-    @routes.get("/v1/", operation_id="get_index", summary="What this registry is and holds")
+    @routes.get("/v1/", include_in_schema=False)
+    @routes.get("/v1", operation_id="get_index", summary="What this registry is and holds")
     async def index(request: Request) -> Index:
         """Returns the version, the licence of the data, the number of records of each kind, the last change, and links."""
         found = await driver.fetch(last, {})

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -119,13 +120,25 @@ def _wait(server: subprocess.Popen[bytes], where: str, log: Path) -> None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """A headless browser for which no host has an address but the loopback."""
-    found = os.environ.get(_CHROMIUM) or next(filter(None, map(shutil.which, _NAMES)), None)
+    found = path_of_chromium()
     if found is None:
         pytest.fail(f"these tests need Chromium: install one of {', '.join(_NAMES)}, or set {_CHROMIUM} to its path")
+    with headless(found) as browser:
+        yield browser
+
+
+def path_of_chromium() -> str | None:
+    """Where Chromium is, if it is installed."""
+    return os.environ.get(_CHROMIUM) or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@contextmanager
+def headless(path: str) -> Iterator[Browser]:
+    """The browser at a path, without a window and without addresses of other hosts."""
     sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     expect.set_options(timeout=_EXPECT_MILLISECONDS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=[*_FLAGS, *sandbox])
+        browser = playwright.chromium.launch(executable_path=path, args=[*_FLAGS, *sandbox])
         yield browser
         browser.close()
 

@@ -169,6 +169,10 @@ def identified_operation(resource: Resource) -> Json:
         "description": "The answer leads to the record (308). A slash in an identifier is written as it is.",
         "parameters": identifier_parameters(),
         "responses": {
+            "200": {
+                "description": f"The {resource.kind}, for a client that follows the redirect.",
+                "content": _content(resource.title, of_records()),
+            },
             "308": {"description": "The record has this id.", "headers": headers("Location")},
             **failures((("404", "NotFound"), ("409", "Conflict"))),
         },

@@ -13,7 +13,9 @@ Json = dict[str, Any]
 
 FAILURES_OF_ALL = (
     ("405", "MethodNotAllowed"),
+    ("408", "RequestTimeout"),
     ("429", "TooManyRequests"),
+    ("431", "HeadTooLarge"),
     ("500", "Unexpected"),
     ("503", "Unavailable"),
 )
