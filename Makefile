@@ -30,7 +30,7 @@ run: .venv/runtime  ## set up everything and serve
 test: .venv/development lint types  ## check everything, on SQLite and Postgres
 	@$(BIN)/python -m pytest
 
-test-slow: .venv/development  ## what takes minutes: fuzzing, kills, the pages for operators, changes of the schema, the wheel, PgBouncer (if installed), costs, a soak
+test-slow: .venv/development  ## what takes minutes: fuzzing, kills, the pages for operators, changes of the schema, the wheel, costs, a soak; if installed, PgBouncer, nginx, Caddy, Node's clients, LibreOffice
 	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m 'slow or thorough'
 	@RAPPORTEUR_TEST_DEPTH=slow $(BIN)/python -m pytest -m alone -n 0
 
@@ -53,6 +53,7 @@ bench: .venv/development  ## measure, beside what users would otherwise take (SH
 lock: .venv/development  ## pin all requirements anew, by hash
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group pyproject.toml:build -o requirements.lock
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group pyproject.toml:build --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet tests/clients/requirements.in -o tests/clients/requirements.lock
 
 migration: .venv/development  ## write the migration that the models need: make migration NAME="what changes"
 	@$(BIN)/python -m tests.postgres sh -c '$(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate -m "$(NAME)" --rev-id $$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))'

@@ -215,7 +215,8 @@ def test_a_generated_client_reads_and_writes(database: Database, tmp_path: Path,
     made = tmp_path / "made"
     command = [sys.executable, "-m", "openapi_python_client", "generate", "--path", str(SNAPSHOT), "--output-path", str(made)]
     config = tmp_path / "config.json"
-    config.write_text('{"content_type_overrides": {"application/x-ndjson": "application/octet-stream"}}', encoding="utf-8")
+    (told,) = re.findall(r"`config\.json` is `(.*?)`", (ROOT / "docs" / "clients.md").read_text(encoding="utf-8"))
+    config.write_text(told, encoding="utf-8")
     done = subprocess.run([*command, "--meta", "none", "--config", str(config)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "WARNING" not in done.stdout + done.stderr, done.stdout + done.stderr

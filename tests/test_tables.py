@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from starlette.testclient import TestClient
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.resources import RESOURCES
+from app.settings import ROOT
 from tests.conftest import Database
 from tests.test_contract import walk
 
@@ -175,3 +177,14 @@ def test_the_parameter_says_what_a_table_takes(client: TestClient) -> None:
         assert ("CSV takes only these, and `citations`" in told["include"]) == ("citations" in resource.includes)
         assert "Excel" in told["bom"]
         assert "address" in told["csv_address"]
+
+
+def test_the_address_of_the_page_gives_the_columns_that_it_tells_of(client: TestClient) -> None:
+    page = (ROOT / "docs" / "clients.md").read_text(encoding="utf-8")
+    (address,) = re.findall(r"http://127\.0\.0\.1:8000(/v1/meetings\?format=csv\S+)", page)
+    answer = client.get(address)
+    assert answer.content.startswith(MARK)
+    columns = next(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
+    told = re.findall(r"`((?:topics|citations)\.[a-z.]+|names|identifiers|address)`", page)
+    assert set(told) <= set(columns)
+    assert len(set(told)) == 8
