@@ -23,6 +23,7 @@ RapporteurError
     │   ├── Merged             410
     │   └── PositionUnknown    410
     ├── PreconditionFailed     412
+    │   └── TagUnknown         412
     ├── PayloadTooLarge        413
     ├── AddressTooLong         414
     ├── UnsupportedMediaType   415
@@ -253,6 +254,23 @@ class PreconditionFailed(Problem):
         "The record is not at the version that `If-Match` names, or `If-None-Match: *` found it there already."
         " Read it again, and apply the change to what it is now."
     )
+
+
+class TagUnknown(PreconditionFailed):
+    """The entity tag in `If-Match` was not made by this registry."""
+
+    code = "tag_unknown"
+    title = "The tag is not one of this registry's"
+    explanation = (
+        "`If-Match` takes the `ETag` with which the record was read. A proxy may have put another tag in its place."
+        " `errors` has the current tag."
+    )
+
+    def __init__(
+        self, detail: str, *, record_id: str, faults: Sequence[Fault] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(detail, faults=faults, headers=headers)
+        self.record_id = record_id
 
 
 class PayloadTooLarge(Problem):

@@ -74,7 +74,7 @@ def lines_of(paths: tuple[Path, ...]) -> Iterator[Line]:
             raise OperatorError(f"{path} holds no {SUFFIX} files")
         for file in files:
             try:
-                with click.open_file(str(file), encoding="utf-8") as opened:
+                with click.open_file(str(file), encoding="utf-8-sig") as opened:
                     for number, text in enumerate(opened, 1):
                         if text.strip():
                             yield Line(f"{file.name}:{number}", text)

@@ -107,6 +107,8 @@ def verify(settings: Settings, directory: Path) -> None:
     engine, _ = writer_of(settings)
     with reading(engine) as connection:
         checked, found = failures(connection, directory)
+    if found:
+        found.append(f"{checked} citations were looked at; {len(found)} faults")
     _tell(found, f"{checked} citations, each stands in its document")
 
 

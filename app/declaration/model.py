@@ -95,17 +95,17 @@ Alpha3 = Annotated[str, StringConstraints(pattern=ALPHA_3_PATTERN)]
 Numeric = Annotated[str, StringConstraints(pattern=NUMERIC_PATTERN)]
 Text = Annotated[
     str,
-    BeforeValidator(_cleaned),
     StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=TEXT_PATTERN),
     AfterValidator(_printable),
+    BeforeValidator(_cleaned),
 ]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_147_483_647)]
 Ordinal = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
 Flag = Annotated[bool, Field(strict=True)]
 Language = Annotated[
     str,
-    BeforeValidator(_canonical),
     StringConstraints(pattern=LANGUAGE_PATTERN, max_length=MAX_LANGUAGE),
+    BeforeValidator(_canonical),
     Field(examples=["ru"]),
 ]
 EventDate = Annotated[

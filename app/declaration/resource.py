@@ -41,6 +41,10 @@ def _column(attribute: Any) -> sa.Column[Any]:
     return column
 
 
+CITED = "citations"
+"""The include of the citations of a record. Only this one can be embedded in included records, too."""
+
+
 def ordered(*columns: str) -> Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]]:
     """Return the order of included records: by these columns, then by id."""
     return lambda table: tuple(table.c[name] for name in (*columns, "id"))
@@ -68,10 +72,14 @@ class Include:
 
 
 class NamesFieldOf(NamedTuple):
-    """Declares that `field` holds the name of a field of another record. The field `record` refers to that other record."""
+    """Declares that `field` holds the name of a field of another record. The field `record` refers to that other record.
+
+    The field `value` holds a value of that field.
+    """
 
     field: str
     record: str
+    value: str
 
 
 class ReferenceColumn(NamedTuple):
@@ -252,6 +260,8 @@ class Resource:
     """A field that holds the name of a field of another record."""
     searched: Searched | None = None
     """The fields that search reads; None if the kind is not searched."""
+    also_called: tuple[str, ...] = ()
+    """Other names under which a client may look for the collection."""
     example: str = ""
     """The id of a record in the seed data (the initial content). The examples in the documentation use this record."""
 

@@ -19,8 +19,9 @@ JSON_PATCH = "application/json-patch+json"
 PATCH_TYPES = ("application/merge-patch+json", "application/json", JSON_PATCH)
 LINES_TYPES = ("application/x-ndjson",)
 RETRY_SECONDS = 2
-_TAG = re.compile(r'\s*(W/)?"([^"]*)"\s*')
-_VERSION = re.compile(r"(\d{1,9})(?:\.[0-9a-f]+)?(?:-gzip)?", re.ASCII)
+_TAG = re.compile(r'\s*(?:W/)?"([^"]*)"\s*')
+_VERSION = re.compile(r"(\d{1,9})(?:\.[0-9a-f]+)?(?:[-;.](?:gzip|br|zstd|deflate))?", re.ASCII)
+"""A tag of a record: its version and a digest. Proxies that compress a response may add the name of the compression."""
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -211,21 +212,22 @@ def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
     if none_match and none_match != "*":
         fault = Fault("of a write may only be `*`: create and never replace", header="If-None-Match")
         raise Invalid(str(fault), faults=[fault])
-    versions = None
+    versions, foreign = None, ""
     if match and match != "*":
-        # Weak tags are ignored, because `If-Match` never matches them (RFC 9110). Tags without a version are ignored, too,
-        # because every record's tag contains its version.
-        tags = [tag for weak, tag in (_tag(part) for part in match.split(",")) if not weak]
+        # Weak tags are taken like strong ones. RFC 9110 says that `If-Match` never matches a weak tag, but proxies that
+        # compress a response make its tag weak, and the version in the tag tells which state of the record was read.
+        tags = [_tag(part) for part in match.split(",")]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
-    return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert)
+        foreign = next((tag for tag in tags if not _VERSION.fullmatch(tag)), "")
+    return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert, foreign=foreign)
 
 
-def _tag(text: str) -> tuple[bool, str]:
+def _tag(text: str) -> str:
     found = _TAG.fullmatch(text)
     if found is None:
         fault = Fault(f"{text.strip()[:60]!r} is no entity tag: send the ETag as it came, quotes included", header="If-Match")
         raise Invalid(str(fault), faults=[fault])
-    return found[1] is not None, found[2]
+    return found[1]
 
 
 def idempotency_key(scope: Scope) -> str | None:

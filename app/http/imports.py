@@ -5,6 +5,7 @@ The body has one record per line, in the exchange format. Separate threads parse
 
 import asyncio
 import time
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -180,7 +181,7 @@ class Imports:
             if len(text) > settings.body_limit:
                 detail = f"line {number} is longer than {settings.body_limit} bytes, which is as long as a line may be"
                 raise PayloadTooLarge(detail, headers={"Connection": "close"})
-            if text.strip():
+            if text.removeprefix(BOM_UTF8).strip():
                 if len(lines) >= settings.import_records:
                     detail = f"an import may have {settings.import_records} lines; send several"
                     raise PayloadTooLarge(detail, headers={"Connection": "close"})

@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 from app.db.sql import Encode
 from app.db.types import Instant
 from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, IdentifierValue, Lang
+from app.declaration.filters.values import WholeNumber
 from app.declaration.model import Naming, Part
-from app.declaration.resource import Resource
+from app.declaration.resource import CITED, Resource
 from app.domain.vocabulary import Kind
 from app.errors import CursorInvalid, Invalid
 from app.faults import Fault, summary
@@ -173,7 +174,7 @@ class QueryModels:
         fields |= self._view
         fields["lang"] = (Lang, None)
         fields["limit"] = (
-            Annotated[int, Field(ge=1, le=MAX_LIMIT)],
+            Annotated[WholeNumber, Field(ge=1, le=MAX_LIMIT)],
             Field(default=DEFAULT_LIMIT, description="how many records a page of JSON has at the most", examples=[10]),
         )
         fields["cursor"] = (
@@ -194,19 +195,21 @@ class QueryModels:
     def _view(self) -> dict[str, Any]:
         """The query parameters `include` and `fields`. They select which related records and which fields a response shows."""
         parts = [name for name, plan in self.plans.items() if isinstance(plan.source, Part)]
-        includes = [*self.resource.includes, *parts]
+        cited = [f"{name}.{CITED}" for name in self.resource.includes if name != CITED]
+        includes = [*self.resource.includes, *cited, *parts]
         in_tables = [f"`{name}`" for name in self.resource.includes if name not in self.not_in_tables]
         also = "".join(f", and {name}" for name in in_tables)
+        with_theirs = f". `{cited[0]}` embeds them with their citations" if cited else ""
         telling = "name" if "name" in self.plans else list(self.plans)[_OWN_FIELDS_FROM]
         return {
             "include": _joined_by_commas(
                 includes,
-                "related records to embed, one level deep, at most 200 each; past that `…_more` leads to all of them. Also the"
+                f"related records to embed, at most 200 each; past that `…_more` leads to all of them{with_theirs}. Also the"
                 f" record's own arrays, such as `topics`, which a list does not show unasked. CSV takes only these{also}",
                 includes[0],
             ),
             "fields": _joined_by_commas(
-                list(self.plans),
+                [*self.plans, *self.resource.includes],
                 "only these fields; `id` always comes along. The answer then lacks other fields that its schema requires",
                 telling,
             ),
@@ -282,7 +285,7 @@ def record_request(
     shape = Shape(
         models.resource.kind,
         fields=_fields(given),
-        include=_include(given),
+        include=_include(models, given),
         languages=min(len(languages), 2),
         purpose="one",
     )
@@ -306,7 +309,7 @@ def list_request(
     given = validated(models.records, pairs).model_dump(mode="json")
     form = _form(given, accept, of_lists())
     languages = requested_languages(given.get("lang"), accept_language)
-    include = _include(given)
+    include = _include(models, given)
     _refuse_contradictions(models, given, form, include)
     values = {name: _as_text(given[name]) for name in resource.filters if given.get(name) is not None}
     shapes = tuple((name, resource.filters[name].shape(several)) for name, several in values.items())
@@ -409,5 +412,8 @@ def _fields(given: Mapping[str, Any]) -> frozenset[str] | None:
     return frozenset(given["fields"]) if given.get("fields") else None
 
 
-def _include(given: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(sorted(set(given.get("include") or ())))
+def _include(models: QueryModels, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what to embed: what `include` names, with what its citations belong to, and related records named by `fields`."""
+    asked = set(given.get("include") or ())
+    asked |= {name.partition(".")[0] for name in asked}
+    return tuple(sorted(asked | (set(given.get("fields") or ()) & models.resource.includes.keys())))

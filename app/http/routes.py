@@ -78,13 +78,17 @@ class _NoCollection:
 
     def __init__(self, records: Records) -> None:
         self._known = records.resources
+        self._also_called = {
+            name: resource for resource in records.resources.values() for name in (resource.kind.value, *resource.also_called)
+        }
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         if methods := methods_at(scope):
             raise not_allowed(scope, methods)
         plural = scope["path_params"]["plural"]
-        raise NotFound(
-            "there is nothing at this address"
-            if plural in self._known
-            else f"there is no collection {plural!r}; there are {', '.join(self._known)}"
-        )
+        if plural in self._known:
+            raise NotFound("there is nothing at this address")
+        there_is_no = f"there is no collection {plural!r}"
+        if meant := self._also_called.get(plural.lower().replace("_", "-")):
+            raise NotFound(f"{there_is_no}; these records are in {scope.get('shown_prefix', '')}{meant.path}")
+        raise NotFound(f"{there_is_no}; there are {', '.join(self._known)}")

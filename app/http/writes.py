@@ -16,7 +16,7 @@ from app.db.sql import run
 from app.declaration.model import Naming, is_storable
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
-from app.errors import Invalid, Merged, NotFound, PreconditionRequired
+from app.errors import Invalid, Merged, NotFound, PreconditionRequired, TagUnknown
 from app.faults import Fault, summary
 from app.http.access import Access
 from app.http.bodies import (
@@ -287,7 +287,7 @@ class Writes:
         def settle(connection: Connection, wishes: Sequence[Any]) -> Apply[list[Done]]:
             try:
                 return operation(connection, wishes)
-            except PreconditionRequired as problem:
+            except (PreconditionRequired, TagUnknown) as problem:
                 raise self._with_current_tag(connection, parsed, problem) from problem
 
         write = Write(parsed.principal, parsed.retry, settle, wish, answer or self._records_now, parsed)
@@ -297,16 +297,17 @@ class Writes:
         await answered.send(scope, send, request)
 
     def _with_current_tag(
-        self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired
-    ) -> PreconditionRequired:
+        self, connection: Connection, parsed: _WriteRequest, problem: PreconditionRequired | TagUnknown
+    ) -> PreconditionRequired | TagUnknown:
         """Return `problem`, extended by the record's current entity tag.
 
         This is the tag that a GET request with the same query parameters and language would return.
         """
         body, version = self._read(connection, parsed, problem.record_id)
         tag = tag_of(body.encode(), version)
-        fault = Fault(f"required; the current tag is {tag}", header="If-Match")
-        return PreconditionRequired(problem.detail, record_id=problem.record_id, faults=[fault], headers={"ETag": tag})
+        what = "required; the" if isinstance(problem, PreconditionRequired) else "is of another making; the"
+        fault = Fault(f"{what} current tag is {tag}", header="If-Match")
+        return type(problem)(problem.detail, record_id=problem.record_id, faults=[fault], headers={"ETag": tag})
 
     # -- answers ---------------------------------------------------------------------------------------------------------
 

@@ -33,7 +33,7 @@ from app.db.types import Exact, Instant
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Narrowing
 from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref
-from app.declaration.resource import INCLUDED_AT_MOST, Include, ReferenceColumn, Resource
+from app.declaration.resource import CITED, INCLUDED_AT_MOST, Include, ReferenceColumn, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models.records import Record
@@ -336,7 +336,8 @@ class Compiler:
         """Return a SELECT of the related records of an include as JSON, sorted. `own`: an alias of their table."""
         include = self.resources[shape.kind].includes[name]
         refers = _refers(self.resources[include.kind].reference(include.through), own, rows)
-        inner = Shape(include.kind, fields=fields, languages=shape.languages)
+        cited = (CITED,) if f"{name}.{CITED}" in shape.include else ()
+        inner = Shape(include.kind, fields=fields, include=cited, languages=shape.languages)
         return self._objects(own, inner).where(refers).order_by(*include.order(own)).correlate(rows)
 
     def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:

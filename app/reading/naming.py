@@ -171,8 +171,7 @@ class Meanings:
         self._driver = driver
         self._candidates = to_statement(query(), driver.dialect)
         self._narrower = to_statement(sa.select(with_narrower("topic", 2).c.id), driver.dialect)
-        self._words = Words("")
-        self._alike, self._named = (to_statement(each, driver.dialect) for each in _near(self._words))
+        self._nearness = Nearness(driver.dialect)
 
     async def of(self, values: Iterable[str]) -> Candidates:
         """Return the records that each value may stand for."""
@@ -203,19 +202,36 @@ class Meanings:
 
     async def _near(self, value: str, kinds: Sequence[Kind]) -> str:
         """Return the end of a message: ids of these kinds that are similar to the value, or whose names have its words."""
+        given = self._nearness.parameters(value, kinds, self._driver.encode)
+        return near_to(value, *[await self._driver.fetch(each, given) for each in self._nearness.statements])
+
+
+class Nearness:
+    """The queries for ids near to a value that means no record."""
+
+    def __init__(self, dialect: sa.Dialect) -> None:
+        self._words = Words("")
+        self.statements = [to_statement(each, dialect) for each in _near(self._words)]
+        """One finds ids that begin alike, the other those of records whose names have the words of the value."""
+
+    def parameters(self, value: str, kinds: Sequence[Kind], encode: Encode) -> dict[str, Any]:
+        """Return the parameters of both queries. Only records of these kinds are found."""
         typed = " ".join(value.split("-")[:MAX_WORDS])
         begin = value[: max(len(value) // 2, SHORTEST_BEGINNING)]
-        given = {
-            **self._words.parameters("q", [typed], self._driver.encode),
+        return {
+            **self._words.parameters("q", [typed], encode),
             "low": begin,
             "high": f"{begin}~",  # "~" comes after all characters of ids
-            "kinds": self._driver.encode([str(kind) for kind in kinds]),
+            "kinds": encode([str(kind) for kind in kinds]),
         }
-        alike, named = [[row[0] for row in await self._driver.fetch(each, given)] for each in (self._alike, self._named)]
-        likeness = {each: OSA.normalized_similarity(each, value) for each in (*alike, *named)}
-        near = {each for each in alike if likeness[each] >= SIMILAR}.union(named)
-        best = sorted(near, key=lambda each: (-likeness[each], each))[:NEAREST]
-        return f"; near to it: {', '.join(best)}" if best else ""
+
+
+def near_to(value: str, alike: Iterable[Row], named: Iterable[Row]) -> str:
+    """Return the end of a message that names the nearest of the ids that the queries of `Nearness` found."""
+    likeness = {row[0]: OSA.normalized_similarity(row[0], value) for row in (*alike, *named)}
+    near = {row[0] for row in alike if likeness[row[0]] >= SIMILAR}.union(row[0] for row in named)
+    best = sorted(near, key=lambda each: (-likeness[each], each))[:NEAREST]
+    return f"; near to it: {', '.join(best)}" if best else ""
 
 
 def _near(words: Words) -> Iterator[sa.Select[Any]]:

@@ -75,6 +75,11 @@ ACTION = Resource(
     includes=CITATIONS,
     dated_by="meeting",
     label=label_of("type"),
+    also_called=(
+        "acts",
+        "signings",
+        "activities",
+    ),
     searched=Searched(names=(), texts=("note", "date_note"), date="date"),
     links=("of",),
     natural_key=("of", "type", "date", "meeting", "party", "date_before", "date_after", "note"),

@@ -31,10 +31,14 @@ _sources: sa.Table = models.Source.__table__
 def _link(rows: sa.FromClause) -> sa.ColumnElement[Any]:
     """Return SQL for the source's URL with a text fragment that opens the page at the quote; NULL if the source has no URL."""
     source = _sources.alias("cited")
-    hash_sign = sa.case(
-        (source.c.url.like(sa.literal_column("'%#%'")), sa.literal_column("''")), else_=sa.literal_column("'#'")
+    # An address has one `#` and one `:~:` at the most. Another phrase follows after `&`.
+    phrase = sa.func.substr(rows.c.text_fragment, sa.literal_column(str(len(":~:") + 1)))
+    end = sa.case(
+        (source.c.url.like(sa.literal_column("'%:~:%'")), sa.literal_column("'&'").concat(phrase)),
+        (source.c.url.like(sa.literal_column("'%#%'")), rows.c.text_fragment),
+        else_=sa.literal_column("'#'").concat(rows.c.text_fragment),
     )
-    found = source.c.url.concat(hash_sign).concat(rows.c.text_fragment)
+    found = source.c.url.concat(end)
     return sa.select(found).where(source.c.id == rows.c.source_id).correlate(rows).scalar_subquery()
 
 
@@ -99,8 +103,13 @@ CITATION = Resource(
     default_sort="id",
     includes={},
     label=label_of("quote"),
+    also_called=(
+        "quotes",
+        "evidence",
+        "quotations",
+    ),
     links=("record",),
     natural_key=("record", "source", "paragraph", "quote", "field"),
     rules=(_is_short,),
-    names_field_of=NamesFieldOf("field", "record"),
+    names_field_of=NamesFieldOf("field", "record", "value"),
 )

@@ -93,6 +93,10 @@ COUNTRY = Resource(
     },
     label=label_of("name"),
     own_name_type=NameType.SHORT,
+    also_called=(
+        "states",
+        "nations",
+    ),
     searched=Searched(titles=("official_name", "alpha_3"), texts=("region", "subregion")),
     alternative_keys=(("alpha_3", "until"), ("numeric", "until")),
     rules=(_has_codes_of_iso, _ends_if_former, ends_after_it_starts("since", "until")),

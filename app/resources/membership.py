@@ -69,6 +69,7 @@ MEMBERSHIP = Resource(
     actors=(Actor("member"),),
     label=label_of("status"),
     covered_by=("of", "members_coverage"),
+    also_called=("members",),
     links=("of", "member"),
     natural_key=("of", "member", "status", "since"),
     key_was=("of", "member", "status"),

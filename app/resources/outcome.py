@@ -117,6 +117,12 @@ OUTCOME = Resource(
     sides=Sides("meeting", OutcomeType.UNDERSTANDING),
     spokesmen=(Spokesman("made_by", "meeting"), Spokesman("others.actor", "meeting", Only("role", (OtherRole.MAKER,)))),
     label=label_of("name"),
+    also_called=(
+        "results",
+        "decisions",
+        "commitments",
+        "pledges",
+    ),
     searched=Searched(texts=("summary", "date_note"), date="date"),
     example="by-ae-ems-pledge-2026",
 )

@@ -126,6 +126,12 @@ PARTICIPANT = Resource(
         ahead=(MeetingStatus.PLANNED, MeetingStatus.POSTPONED),
     ),
     label=label_of("capacity", "group", "role"),
+    also_called=(
+        "delegates",
+        "delegations",
+        "attendees",
+        "participations",
+    ),
     searched=Searched(names=(), titles=("capacity", "group"), texts=("contribution", "date_note"), date="date"),
     named_by="capacity",
     covered_by=("meeting", "participants_coverage"),

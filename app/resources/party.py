@@ -88,6 +88,7 @@ PARTY = Resource(
     formerly={"signed_by": _signed_by},
     label=label_of("role"),
     covered_by=("memorandum", "parties_coverage"),
+    also_called=("signatories",),
     links=("memorandum", "party"),
     natural_key=("memorandum", "party", "members", "role"),
 )

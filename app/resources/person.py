@@ -74,6 +74,11 @@ PERSON = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    also_called=(
+        "persons",
+        "individuals",
+        "contacts",
+    ),
     searched=Searched(names=("name", "sort_name"), texts=("summary",)),
     example="pavel-tkach",
 )

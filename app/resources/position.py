@@ -74,6 +74,12 @@ POSITION = Resource(
     default_sort="-since",
     includes=CITATIONS,
     label=label_of("title"),
+    also_called=(
+        "offices",
+        "posts",
+        "jobs",
+        "functions",
+    ),
     searched=Searched(names=(), titles=("title",), date="since"),
     named_by="title",
     links=("person", "held_by"),

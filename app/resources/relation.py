@@ -34,6 +34,7 @@ RELATION = Resource(
     default_sort="id",
     includes=CITATIONS,
     label=label_of("type"),
+    also_called=("links",),
     links=("memorandum", "related"),
     natural_key=("memorandum", "related", "type"),
 )

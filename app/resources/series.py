@@ -61,6 +61,7 @@ SERIES = Resource(
         **CITATIONS,
     },
     label=label_of("name"),
+    also_called=("recurring-events",),
     searched=Searched(texts=("summary",)),
     rules=(ends_after_it_starts("since", "until"),),
     example="wsis",

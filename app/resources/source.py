@@ -95,6 +95,12 @@ SOURCE = Resource(
     },
     formerly={"sha256": _sha256},
     label=label_of("title"),
+    also_called=(
+        "documents",
+        "articles",
+        "references",
+        "publications",
+    ),
     searched=Searched(names=("title",), titles=("publisher", "author", "according_to"), texts=("summary",), date="published"),
     example="mpt-2026-uae",
 )

@@ -37,6 +37,11 @@ TOPIC = Resource(
     default_sort="name",
     includes={"narrower": Include(Kind.TOPIC, "broader", ordered("name_key")), **CITATIONS},
     label=label_of("name"),
+    also_called=(
+        "subjects",
+        "themes",
+        "tags",
+    ),
     searched=Searched(),
     example="artificial-intelligence",
 )

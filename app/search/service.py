@@ -126,7 +126,7 @@ class SearchService:
             if name == "topic":
                 group = await self._meanings.with_narrower(group)
             if name == "between":
-                involves += [(each,) for each in group]
+                involves += [(each.id,) if each.id else () for each in meant.values()]
             else:
                 (involves if name == "participant" else refers).append(tuple(group))
             for value, each in meant.items():

@@ -1,6 +1,6 @@
 """Checks a batch against the stored records: ids, references, unique keys, dates of events, and chains of parents."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,6 +23,8 @@ records: sa.Table = Record.__table__
 MAX_DEPTH = 50
 """The maximum number of records in a chain of parents."""
 ALL = 2**31 - 1
+MOST_NEAR = 10
+"""The maximum number of references, in one batch, for which near ids are looked up."""
 
 
 class Integrity:
@@ -34,6 +36,8 @@ class Integrity:
         self.encode = encode
         self._compiler = compiler
         self._codes = compiler.to_statement(self._country_codes())
+        self._named = compiler.to_statement(naming.query())
+        self._nearness = naming.Nearness(compiler.dialect)
         self._chains = {
             kind: [field.name for field in schema.references if field.allowed == (kind,) and not field.is_array]
             for kind, schema in schemas.items()
@@ -56,7 +60,7 @@ class Integrity:
         changed = [wanted for wanted in batch.wanted.values() if not wanted.deleted and wanted.old != wanted.content]
         gone = {wanted.id for wanted in batch.wanted.values() if wanted.deleted}
         self._check_ids(connection, batch, [wanted for wanted in changed if wanted.old is None])
-        self._check_references(batch, [*changed, *batch.suspects], kinds, gone, named)
+        self._check_references(connection, batch, [*changed, *batch.suspects], kinds, gone, named)
         self._check_agreement(connection, batch, changed)
         check()
         self._check_chains(connection, batch, changed, check)
@@ -91,9 +95,37 @@ class Integrity:
         columns = [country.table.c[name] for name in _codes(country)]
         return sa.union_all(*(sa.select(column).where(is_one_of(column, ids_parameter())) for column in columns))
 
+    def _near(
+        self,
+        connection: Connection,
+        value: str,
+        meant: naming.Meaning,
+        kinds: Sequence[Kind],
+        known: dict[tuple[str, tuple[Kind, ...]], str],
+    ) -> str:
+        """The end of a message: ids near to a reference that leads nowhere. At most `MOST_NEAR` references get such an end.
+
+        `known` has what was looked up for other references; what is looked up now is added.
+        """
+        key = value, tuple(kinds)
+        if meant.is_ambiguous or (key not in known and len(known) >= MOST_NEAR):
+            return ""
+        if key not in known:
+            given = self._nearness.parameters(value, kinds, self.encode)
+            known[key] = naming.near_to(value, *(run(connection, each, **given) for each in self._nearness.statements))
+        return known[key]
+
     def _check_references(
-        self, batch: Batch, changed: Iterable[Wanted], kinds: Mapping[str, Kind], gone: set[str], named: Candidates
+        self,
+        connection: Connection,
+        batch: Batch,
+        changed: Iterable[Wanted],
+        kinds: Mapping[str, Kind],
+        gone: set[str],
+        named: Candidates,
     ) -> None:
+        near: dict[tuple[str, tuple[Kind, ...]], str] = {}
+        values: list[tuple[Wanted, str, Sequence[Kind]]] = []
         for wanted in changed:
             for reference in self.schemas[wanted.resource.kind].references:
                 for pointer, target in reference.pointed(wanted.content):
@@ -103,17 +135,60 @@ class Integrity:
                     if kind is not None and target not in gone:
                         batch.blame(wanted, naming.wrong_kind(target, kind, reference.allowed), pointer)
                     else:
-                        batch.blame(wanted, naming.meaning(target, named.get(target, ()), reference.allowed).fault, pointer)
+                        meant = naming.meaning(target, named.get(target, ()), reference.allowed)
+                        batch.blame(
+                            wanted, meant.fault + self._near(connection, target, meant, reference.allowed, near), pointer
+                        )
             if (words := wanted.resource.words_of) and (
                 told := words.fault(wanted.content, kinds.get(wanted.content.get(words.record, "")))
             ):
                 batch.blame(wanted, told, f"/{words.field}")
-            if (names := wanted.resource.names_field_of) and (field := wanted.content.get(names.field)):
-                kind = kinds.get(wanted.content[names.record])
-                fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
-                if kind and field not in fields:
-                    has = f"{kind.with_article} has none of this name; it has {', '.join(fields)}"
-                    batch.blame(wanted, has, f"/{names.field}")
+            values += self._stated_values(batch, wanted, kinds)
+        self._check_values(connection, batch, values, near)
+
+    def _stated_values(
+        self, batch: Batch, wanted: Wanted, kinds: Mapping[str, Kind]
+    ) -> Iterator[tuple[Wanted, str, Sequence[Kind]]]:
+        """Check that the record to which a citation refers has the field that it names.
+
+        Yields (citation, value, kinds to which the field may refer) if the field refers to a record, and the citation states a
+        value of it that is not the id of such a record in the batch or among those that the batch refers to.
+        """
+        names = wanted.resource.names_field_of
+        if names is None or not (field := wanted.content.get(names.field)):
+            return
+        kind = kinds.get(wanted.content[names.record])
+        fields = [plan.name for plan in self.schemas[kind].plans] if kind else []
+        if kind and field not in fields:
+            has = f"{kind.with_article} has none of this name; it has {', '.join(fields)}"
+            batch.blame(wanted, has, f"/{names.field}")
+        elif kind and (value := wanted.content.get(names.value)):
+            allowed = next((each.allowed for each in self.schemas[kind].references if each.name == field), ())
+            if allowed and kinds.get(value) not in allowed:
+                yield wanted, value, allowed
+
+    def _check_values(
+        self,
+        connection: Connection,
+        batch: Batch,
+        values: Sequence[tuple[Wanted, str, Sequence[Kind]]],
+        near: dict[tuple[str, tuple[Kind, ...]], str],
+    ) -> None:
+        """Check what citations say that a source states in a field which refers to a record: it must be such a record, too.
+
+        `values`: (citation, value, kinds to which the field may refer).
+        """
+        given = list(dict.fromkeys(value for _, value, _ in values))
+        rows = [row for some in chunks(given) for row in run(connection, self._named, **naming.parameters(some, self.encode))]
+        found = naming.candidates(given, rows)
+        for wanted, value, allowed in values:
+            standing = batch.wanted.get(value)
+            if standing is not None and standing.resource.kind in allowed and not standing.deleted:
+                continue
+            meant = naming.meaning(value, found[value], allowed)
+            if meant.id is None:
+                fault = meant.fault + self._near(connection, value, meant, allowed, near)
+                batch.blame(wanted, f"{fault}. The field refers to a record, so write an id", "/value")
 
     def name_fields_of_today(self, batch: Batch, kinds: Mapping[str, Kind]) -> None:
         """In records that contain the name of a field, such as citations, replace a name of an earlier release by today's name.

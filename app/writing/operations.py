@@ -23,6 +23,7 @@ from app.errors import (
     PreconditionFailed,
     PreconditionRequired,
     StillReferenced,
+    TagUnknown,
 )
 from app.faults import Fault, summary
 from app.models.records import Change, Record
@@ -51,6 +52,8 @@ class Guard(NamedTuple):
     """`If-None-Match: *`: the record must not exist."""
     upsert: bool = False
     """`upsert=true`: replace any version of the record."""
+    foreign: str = ""
+    """A tag of `If-Match` that this registry did not make; empty if there is none."""
 
     def check(self, record_id: str, version: int | None) -> None:
         """Raise PreconditionFailed if the stored version (None: there is no record) does not meet the preconditions."""
@@ -59,6 +62,8 @@ class Guard(NamedTuple):
                 raise PreconditionFailed(f"there is no record {record_id!r}")
         elif self.new:
             raise PreconditionFailed(f"{record_id!r} is there already, at version {version}")
+        elif self.foreign and not self.versions:
+            raise TagUnknown(f"the tag {self.foreign[:60]!r} was not made by this registry", record_id=record_id)
         elif self.versions is not None and version not in self.versions:
             raise PreconditionFailed(f"{record_id!r} is at version {version} by now")
 

@@ -185,7 +185,9 @@ class ContentSchema:
         try:
             values = self.model.__pydantic_validator__.validate_python(data).__dict__
         except ValidationError as error:
-            return {}, faults_in(error)
+            # An array that is null is empty, as in a merge patch.
+            stated = {name: value for name, value in data.items() if value is not None or name not in self._parts}
+            return self.check(stated) if len(stated) < len(data) else ({}, faults_in(error))
         content = {"kind": self._kind, "id": values["id"]}
         for name in self.names:
             value = values[name]
@@ -360,8 +362,8 @@ def text_of(content: Mapping[str, Any]) -> str:
 def read_json(text: str | bytes) -> Any:
     """Parse JSON strictly. Raises ValueError, with the reason, if the text is not valid JSON or exceeds a limit."""
     try:
-        if isinstance(text, bytes):
-            text = text.decode()
+        # Windows' editors write a byte order mark at the start of a file. It is no part of the text.
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text.removeprefix("\ufeff")
         _refuse_many(text)
         data = _DECODER.decode(text)
     except RecursionError:

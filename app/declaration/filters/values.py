@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from app.db.types import instant_text
 from app.declaration.model import NAMING_PATTERN, NO_NUL_PATTERN
@@ -18,6 +18,9 @@ MAX_VALUES = 100
 MAX_WORDS = 8
 _IDS_PATTERN = rf"{NAMING_PATTERN[:-1]}(,{NAMING_PATTERN[1:-1]}){{1,4}}$"
 _IDS_LENGTH = 505
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_PLUS_LOST = re.compile(r"\d \d\d:?\d\d\Z", re.ASCII)
+"""The end of a time whose `+` was read as a blank, as in `10:00:00 03:00`."""
 
 FIRST_DAY = "0001-01-02"
 """The first valid day, because the day before it (`edtf.NO_START`) means "no date"."""
@@ -33,7 +36,16 @@ def _calendar_day(value: str) -> str:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """Validate a whole number as an address has it. Python would also take `1_0`."""
+    if isinstance(value, str) and not _WHOLE.fullmatch(value):
+        raise ValueError(f"{value[:20]!r} is no whole number: write digits, such as 50")
+    return value
+
+
 def _instant(value: str) -> str:
+    if _PLUS_LOST.search(value):
+        raise ValueError(f"{value!r} has a blank before its time zone: write the + in an address as %2B")
     try:
         instant = datetime.fromisoformat(value)
         return instant_text(_aware(instant))
@@ -67,6 +79,7 @@ def _words_to_find(value: str) -> str:
     return value
 
 
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
 IdentifierValue = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_IDENTIFIER, pattern=NO_NUL_PATTERN), AfterValidator(_said)
 ]
