@@ -1,7 +1,9 @@
 """The documentation is true: settings, commands, examples, diagram."""
 
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from click.testing import CliRunner
@@ -16,10 +18,15 @@ from tests.conftest import Database
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def default_of(setting: Field[Any]) -> str:
+    """The default as the table shows it."""
+    shown: str = setting.metadata.get("default") or (f"`{setting.default}`" if setting.default != "" else "none")
+    return shown
+
+
 def test_the_table_of_settings_is_what_the_settings_are() -> None:
     rows = [
-        f"| `{PREFIX}{setting.name.upper()}` | {f'`{setting.default}`' if setting.default != '' else 'none'} |"
-        f" {setting.metadata['description']} |"
+        f"| `{PREFIX}{setting.name.upper()}` | {default_of(setting)} | {setting.metadata['description']} |"
         for setting in fields(Settings)
     ]
     table = [line for line in README.splitlines() if line.startswith(f"| `{PREFIX}")]
@@ -61,6 +68,19 @@ def test_what_the_readme_writes_can_be_written(database: Database) -> None:
         assert [entry["version"] for entry in client.get(f"{path}/history").json()["data"]] == [2, 1]
         changes = client.get(f"/v1/changes?after={after}").json()["data"]
         assert [entry["kind"] for entry in changes] == ["meeting", "citation", "meeting"]
+
+
+def test_what_the_readme_writes_stands_in_its_document(database: Database, documents: Path) -> None:
+    database.seed()
+    made, _ = re.findall(r"-d '\s*(\{.*?\})'", README, re.DOTALL)
+    with database.client() as client:
+        answer = client.post(
+            "/v1/meetings", content=made.encode(), headers={**database.key(), "Content-Type": "application/json"}
+        )
+        assert answer.status_code == 201
+    verified = CliRunner().invoke(main, ["verify", str(documents)], env={"RAPPORTEUR_DATABASE_URL": database.url})
+    assert verified.exit_code == 0, verified.stderr
+    assert verified.stdout == "490 citations, each stands in its document\n"
 
 
 def test_files_and_targets_named_in_the_readme_are_there() -> None:
