@@ -1,6 +1,8 @@
 """The command `rapporteur` itself, and what its subcommands share."""
 
+import errno
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import click
@@ -12,12 +14,13 @@ from app.db import sqlite_files
 from app.db.driver import Driver
 from app.db.drivers import driver_for
 from app.db.engine import create_engine, file_of
+from app.db.failures import explanation
 from app.db.schema import require_current
 from app.errors import OperatorError, Problem, StillNamed
 from app.faults import MAX_FAULTS
 from app.reading.compiler import Compiler
 from app.resources import RESOURCES
-from app.settings import Settings
+from app.settings import FORMER_DEFAULT, Settings, default_database
 from app.workers import JobRunner, run_here
 from app.writing.writer import Writer
 
@@ -40,11 +43,25 @@ class Refusing(click.Group):
             hint = f"\n{error.explanation}" if isinstance(error, StillNamed) else ""
             raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "") + hint) from error
         except OSError as error:
-            raise click.ClickException(f"{error.filename or 'a file'}: {error.strerror or error}") from error
-        except DBAPIError as error:
-            is_damaged = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-            way_out = "; to go back to a backup: rapporteur restore FILE" if is_damaged else ""
-            raise click.ClickException(f"the database refused: {error.orig}{way_out}") from error
+            if error.errno == errno.EPIPE:
+                raise  # click ends quietly: whoever read the output has read enough, as `| head` does
+            raise click.ClickException(f"{error.filename or 'the output'}: {error.strerror or error}") from error
+        except (DBAPIError, sqlite3.Error) as error:
+            told = error if isinstance(error, sqlite3.Error) else error.orig
+            raise click.ClickException(explanation(told or error)) from error
+
+
+class FilePath(click.Path):
+    """A path that is given as an argument. An empty one is refused: it would mean the current folder."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if value == "":
+            self.fail("it is empty; the current folder is `.`", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 @click.group(cls=Refusing)
@@ -59,8 +76,18 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Check everything, print 
 
 
 def require_sound(settings: Settings, *, always: bool) -> None:
-    """Raise OperatorError if SQLite's file is damaged (`sqlite_files.require_sound`). On Postgres, do nothing."""
+    """Raise OperatorError if SQLite's file is damaged (`sqlite_files.require_sound`). On Postgres, do nothing.
+
+    Also raise OperatorError if the registry is where release 0.1.0 kept it, and would be missed at the default of this version.
+    """
     if (path := file_of(settings.database_url)) is not None:
+        former = FORMER_DEFAULT.resolve()
+        if not path.exists() and former.is_file() and path == default_database().resolve():
+            raise OperatorError(
+                f"there is no registry at {path}, but one at {former}, where release 0.1.0 kept it. To use it:"
+                f" export RAPPORTEUR_DATABASE_URL=sqlite:///{former}\nor, to move it while no server runs:"
+                f" mkdir -p {path.parent} && mv {former}* {path.parent}/"
+            )
         if always and path.exists() and path.stat().st_size > LARGE:
             click.echo(f"checking {path} …", err=True)
         sqlite_files.require_sound(path, always=always)

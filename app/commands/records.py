@@ -4,12 +4,13 @@ import asyncio
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html import unescape
 from pathlib import Path
 
 import click
 
-from app.commands.group import DRY_RUN, engine_of, main, writer_of
+from app.commands.group import DRY_RUN, FilePath, engine_of, main, writer_of
 from app.db.drivers import driver_for
 from app.db.engine import clear_log, reading, writing
 from app.domain.languages import LANG_PATTERN, looked_for
@@ -31,7 +32,7 @@ SUFFIX = ".ndjson"
 
 
 @main.command("import")
-@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path, allow_dash=True))
+@click.argument("paths", nargs=-1, type=FilePath(exists=True, allow_dash=True))
 @click.option("--demo", is_flag=True, help="Read the first data set, which comes with the program.")
 @click.option("--if-empty", is_flag=True, help="Do nothing where there are records already.")
 @DRY_RUN
@@ -142,7 +143,7 @@ def erase(settings: Settings, identifier: str, *, confirmed: bool, keep_history:
 
 
 @main.command()
-@click.argument("target", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("target", type=FilePath(allow_dash=True))
 @click.pass_obj
 def export(settings: Settings, target: Path) -> None:
     """Write all records as NDJSON to TARGET: to a folder, to one file, or to standard output (`-`).
@@ -150,26 +151,42 @@ def export(settings: Settings, target: Path) -> None:
     In a folder, each kind of record has its own file. If TARGET ends with `.ndjson` or is `-`, all records are written to it,
     one kind after another.
     """
+    is_one_file = target.suffix == SUFFIX or str(target) == "-"
     engine, writer = writer_of(settings)
-    with reading(engine) as connection:
+    with _writing_to(target), reading(engine) as connection:
+        if not is_one_file:
+            target.mkdir(parents=True, exist_ok=True)
         total = writer.count(connection)
         click.echo(f"position {writer.position(connection)}", err=True)
         with click.progressbar(writer.export(connection), length=total, label="writing", file=sys.stderr) as records:
-            if target.suffix == SUFFIX or str(target) == "-":
+            if is_one_file:
                 with click.open_file(str(target), "w", encoding="utf-8", atomic=str(target) != "-") as file:
                     file.writelines(f"{text}\n" for _, text in records)
                 return
-            target.mkdir(parents=True, exist_ok=True)
             plurals = {resource.kind: resource.plural for resource in RESOURCES}
             texts: dict[str, list[str]] = {plural: [] for plural in plurals.values()}
             for kind, text in records:
                 texts[plurals[kind]].append(f"{text}\n")
-    for plural, several in texts.items():
-        path = target / f"{plural}{SUFFIX}"
-        if several:
-            path.write_text("".join(several), encoding="utf-8", newline="\n")
-        else:
-            path.unlink(missing_ok=True)
+        for plural, several in texts.items():
+            path = target / f"{plural}{SUFFIX}"
+            if several:
+                path.write_text("".join(several), encoding="utf-8", newline="\n")
+            else:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing_to(target: Path) -> Iterator[None]:
+    """Raise OperatorError if the block cannot write to the target. A pipe that its reader closed is no error of ours."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OperatorError(f"{target} cannot be written, because it or a folder above it is a file") from error
+    except OSError as error:
+        where = "standard output" if str(target) == "-" else target
+        raise OperatorError(f"{where} cannot be written: {error.strerror}") from error
 
 
 @main.command()

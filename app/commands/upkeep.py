@@ -11,7 +11,7 @@ from typing import Any
 import click
 from sqlalchemy.engine import Engine, make_url
 
-from app.commands.group import engine_of, main, require_sound, writer_of
+from app.commands.group import FilePath, engine_of, main, require_sound, writer_of
 from app.db import sqlite_files
 from app.db.engine import analyze, file_of, reading, size_of, writing
 from app.db.engine import vacuum as vacuum_tables
@@ -100,7 +100,7 @@ def check(settings: Settings) -> None:
 
 
 @main.command()
-@click.argument("directory", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("directory", type=FilePath(exists=True, file_okay=False))
 @click.pass_obj
 def verify(settings: Settings, directory: Path) -> None:
     """Check that the quote of every citation occurs in its source document. The documents are the files of a folder."""
@@ -119,7 +119,7 @@ def _tell(found: list[str], well: str) -> None:
 
 
 @main.command()
-@click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
+@click.argument("target", metavar="FILE", type=FilePath())
 @click.pass_obj
 def backup(settings: Settings, target: Path) -> None:
     """Copy the registry to the new FILE, while it is served and written, and check the copy. For SQLite."""
@@ -130,7 +130,7 @@ def backup(settings: Settings, target: Path) -> None:
 
 
 @main.command()
-@click.argument("source", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("source", metavar="FILE", type=FilePath(exists=True, dir_okay=False))
 @click.pass_obj
 def restore(settings: Settings, source: Path) -> None:
     """Replace the registry by what the backup FILE contains. For SQLite; end the server first.

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
+from app.db.failures import named
 from app.db.sqlite import SqliteConnection, connect
 from app.errors import OperatorError
 
@@ -38,20 +39,27 @@ SQLITE_PRAGMAS = (
 def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True, pooler: str = "") -> Engine:
     """Create an engine for writing. A transaction waits at most `patience` seconds for the write lock.
 
-    `creates`: whether a missing SQLite file is created. `pooler`: as in `driver_for`.
+    `creates`: whether a missing SQLite file is created. `pooler`: as in `driver_for`. Raises OperatorError if the folder of
+    a file cannot be made.
     """
     parsed, milliseconds = make_url(url), round(patience * 1000)
     if parsed.get_backend_name() != "sqlite":
         return _postgres_engine(url, milliseconds, pooler)
     path = sqlite_path(url)
     if creates:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, hide_parameters=True, creator=lambda: connect(path, creates=creates))
+        make_folder(path.parent)
+    # Only the file counts: whatever Python driver the URL names, `connect` opens it with the standard library's.
+    url_of_file = parsed.set(drivername="sqlite")
+    engine = sa.create_engine(url_of_file, hide_parameters=True, creator=lambda: connect(path, creates=creates))
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
-        for pragma in (*SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {milliseconds}"):
-            connection.execute(pragma)
+        _set_pragmas(connection, milliseconds)
+
+    @event.listens_for(engine, "handle_error")
+    def name_the_file(context: sa.engine.ExceptionContext) -> None:
+        if isinstance(context.original_exception, sqlite3.Error):
+            named(context.original_exception, path)
 
     @event.listens_for(engine, "checkout")
     def require_its_file(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -64,6 +72,15 @@ def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True,
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
     return engine
+
+
+def _set_pragmas(connection: SqliteConnection, busy_timeout: int) -> None:
+    try:
+        for pragma in (*SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {busy_timeout}"):
+            connection.execute(pragma)
+    except sqlite3.Error as error:
+        named(error, connection.path)
+        raise
 
 
 def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
@@ -106,6 +123,16 @@ def _postgres_engine(url: str, lock_timeout: int, pooler: str) -> Engine:
     return engine
 
 
+def make_folder(path: Path) -> None:
+    """Make the folder, and those above it, if they are missing. Raises OperatorError if that fails."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise OperatorError(f"{path} cannot be a folder, because {error.filename} is a file") from error
+    except OSError as error:
+        raise OperatorError(f"the folder {path} cannot be made: {error.filename}: {error.strerror}") from error
+
+
 def sqlite_path(url: str | URL) -> Path:
     """Return the path of the database file that a SQLite URL names."""
     return Path(make_url(url).database or "")
@@ -144,7 +171,12 @@ def writing(engine: Engine, *, keep: bool = True) -> Iterator[Connection]:
     """
     with engine.connect() as connection:
         with connection.begin() as transaction:
-            yield connection
+            try:
+                yield connection
+            except sa.exc.DBAPIError as error:  # of a statement that was run without SQLAlchemy (`app/db/sql.py`)
+                if isinstance(error.orig, sqlite3.Error):
+                    named(error.orig, sqlite_path(engine.url))
+                raise
             if not keep:
                 transaction.rollback()
         driver: Any = connection.connection.driver_connection

@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.errors import Busy, Conflict, Invalid, Problem, Unavailable
@@ -95,6 +96,41 @@ def _of_sqlite(error: sqlite3.Error) -> Failure | None:
         case sqlite3.SQLITE_CANTOPEN:
             return Failure(unavailable(NO_ANSWER), AWAY)
     return Failure(unavailable(NOT_NOW)) if isinstance(error, sqlite3.OperationalError) else None
+
+
+def named(error: sqlite3.Error, path: Path) -> None:
+    """Note in an error which file it is about. SQLite's own messages do not name it."""
+    error.filename = path  # type: ignore[attr-defined]
+
+
+def explanation(error: BaseException) -> str:
+    """Return one line for the operator: what the database refused, and what to do about it."""
+    said = " ".join(str(error).split())
+    if not isinstance(error, sqlite3.Error):
+        refused = _of_postgres(error)
+        is_away = refused is not None and refused.trouble == AWAY
+        return f"the database does not answer: {said}" if is_away else f"the database refused: {said}"
+    path: Path | None = getattr(error, "filename", None)
+    file = path or "the database's file"
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM:
+            return (
+                f"{file} cannot be written: this account may not write to the file or to its folder, where SQLite keeps"
+                " the log; use the account of the server, or change the permissions"
+            )
+        case sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_IOERR if path is not None and path.is_dir():
+            return f"{file} is a folder; name a file in it"
+        case sqlite3.SQLITE_CANTOPEN:
+            return f"{file} cannot be opened: this account may not read it, or one of the folders above it is missing"
+        case sqlite3.SQLITE_NOTADB:
+            return f"{file} is no SQLite database; name another file, or go back to a backup: rapporteur restore FILE"
+        case sqlite3.SQLITE_CORRUPT:
+            return f"{file} is damaged: {said}; to go back to a backup: rapporteur restore FILE"
+        case sqlite3.SQLITE_FULL:
+            return f"{file} cannot grow, because its disk is full; nothing was written"
+        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
+            return f"another process is writing to {file}; try again"
+    return f"the database refused: {said}" + (f" ({file})" if path else "")
 
 
 _AWAY = ("08", "28", "3D", "57P")

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import create_engine, reading, sqlite_path
+from app.db.failures import explanation
 from app.errors import OperatorError, StaleSchema
 from app.settings import MIGRATIONS
 
@@ -19,6 +20,7 @@ FIRST_STEPS = """Type:
   rapporteur keys create NAME    for a key to write with
   rapporteur serve
 or for all of it at once: rapporteur serve --demo"""
+NEWER = "it was made by a newer version, which you need to install"
 BACKEND = "SELECT pg_backend_pid()"
 """A query for the id of the Postgres process that serves the connection."""
 _applied = sa.table("alembic_version", sa.column("version_num"))
@@ -35,13 +37,19 @@ def alembic_config(url: str) -> "Config":
 
 
 def migrate(url: str, *, revision: str = "head") -> None:
-    """Bring the schema up, or back, to a revision, by default to the newest. Raises OperatorError for an unknown one."""
+    """Bring the schema up, or back, to a revision, by default to the newest.
+
+    Raises OperatorError if this version does not know that revision or the schema that the database has.
+    """
     from alembic import command  # noqa: PLC0415 - importing it takes a tenth of the start-up time, and only migrations need it
 
     known = revisions()
     if revision != "head" and revision not in known:
         raise OperatorError(f"there is no revision {revision!r}; there are {', '.join(sorted(known))}")
-    is_back = revision != "head" and (applied_revision(url) or "") > revision
+    applied = applied_revision(url)
+    if applied is not None and applied not in known:
+        raise StaleSchema(f"the database has the schema {applied}, this version knows those up to {max(known)}; {NEWER}")
+    is_back = revision != "head" and (applied or "") > revision
     (command.downgrade if is_back else command.upgrade)(alembic_config(url), revision)
 
 
@@ -64,7 +72,7 @@ def require_current(engine: Engine) -> None:
     if found is None:
         raise StaleSchema(f"the database has no schema yet. {FIRST_STEPS}")
     if found != wanted:
-        do = "type: rapporteur migrate" if found in revisions() else "it was made by a newer version, which you need to install"
+        do = "type: rapporteur migrate" if found in revisions() else NEWER
         raise StaleSchema(f"the database has the schema {found}, this version needs {wanted}; {do}")
 
 
@@ -86,8 +94,8 @@ def _revision(engine: Engine) -> str | None:
                 return None
             found: str | None = connection.execute(sa.select(_applied.c.version_num)).scalar()
             return found
-    except OperationalError as error:
-        raise OperatorError(f"the database does not answer: {error.orig}") from error
+    except DBAPIError as error:
+        raise OperatorError(explanation(error.orig or error)) from error
 
 
 def require_usable(engine: Engine, *, pooler: str) -> None:

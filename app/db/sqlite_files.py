@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from app.db.failures import explanation, named
 from app.db.sqlite import LOG_SUFFIXES, was_opened
 from app.errors import OperatorError
 
@@ -56,7 +57,7 @@ def is_in_use(path: Path) -> bool:
 
 
 def require_sound(path: Path, *, always: bool) -> None:
-    """Raise OperatorError if the file is malformed. Does nothing if there is no file.
+    """Raise OperatorError if the file is malformed or belongs to another program. Does nothing if there is no file.
 
     If the last process did not close the database, its log is still there. Then the structure, the indexes and the references
     are checked, because the log may be that of another file, over which this one was copied. Otherwise, only the structure is
@@ -64,6 +65,9 @@ def require_sound(path: Path, *, always: bool) -> None:
     """
     if not path.exists():
         return
+    if path.is_dir():
+        raise OperatorError(f"{path} is a folder; name a file in it")
+    _require_no_others(path)
     log = beside(path, "-wal")
     is_left_over = _size(log) > 0 and not is_in_use(path)
     if not (is_left_over or always):
@@ -88,6 +92,23 @@ def require_sound(path: Path, *, always: bool) -> None:
     )
 
 
+def _require_no_others(path: Path) -> None:
+    """Raise OperatorError if the file is a database of another program, which was named by mistake. It is only read.
+
+    A connection for writing would already change it, because it sets SQLite's WAL mode.
+    """
+    try:
+        with closing(_opened(path)) as connection:
+            tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.Error:
+        return  # those who read more of the file say what is wrong with it
+    if tables and "alembic_version" not in tables:
+        raise OperatorError(
+            f"{path} belongs to another program, because it has the table {min(tables)}, but no schema of a registry;"
+            " name another file"
+        )
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -106,8 +127,14 @@ def fault_of(path: Path, *, thorough: bool) -> str | None:
             broken = connection.execute("PRAGMA foreign_key_check").fetchone() if thorough else None
             return f"a row of {broken[0]} refers to one of {broken[2]} that is not there" if broken else None
     except sqlite3.DatabaseError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PERM):
-            raise OperatorError(f"{path} cannot be read: {error}") from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (
+            sqlite3.SQLITE_CANTOPEN,
+            sqlite3.SQLITE_BUSY,
+            sqlite3.SQLITE_PERM,
+            sqlite3.SQLITE_NOTADB,
+        ):
+            named(error, path)
+            raise OperatorError(explanation(error)) from error
         return str(error)
 
 

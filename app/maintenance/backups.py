@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from app.db import sqlite_files
-from app.db.engine import file_of
+from app.db.engine import file_of, make_folder
 from app.db.schema import newest_revision, revisions
 from app.db.sqlite_files import Registry, beside
 from app.errors import OperatorError
@@ -45,7 +45,7 @@ def restore(url: str, backup: Path, *, progress: Progress) -> tuple[Registry, Pa
             f"{backup} has the schema {found.revision}, this version knows those up to {newest_revision()};"
             " install the version that made it. Nothing was changed"
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     made = beside(path, f".{os.getpid()}.restored")
     made.unlink(missing_ok=True)
     sqlite_files.copy(backup, made, progress=progress)
