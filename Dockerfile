@@ -4,12 +4,12 @@ WORKDIR /srv
 RUN python -m venv /srv/.venv
 ENV PATH=/srv/.venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
-RUN pip install --quiet --only-binary :all: --require-hashes -r requirements.lock
+RUN pip install --only-binary :all: --require-hashes -r requirements.lock
 COPY pyproject.toml README.md LICENSE alembic.ini ./
 COPY app app
 COPY migrations migrations
 COPY seed seed
-RUN pip install --quiet --no-build-isolation --no-deps --editable . && python -m compileall -q app migrations
+RUN pip install --no-build-isolation --no-deps --editable . && python -m compileall -q app migrations
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --home-dir /srv rapporteur && install -d -o rapporteur /srv/var

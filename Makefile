@@ -1,9 +1,9 @@
 # Two commands do all the set-up: `make run` and `make test`. `make help` lists the rest.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all:
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --only-binary :all:
 
-.PHONY: help run test test-slow lint types pages bench lock migration diagram examples openapi countries clean
+.PHONY: help run test test-slow lint types pages screenshot bench lock migration diagram examples openapi countries clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,7 +14,7 @@ help:  ## list the targets
 	@touch $@
 
 .venv/runtime: .venv/python requirements.lock pyproject.toml
-	@echo 'installing …'
+	@echo 'installing what the registry needs into .venv …'
 	@$(PIP) --require-hashes -r requirements.lock
 	@$(PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
@@ -45,6 +45,9 @@ types: .venv/development  ## strict typing
 pages: .venv/development  ## the docs page in a real browser (needs Chromium)
 	@$(BIN)/python -m pytest tests/pages -n 0
 
+screenshot: .venv/development  ## make the picture of the docs page in README.md (needs Chromium)
+	@RAPPORTEUR_SCREENSHOT=1 $(BIN)/python -m pytest tests/pages -n 0 -k test_screenshot
+
 bench: .venv/development  ## measure, beside what users would otherwise take (SHORT=1: on little data)
 	@$(BIN)/python -m bench $(if $(SHORT),--short)
 	@$(BIN)/python -m bench.writing $(if $(SHORT),--rounds 1 --seconds 1 --records 12000 --beside 6000)
@@ -72,5 +75,6 @@ openapi: .venv/development  ## write the snapshot of the OpenAPI document
 countries: .venv/development  ## make the seed's countries from the libraries that know them
 	@$(BIN)/python seed/make_countries.py
 
-clean:  ## remove the environment and the local database
-	@rm -rf .venv var
+clean:  ## remove the environment and what tools left; the database stays
+	@rm -rf .venv build .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .schemathesis
+	@if test -e var; then echo 'The database stays: $(CURDIR)/var. To remove it with all that was written to it: rm -r $(CURDIR)/var'; fi
