@@ -110,7 +110,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         erasures.router(RESOURCES, Eraser(writer), meanings, queued, access, settings, clearing),
     ):
         app.router.routes += router.routes
-    app.mount("/docs/assets", docs.assets())
     app.router.routes += routes.of_nothing(records)
     app.openapi = document.builder(app, records, writer.schemas, contact=settings.contact)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))

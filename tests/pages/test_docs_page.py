@@ -1,19 +1,22 @@
 """The docs page in a real browser: it is whole without any network, and what it shows runs."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from tests.pages.conftest import ROOT, Visit
+from tests.pages.contrast import LEAST_CONTRAST, too_faint
 
 GROUP = ".opblock-tag"
 QUESTIONS = 5
 SCREENSHOT = ROOT / "docs" / "docs-page.png"
 SCREENSHOT_BYTES = 300 * 1024
-WIDTHS = (1280, 400)
+WIDTHS = (1280, 400, 360, 320)
+PHONES = (390, 360, 320)
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,7 +149,7 @@ def test_filter_finds_operations_by_any_words(visit: Visit) -> None:
             or any(parameter["name"] == "valid_at" for parameter in operation.get("parameters", []))
         )
     }
-    box = visit.page.get_by_label("Filter the operations")
+    box = visit.page.get_by_label("Filter the operations", exact=True)
     box.fill("Valid_At LIST")
     expect(visit.page.locator(".opblock")).to_have_count(len(wanted))
     assert {found.get_attribute("id") for found in visit.page.locator(".opblock").all()} == wanted
@@ -156,6 +159,154 @@ def test_filter_finds_operations_by_any_words(visit: Visit) -> None:
     box.fill("")
     expect(visit.page.locator(GROUP)).to_have_count(len(visit.json("/openapi.json")["tags"]))
     expect(visit.page.locator(".opblock")).to_have_count(0)
+
+
+def test_filter_is_not_taken_for_the_search(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    visit.page.locator("label", has_text="Filter the operations").click()
+    box = visit.page.locator(".operation-filter-input")
+    expect(box).to_be_focused()
+    expect(box).to_have_accessible_description("It does not search the records. To find those: /v1/search?q=…")
+    address = visit.page.locator(".filter .hint a").evaluate("link => link.href")
+    assert visit.json(address.removeprefix(visit.origin))["data"]
+
+
+@pytest.mark.parametrize("width", PHONES)
+@pytest.mark.parametrize("path", ["/docs", "/docs/problems", "/docs/promise"])
+def test_header_is_one_line_on_a_phone(visit: Visit, path: str, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 740})
+    visit.open(path, shows="main")
+    boxes = [box for box in (link.bounding_box() for link in visit.page.locator(".bar a").all()) if box]
+    assert len(boxes) == 5
+    middles = [box["y"] + box["height"] / 2 for box in boxes]
+    assert max(middles) - min(middles) <= 1, "they stand on one line"
+    starts, ends = [box["x"] for box in boxes], [box["x"] + box["width"] for box in boxes]
+    assert all(end + 4 < start for end, start in zip(ends, starts[1:], strict=False)), "there is a gap between them"
+    assert ends[-1] <= width - 8
+
+
+# -- dark, light, and without a script ---------------------------------------------------------------------------------
+
+
+def _list(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    for group in visit.page.locator(GROUP).all()[:2]:
+        group.click()
+    visit.page.locator(".opblock").first.wait_for()
+
+
+def _tried(operation: str) -> Callable[[Visit], None]:
+    def show(visit: Visit) -> None:
+        element = f"#operations-meetings-{operation}"
+        visit.expected = "status of 401"  # the browser logs it: a write without a key is refused
+        visit.open(f"/docs#/meetings/{operation}", shows=f"{element} .opblock-body")
+        shown = visit.page.locator(element)
+        shown.get_by_role("button", name="Try it out").click()
+        shown.get_by_role("button", name="Execute").click()
+        shown.locator(".live-responses-table").wait_for()
+        if operation != "delete_meeting":  # all others have a body, sent or answered
+            shown.get_by_role("tab", name="Schema").first.click()
+            shown.locator(".json-schema-2020-12-expand-deep-button").first.click()
+
+    return show
+
+
+def _authorizing(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    visit.page.locator(".scheme-container").get_by_role("button", name="Authorize").click()
+    visit.page.locator(".dialog-ux input").wait_for()
+
+
+def _filtered(visit: Visit) -> None:
+    visit.open("/docs", shows=GROUP)
+    visit.page.locator(".operation-filter-input").fill("valid_at")
+    visit.page.locator(".opblock").first.wait_for()
+
+
+SCENES: dict[str, Callable[[Visit], None]] = {
+    "list": _list,
+    "filter": _filtered,
+    "authorize": _authorizing,
+    "get": _tried("list_meetings"),
+    "post": _tried("create_meeting"),
+    "put": _tried("replace_meeting"),
+    "patch": _tried("patch_meeting"),
+    "delete": _tried("delete_meeting"),
+    "problems": lambda visit: visit.open("/docs/problems#not_found", shows="section:target"),
+    "promise": lambda visit: visit.open("/docs/promise", shows="main ol li"),
+}
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast(visit: Visit, scheme: Any, scene: str) -> None:
+    visit.page.emulate_media(color_scheme=scheme)
+    SCENES[scene](visit)
+    looked_at, found = too_faint(visit.page)
+    assert looked_at > 20
+    assert found == {}, f"contrast below {LEAST_CONTRAST} : 1"
+
+
+def test_contrast_is_measured(visit: Visit) -> None:
+    visit.open("/docs/promise", shows="main")
+    visit.page.evaluate("document.querySelector('h1').style.setProperty('color', 'rgb(130, 130, 130)')")
+    visit.page.evaluate("document.querySelector('main p').style.setProperty('opacity', '.5')")
+    _, found = too_faint(visit.page)
+    assert {path.rpartition(" > ")[2] for path in found} >= {"h1", "p"}
+
+
+def test_dark_page_is_dark_and_follows_the_setting(visit: Visit) -> None:
+    def background() -> str:
+        found: str = visit.page.locator("body").evaluate("element => getComputedStyle(element).backgroundColor")
+        return found
+
+    visit.page.emulate_media(color_scheme="dark")
+    visit.open("/docs", shows=GROUP)
+    dark = background()
+    assert sum(map(int, re.findall(r"\d+", dark))) < 3 * 50
+    visit.page.emulate_media(color_scheme="light")
+    expect(visit.page.locator("html")).not_to_have_class("dark-mode")
+    assert background() == "rgb(255, 255, 255)"
+    visit.page.emulate_media(color_scheme="dark")
+    expect(visit.page.locator("html")).to_have_class("dark-mode")
+    for path in ("/docs/problems", "/docs/promise"):
+        visit.open(path, shows="main")
+        assert background() == dark
+
+
+def test_without_a_script_the_questions_are_links(visit: Visit, chromium: Browser) -> None:
+    visit.open("/docs", shows=GROUP)
+    with_script = [
+        (item.locator("a").inner_text(), item.locator("code").inner_text())
+        for item in visit.page.locator(".info ol > li").all()
+    ]
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{visit.origin}/docs")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Rapporteur")
+    expect(page.locator("noscript p")).to_be_visible()
+    links = page.locator("main ol a")
+    expect(links).to_have_count(QUESTIONS)
+    for link, (question, address) in zip(links.all(), with_script, strict=True):
+        expect(link).to_have_text(question)
+        answer = context.request.get(f"{visit.origin}/{link.get_attribute('href')}")
+        assert answer.url == visit.origin + address
+        assert answer.json()["data"], question
+    for name in ("The start of the API", "openapi.json"):
+        target = page.get_by_role("link", name=name, exact=True).get_attribute("href")
+        assert context.request.get(f"{visit.origin}/{target}").ok
+    links.first.click()
+    assert page.url == visit.origin + with_script[0][1]
+    context.close()
+
+
+def test_a_page_whose_script_does_not_come_still_has_the_questions(visit: Visit) -> None:
+    visit.expected = "net::ERR_FAILED"  # the browser says that a script did not come
+    visit.context.route("**/swagger-ui-bundle.js*", lambda route: route.abort())
+    visit.page.goto(f"{visit.origin}/docs")
+    expect(visit.page.locator("main ol.questions a")).to_have_count(QUESTIONS)
+    expect(visit.page.locator("main ol.questions a").first).to_be_visible()
+    expect(visit.page.locator(".swagger-ui")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", WIDTHS)

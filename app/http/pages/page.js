@@ -1,6 +1,12 @@
 // Swagger UI itself filters by the tags' names alone, and repeats the same example under every failure of every operation.
 "use strict";
 
+// Swagger UI has dark colours of its own, for a class of the root element. The page follows the setting of the browser.
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+const followDarkness = () => document.documentElement.classList.toggle("dark-mode", darkness.matches);
+followDarkness();
+darkness.addEventListener("change", followDarkness);
+
 const phraseOf = (filter) => (typeof filter === "string" ? filter : "");
 const words = (phrase) => phrase.toLowerCase().split(/\s+/).filter(Boolean);
 
@@ -30,15 +36,19 @@ const Rapporteur = ({ React: { createElement: h } }) => ({
       const count = `${found} operation${found === 1 ? "" : "s"}${phrase.trim() ? " found" : ""}`;
       return h("div", { className: "filter wrapper" },
         h("h2", { id: "operations" }, "Operations"),
+        h("label", { htmlFor: "operation-filter" }, "Filter the operations"),
         h("input", {
+          id: "operation-filter",
           className: "operation-filter-input",
-          type: "search",
+          type: "text",
           value: phrase,
-          placeholder: "Filter by any words, e.g. valid_at",
-          "aria-label": "Filter the operations",
+          placeholder: "Any words, e.g. valid_at",
+          "aria-describedby": "operation-filter-hint",
           onChange: (event) => layoutActions.updateFilter(event.target.value),
         }),
-        h("p", { role: "status" }, specSelectors.loadingStatus() === "loading" ? "" : count));
+        h("p", { role: "status" }, specSelectors.loadingStatus() === "loading" ? "" : count),
+        h("p", { id: "operation-filter-hint", className: "hint" },
+          "It does not search the records. To find those: ", h("a", { href: "v1/search?q=Zalessky" }, "/v1/search?q=…")));
     },
   },
   wrapComponents: {
@@ -66,6 +76,7 @@ const Rapporteur = ({ React: { createElement: h } }) => ({
 });
 
 window.addEventListener("load", () => {
+  if (!window.SwaggerUIBundle) return; // it did not come: the page keeps its plain content, with the questions
   window.ui = SwaggerUIBundle({
     url: "openapi.json",
     dom_id: "#docs",
