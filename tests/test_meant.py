@@ -465,6 +465,19 @@ def test_included_records_come_with_their_citations(client: TestClient) -> None:
     assert client.get("/v1/meetings?include=participants.citations&format=csv").status_code == 422
 
 
+def test_an_undated_signing_comes_before_what_followed(database: Database) -> None:
+    database.load(
+        '{"kind":"memorandum","id":"pact","name":"Pact"}',
+        *(
+            json.dumps({"kind": "action", "of": "pact", "type": type_, **({"date": date} if date else {})})
+            for type_, date in (("reviewed", "2021"), ("signed", None), ("entered_into_force", "2019-05"), ("ended", None))
+        ),
+    )
+    with database.client() as client:
+        actions = client.get("/v1/memoranda/pact?include=actions").json()["actions"]
+    assert [each["type"] for each in actions] == ["signed", "entered_into_force", "reviewed", "ended"]
+
+
 def test_fields_may_name_related_records(client: TestClient) -> None:
     answer = client.get("/v1/memoranda/by-cn-ict-mou-2024?fields=name,actions").json()
     assert set(answer) == {"id", "name", "actions"}

@@ -17,6 +17,7 @@ from app.resources.record import (
     HeldBetweenGaps,
     Places,
     Record,
+    acts_in_order,
     city_filter,
     common_sorts,
     goes_with,
@@ -108,7 +109,7 @@ MEMORANDUM = Resource(
     includes={
         "parties": Include(Kind.PARTY, "memorandum", ordered("role", "party_id")),
         "relations": Include(Kind.RELATION, "memorandum", ordered("type", "related_id")),
-        "actions": Include(Kind.ACTION, "of", ordered("date_order")),
+        "actions": Include(Kind.ACTION, "of", acts_in_order),
         **CITATIONS,
     },
     dated_by_acts=True,

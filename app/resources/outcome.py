@@ -9,11 +9,12 @@ from pydantic import Field
 from app import models
 from app.declaration.filters import Among, Between, Equals, Involves
 from app.declaration.model import AnyRef, DerivedDay, EventDate, Language, Model, Part, Period, Ref, Text
-from app.declaration.resource import Actor, Include, Only, Resource, Searched, Sides, Spokesman, by, ordered
+from app.declaration.resource import Actor, Include, Only, Resource, Searched, Sides, Spokesman, by
 from app.domain.vocabulary import Kind, OtherRole, OutcomeStatus, OutcomeType
 from app.resources.record import (
     CITATIONS,
     Record,
+    acts_in_order,
     common_sorts,
     label_of,
     named_filters,
@@ -107,7 +108,7 @@ OUTCOME = Resource(
         **common_sorts(models.Outcome),
     },
     default_sort="-date",
-    includes={"actions": Include(Kind.ACTION, "of", ordered("date_order")), **CITATIONS},
+    includes={"actions": Include(Kind.ACTION, "of", acts_in_order), **CITATIONS},
     dated_by="meeting",
     actors=(
         Actor("made_by"),

@@ -6,13 +6,14 @@ import sqlalchemy as sa
 from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, StringConstraints, model_validator
 
 from app import models
+from app.db.sql import literal
 from app.declaration.filters import Among, Equals, Filter, From, HasIdentifier, HasTopic, To, Uncited, UpdatedSince, Words
 from app.declaration.model import SCHEME_PATTERN, Derived, Id, Instant, Language, Model, OnDay, Ordinal, Part, Ref, Text
 from app.declaration.resource import Include, Sort, by, ordered
 from app.domain import edtf
 from app.domain.collation import spelling_key
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
-from app.domain.vocabulary import Held, Kind, NameType
+from app.domain.vocabulary import ActionType, Held, Kind, NameType
 from app.models.columns import Content
 
 
@@ -211,6 +212,28 @@ def window_filters(what: str) -> dict[str, Filter]:
         "date_from": From(f"{what} that can still have been going on on this day or later", "2024-01-01"),
         "date_to": To(f"{what} that can have begun on this day or before", "2025-12-31"),
     }
+
+
+_BEGINNINGS = tuple(
+    literal(act)
+    for act in (
+        ActionType.PROPOSED,
+        ActionType.DISCUSSED,
+        ActionType.NEGOTIATED,
+        ActionType.AGREED,
+        ActionType.SIGNED,
+        ActionType.ADOPTED,
+    )
+)
+
+
+def acts_in_order(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    """Return the order of actions: by their days. Undated ones come last, but an undated signing comes before what followed."""
+    is_undated = table.c.date_start == literal(edtf.NO_START)
+    begins: sa.ColumnElement[int] = sa.case(
+        (is_undated & table.c.type.in_(_BEGINNINGS), sa.literal_column("0")), else_=sa.literal_column("1")
+    )
+    return begins, table.c.date_order, table.c.id
 
 
 def label_of(*fields: str) -> Any:
