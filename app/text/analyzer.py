@@ -217,7 +217,8 @@ def forms(word: str, language: str = "") -> Forms:
 def _forms(word: str, language: str) -> Forms:
     if word.isascii() and word.isdecimal():
         return Forms(word, word, (word,))
-    word = _HIDDEN.sub("", word)
+    if not word.isascii() or "." in word:
+        word = _HIDDEN.sub("", word)
     bare = folded(word)
     stem = _stem(bare, language)
     # Latin stems get no skeleton, because Latin words are mostly stemmed by English rules, which do not fit names.
@@ -285,11 +286,14 @@ _READINGS = [
     )
 ]
 """Letters that are romanised in different ways, each with another way."""
+_HAS_READINGS = re.compile("[ўəcj]|g[ei]|ee|oo|чж|o[ʻ‘'’`]")
 
 
 def _read_otherwise(word: str) -> Iterator[str]:
     """Yield additional skeletons of a word, if it has letters that are romanised in different ways."""
     lowered = word.casefold()
+    if not _HAS_READINGS.search(lowered):
+        return
     for pattern, replacement in _READINGS:
         if pattern.search(lowered):
             yield skeleton(_latin(pattern.sub(replacement, lowered)))
