@@ -710,4 +710,5 @@ def test_a_database_that_does_not_answer_is_said_in_one_line(kind_of_database: s
     urls = {"sqlite": f"sqlite:///{tmp_path}/folder.db", "postgres": "postgresql://nobody:nothing@127.0.0.1:1/none"}
     code, said = run("check", url=urls[kind_of_database])
     assert code == 1
-    assert said.startswith("Error: the database does not answer: ")
+    wanted = {"sqlite": f"Error: {tmp_path}/folder.db is a folder", "postgres": "Error: the database does not answer: "}
+    assert said.startswith(wanted[kind_of_database])
