@@ -8,6 +8,7 @@ from typing import Any
 
 from app.domain import edtf
 from app.domain.collation import sort_key
+from app.domain.texts import cleaned
 
 Content = dict[str, Any]
 
@@ -97,7 +98,7 @@ class Registry:
         return None if self._random.random() < empty else self._random.choice(list(of))
 
     def _name(self) -> str:
-        return " ".join(self._random.choice(WORDS) for _ in range(self._random.randint(1, 3)))
+        return cleaned(" ".join(self._random.choice(WORDS) for _ in range(self._random.randint(1, 3))))
 
     def _day(self) -> str:
         year, month, day = self._random.randint(2003, 2026), self._random.randint(1, 12), self._random.randint(1, 28)
@@ -140,7 +141,7 @@ class Registry:
         for place in range(PEOPLE):
             self._add("person", f"person-{place:02}", name=self._name(), sort_name=self._name() if place % 3 else None)
         for place, letter in enumerate(ODD_CHARACTERS):
-            self._add("person", f"odd-{place:03}", name=f"a{letter}b", summary=f"{letter}c{letter}")
+            self._add("person", f"odd-{place:03}", name=cleaned(f"a{letter}b"), summary=cleaned(f"{letter}c{letter}"))
         for place in range(SERIES):
             self._add("series", f"series-{place}", name=self._name(), country=self._one(COUNTRIES, empty=0.5))
         for place in range(MEETINGS):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from app.domain.collation import fold, sort_key
+from app.domain.texts import cleaned
 from tests.conftest import Database, Fresh
 from tests.test_contract import get, walk
 
@@ -178,8 +179,8 @@ def test_keys_order_by_bytes_as_by_characters(several: list[str]) -> None:
 def test_lists_come_in_the_order_of_names_on_every_database(fresh: Fresh, several: list[str]) -> None:
     """What both databases equal here, they equal in one another."""
     database = Database(fresh())
-    by_id = {f"person-{place:03}": name for place, name in enumerate(several)}
-    database.load(*(json.dumps({"kind": "person", "id": key, "name": name}) for key, name in by_id.items()))
+    by_id = {f"person-{place:03}": cleaned(name) for place, name in enumerate(several)}
+    database.load(*(json.dumps({"kind": "person", "id": key, "name": name}) for key, name in zip(by_id, several, strict=True)))
     wanted = sorted(by_id, key=lambda key: (sort_key(by_id[key]), key))
     with database.client() as client:
         assert [each["id"] for each in walk(client, "/v1/people?sort=name&limit=7")] == wanted

@@ -425,8 +425,8 @@ def test_a_network_of_proxies_is_believed(seeded: Database) -> None:
     settings = replace(seeded.settings, trusted_proxies="10.0.0.0/8, ::1")
     for address, host in (("10.1.2.3", "registry.example"), ("::1", "registry.example"), ("192.0.2.9", "testserver")):
         with TestClient(create_app(settings), client=(address, 50_000)) as client:
-            problem = client.get("/v1/nothing", headers={"X-Forwarded-Host": "registry.example"}).json()
-        assert problem["type"].startswith(f"http://{host}/"), address
+            page = client.get("/v1/people", headers={"X-Forwarded-Host": "registry.example"}).json()
+        assert page["links"]["self"].startswith(f"http://{host}/"), address
 
 
 SCHEMES = {"sqlite": ["sqlite", "sqlite+pysqlite", "sqlite+aiosqlite"]}

@@ -9,9 +9,10 @@ from alembic import command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.db.schema import alembic_config, migrate
+from app.db.schema import alembic_config
 from app.domain.collation import spelling_key
 from app.errors import OperatorError
+from tests.conftest import run_command
 from tests.test_naming import ids
 from tests.test_writing import Clerk, clerk_of, refused
 
@@ -93,7 +94,7 @@ def test_the_schema_goes_back_only_without_further_places(clerk: Clerk) -> None:
     for record in ("memoranda/letters", "meetings/talks"):
         clerk.patch(record, {"also_in": None})
     back()
-    migrate(database.url)
+    assert run_command("migrate", url=database.url).returncode == 0
     while clerk.client.get("/readyz").status_code == 503:  # it has seen that the schema was another one
         time.sleep(0.1)
     assert ids(clerk.get("memoranda?city=geneve")) == ["paper", "letters"]

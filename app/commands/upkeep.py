@@ -108,7 +108,7 @@ def verify(settings: Settings, directory: Path) -> None:
     with reading(engine) as connection:
         checked, found = failures(connection, directory)
     if found:
-        found.append(f"{checked} citations were looked at; {len(found)} faults")
+        found.append(f"faults: {len(found)}; citations looked at: {checked}")
     _tell(found, f"{checked} citations, each stands in its document")
 
 

@@ -330,9 +330,9 @@ def _beginnings(slot: Slot) -> list[Node]:
 
     If the slot is a phrase, the list is empty.
     """
-    if len(slot.words) > 1:
+    word = slot.joined or slot.words[0]
+    if len(slot.words) > 1 and slot.joined is None:
         return []
-    (word,) = slot.words
     sounds = [sort + form[:LONGEST_BEGINNING] for sort in BEGINNINGS for form in word.skeletons or word.stems[:1]]
     return [beginning(Weight.NAME + WORD + folded(word.text)), *map(term, sounds)]
 
