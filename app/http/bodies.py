@@ -218,7 +218,7 @@ def guard_of(scope: Scope, *, upsert: bool = False) -> Guard:
         # compress a response make its tag weak, and the version in the tag tells which state of the record was read.
         tags = [_tag(part) for part in match.split(",")]
         versions = frozenset(int(found[1]) for tag in tags if (found := _VERSION.fullmatch(tag)))
-        foreign = next((tag for tag in tags if not _VERSION.fullmatch(tag)), "")
+        foreign = next((f'"{tag}"' for tag in tags if not _VERSION.fullmatch(tag)), "")
     return Guard(versions, any=match == "*", new=none_match == "*", upsert=upsert, foreign=foreign)
 
 

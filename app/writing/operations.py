@@ -63,7 +63,7 @@ class Guard(NamedTuple):
         elif self.new:
             raise PreconditionFailed(f"{record_id!r} is there already, at version {version}")
         elif self.foreign and not self.versions:
-            raise TagUnknown(f"the tag {self.foreign[:60]!r} was not made by this registry", record_id=record_id)
+            raise TagUnknown(f"the tag {self.foreign[:60]} was not made by this registry", record_id=record_id)
         elif self.versions is not None and version not in self.versions:
             raise PreconditionFailed(f"{record_id!r} is at version {version} by now")
 
