@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from app.db.driver import Row
 from app.domain.vocabulary import Kind, Role
-from app.text.analyzer import analyze, is_han
+from app.text.analyzer import analyze, in_one_word, is_han
 from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
 from app.text.query import Query, Slot, all_slots, apart, as_one_word, runs_of_han, whole_name, words_of
-from app.text.terms import ASIDE, INVOLVES, KIND, LINK, NAMED, REFERS, Letters, Own, Weight, whole_names
+from app.text.terms import ASIDE, INVOLVES, KIND, LINK, NAME_SOUNDS, NAMED, REFERS, Letters, Own, Weight, short, whole_names
 
 CANDIDATES = 1_000
 """Maximum number of records that are read for a tier. If more records match, only the newest are read."""
@@ -130,7 +130,8 @@ def known(docid: int, record_id: str, kind: Kind, own: Iterable[Own], letters: L
     for each, text in letters.of(each for each in own if each.weight is Weight.NAME and each.field != "type"):
         words = [word.forms for word in analyze(text, each.language)]
         stems = [word.stem for word in words]
-        names.append(KnownName(tuple(stems), frozenset(whole_names(stems, [word.skeletons for word in words]))))
+        terms = whole_names(stems, [word.skeletons for word in words])
+        names.append(KnownName(tuple(stems), frozenset((*terms, NAME_SOUNDS + short(in_one_word(text))))))
     return Known(record_id, names, docid, kind)
 
 
@@ -228,18 +229,14 @@ def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[st
 
 def with_names_apart(query: Query, called: Sequence[Known]) -> Query:
     """Return the query with runs of Han characters split at the names of mentioned records, as spaces split other scripts."""
-    names = [name.stems for each in called for name in each.names if all(map(is_han, name.stems))]
-    typed = [part for slot in query.typed for part in (apart(slot, names) if names and any(runs_of_han(slot)) else [slot])]
+    names = [name.stems for each in called for name in each.names if name.stems and all(map(is_han, name.stems))]
+    typed = [part for slot in query.typed for part in (apart(slot, names) if slot.is_run_of_han else [slot])]
     return query._replace(typed=tuple(typed))
 
 
 def pair_by_pair(query: Query) -> Query:
     """Return the query with each pair of Han characters as a word of its own."""
-    typed = [
-        Slot((word,)) if any(runs_of_han(slot)) else slot
-        for slot in query.typed
-        for word in slot.words[: None if any(runs_of_han(slot)) else 1]
-    ]
+    typed = [part for slot in query.typed for part in (map(Slot, zip(slot.words)) if slot.is_run_of_han else [slot])]
     return query._replace(typed=tuple(dict.fromkeys(typed)))
 
 

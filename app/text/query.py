@@ -85,6 +85,11 @@ class Slot(NamedTuple):
         return len(self.words) == 1 and not self.starred and not self.initials and self.words[0].stems[0] in FUNCTION_WORDS
 
     @property
+    def is_run_of_han(self) -> bool:
+        """Whether this is a run of several pairs of Han characters, typed without quotation marks."""
+        return len(self.words) > 1 and not self.is_phrase and self.joined is None
+
+    @property
     def is_single(self) -> bool:
         """Whether this is a single word in a script with spaces, neither a prefix nor made of initials."""
         return len(self.words) == 1 and not self.starred and not self.initials and bool(self.words[0].skeletons)
@@ -172,7 +177,7 @@ class Query(NamedTuple):
 
 def runs_of_han(slot: Slot) -> Iterator[Slot]:
     """Yield all shorter runs of the pairs of Han characters in a slot. Nothing is yielded for words in other scripts."""
-    if not slot.is_phrase and not slot.joined and len(slot.words) > 1:
+    if slot.is_run_of_han:
         for size in range(1, min(len(slot.words), LONGEST_HAN_NAME)):
             yield from (slot._replace(words=slot.words[start : start + size]) for start in range(len(slot.words) - size + 1))
 
@@ -180,20 +185,16 @@ def runs_of_han(slot: Slot) -> Iterator[Slot]:
 def apart(slot: Slot, names: Iterable[Sequence[str]]) -> list[Slot]:
     """Split a run of Han characters at the longest of the names that it contains.
 
-    Each name is a sequence of pairs of characters. Returns the slot alone if it contains no name.
+    Each name is a sequence of pairs of characters. Returns the slot alone if it contains no name but itself.
     """
     pairs = [word.text for word in slot.words]
     for name in sorted(names, key=len, reverse=True):
         for start in range(len(pairs) - len(name) + 1):
-            if pairs[start : start + len(name)] == list(name):
-                before, after = slot.words[: max(start - 1, 0)], slot.words[start + len(name) + 1 :]
-                several = (before, slot.words[start : start + len(name)], after)
-                return [
-                    part
-                    for words in several
-                    if words
-                    for part in (apart(slot._replace(words=words), names) if len(words) < len(pairs) else [slot])
-                ]
+            end = start + len(name)
+            if len(name) < len(pairs) and pairs[start:end] == list(name):
+                # The pairs beside the name have a character of it.
+                parts = (slot.words[: max(start - 1, 0)], slot.words[start:end], slot.words[end + 1 :])
+                return [part for words in parts if words for part in apart(slot._replace(words=words), names)]
     return [slot]
 
 
