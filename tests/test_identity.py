@@ -431,13 +431,15 @@ def test_a_tag_that_was_given_out_names_the_version_from_any_view(seen: list[tup
         ("if-match", " * ", Guard(any=True)),
         ("if-none-match", "*", Guard(new=True)),
         ("if-match", '"12"', Guard(frozenset({12}))),
-        ("if-match", 'W/"12.00ff"', Guard(frozenset())),
-        ("if-match", 'W/"12.00ff", "3.00ff"', Guard(frozenset({3}))),
-        ("if-match", '"somebody-elses"', Guard(frozenset())),
-        ("if-match", '""', Guard(frozenset())),
+        ("if-match", 'W/"12.00ff"', Guard(frozenset({12}))),
+        ("if-match", 'W/"12.00ff", "3.00ff"', Guard(frozenset({12, 3}))),
+        ("if-match", '"12.00ff;gzip", "3.00ff-br"', Guard(frozenset({12, 3}))),
+        ("if-match", '"somebody-elses"', Guard(frozenset(), foreign='"somebody-elses"')),
+        ("if-match", '"3.00ff", "somebody-elses"', Guard(frozenset({3}), foreign='"somebody-elses"')),
+        ("if-match", '""', Guard(frozenset(), foreign='""')),
     ],
 )
-def test_a_precondition_is_read_as_the_rfc_says(name: str, value: str, guard: Guard) -> None:
+def test_a_precondition_is_read(name: str, value: str, guard: Guard) -> None:
     assert guard_of({"headers": [(name.encode(), value.encode())]}) == guard
 
 

@@ -3,12 +3,13 @@
 import json
 import re
 
+import langcodes
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from app.domain.languages import MAX_LANGUAGES
+from app.domain.languages import MAX_LANGUAGES, looked_for
 from app.errors import NotAcceptable
 from app.http.negotiation import negotiated, requested_languages
 from app.http.representations import REPRESENTATIONS
@@ -122,10 +123,14 @@ weights = st.sampled_from(["", ";q=1", ";q=0.5", "; q=0.9", ";q=0.001", ";q=0.12
 wishes = st.lists(st.tuples(languages | st.just("*"), weights), max_size=6)
 
 
-def canonical(tag: str) -> str:
-    """A tag of language, script and region as BCP 47 writes it."""
-    first, *rest = tag.split("-")
-    return "-".join([first.lower(), *(part.title() if len(part) == 4 else part.upper() for part in rest)])
+def with_more_general(tag: str) -> list[str]:
+    """A tag as BCP 47 writes it, with the tags that are more general, the script that is usual in a region among them."""
+    subtags = langcodes.standardize_tag(tag).split("-")
+    several = ["-".join(subtags[:length]) for length in range(len(subtags), 0, -1)]
+    if len(subtags) > 1 and len(subtags[1]) == 2:
+        script = langcodes.Language.get("-".join(subtags[:2])).maximize().script
+        several.insert(-1, f"{subtags[0]}-{script}")
+    return several
 
 
 @many
@@ -135,8 +140,7 @@ def test_languages_come_by_preference_each_with_what_it_generalizes_to(parts: li
     by_quality = sorted((part for part in parts if part[0] != "*" and quality(part[1]) > 0), key=lambda part: -quality(part[1]))
     wanted: list[str] = []
     for tag, _ in by_quality:
-        subtags = canonical(tag).split("-")
-        wanted += ["-".join(subtags[:length]) for length in range(len(subtags), 0, -1)]
+        wanted += with_more_general(tag)
     unique = list(dict.fromkeys(wanted))[:MAX_LANGUAGES]
     assert requested_languages(None, ", ".join(tag + weight for tag, weight in parts)) == unique
 
@@ -164,7 +168,22 @@ def test_what_cannot_be_read_hides_nothing_else(readable: str, junk: str) -> Non
 def test_the_parameter_goes_before_the_header(lang: str, parts: list[tuple[str, str]]) -> None:
     header = ",".join(tag + weight for tag, weight in parts)
     assert requested_languages(lang, header) == requested_languages(lang, "")
-    assert requested_languages(lang, header)[0] == canonical(lang)
+    assert requested_languages(lang, header)[0] == with_more_general(lang)[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted"),
+    [
+        ("zh-TW", ["zh-TW", "zh-Hant", "zh"]),
+        ("zh-hans-cn", ["zh-Hans-CN", "zh-Hans", "zh"]),
+        ("rus", ["ru"]),
+        ("uz-cyrl", ["uz-Cyrl", "uz"]),
+        ("en-x-house", ["en-x-house", "en-x", "en"]),
+        ("en-", ["en-", "en"]),
+    ],
+)
+def test_a_language_is_looked_for_in_the_usual_script(asked: str, wanted: list[str]) -> None:
+    assert looked_for([asked]) == wanted
 
 
 # -- over HTTP ---------------------------------------------------------------------------------------------------------

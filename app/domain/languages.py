@@ -1,13 +1,13 @@
 """Language tags (BCP 47), which select the language in which the names of records are shown."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 MAX_LANGUAGES = 8
 MAX_LANGUAGE = 35
 """Maximum number of characters of a tag. RFC 5646 (section 4.4.1) recommends room for at least 35."""
-_SCRIPT = 4
-"""Length of the part of a tag that names a script."""
+_REGION = re.compile(r"[A-Z]{2}|\d{3}", re.ASCII)
 LANG_PATTERN = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
 
 
@@ -24,7 +24,7 @@ def looked_for(tags: Iterable[str]) -> list[str]:
 def _more_and_more_general(tag: str) -> list[str]:
     parts = canonical(tag).split("-")
     several = ["-".join(parts[:length]) for length in range(len(parts), 0, -1)]
-    if len(parts) > 1 and len(parts[1]) != _SCRIPT:
+    if len(parts) > 1 and _REGION.fullmatch(parts[1]):
         import langcodes  # noqa: PLC0415 - as in `canonical`
 
         if script := langcodes.Language.get(several[-2]).maximize().script:
