@@ -10,10 +10,11 @@ from app.models.actors import Position
 from app.models.meetings import Participant
 from app.models.search import SearchEntry
 from app.search.facets import THESE
-from app.search.showing import Matched, Showing, own_of
-from app.search.tiers import HOLDERS
+from app.search.showing import Form, Matched, Showing, own_of
+from app.search.tiers import HOLDERS, Tier
 
 search_entries: sa.Table = SearchEntry.__table__
+_AS_TYPED = (Form.AS_TYPED, Form.INFLECTED, Form.BEGINNING)
 MOST_OFFICES = 50
 """Maximum number of positions and participants that a search reads to find who holds an office. The newest are read."""
 
@@ -58,12 +59,15 @@ class Offices:
         for tier, docid in rows:
             if tier in HOLDERS and len(offices) < MOST_OFFICES:
                 offices.setdefault(docid, tier)
-        others = [(max(tier, offices.get(docid, tier)), docid) for tier, docid in rows if tier not in HOLDERS]
         held = await self.holders(list(offices), showing)
+        for holder in held:
+            if holder.title.form not in _AS_TYPED:
+                offices[holder.office] = Tier.HOLDER_SOUNDS
         held.sort(key=lambda holder: (offices[holder.office], holder.title.fit))
         people: dict[int, Holder] = {}
         for holder in held:
             people.setdefault(holder.docid, holder)
+        others = [(max(tier, offices.get(docid, tier)), docid) for tier, docid in rows if tier not in HOLDERS]
         return [*((offices[holder.office], docid) for docid, holder in people.items()), *others], people
 
 

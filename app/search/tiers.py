@@ -70,7 +70,8 @@ class Tier(IntEnum):
 
 
 HOLDERS = (Tier.HOLDER, Tier.HOLDER_SOUNDS)
-"""The tiers whose queries find offices. In the results, the people who hold them stand in these tiers."""
+"""The tiers whose queries find offices. In the results, the people who hold them stand in these tiers: in HOLDER only those
+whose title has the words as typed."""
 
 
 @dataclass(frozen=True)
@@ -190,20 +191,18 @@ def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> 
         Tier.RELATED: but_not(related, term(LINK)),
     }
     if query.is_plain:
-        groups, unnamed = _by_other_names(query, called, sound=True)
-        exactly, _ = _by_other_names(query, called, sound=False)
+        groups, unnamed = _by_other_names(query, called)
         found[Tier.OTHER_NAME] = but_not(all_of(groups), term(LINK)) if len(unnamed) < len(slots) else NOTHING
-        found[Tier.HOLDER] = _office(unnamed, exactly, sound=False)
-        found[Tier.HOLDER_SOUNDS] = _office(unnamed, groups, sound=True)
+        found[Tier.HOLDER] = _office(unnamed, groups)
     return _permitted(query, found)
 
 
-def _office(titles: Sequence[Slot], groups: Sequence[Node], *, sound: bool) -> Node:
+def _office(titles: Sequence[Slot], groups: Sequence[Node]) -> Node:
     """Return a query for positions, and for participants with a capacity, in which all these groups of words occur.
 
     At least one of the words `titles` must occur in the name of the office: a country alone is not an office.
     """
-    title = any_of(all_slots([slot], weight, sound=sound) for slot in titles for weight in (Weight.NAME, Weight.TITLE))
+    title = any_of(slot.sound(weight) for slot in titles for weight in (Weight.NAME, Weight.TITLE))
     return all_of((any_of(term(KIND + kind) for kind in OFFICES), title, *groups)) if groups else NOTHING
 
 
@@ -213,7 +212,7 @@ def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[st
     `called` is that of `elsewhere`. `refers`: for each slot of the query, the ids of entities with this word in a name. Two
     neighbouring words may also occur as one word.
     """
-    _, unnamed = _by_other_names(query, called, sound=True)
+    _, unnamed = _by_other_names(query, called)
     way = ways(query, refers)
     several = [way]
     if len(way) <= MOST_PAIRED:
@@ -223,7 +222,7 @@ def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[st
             if first.is_single and second.is_single
         ]
     all_words = any_of(map(all_of, several))
-    office = any_of(_office(unnamed, each, sound=True) for each in several)
+    office = any_of(_office(unnamed, each) for each in several)
     return _permitted(query, {Tier.HOLDER_SOUNDS: office, Tier.TOGETHER: but_not(all_words, term(LINK))})
 
 
@@ -274,7 +273,7 @@ def everything(narrowed: Narrowed) -> dict[Tier, Node]:
     return {Tier.ANYWHERE: but_not(node, NOTHING if narrowed.kinds else term(ASIDE))}
 
 
-def _by_other_names(query: Query, called: Sequence[Known], *, sound: bool) -> tuple[list[Node], list[Slot]]:
+def _by_other_names(query: Query, called: Sequence[Known]) -> tuple[list[Node], list[Slot]]:
     """Return a query for each word or group of words that a record must have.
 
     Words that form a name of a known record are a group, which can be replaced: a record also matches if it contains another
@@ -288,7 +287,7 @@ def _by_other_names(query: Query, called: Sequence[Known], *, sound: bool) -> tu
         several = query.typed[place : place + max(size, 1)]
         needed = [slot for slot in several if slot in query.slots]
         if needed:
-            groups.append(any_of((all_of(slot.anywhere(sound=sound) for slot in needed), others)))
+            groups.append(any_of((all_of(slot.anywhere() for slot in needed), others)))
         if others == NOTHING:
             unnamed += needed
         place += max(size, 1)

@@ -129,13 +129,12 @@ class Slot(NamedTuple):
             return any_of((word.sound(weight), self.stem(weight), *starts))
         return word.sound(weight)
 
-    def anywhere(self, *, sound: bool = True) -> Node:
-        """Return a query node that matches if this slot is found in a name, a title or a text of the record.
+    def anywhere(self) -> Node:
+        """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record.
 
-        Words are compared by their stems. If `sound` is true, they are also compared by their skeletons. A year matches a
-        record of that year, too.
+        A year matches a record of that year, too.
         """
-        found = any_of(self.sound(weight) if sound else self.stem(weight) for weight in Weight)
+        found = any_of(self.sound(weight) for weight in Weight)
         if self.is_single and _YEAR.fullmatch(self.words[0].text):
             return any_of((found, term(KIND + self.words[0].text)))
         return found
