@@ -181,6 +181,7 @@ def test_a_name_is_shown_to_all_readers_of_its_language(desk: TestClient) -> Non
         ("cyber-security", "cybersecurity"),
         ("кибер-безопасность", "cybersecurity"),
         ("кибер безопасности", "cybersecurity"),
+        ("Euro-Asian", "eaeu"),
         ("Шермотов", "sherzod-shermatov"),
         ("Шерматво", "sherzod-shermatov"),
         ("Zalesksy", "kirill-zalessky"),
@@ -278,6 +279,15 @@ def test_offices_lead_to_people_and_people_to_their_meetings(offices: TestClient
     assert ids(found)[0] == first
     scores = [hit["score"] for hit in found["data"]]
     assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("typed", ["министр Карамазов Берлин", "Орлан Берлин 1999 связи", "Talks Talks2 Geneva"])
+def test_scores_fall_also_where_nothing_has_all_words(offices: TestClient, typed: str) -> None:
+    found = search(offices, typed)
+    scores = [hit["score"] for hit in found["data"]]
+    assert found["relaxed"]
+    assert scores == sorted(scores, reverse=True)
+    assert len(scores) > 1
 
 
 def test_a_hit_by_an_office_shows_the_office(offices: TestClient) -> None:

@@ -176,8 +176,8 @@ class SearchService:
             showing = by_other_names if tier == Tier.OTHER_NAME else plain
             title = found.titles.get(docid) if tier in BY_OFFICE else None
             matched = title or showing.matched(own_of(rows[docid][4]))
-            off = min(matched.fit, MOST_OFF) if place < RANKED else MOST_OFF
-            fit = matched.fit if place < RANKED and not found.is_ranked else 0
+            fit = 0 if found.is_ranked else matched.fit if place < RANKED else MOST_OFF
+            off = min(fit, MOST_OFF)
             hit = _hit(Tier(tier), rows[docid], matched, off, typed=bool(query.slots))
             hits.append(((place >= RANKED, tier, fit, place), hit))
         page = [hit for _, hit in sorted(hits, key=itemgetter(0))][start - first : start - first + limit]

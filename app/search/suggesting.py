@@ -88,7 +88,10 @@ class Suggester:
 
     async def with_slips(self, query: Query, narrowed: Narrowed, letters: Letters) -> list[int]:
         """Return the docids of entities that have the query as a part of a name, except for a typing error in some words."""
-        return [docid for docid, _ in await self._nearest(query, slips(query), narrowed, (), letters, whole=True)]
+        found = await self._nearest(query, slips(query), narrowed, (), letters, whole=True)
+        if not found and (joined := query.joined_up()) != query:
+            found = await self._nearest(joined, slips(joined), narrowed, (), letters, whole=True)
+        return [docid for docid, _ in found]
 
     async def named_with_slips(self, slot: Slot, letters: Letters) -> list[str]:
         """Return the ids of entities that have one word of a query in a name, except for a typing error."""

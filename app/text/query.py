@@ -169,6 +169,10 @@ class Query(NamedTuple):
         """Whether the query has neither phrases nor prefixes."""
         return not any(slot.is_phrase or slot.starred for slot in self.typed)
 
+    def joined_up(self) -> "Query":
+        """Return the query with the words that hyphens join as one word."""
+        return self._replace(typed=tuple(Slot((slot.joined,)) if slot.joined else slot for slot in self.typed))
+
     def barred(self) -> Node:
         """Return a query node that matches if a text contains any of the excluded words or phrases."""
         return any_of(slot.anywhere() for slot in self.without)
