@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, create_mod
 from app.db.sql import Encode
 from app.db.types import Instant
 from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, IdentifierValue, Lang
-from app.declaration.filters.values import WholeNumber
+from app.declaration.filters.values import WHOLE
 from app.declaration.model import Naming, Part
 from app.declaration.resource import CITED, Resource
 from app.domain.vocabulary import Kind
@@ -174,7 +174,7 @@ class QueryModels:
         fields |= self._view
         fields["lang"] = (Lang, None)
         fields["limit"] = (
-            Annotated[WholeNumber, Field(ge=1, le=MAX_LIMIT)],
+            Annotated[int, Field(ge=1, le=MAX_LIMIT), WHOLE],
             Field(default=DEFAULT_LIMIT, description="how many records a page of JSON has at the most", examples=[10]),
         )
         fields["cursor"] = (

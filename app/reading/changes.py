@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.db.driver import Row
 from app.db.sql import assembled, concatenated, instant_text, json_string, literal
 from app.db.types import Exact
-from app.declaration.filters.values import WholeNumber
+from app.declaration.filters.values import WHOLE
 from app.declaration.model import Instant
 from app.domain.vocabulary import Kind
 from app.models.records import Change as ChangeRow
@@ -138,7 +138,7 @@ class ChangesQuery(_Strict):
         ),
         AfterValidator(_position),
     ] = "0"
-    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_CHANGES, description="how many at the most", examples=[10])] = 100
+    limit: Annotated[int, Field(ge=1, le=MAX_CHANGES, description="how many at the most", examples=[10]), WHOLE] = 100
     kind: Annotated[Kind | None, Field(description="of records of this kind alone", examples=["meeting"])] = None
     transaction: Annotated[
         str | None, Field(min_length=1, max_length=100, description="of this one transaction: all that was written together")
@@ -155,7 +155,7 @@ class HistoryQuery(_Strict):
     before: Annotated[
         int | None, Field(ge=1, le=MAX_SEQ, description="versions before the one with this `seq`: the last one seen")
     ] = None
-    limit: Annotated[WholeNumber, Field(ge=1, le=200, description="how many at the most", examples=[10])] = 50
+    limit: Annotated[int, Field(ge=1, le=200, description="how many at the most", examples=[10]), WHOLE] = 50
 
 
 def since(*narrowed: str) -> sa.Select[Any]:

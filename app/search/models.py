@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, Lang
-from app.declaration.filters.values import IdList, WholeNumber
+from app.declaration.filters.values import WHOLE, IdList
 from app.declaration.model import Naming, Ref
 from app.domain.vocabulary import Kind
 from app.search.showing import Form
@@ -64,7 +64,7 @@ class SearchQuery(BaseModel):
         _several("count the hits by these", "kind", json_schema_extra=JOINED_BY_COMMAS),
     ] = None
     lang: Lang = None
-    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5])] = DEFAULT_HITS
+    limit: Annotated[int, Field(ge=1, le=MAX_HITS, description="how many hits a page has", examples=[5]), WHOLE] = DEFAULT_HITS
     cursor: Annotated[
         str | None, Field(min_length=1, max_length=4_000, description="where to go on: `next_cursor` of the page before")
     ] = None
@@ -77,7 +77,7 @@ class SuggestQuery(BaseModel):
     q: Annotated[str, Field(description="what has been typed of a name, in any script", examples=["zales"])]
     kind: Annotated[list[Kind] | None, _several("records of one of these kinds", "person")] = None
     lang: Lang = None
-    limit: Annotated[WholeNumber, Field(ge=1, le=MAX_SUGGESTED, description="how many at the most", examples=[5])] = (
+    limit: Annotated[int, Field(ge=1, le=MAX_SUGGESTED, description="how many at the most", examples=[5]), WHOLE] = (
         DEFAULT_SUGGESTED
     )
 

@@ -79,7 +79,8 @@ def _words_to_find(value: str) -> str:
     return value
 
 
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)
+"""Marks a whole number. It must come after the bounds of the number, so that OpenAPI shows these."""
 IdentifierValue = Annotated[
     str, StringConstraints(min_length=1, max_length=MAX_IDENTIFIER, pattern=NO_NUL_PATTERN), AfterValidator(_said)
 ]
