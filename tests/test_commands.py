@@ -107,8 +107,8 @@ FAULTS: dict[str, tuple[str, str, str]] = {
         "person pavel-tkach: name_key is 'zzz', not 'pavel tkach",
     ),
     "another name shown": (
-        "UPDATE names SET shown = NOT shown WHERE record_id = 'pavel-tkach' AND place = 0",
-        "UPDATE names SET shown = NOT shown WHERE record_id = 'pavel-tkach' AND place = 0",
+        "UPDATE names SET shown_in = NULL WHERE record_id = 'pavel-tkach' AND place = 0",
+        "UPDATE names SET shown_in = language WHERE record_id = 'pavel-tkach' AND place = 0",
         "person pavel-tkach: names are not what its content makes them",
     ),
     "words of a document that are not the record's": (
