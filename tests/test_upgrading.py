@@ -70,7 +70,7 @@ def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Datab
     command.downgrade(config, REVISIONS["0.1.0"])
     assert full.execute("SELECT count(*) FROM parties WHERE signed_by_id IS NOT NULL") == [(RECORDS // 6,)]
     assert full.execute("SELECT count(*), min(city) FROM meetings") == [(RECORDS // 6, "Minsk")]
-    assert run_command("migrate", url=full.url).returncode == 0
+    assert run_command("migrate", url=full.url, timeout=900).returncode == 0
     assert full.export() == exported
     assert log(full) == history
     assert full.disagreements() == []
