@@ -163,9 +163,9 @@ def test_others_read_while_a_registry_of_the_first_release_is_upgraded_and_taken
     exported = full.export()
     full.engine.dispose()
     with Reading(full.url) as others:
-        assert run_command("migrate", "--revision", REVISIONS["0.1.0"], url=full.url, timeout=300).returncode == 0
+        assert run_command("migrate", "--revision", REVISIONS["0.1.0"], url=full.url, timeout=900).returncode == 0
         down = len(others.counts)
-        assert run_command("migrate", url=full.url, timeout=300).returncode == 0
+        assert run_command("migrate", url=full.url, timeout=900).returncode == 0
         until(lambda: len(others.counts) > down)
     assert others.failures == []
     assert set(others.counts) == {RECORDS // 6}
