@@ -86,6 +86,26 @@ def test_what_a_question_looks_for_is_bounded_whatever_its_letters(text: str) ->
     assert sum(len(TSQUERY.write(node)) for node in nodes) <= 600_000
 
 
+def test_one_search_analyzes_no_more_stored_letters_than_all_its_steps_may(database: Database) -> None:
+    """The words are in no record, so that every step is taken."""
+    names = [f"{first} {second} {'Lorem' * 20}" for first in ("Alberta", "Bernard") for second in ("Castello", "Dominika")]
+    lines = [json.dumps({"kind": "person", "id": f"person-{place}", "name": name}) for place, name in enumerate(names * 20)]
+    database.load(*lines)
+    given: list[int] = []
+    was = Letters.__init__
+
+    def counted(self: Letters, left: int = LETTERS) -> None:
+        given.append(left)
+        was(self, left)
+
+    with pytest.MonkeyPatch.context() as patch, database.client() as client:
+        patch.setattr(Letters, "__init__", counted)
+        for q in ("albetra castelol bernrad dominkia zzz", "alberta", "albetra", "alberta qqq castello", '"alberta x" y'):
+            given.clear()
+            assert client.get("/v1/search", params={"q": q, "limit": 100}).status_code == 200
+            assert 0 < sum(given) <= LETTERS, q
+
+
 @many
 @given(text=typed)
 def test_letters_that_libraries_are_given_grow_no_faster_than_what_is_typed(text: str) -> None:

@@ -44,7 +44,7 @@ class Refusing(click.Group):
             raise click.ClickException(shown + (f"\n… and {more} more" if more > 0 else "") + hint) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # click ends quietly: whoever read the output has read enough, as `| head` does
+                raise  # no error of ours: the reader of the pipe, such as `head`, closed it; click then ends without a message
             raise click.ClickException(f"{error.filename or 'the output'}: {error.strerror or error}") from error
         except (DBAPIError, sqlite3.Error) as error:
             told = error if isinstance(error, sqlite3.Error) else error.orig

@@ -48,7 +48,8 @@ def create_engine(url: str, *, patience: float = PATIENCE, creates: bool = True,
     path = sqlite_path(url)
     if creates:
         make_folder(path.parent)
-    # Only the file counts: whatever Python driver the URL names, `connect` opens it with the standard library's.
+    # `connect` always uses the driver of the standard library, because it sets what the registry needs. A driver that the URL
+    # names is ignored.
     url_of_file = parsed.set(drivername="sqlite")
     engine = sa.create_engine(url_of_file, hide_parameters=True, creator=lambda: connect(path, creates=creates))
 

@@ -26,8 +26,8 @@ _PER_WORD = 1_000_000
 """What a word that only one record has weighs in the order of records that have some of the words."""
 
 
-class Found(NamedTuple):
-    """All candidates of a search."""
+class Ranking(NamedTuple):
+    """All candidates of a search, in their order."""
 
     rows: list[tuple[int, int]]
     """The candidates as (tier, docid), in the order in which hits are returned."""
@@ -52,7 +52,7 @@ class Finder:
         self._mentioned = Mentioned(driver, candidates)
         self._offices = Offices(driver)
 
-    async def find(self, query: Query, narrowed: Narrowed) -> Found:
+    async def find(self, query: Query, narrowed: Narrowed) -> Ranking:
         """Run the stages in order. As soon as a tier has `CANDIDATES` records, skip the remaining stages."""
         rows: list[Row] = []
         for stage in tiers.by_name(query):
@@ -61,59 +61,66 @@ class Finder:
                 return _ordered(rows)
         called, named = await self._mentioned.by_name(query)
         query = tiers.with_names_apart(query, called)
-        found, holders = await self._run(query, tiers.elsewhere(query, called, named), narrowed)
+        letters = Letters(NAMES_LETTERS)
+        found, holders = await self._run(query, tiers.elsewhere(query, called, named), narrowed, letters)
         rows += found
         if len(rows) >= ENOUGH or not query.slots or any(tier <= Tier.IN_NAME_SOUNDS for tier, _ in rows):
             return _ordered(rows, called, holders)
         spread = nothing_spread(query)
         if _has_several_words(query):
             spread = await self._mentioned.word_by_word(query)
-            found, more = await self._run(query, tiers.together(query, called, spread.ids), narrowed)
+            found, more = await self._run(query, tiers.together(query, called, spread.ids), narrowed, letters)
             if found and not rows and narrowed == Narrowed():
                 found += [(Tier.ANY_WORD, docid) for docid in spread.few()]
             rows, holders = rows + found, {**more, **holders}
         if rows:
             return _ordered(rows, called, holders)
-        return await self._nearly(query, narrowed, called, spread)
+        return await self._nearly(query, narrowed, called, spread, letters)
 
-    async def everything(self, narrowed: Narrowed) -> Found:
+    async def everything(self, narrowed: Narrowed) -> Ranking:
         """Find the newest records that the filters leave, without typed words."""
         return _ordered(await self._candidates.newest(tiers.everything(narrowed), narrowed))
 
-    async def _run(self, query: Query, stage: Mapping[Tier, Node], narrowed: Narrowed) -> tuple[list[Row], dict[int, Holder]]:
+    async def _run(
+        self, query: Query, stage: Mapping[Tier, Node], narrowed: Narrowed, letters: Letters
+    ) -> tuple[list[Row], dict[int, Holder]]:
         """Run a stage. Its tiers `HOLDERS` find offices, which are replaced by the people who hold them.
 
         Offices are searched for without the filter by kind, because that is meant for the people.
         """
-        if narrowed.is_dated or not _may_be_people(narrowed):
+        if not _may_be_people(narrowed):
             stage = {tier: node for tier, node in stage.items() if tier not in HOLDERS}
         of_offices = {tier: node for tier, node in stage.items() if tier in HOLDERS and narrowed.kinds}
         rows = await self._candidates.newest({tier: node for tier, node in stage.items() if tier not in of_offices}, narrowed)
         if of_offices:
             rows += await self._candidates.newest(of_offices, replace(narrowed, kinds=()))
-        return await self._offices.resolved(rows, Showing(query, (), Letters(NAMES_LETTERS)))
+        return await self._offices.resolved(rows, Showing(query, (), letters))
 
-    async def _nearly(self, query: Query, narrowed: Narrowed, called: Sequence[Known], spread: Spread) -> Found:
+    async def _nearly(
+        self, query: Query, narrowed: Narrowed, called: Sequence[Known], spread: Spread, letters: Letters
+    ) -> Ranking:
         """Find records for a query whose words no record has: with typing errors, or with some of the words only."""
         rows: list[Row] = []
         holders: dict[int, Holder] = {}
         if query.is_plain:
-            nearly = await self._suggester.with_slips(query, narrowed, Letters(NAMES_LETTERS))
+            nearly = await self._suggester.with_slips(query, narrowed, letters)
             rows += ((Tier.SLIP, docid) for docid in nearly)
         if _has_several_words(query):
             for slot, ids in zip(query.slots, spread.ids, strict=True):
                 if not ids:
-                    ids.extend(await self._suggester.named_with_slips(slot, Letters(NAMES_LETTERS)))
+                    ids.extend(await self._suggester.named_with_slips(slot, letters))
             stage = tiers.together(query, called, spread.ids)
             if rows:
                 del stage[Tier.HOLDER_SOUNDS]
-            found, holders = await self._run(query, stage, narrowed)
+            found, holders = await self._run(query, stage, narrowed, letters)
             rows += found
         if rows:
             return _ordered(rows, called, holders)._replace(relaxed=True)
-        return await self._with_some_words(query, narrowed, called, spread)
+        return await self._with_some_words(query, narrowed, called, spread, letters)
 
-    async def _with_some_words(self, query: Query, narrowed: Narrowed, called: Sequence[Known], spread: Spread) -> Found:
+    async def _with_some_words(
+        self, query: Query, narrowed: Narrowed, called: Sequence[Known], spread: Spread, letters: Letters
+    ) -> Ranking:
         """Find records that have some of the words, those with the most and the rarest words first.
 
         People whose complete names were typed come before all others. A position or a participant stands for the person.
@@ -122,18 +129,18 @@ class Finder:
         if by_pairs != query:
             query, spread = by_pairs, nothing_spread(by_pairs)
         if len(query.slots) < 2:
-            return Found([])
+            return Ranking([])
         rows = await self._candidates.newest(tiers.each_word(query, spread.ids), narrowed, limit=MOST_WITH_A_WORD)
         partly = _Partly(rows, spread.rows, called)
         holders: dict[int, Holder] = {}
         if _may_be_people(narrowed):
-            showing = Showing(query, (), Letters(NAMES_LETTERS))
+            showing = Showing(query, (), letters)
             for holder in await self._offices.holders(partly.in_order()[:MOST_OFFICES], showing):
                 if holder.docid not in holders and partly.is_outdone(holder.docid, holder.office):
                     holders[holder.docid] = holder
                     partly.put_before(holder.docid, holder.office)
         ordered = partly.in_order()[:CANDIDATES]
-        return Found(
+        return Ranking(
             [(partly.tier(docid, len(query.slots)), docid) for docid in ordered],
             truncated=partly.is_cut,
             relaxed=bool(ordered),
@@ -183,8 +190,9 @@ def _has_several_words(query: Query) -> bool:
 
 
 def _may_be_people(narrowed: Narrowed) -> bool:
-    return not narrowed.kinds or Kind.PERSON in narrowed.kinds
+    """Whether people pass the filters. They have no date."""
+    return not narrowed.is_dated and (not narrowed.kinds or Kind.PERSON in narrowed.kinds)
 
 
-def _ordered(rows: Sequence[Row], known: Sequence[Known] = (), holders: Mapping[int, Holder] | None = None) -> Found:
-    return Found(tiers.merged(rows), tiers.is_cut(rows), known=known, titles=titles(holders or {}))
+def _ordered(rows: Sequence[Row], known: Sequence[Known] = (), holders: Mapping[int, Holder] | None = None) -> Ranking:
+    return Ranking(tiers.merged(rows), tiers.is_cut(rows), known=known, titles=titles(holders or {}))

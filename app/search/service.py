@@ -18,10 +18,9 @@ from app.models.search import SearchEntry
 from app.reading import naming
 from app.reading.names import language_parameters, name_in
 from app.reading.naming import Meanings
-from app.search import finder
 from app.search.candidates import Candidates
 from app.search.facets import THESE, Facets
-from app.search.finder import Finder
+from app.search.finder import Finder, Ranking
 from app.search.linked import LinkedRecords
 from app.search.mentioned import NAMES_LETTERS
 from app.search.models import FacetValue, Hit, Reason, SearchQuery, Suggestion, SuggestQuery
@@ -154,7 +153,7 @@ class SearchService:
         )
         return to_statement(sa.select(*columns, *names).select_from(source).where(THESE), self._driver.dialect)
 
-    async def _hits(self, query: Query, found: finder.Found, start: int, limit: int, languages: Sequence[str]) -> list[Hit]:
+    async def _hits(self, query: Query, found: Ranking, start: int, limit: int, languages: Sequence[str]) -> list[Hit]:
         """Return the hits from `start` on.
 
         Among the first `RANKED` candidates, those of one tier are ordered by how well the typed words fit (`Matched.fit`).
@@ -166,7 +165,7 @@ class SearchService:
         encode = self._driver.encode
         parameters = {"docids": encode([docid for _, docid in several]), **language_parameters(languages, encode)}
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), parameters)}
-        letters = Letters(LETTERS - 2 * NAMES_LETTERS)
+        letters = Letters(LETTERS - 3 * NAMES_LETTERS)
         plain = Showing(query, (), letters)
         by_other_names = Showing(query, [name.stems for each in found.known for name in each.names], letters)
         hits: list[tuple[tuple[int, ...], Hit]] = []

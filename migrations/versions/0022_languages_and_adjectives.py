@@ -1,7 +1,7 @@
-"""A name is shown to readers of its language whatever its script and region; countries have adjectives; words are read anew.
+"""Names are shown to readers of a language in any script; countries have adjectives; the search index is emptied.
 
-`rapporteur migrate` writes the search entries again, because their terms are others now. On the way back, the search index is
-empty until the old version is told to migrate or to rebuild.
+The search index is emptied because the analyzer gives words other terms now. `rapporteur migrate` fills it again. After a
+downgrade, it stays empty until the old version runs `rapporteur migrate` or `rapporteur rebuild`.
 """
 
 import json
