@@ -146,9 +146,12 @@ def _interval(text: str) -> Bounds:
         raise ValueError(_instead(text) or "is no interval: write start/end, at most one of them '..'")
     if "" in sides:
         raise ValueError("has an empty side: write a date there, or '..' if that side is open")
-    if len(printed_dates.meant(text)) == 1:
-        raise ValueError(_instead(text))  # 05/2025 is a month, 17/18 June 2025 two days
-    first, last = (None if side == OPEN else _one(side) for side in sides)
+    try:
+        first, last = (None if side == OPEN else _one(side) for side in sides)
+    except ValueError:
+        if advice := _instead(text):  # 05/2025 is a month, 17/18 June 2025 two days
+            raise ValueError(advice) from None
+        raise
     if first and last and first.start > last.end:
         raise ValueError("ends before it starts")
     return Bounds(first.start if first else NO_START, last.end if last else NO_END)
@@ -236,4 +239,4 @@ def _instead(text: str) -> str:
     meant = printed_dates.meant(text)
     if not meant:
         return ""
-    return f"is not written as EDTF: write {' or '.join(meant)}{', the year first' if text[:4] not in meant[0] else ''}"
+    return f"is not written as EDTF: write {' or '.join(meant)}{'' if text.startswith(meant[0][:4]) else ', the year first'}"

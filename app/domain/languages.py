@@ -42,7 +42,7 @@ def canonical(tag: str) -> str:
     import langcodes  # noqa: PLC0415 - it takes 30 ms, and many requests name no language
 
     try:
-        return langcodes.standardize_tag(tag)
+        return langcodes.standardize_tag(tag, macro=True)
     except ValueError:
         return tag
 

@@ -79,7 +79,10 @@ class _NoCollection:
     def __init__(self, records: Records) -> None:
         self._known = records.resources
         self._also_called = {
-            name: resource for resource in records.resources.values() for name in (resource.kind.value, *resource.also_called)
+            form: resource
+            for resource in records.resources.values()
+            for name in (resource.kind.value, resource.plural, *resource.also_called)
+            for form in (name, name.removesuffix("s"), f"{name.removesuffix('ies')}y")
         }
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:

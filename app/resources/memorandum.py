@@ -122,6 +122,8 @@ MEMORANDUM = Resource(
         "mous",
         "declarations",
         "conventions",
+        "protocols",
+        "memos",
         "accords",
     ),
     searched=Searched(titles=("symbol", "city", "also_in.city"), texts=("summary", "date_note"), date="date"),

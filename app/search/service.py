@@ -125,6 +125,9 @@ class SearchService:
             if name == "topic":
                 group = await self._meanings.with_narrower(group)
             if name == "between":
+                if len(set(group)) < len(group):
+                    told = "two of these are the same; name two to five different ones"
+                    raise Invalid(told, faults=[Fault(told, parameter=name)])
                 involves += [(each.id,) if each.id else () for each in meant.values()]
             else:
                 (involves if name == "participant" else refers).append(tuple(group))

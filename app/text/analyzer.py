@@ -13,7 +13,7 @@ words end. These pairs have no skeletons, but a sound: both characters in Latin 
 simplified form of a character are the same.
 
 Letters with dots between them are one word (`S.C.O.`). A word with hyphens is split at them, and is one word, too: see
-`compounds`.
+`with_hyphens_closed`.
 """
 
 import re
@@ -164,11 +164,11 @@ def all_forms(text: str, language: str | None = None) -> list[Forms]:
     return [forms(word, primary) for word in _WORD.findall(text)]
 
 
-def compounds(text: str) -> list[str]:
-    """Return the words with hyphens in a text, each as one word without its hyphens: `cooperation` for `co-operation`."""
+def with_hyphens_closed(text: str) -> str:
+    """Return a text in which words with hyphens are written as one word: `cooperation` for `co-operation`."""
     if not _HYPHENS.search(text):
-        return []
-    return [_HYPHENS.sub("", found) for found in _COMPOUND.findall(text)]
+        return text
+    return _COMPOUND.sub(lambda found: _HYPHENS.sub("", found[0]), text)
 
 
 def in_one_word(text: str) -> str:

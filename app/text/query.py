@@ -5,7 +5,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from app.text.analyzer import Word, analyze, folded, in_one_word, initials, is_han, sound_of_han, typed_forms
+from app.text.analyzer import (
+    Word,
+    analyze,
+    folded,
+    in_one_word,
+    initials,
+    is_han,
+    sound_of_han,
+    typed_forms,
+    with_hyphens_closed,
+)
 from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in_a_row, term
 from app.text.terms import (
     BEGINNINGS,
@@ -76,6 +86,8 @@ class Slot(NamedTuple):
     """Whether the user typed the words in quotation marks."""
     joined: Typed | None = None
     """The words as one word, if the user typed hyphens between them. Such words need not stand one after the other."""
+    closed: tuple[Typed, ...] = ()
+    """For a phrase: its words, with those between which hyphens were typed as one word. Empty if there are no hyphens."""
     initials: tuple[str, ...] = ()
     """If the word is made of initials: the letters with which the skeleton of the first name may begin."""
 
@@ -100,17 +112,14 @@ class Slot(NamedTuple):
         Words are compared by their stems, because all inflected forms of a word have the same stem.
         """
         if self.joined:
-            return any_of((all_of(word.stem(weight) for word in self.words), self.joined.stem(weight)))
+            *others, last = self.words
+            parts = all_of((*(word.stem(weight) for word in others), self._stem_of(last, weight)))
+            return any_of((parts, self._stem_of(self.joined, weight)))
         if len(self.words) > 1:
-            return in_a_row([weight + STEM + word.stems[0] for word in self.words])
-        word = self.words[0]
+            return any_of(in_a_row([weight + STEM + word.stems[0] for word in words]) for words in self._rows)
         if self.initials and weight is Weight.NAME:
-            return any_of((word.stem(weight), *(term(BEGINS + letter) for letter in self.initials)))
-        if self.starred:
-            return any_of(
-                (word.stem(weight), beginning(weight + (WORD if weight is Weight.NAME else STEM) + folded(word.text)))
-            )
-        return word.stem(weight)
+            return any_of((self.words[0].stem(weight), *(term(BEGINS + letter) for letter in self.initials)))
+        return self._stem_of(self.words[0], weight)
 
     def sound(self, weight: Weight) -> Node:
         """Like `stem`, but the words are compared by their stems or by their skeletons.
@@ -118,16 +127,33 @@ class Slot(NamedTuple):
         The skeleton of a word is the same in every usual script and spelling, so the slot is found in each of them.
         """
         if self.joined:
-            return any_of((all_of(word.sound(weight) for word in self.words), self.joined.sound(weight)))
+            *others, last = self.words
+            parts = all_of((*(word.sound(weight) for word in others), self._sound_of(last, weight)))
+            return any_of((parts, self._sound_of(self.joined, weight)))
         if len(self.words) > 1 or is_han(self.words[0].text):
-            return any_of((self.stem(weight), in_a_row([weight + SKELETON + _sound(word) for word in self.words])))
-        word = self.words[0]
+            rows = (in_a_row([weight + SKELETON + _sound(word) for word in words]) for words in self._rows)
+            return any_of((self.stem(weight), *rows))
         if self.initials and weight is Weight.NAME:
-            return any_of((word.sound(weight), self.stem(weight)))
-        if self.starred:
-            starts = [beginning(weight + SKELETON + skeleton) for skeleton in word.skeletons[:1]]
-            return any_of((word.sound(weight), self.stem(weight), *starts))
-        return word.sound(weight)
+            return any_of((self.words[0].sound(weight), self.stem(weight)))
+        return self._sound_of(self.words[0], weight)
+
+    @property
+    def _rows(self) -> tuple[tuple[Typed, ...], ...]:
+        """The sequences of words that are looked for as a phrase."""
+        return (self.words, self.closed) if self.closed else (self.words,)
+
+    def _stem_of(self, word: Typed, weight: Weight) -> Node:
+        """Return the query node for the last word, which may be a prefix."""
+        if not self.starred:
+            return word.stem(weight)
+        return any_of((word.stem(weight), beginning(weight + (WORD if weight is Weight.NAME else STEM) + folded(word.text))))
+
+    def _sound_of(self, word: Typed, weight: Weight) -> Node:
+        """Like `_stem_of`, but the word is compared by its stem or by its skeleton."""
+        if not self.starred:
+            return word.sound(weight)
+        starts = [beginning(weight + SKELETON + skeleton) for skeleton in word.skeletons[:1]]
+        return any_of((word.sound(weight), self._stem_of(word, weight), *starts))
 
     def anywhere(self) -> Node:
         """Return a query node that matches if `sound` finds this slot in a name, a title or a text of the record.
@@ -221,13 +247,16 @@ def parsed(text: str) -> Query:
         first = list(islice(analyze(typed), MOST_WORDS))
         rest = typed[first[-1].end :] if len(first) == MOST_WORDS else ""
         if part["phrase"] is not None:
-            found = [Slot(tuple(_as_typed(typed, word) for word in first), is_phrase=len(first) > 1)]
+            words_of_it = tuple(_as_typed(typed, word) for word in first)
+            closed = with_hyphens_closed(typed)
+            others = tuple(_as_typed(closed, word) for word in islice(analyze(closed), len(first))) if closed != typed else ()
+            found = [Slot(words_of_it, is_phrase=len(first) > 1, closed=others)]
         else:
             starred = _STARRED.search(typed) is not None and not rest and stars < MOST_STARRED
             stars += starred
             found = _grouped(typed, first)
             if starred and found:
-                found[-1] = found[-1]._replace(starred=True, joined=None)
+                found[-1] = found[-1]._replace(starred=True)
         for slot in found:
             if not slot.words or slot in into:
                 continue  # empty, or a repetition of an earlier slot

@@ -29,14 +29,13 @@ from app.domain.vocabulary import Kind, Role
 from app.text.analyzer import (
     Forms,
     all_forms,
-    compounds,
-    forms,
     in_one_word,
     is_han,
     otherwise_inflected,
     pairs,
     skeleton_of,
     sound_of_han,
+    with_hyphens_closed,
 )
 
 
@@ -220,28 +219,27 @@ def _of_text(weight: Weight, language: str | None, text: str, *, named: bool) ->
     """Return two lists of the terms of a text.
 
     The first list has the stems and skeletons in the order of the words, because phrases are found by the positions of these
-    terms. The second list has all other terms, whose order does not matter. `named`: whether the record is an entity.
+    terms. If the text has hyphens, it also has those of the text with the hyphens closed. The second list has all other terms,
+    whose order does not matter. `named`: whether the record is an entity.
     """
-    words = all_forms(text, language)
-    stems: list[str] = []
-    skeletons: list[str] = []
+    in_order: list[str] = []
     besides: list[str] = []
-    for word in words:
-        stem, sounds, others = _of_word(weight, word, named=named)
-        stems.append(stem)
-        skeletons += sounds
-        besides += others
-    primary = language.partition("-")[0] if language else ""
-    for compound in compounds(text):
-        stem, sounds, others = _of_word(weight, forms(compound, primary), named=named)
-        besides += (stem, *sounds, *others)
+    for written in dict.fromkeys((text, with_hyphens_closed(text))):
+        words = all_forms(written, language)
+        several = [_of_word(weight, word, named=named) for word in words]
+        in_order += (stem for stem, _, _ in several)
+        in_order.append(BETWEEN)
+        in_order += (sound for _, sounds, _ in several for sound in sounds)
+        in_order.append(BETWEEN)
+        besides += (other for _, _, others in several for other in others)
+        if weight is Weight.NAME:
+            besides += whole_names([word.stem for word in words], [word.skeletons for word in words])
     if weight is Weight.NAME:
-        besides += whole_names([word.stem for word in words], [word.skeletons for word in words])
         if whole := in_one_word(text):
             besides.append(NAME_SOUNDS + short(whole))
         if named and len(words) <= MOST_PAIRED:
             besides += (weight + SKELETON + skeleton_of(pair) for pair in pairs(text))
-    return [*stems, BETWEEN, *skeletons, BETWEEN], besides
+    return in_order, besides
 
 
 @cached(8_000_000, size_of=lambda weight, word, *, named: 150 * len(word.folded))
