@@ -46,7 +46,7 @@ typed = st.builds(
     )[:2_000],
     st.sampled_from(ALPHABETS),
     st.sampled_from(SEPARATORS),
-    st.integers(1, 500),
+    st.integers(1, 3) | st.integers(1, 500),
     st.integers(1, 500),
     st.integers(0, 1_000),
 )

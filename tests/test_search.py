@@ -276,6 +276,13 @@ def test_what_has_not_all_words_is_found_when_nothing_has_them(client: TestClien
     assert not search(client, "Karamay")["relaxed"]
 
 
+@pytest.mark.parametrize("beginnings", ["of* and* the* a*", "и* в* на* a*", "a* -qqqwzx of*", 'of* "of" a*'])
+def test_beginnings_that_are_function_words_count_as_words_when_nothing_has_all(client: TestClient, beginnings: str) -> None:
+    found = search(client, f"Samarkand Karamay {beginnings} qqqwz", limit=100)
+    assert found["relaxed"]
+    assert {"ots-ict-2022", "sco-ict-2025"} <= set(ids(found))
+
+
 def test_words_past_the_twelfth_are_named(client: TestClient) -> None:
     typed = [f"word{number}" for number in range(14)]
     assert search(client, " ".join(typed))["ignored"] == typed[12:]

@@ -213,7 +213,7 @@ def together(query: Query, called: Sequence[Known], refers: Sequence[Sequence[st
     neighbouring words may also occur as one word.
     """
     _, unnamed = _by_other_names(query, called)
-    way = ways(query, refers)
+    way = ways(query.slots, refers)
     several = [way]
     if len(way) <= MOST_PAIRED:
         several += [
@@ -245,16 +245,16 @@ def each_word(query: Query, refers: Sequence[Sequence[str]]) -> dict[int, Node]:
     `refers` is that of `together`.
     """
     # Tens of thousands of words may begin with one prefix, so prefixes are searched for as whole words here.
-    plain = query._replace(typed=tuple(slot._replace(starred=False) for slot in query.typed))
+    plain = [slot._replace(starred=False) for slot in query.slots]
     barred = query.barred()
     return {place: but_not(way, barred) for place, way in enumerate(ways(plain, refers))}
 
 
-def ways(query: Query, refers: Sequence[Sequence[str]]) -> list[Node]:
+def ways(slots: Sequence[Slot], refers: Sequence[Sequence[str]]) -> list[Node]:
     """Return a query for each slot: the record has the word itself, or refers to one of these entities."""
     return [
         any_of((slot.anywhere(), *(term(REFERS + each.lower()) for each in ids)))
-        for slot, ids in zip(query.slots, refers, strict=True)
+        for slot, ids in zip(slots, refers, strict=True)
     ]
 
 
