@@ -22,6 +22,8 @@ ENOUGH = 20
 """If so many records have all words, the words are not searched for in the names of related records."""
 MOST_WITH_A_WORD = 500
 """Maximum number of records that are read for each word if no record has all words."""
+MOST_WITH_ANY_WORD = 5_000
+"""Maximum number of records that are read for all words together. A run of Han characters may have more than ten."""
 _PER_WORD = 1_000_000
 """What a word that only one record has weighs in the order of records that have some of the words."""
 
@@ -106,14 +108,15 @@ class Finder:
             nearly = await self._suggester.with_slips(query, narrowed, letters)
             rows += ((Tier.SLIP, docid) for docid in nearly)
         if _has_several_words(query):
-            for slot, ids in zip(query.slots, spread.ids, strict=True):
-                if not ids:
-                    ids.extend(await self._suggester.named_with_slips(slot, letters))
-            stage = tiers.together(query, called, spread.ids)
-            if rows:
-                del stage[Tier.HOLDER_SOUNDS]
-            found, holders = await self._run(query, stage, narrowed, letters)
-            rows += found
+            missing = [(slot, ids) for slot, ids in zip(query.slots, spread.ids, strict=True) if not ids]
+            for slot, ids in missing:
+                ids.extend(await self._suggester.named_with_slips(slot, letters))
+            if any(ids for _, ids in missing):
+                stage = tiers.together(query, called, spread.ids)
+                if rows:
+                    del stage[Tier.HOLDER_SOUNDS]
+                found, holders = await self._run(query, stage, narrowed, letters)
+                rows += found
         if rows:
             return _ordered(rows, called, holders)._replace(relaxed=True)
         return await self._with_some_words(query, narrowed, called, spread, letters)
@@ -130,8 +133,9 @@ class Finder:
             query, spread = by_pairs, nothing_spread(by_pairs)
         if len(query.slots) < 2:
             return Ranking([])
-        rows = await self._candidates.newest(tiers.each_word(query, spread.ids), narrowed, limit=MOST_WITH_A_WORD)
-        partly = _Partly(rows, spread.rows, called)
+        limit = min(MOST_WITH_A_WORD, MOST_WITH_ANY_WORD // len(query.slots))
+        rows = await self._candidates.newest(tiers.each_word(query, spread.ids), narrowed, limit=limit)
+        partly = _Partly(rows, spread.rows, called, limit)
         holders: dict[int, Holder] = {}
         if _may_be_people(narrowed):
             showing = Showing(query, (), letters)
@@ -152,10 +156,13 @@ class Finder:
 class _Partly:
     """The order of records that have some of the typed words."""
 
-    def __init__(self, rows: Sequence[Row], in_names: Sequence[Row], called: Sequence[Known]) -> None:
-        """`rows`: (number of the word, docid). `in_names`: those of them in which an entity has the word in its own name."""
+    def __init__(self, rows: Sequence[Row], in_names: Sequence[Row], called: Sequence[Known], limit: int) -> None:
+        """`rows`: (number of the word, docid), at most `limit` for each word.
+
+        `in_names`: those of them in which an entity has the word in its own name.
+        """
         count = Counter(place for place, _ in rows)
-        self.is_cut = any(each >= MOST_WITH_A_WORD for each in count.values())
+        self.is_cut = any(each >= limit for each in count.values())
         self._words: Counter[int] = Counter(docid for _, docid in rows)
         self._weight: Counter[int] = Counter()
         for place, docid in (*rows, *in_names):

@@ -23,7 +23,7 @@ from app.text.terms import NAMED, Letters, Weight
 
 search_entries: sa.Table = SearchEntry.__table__
 organizations: sa.Table = Organization.__table__
-NAMES_LETTERS = 3_000
+NAMES_LETTERS = 2_500
 """Maximum number of characters of stored names that each of three steps of a search analyzes: to find what the query mentions
 by name, to find offices and names with typing errors, and to find names for `did_you_mean`."""
 ENTITIES_OF_A_WORD = 10

@@ -124,7 +124,7 @@ class Suggester:
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), parameters)
         found: list[tuple[int, Suggestion]] = []
         for docid, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
-            if len(found) == enough:
+            if len(found) == enough or letters.is_spent:
                 break
             if named := nearest(query, own_of(words), letters, whole=whole):
                 suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)

@@ -8,7 +8,7 @@ word is as fast as a search for a rare word.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
 from operator import itemgetter
@@ -27,7 +27,7 @@ BEST_NAMES = 5
 """The tier RELATED contains the records that refer to an entity whose name the user typed. This is the maximum number of such
 entities."""
 KNOWN_AT_MOST = 20
-MOST_PAIRED = 8
+MOST_PAIRED = 6
 """Maximum number of slots of a query in which neighbouring words are also searched for as one word. For each pair, the whole
 query is searched again."""
 _SLOTS_OF_A_NAME = 4
@@ -230,13 +230,13 @@ def with_names_apart(query: Query, called: Sequence[Known]) -> Query:
     """Return the query with runs of Han characters split at the names of mentioned records, as spaces split other scripts."""
     names = [name.stems for each in called for name in each.names if name.stems and all(map(is_han, name.stems))]
     typed = [part for slot in query.typed for part in (apart(slot, names) if slot.is_run_of_han else [slot])]
-    return query._replace(typed=tuple(typed))
+    return replace(query, typed=tuple(typed))
 
 
 def pair_by_pair(query: Query) -> Query:
     """Return the query with each pair of Han characters as a word of its own."""
     typed = [part for slot in query.typed for part in (map(Slot, zip(slot.words)) if slot.is_run_of_han else [slot])]
-    return query._replace(typed=tuple(dict.fromkeys(typed)))
+    return replace(query, typed=tuple(dict.fromkeys(typed)))
 
 
 def each_word(query: Query, refers: Sequence[Sequence[str]]) -> dict[int, Node]:
@@ -281,11 +281,12 @@ def _by_other_names(query: Query, called: Sequence[Known]) -> tuple[list[Node], 
     """
     groups: list[Node] = []
     unnamed: list[Slot] = []
+    slots = query.slots
     place = 0
     while place < len(query.typed):
-        size, others = _longest_known(query.typed[place:], called)
+        size, others = _longest_known(query.typed[place:], called) if called else (0, NOTHING)
         several = query.typed[place : place + max(size, 1)]
-        needed = [slot for slot in several if slot in query.slots]
+        needed = [slot for slot in several if slot in slots]
         if needed:
             groups.append(any_of((all_of(slot.anywhere() for slot in needed), others)))
         if others == NOTHING:

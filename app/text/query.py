@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
+from app.caching import cached
 from app.text.analyzer import (
     Word,
     analyze,
@@ -171,7 +174,8 @@ def _sound(word: Typed) -> str:
     return word.skeletons[0] if word.skeletons else sound_of_han(word.text)
 
 
-class Query(NamedTuple):
+@dataclass(frozen=True)
+class Query:
     """A parsed query: what to search for (`slots`), and what to exclude (`without`)."""
 
     typed: tuple[Slot, ...]
@@ -180,14 +184,14 @@ class Query(NamedTuple):
     ignored: tuple[str, ...]
     """Typed words that are not searched for, because the query exceeds a limit."""
 
-    @property
+    @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """What to search for: `typed` without function words, such as `of`, unless nothing else was typed."""
         return tuple(slot for slot in self.typed if not slot.is_function_word) or self.typed
 
     @property
-    def words(self) -> list[Typed]:
-        """The words of everything typed in one list. Excluded words are not in the list."""
+    def words(self) -> tuple[Typed, ...]:
+        """The words of everything typed. Excluded words are not among them."""
         return words_of(self.typed)
 
     @property
@@ -197,7 +201,7 @@ class Query(NamedTuple):
 
     def joined_up(self) -> "Query":
         """Return the query with the words that hyphens join as one word."""
-        return self._replace(typed=tuple(Slot((slot.joined,)) if slot.joined else slot for slot in self.typed))
+        return replace(self, typed=tuple(Slot((slot.joined,)) if slot.joined else slot for slot in self.typed))
 
     def barred(self) -> Node:
         """Return a query node that matches if a text contains any of the excluded words or phrases."""
@@ -227,9 +231,9 @@ def apart(slot: Slot, names: Iterable[Sequence[str]]) -> list[Slot]:
     return [slot]
 
 
-def words_of(slots: Iterable[Slot]) -> list[Typed]:
-    """Return the words of several slots in one list."""
-    return [word for slot in slots for word in slot.words]
+def words_of(slots: Iterable[Slot]) -> tuple[Typed, ...]:
+    """Return the words of several slots in one sequence."""
+    return tuple(word for slot in slots for word in slot.words)
 
 
 def parsed(text: str) -> Query:
@@ -333,7 +337,8 @@ def _without_gaps(words: Iterable[Typed]) -> str:
     return whole
 
 
-def whole_name(words: Sequence[Typed]) -> tuple[Node, Node]:
+@cached(2_000_000, size_of=lambda words: 3_000 * len(words))
+def whole_name(words: tuple[Typed, ...]) -> tuple[Node, Node]:
     """Return two query nodes for names that consist of exactly these words.
 
     The first node matches by stems, the second by stems or skeletons.

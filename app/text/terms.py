@@ -162,9 +162,10 @@ class Own(NamedTuple):
     text: str
 
 
-LETTERS = 20_000
+LETTERS = 16_000
 """Maximum number of characters of stored texts that one request may analyze. Analyzing a word that is not cached takes about
 1.5 µs per character."""
+_SHARE = 5
 
 
 class Letters:
@@ -173,13 +174,18 @@ class Letters:
     def __init__(self, left: int = LETTERS) -> None:
         self.left = left
 
+    @property
+    def is_spent(self) -> bool:
+        """Whether so few characters are left that no text of a record may be analyzed."""
+        return self.left < _SHARE
+
     def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
         """Yield the texts of a record, each with the leading part that may be analyzed.
 
-        One record may use at most a fifth of the characters that are left in the budget. When it has used them, its remaining
+        One record may use at most a fifth (`_SHARE`) of the characters that are left in the budget. When it has used them, its remaining
         texts are not yielded.
         """
-        allowed = self.left // 5
+        allowed = self.left // _SHARE
         for each in own:
             text = each.text if len(each.text) < allowed else each.text[:allowed]
             allowed -= len(text)
