@@ -36,6 +36,7 @@ FIXED = {
     "words of a phrase, pairs of Han in a row": query.MOST_IN_A_ROW,
     "words of a search that are also looked for as one word with the next": tiers.MOST_PAIRED,
     "records that are read for each word if none has all": finder.MOST_WITH_A_WORD,
+    "records that are read for all of them together": finder.MOST_WITH_ANY_WORD,
     "words in these, pairs of Han among them": query.MOST_WORDS,
     "letters of a word that count": analyzer.MAX_WORD,
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,
@@ -61,6 +62,7 @@ FIXED = {
 CACHES = {
     "forms of words": analyzer._forms,
     "words that were typed": analyzer._typed_forms,
+    "typed words as whole names": query.whole_name,
     "terms of words": terms._of_word,
     "terms of texts": terms._of_text,
     "forms of names that suggestions compare": suggesting._forms_of,
