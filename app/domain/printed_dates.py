@@ -7,25 +7,8 @@ import re
 from calendar import monthrange
 from unicodedata import normalize
 
-_MONTHS = {
-    1: "jan янв сту січ yanv yan ocak қаң үчтүн janv يناير",
-    2: "feb фев лют şub shub fev ақп fév févr فبراير",
-    3: "mar мар сак бер mart нау mars مارس",
-    4: "apr апр кра кві apr nis сәу avr أبريل ابريل",
-    5: "may май мая тра may mayıs мам mai مايو",
-    6: "jun июн чэр чер iyun haz мау juin يونيو",
-    7: "jul июл ліп лип iyul tem шіл juil يوليو",
-    8: "aug авг жні сер avg ağu там août أغسطس اغسطس",
-    9: "sep сен вер sen eyl қыр سبتمبر",
-    10: "oct окт кастрычн жовт okt ekim қаз أكتوبر اكتوبر",
-    11: "nov ноя лістапад листопад noy kasım қар نوفمبر",
-    12: "dec дек сне гру dek ara жел déc ديسمبر",
-}
-"""By month: how its name begins in English, Russian, Belarusian, Ukrainian, Uzbek, Turkish, Azerbaijani, Kazakh and French, and
-the whole name in Arabic."""
-_BEGINNINGS = sorted(
-    ((begin, month) for month, several in _MONTHS.items() for begin in several.split()), key=lambda each: -len(each[0])
-)
+from app.domain import months
+
 _SEASONS = {
     21: "spring весн вясн bahar көктем printemps",
     22: "summer лет yaz жаз été",
@@ -90,8 +73,8 @@ def _in_words(text: str) -> tuple[str, ...]:
     else:
         return ()
     lowered = name.casefold()
-    month = next((str(month) for begin, month in _BEGINNINGS if lowered.startswith(begin)), None)
-    if month is not None:
+    if named := months.month(name):
+        month = str(named.number)
         return _interval(_date(year, month, first), _date(year, month, last)) if last else _only(_date(year, month, first))
     season = next((season for begin, season in _SEASON_BEGINNINGS if lowered.startswith(begin)), None)
     return _only(f"{year}-{season}" if season and not first else "")
