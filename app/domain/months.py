@@ -19,6 +19,8 @@ class Form(Enum):
     """The name in another language, in any case that leaves the day before it: 20 мая, 20 Mayıs, мае 2025 года."""
     INFLECTED = auto()
     """With a Turkic ending, which is written without an apostrophe: 20-mayda, 20 мамырда."""
+    LOCATIVE = auto()
+    """With a Turkic ending that says when, so that the month may stand alone: Eylülde, oktabrda, қыркүйекте."""
     GENITIVE = auto()
     """With a Turkic genitive, which may precede the day: mayın 20-də, мамырдың 20-сы."""
     SHORT = auto()
@@ -74,25 +76,27 @@ _SHORT = (
     "қаң ақп нау сәу мам мау шіл там қыр қаз қар жел",
     "janv févr - avr - - juil - - - - déc",
 )
+_LATIN_LOCATIVES = "da de ta te də tə"
+_CYRILLIC_LOCATIVES = "да де до дө та те то тө"
 _LATIN_ENDINGS = (
-    "da de ta te də tə dan den tan ten dən tən dagi daki deki dək gacha qacha ga ya ye yə ı i u ü ında inde ində unda ündə"
+    "dan den tan ten dən tən dagi daki deki dək gacha qacha ga ya ye yə ı i u ü ında inde ində unda ündə"
     " ından inden indən undan ündən ida idan idagi iga igacha"
 )
-"""What Turkish, Azerbaijani and Uzbek add to a noun, without an apostrophe; the genitive is in another list."""
+"""What Turkish, Azerbaijani and Uzbek add to a noun, without an apostrophe; two cases have other lists."""
 _CYRILLIC_ENDINGS = (
-    "да де до дө та те то тө дан ден дон дөн тан тен тон төн нан нен га го гө ка ке ко кө ға ге қа гача дағы дегі тағы тегі"
+    "дан ден дон дөн тан тен тон төн нан нен га го гө ка ке ко кө ға ге қа гача дағы дегі тағы тегі"
     " дагы деги догу дөгү тагы теги тогу төгү даги ы і и у ү ында інде инде унда үндө ынан інен ына іне ындағы індегі"
     " ындагы индеги ундагы үндөгү сы сі сында сінде сынан сінен сындағы сіндегі ида идан идаги игача"
 )
-"""What Kazakh, Kyrgyz and Uzbek add to a noun; the genitive is in another list."""
+"""What Kazakh, Kyrgyz and Uzbek add to a noun; two cases have other lists."""
 _LATIN_GENITIVES = "ın in un ün nin nın ning ining ının"
 _CYRILLIC_GENITIVES = (
     "дың дің тың тің ның нің ының інің сының сінің дын дин дун дүн тын тин тун түн"
     " нын нин нун нүн ынын инин унун үнүн нинг ининг"
 )
 _TURKIC = (
-    ((_TURKISH, _AZERBAIJANI, _UZBEK), _LATIN_ENDINGS, _LATIN_GENITIVES),
-    ((_CYRILLIC_UZBEK, _KYRGYZ, _KAZAKH), _CYRILLIC_ENDINGS, _CYRILLIC_GENITIVES),
+    ((_TURKISH, _AZERBAIJANI, _UZBEK), _LATIN_ENDINGS, _LATIN_LOCATIVES, _LATIN_GENITIVES),
+    ((_CYRILLIC_UZBEK, _KYRGYZ, _KAZAKH), _CYRILLIC_ENDINGS, _CYRILLIC_LOCATIVES, _CYRILLIC_GENITIVES),
 )
 _PREFIXES = "وبلف"
 """Arabic letters that are words of their own but are written as part of the next: and, in, for, so."""
@@ -117,12 +121,11 @@ def month(word: str) -> Month | None:
 def _words() -> Iterator[tuple[str, Month]]:
     """Return all names. If a word is given twice, the first counts."""
     yield from _forms([_ENGLISH], Form.ENGLISH)
-    yield from _forms([_FRENCH, *(names for several, _, _ in _TURKIC for names in several), *_ARABIC, *_SLAVIC], Form.NAME)
-    for several, endings, genitives in _TURKIC:
-        for stem, named in _forms(several, Form.GENITIVE):
-            yield from ((stem.removesuffix("ь") + ending, named) for ending in genitives.split())
-        for stem, named in _forms(several, Form.INFLECTED):
-            yield from ((stem.removesuffix("ь") + ending, named) for ending in endings.split())
+    yield from _forms([_FRENCH, *(names for several, *_ in _TURKIC for names in several), *_ARABIC, *_SLAVIC], Form.NAME)
+    for several, endings, locatives, genitives in _TURKIC:
+        for form, added in ((Form.GENITIVE, genitives), (Form.LOCATIVE, locatives), (Form.INFLECTED, endings)):
+            for stem, named in _forms(several, form):
+                yield from ((stem.removesuffix("ь") + ending, named) for ending in added.split())
     yield from _forms([_ENGLISH_SHORT], Form.ENGLISH_SHORT)
     yield from _forms(_SHORT, Form.SHORT)
 
