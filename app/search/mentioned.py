@@ -30,6 +30,7 @@ ENTITIES_OF_A_WORD = 10
 """Maximum number of entities that one word of a query can stand for."""
 FEW = 3
 """If a word stands for at most so many entities, these are shown, too."""
+_WITH_BODIES = (Kind.COUNTRY, Kind.ORGANIZATION)
 MOST_BODIES = 100
 """Maximum number of organizations that stand for the countries and organizations to which they belong."""
 
@@ -61,7 +62,8 @@ class Mentioned:
         self._candidates = candidates
         columns = (search_entries.c[name] for name in ("docid", "record_id", "kind", "words"))
         self._words = to_statement(sa.select(*columns).where(THESE), driver.dialect)
-        self._ids = to_statement(sa.select(search_entries.c.docid, search_entries.c.record_id).where(THESE), driver.dialect)
+        ids_of = sa.select(*(search_entries.c[name] for name in ("docid", "record_id", "kind")))
+        self._ids = to_statement(ids_of.where(THESE), driver.dialect)
         ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
         owners = (organizations.c.country_id, organizations.c.parent_id)
         bodies = sa.select(organizations.c.id, *owners).where(sa.or_(*(is_one_of(owner, ids) for owner in owners)))
@@ -80,9 +82,9 @@ class Mentioned:
         letters = Letters(NAMES_LETTERS)
         # Without an order, the databases would differ in which names are within the limit of characters.
         entries = sorted(await self._driver.fetch(self._words, {"docids": self._driver.encode([row[1] for row in rows])}))
-        bodies = await self._bodies_of(record_id for _, record_id, _, _ in entries)
+        bodies = await self._bodies_of(record_id for _, record_id, kind, _ in entries if kind in _WITH_BODIES)
         found = {
-            docid: tiers.known(docid, record_id, Kind(kind), own_of(words), letters)._replace(bodies=bodies[record_id])
+            docid: tiers.known(docid, record_id, Kind(kind), own_of(words), letters)._replace(bodies=bodies.get(record_id, ()))
             for docid, record_id, kind, words in entries
         }
         called = [found[docid] for tier, docid in rows if tier == Tier.NAME_IS and docid in found]
@@ -97,16 +99,19 @@ class Mentioned:
         found = nothing_spread(query)._replace(rows=rows)
         if rows:
             docids = self._driver.encode([docid for _, docid in rows])
-            ids = {docid: str(record_id) for docid, record_id in await self._driver.fetch(self._ids, {"docids": docids})}
-            bodies = await self._bodies_of(ids.values())
+            entries = await self._driver.fetch(self._ids, {"docids": docids})
+            ids = {docid: str(record_id) for docid, record_id, _ in entries}
+            bodies = await self._bodies_of(record_id for _, record_id, kind in entries if kind in _WITH_BODIES)
             for place, docid in rows:
                 if record_id := ids.get(docid):
-                    found.ids[place] += [record_id, *bodies[record_id]]
+                    found.ids[place] += [record_id, *bodies.get(record_id, ())]
         return found
 
     async def _bodies_of(self, ids: Iterable[str]) -> dict[str, list[str]]:
-        """Return, for each of these ids, the ids of organizations that belong to that country or organization."""
+        """Return, for each of these countries and organizations, the ids of organizations that belong to it."""
         found: dict[str, list[str]] = {each: [] for each in ids}
+        if not found:
+            return found
         for body, *owners in await self._driver.fetch(self._bodies, {"ids": self._driver.encode(list(found))}):
             for owner in owners:
                 if owner in found:
