@@ -11,7 +11,7 @@ from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, erasures, keys, quality, routes, search, transactions
+from app.http import about, changes, docs, documents, erasures, keys, locating, quality, routes, search, transactions
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -28,6 +28,7 @@ from app.http.queued import QueuedWrites
 from app.http.records import Records
 from app.http.shutdown import Stopping, about_to_end
 from app.http.writes import Writes
+from app.intake.reader import Reader
 from app.reading.naming import Meanings
 from app.resources import RESOURCES
 from app.search.service import SearchService
@@ -59,6 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit), writer)
     writes = Writes(records, writer, queued, access, settings)
     imports = Imports(writer, queued, settings, stopping)
+    reader = Reader(driver)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
 
     background = Background()
@@ -79,8 +81,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield {"connections": connections}
         finally:
             stopping.end()
-            exports.close()
-            imports.close()
+            for part in (exports, imports, reader):
+                part.close()
             await queue.close()
             await driver.close()
 
@@ -102,6 +104,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         transactions.router(driver, writer, queued, access, settings),
         exporting.router(exports),
         importing.router(imports, access),
+        documents.router(reader, access, queue, queued),
+        locating.router(reader, access),
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping, contact=settings.contact),
         quality.router(RESOURCES, driver),

@@ -293,8 +293,10 @@ def test_verify_takes_the_text_that_it_can_divide(database: Database, tmp_path: 
     )
     (told,) = verify(database, tmp_path)
     assert told == (
-        f"source it: its text {digests['page']} is no UTF-8 text, so no paragraphs are read from it;"
-        f" its text {digests['other']} is divided by a rule that this program does not know: lines"
+        f"source it: no paragraphs are read from its text {digests['page']}: it is no text in utf-8 (no charset was declared),"
+        " as byte 23 shows; declare its charset, or send it in UTF-8;"
+        f" no paragraphs are read from its text {digests['other']}:"
+        " it is divided by a rule that this program does not know: lines"
     )
     with database.client() as client:
         texts = client.get("/v1/sources/it").json()["texts"]
@@ -302,6 +304,81 @@ def test_verify_takes_the_text_that_it_can_divide(database: Database, tmp_path: 
     more = [{"sha256": digests["page"]}, {"sha256": digests["plain"], "form": "text"}]
     database.load(json.dumps({"kind": "source", "id": "it", "title": "It", "texts": more}))
     assert verify(database, tmp_path) == []
+
+
+def test_verify_reads_pages_as_they_were_retrieved(database: Database, tmp_path: Path) -> None:
+    """A page in HTML, one in another charset, and texts that have no blank lines."""
+    head = "<html><head><title>T</title><style>p{}</style></head>"
+    page = f"{head}<body><nav>Menu</nav><p>Стороны <b>встретились</b>.<p>И ещё.</body>"
+    pages = {
+        "page": (page.encode(), "html-1", 2, "Стороны встретились"),
+        "declared": (page.encode("cp1251"), "html-1; charset=windows-1251", 2, "Стороны встретились"),
+        "says": (page.replace("<t", '<meta charset="windows-1251"><t').encode("cp1251"), "html-1", 3, "И ещё"),
+        "lines": ("Заголовок\nСтороны встретились.".encode(), "lines-1", 2, "встретились"),
+        "marks": ("\ufeff# Title\nBoth *sides* met\n- one\n- two".encode(), "markdown-1", 2, "Both sides met"),
+        "utf-16": ("Title\n\nBoth sides met.".encode("utf-16"), "plain-1", 2, "Both sides met"),
+    }
+    lines: list[dict[str, object]] = []
+    for name, (content, rule, paragraph, quote) in pages.items():
+        (tmp_path / name).write_bytes(content)
+        text = {"sha256": hashlib.sha256(content).hexdigest(), "form": "retrieved", "rule": rule}
+        lines.append({"kind": "source", "id": f"page-{name}", "title": name, "texts": [text]})
+        lines.append({"kind": "topic", "id": f"topic-{name}", "name": f"Topic {name}"})
+        cited: dict[str, object] = {"record": f"topic-{name}", "source": f"page-{name}", "paragraph": paragraph, "quote": quote}
+        lines.append({"kind": "citation", "confidence": "stated", **cited})
+    database.load(*map(json.dumps, lines))
+    assert verify(database, tmp_path) == []
+    (tmp_path / "page").write_bytes(b"%PDF-1.7 \x00")
+    (told,) = verify(database, tmp_path)
+    assert told.startswith("source page-page: no file in ")
+
+
+def test_verify_survives_whatever_lies_in_the_folder(spoilt: Database, documents: Path, tmp_path: Path) -> None:
+    """It tells what cannot be read, in a line each, and checks and counts the rest."""
+    for path in documents.iterdir():
+        shutil.copyfile(path, tmp_path / path.name)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+    (tmp_path / "itself").symlink_to(tmp_path / "itself")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "empty").touch()
+    (tmp_path / "binary").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "a\nname – ё").write_bytes(b"x")
+    assert verify(spoilt, tmp_path) == []
+    page = b"%PDF-1.7 ..."
+    (tmp_path / "page.pdf").write_bytes(page)
+    digest = hashlib.sha256(page).hexdigest()
+    of_source = "record_id = 'mpt-2025-sco' AND place = 0"
+    ((said,),) = spoilt.execute(f"SELECT sha256 FROM source_texts WHERE {of_source}")
+    ((lost,),) = spoilt.execute("SELECT count(*) FROM citations WHERE source_id = 'mpt-2025-sco'")
+    ((all_of_them,),) = spoilt.execute("SELECT count(*) FROM citations")
+    with _changed(
+        spoilt,
+        f"UPDATE source_texts SET sha256 = '{digest}' WHERE {of_source}",
+        f"UPDATE source_texts SET sha256 = :said WHERE {of_source}",
+        said=said,
+    ):
+        result = run("verify", tmp_path, url=spoilt.url)
+    assert result.exit_code == 1
+    rest = int(str(all_of_them)) - int(str(lost))
+    why = "it is a PDF, of which only the extracted text can be taken apart"
+    told = f"no paragraphs are read from its text {digest}: {why}"
+    assert result.stderr.split("Error: ", 1)[1].splitlines() == [
+        f"source mpt-2025-sco: {told}",
+        f"faults: 1; citations looked at: {rest}, of which {rest} stand in their documents",
+    ]
+
+
+def test_verify_takes_one_source_alone(spoilt: Database, documents: Path, tmp_path: Path) -> None:
+    ((digest,),) = spoilt.execute("SELECT sha256 FROM source_texts WHERE record_id = 'mpt-2025-sco'")
+    ((count,),) = spoilt.execute("SELECT count(*) FROM citations WHERE source_id = 'mpt-2025-sco'")
+    (only,) = (path for path in documents.iterdir() if hashlib.sha256(path.read_bytes()).hexdigest() == digest)
+    shutil.copyfile(only, tmp_path / "it")
+    result = run("verify", tmp_path, "--source", "mpt-2025-sco", url=spoilt.url)
+    assert (result.exit_code, result.stdout) == (0, f"{count} citations, each stands in its document\n")
+    unknown = run("verify", tmp_path, "--source", "nobody", url=spoilt.url)
+    assert unknown.exit_code == 1
+    assert "--source: there is no source 'nobody'" in unknown.stderr
 
 
 def test_verify_forgives_white_space_and_nothing_else(database: Database, tmp_path: Path) -> None:

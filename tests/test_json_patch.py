@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.resources.citation import words_in
+from app.text.quotes import words_in
 from app.writing import json_patch
 from tests.test_writing import Clerk, clerk_of, refused
 

@@ -431,7 +431,7 @@ def test_an_array_that_is_null_is_empty(desk: TestClient) -> None:
         *(("agreements", "memoranda"), ("treaties", "memoranda"), ("instruments", "memoranda"), ("MoUs", "memoranda")),
         *(("events", "meetings"), ("conferences", "meetings"), ("persons", "people"), ("person", "people")),
         *(("mou", "memoranda"), ("Treaty", "memoranda"), ("MEETINGS", "meetings"), ("protocols", "memoranda")),
-        *(("delegates", "participants"), ("organisations", "organizations"), ("states", "countries"), ("documents", "sources")),
+        *(("delegates", "participants"), ("organisations", "organizations"), ("states", "countries"), ("articles", "sources")),
     ],
 )
 def test_a_collection_is_told_by_its_other_names(client: TestClient, name: str, plural: str) -> None:

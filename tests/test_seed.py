@@ -17,7 +17,7 @@ from app.declaration.model import Id
 from app.declaration.resource import Resource
 from app.reading.shapes import field_plans
 from app.resources import RESOURCES
-from app.resources.citation import QUOTE_WORDS
+from app.text.quotes import QUOTE_WORDS
 from tests.conftest import SEED
 
 LANGUAGES = ("en", "ru", "be", "uz", "kk", "zh", "ar", "tr", "az", "ky", "fr", "es")

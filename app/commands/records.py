@@ -103,9 +103,11 @@ def _tell_report(report: Report, *, dry_run: bool) -> None:
     """Print what was written, and how it can be undone."""
     if dry_run:
         click.echo(f"{report} (a dry run: nothing is kept)")
-        return
-    click.echo(report)
-    if report.transaction is not None:
+    else:
+        click.echo(report)
+    for each in report.warnings:
+        click.echo(f"warning: {each}", err=True)
+    if report.transaction is not None and not dry_run:
         click.echo(f"to undo it: rapporteur undo {report.transaction}", err=True)
 
 
@@ -137,6 +139,8 @@ def erase(settings: Settings, identifier: str, *, confirmed: bool, keep_history:
     for what, several in ((f"{would}blanked", erasure.blanked), ("still mentioned by", erasure.mentions)):
         for each in several:
             click.echo(f"{what}: {each.kind} {each.id}, version {', '.join(map(str, each.versions))}")
+    for document in erasure.documents:
+        click.echo(f"{would}removed: the text of the document {document}")
     click.echo(f"{erasure.answers} stored answers {would or 'were '}dropped")
     if not dry_run and not clear_log(engine):
         click.echo("others read the database, so its log still has the erased pages; to overwrite them: rapporteur vacuum")

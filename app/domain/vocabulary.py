@@ -213,6 +213,14 @@ class TextForm(Vocabulary):
     TEXT = "text", "a plain text made of it"
 
 
+class DocumentForm(Vocabulary):
+    """The form in which a document was sent."""
+
+    PLAIN = "plain", "plain text"
+    MARKDOWN = "markdown", "Markdown"
+    HTML = "html", "a page in HTML"
+
+
 class MemorandumType(Vocabulary):
     """What an instrument is, for example an agreement, a declaration or a plan."""
 

@@ -1,7 +1,7 @@
 """Reads and checks the bodies and headers of requests that write."""
 
 import re
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -77,13 +77,15 @@ async def body_of(
     limit: int,
     reservation: Reservation | None = None,
     needed: bool = True,
+    encodings: Collection[str] = (),
 ) -> bytes:
     """Receive the whole body of a request, and return it.
 
     Raises UnsupportedMediaType if the content type is not in `types`, and PayloadTooLarge as soon as more than `limit` bytes
-    have arrived. If `needed` is false, an empty body needs no content type.
+    have arrived. If `needed` is false, an empty body needs no content type. `encodings`: content types whose bodies may be in
+    another charset than UTF-8.
     """
-    body = _Body(scope, tuple(types), limit, reservation)
+    body = _Body(scope, tuple(types), limit, reservation, encodings)
     pieces = []
     while body.goes_on:
         pieces.append(body.piece(await receive()))
@@ -107,7 +109,14 @@ async def pieces_of(
 class _Body:
     """Receives the body of one request, and checks each piece when it arrives."""
 
-    def __init__(self, scope: Scope, types: tuple[str, ...], limit: int, reservation: Reservation | None) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        types: tuple[str, ...],
+        limit: int,
+        reservation: Reservation | None,
+        encodings: Collection[str] = (),
+    ) -> None:
         if (encoding := header(scope, b"content-encoding")) not in ("", "identity"):
             raise UnsupportedMediaType(
                 f"the body is sent as {encoding!r}; send it as it is", headers={"Accept-Encoding": "identity"}
@@ -116,6 +125,7 @@ class _Body:
         if length.isdecimal() and int(length) > limit:
             raise _too_large(limit)
         self._scope, self._types, self._limit, self._reservation = scope, types, limit, reservation
+        self._encodings = encodings
         self._size = 0
         self.goes_on = True
 
@@ -125,7 +135,7 @@ class _Body:
             raise Malformed("the client went away before the body was whole")
         piece: bytes = message.get("body", b"")
         if piece and not self._size:
-            _check_type(header(self._scope, b"content-type"), self._types)
+            _check_type(header(self._scope, b"content-type"), self._types, self._encodings)
         self.goes_on = message.get("more_body", False)
         self._size += len(piece)
         if self._size > self._limit:
@@ -140,7 +150,7 @@ class _Body:
         If the body is not empty, `piece` has already checked the content type.
         """
         if needed and not self._size:
-            _check_type(header(self._scope, b"content-type"), self._types)
+            _check_type(header(self._scope, b"content-type"), self._types, self._encodings)
 
 
 def _too_large(limit: int) -> PayloadTooLarge:
@@ -148,13 +158,13 @@ def _too_large(limit: int) -> PayloadTooLarge:
     return PayloadTooLarge(f"a body here may have {limit} bytes", headers={"Connection": "close"})
 
 
-def _check_type(content_type: str, types: tuple[str, ...]) -> None:
+def _check_type(content_type: str, types: tuple[str, ...], encodings: Collection[str]) -> None:
     media, *parameters = (part.strip().lower() for part in content_type.split(";"))
     charsets = [part.partition("=")[2].strip('"') for part in parameters if part.startswith("charset")]
     if media not in types:
         said = f"is {media!r}" if media else "is not said"
         raise UnsupportedMediaType(f"the body's Content-Type {said}; it must be {' or '.join(types)}")
-    if any(charset not in ("utf-8", "utf8") for charset in charsets):
+    if media not in encodings and any(charset not in ("utf-8", "utf8") for charset in charsets):
         raise UnsupportedMediaType(f"the body is said to be in {charsets[0]!r}; it must be in utf-8")
 
 

@@ -38,7 +38,11 @@ class EraseQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     dry_run: Annotated[bool, Field(description=DRY_RUN)] = False
     confirmed: Annotated[
-        bool, Field(description="erase even if present texts of other records contain one of its names; these texts stay")
+        bool,
+        Field(
+            description="erase even if present texts of other records contain one of its names, which stay; texts of documents"
+            " that contain one are removed"
+        ),
     ] = False
     keep_history: Annotated[
         bool,
@@ -79,6 +83,7 @@ class ErasureReport(BaseModel):
         Field(description="records whose present texts contain one of its names, and stay as they are, as `confirmed` says"),
     ]
     answers: Annotated[int, Field(description="answers kept for an `Idempotency-Key` that were dropped")]
+    documents: Annotated[list[str], Field(description="documents that named it: their texts are removed")]
     transaction: Annotated[str | None, Field(description="the transaction in the log; null for a dry run")]
 
 
@@ -184,5 +189,6 @@ def _report(erasure: Erasure, *, dry_run: bool) -> ErasureReport:
         blanked=mentioning(erasure.blanked),
         mentions=mentioning(erasure.mentions),
         answers=erasure.answers,
+        documents=erasure.documents,
         transaction=None if dry_run else erasure.transaction,
     )

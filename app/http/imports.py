@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Security
 from pydantic import BaseModel, ConfigDict, Field
@@ -59,12 +59,27 @@ class ImportQuery(BaseModel):
             " clears a field, and arrays and citations keep what they have"
         ),
     ] = Mode.REPLACE
+    prove: Annotated[
+        bool,
+        Field(
+            description="refuse quotes that do not stand in the document of their source, if its text was sent to"
+            " `/v1/documents`; otherwise, they are warnings"
+        ),
+    ] = False
 
 
 class ImportedLine(Changed):
     """What an import did with one record, and the number of the line that contained the record."""
 
     line: Annotated[str | None, Field(description="the line it came with", examples=["1"])]
+
+
+class LineWarning(BaseModel):
+    """Something in a line that should be looked at, but was not refused."""
+
+    line: Annotated[str | None, Field(description="the line", examples=["1"])]
+    pointer: Annotated[str | None, Field(description="the place in the line, a JSON pointer", examples=["/citations/0/quote"])]
+    detail: str
 
 
 class ImportReport(BaseModel):
@@ -78,6 +93,10 @@ class ImportReport(BaseModel):
     transaction: Annotated[
         str | None,
         Field(description="the transaction in the log, with which it can be undone; null if nothing was changed or kept"),
+    ]
+    warnings: Annotated[
+        list[LineWarning],
+        Field(description="what to look at: quotes that do not stand in their document, records that may be there already"),
     ]
     records: list[ImportedLine]
 
@@ -114,7 +133,7 @@ def router(imports: "Imports", access: Access) -> APIRouter:
         that its id, its identifiers (with `"match": "identifier"`) or its natural key means, and with `"links": true` also the
         records that only link it. A line with a `version` is refused if it would change a record that has another version.
         """
-        return await imports.run(request, principal, dry_run=query.dry_run, mode=query.mode)
+        return await imports.run(request, principal, query)
 
     return routes
 
@@ -135,7 +154,7 @@ class Imports:
         for threads in (self._large, self._small):
             threads.shutdown(cancel_futures=True)
 
-    async def run(self, request: Request, principal: Principal, *, dry_run: bool, mode: Mode) -> Answered:
+    async def run(self, request: Request, principal: Principal, query: ImportQuery) -> Answered:
         """Parse and check the lines on a thread, then let the write queue write the records to the database. Return the answer.
 
         If the same request, with the same `Idempotency-Key`, was sent before, nothing is written and the stored answer is
@@ -144,13 +163,13 @@ class Imports:
         with self._queued.budget.reserve() as reservation:
             self._stopping.require_more_time()
             lines, digest = await self._lines(request.scope, request.receive, reservation)
-            retry = retry_of(request.scope, digest)
+            retry, dry_run = retry_of(request.scope, digest), query.dry_run
             halt = Halt(self._settings.import_seconds)
             gone = asyncio.create_task(_halt_when_gone(request.receive, halt))
             try:
                 with self._stopping.telling(lambda: halt.now(about_to_end())), collector_paused():
                     threads = self._small if reservation.taken <= FEW_BYTES else self._large
-                    batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, mode, halt)
+                    batch = await asyncio.get_running_loop().run_in_executor(threads, self._parsed, lines, query, halt)
 
                     def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Report]]:
                         halt.check()
@@ -200,15 +219,16 @@ class Imports:
         take(rest)
         return lines, hashed.digest()
 
-    def _parsed(self, lines: deque[Line], mode: Mode, halt: Halt) -> Batch:
+    def _parsed(self, lines: deque[Line], query: ImportQuery, halt: Halt) -> Batch:
         """Parse all lines into a batch.
 
         Each line is removed from `lines` when it is parsed, so that its content is not in memory twice.
         """
         batch = Batch.of_many()
+        batch.proves = query.prove
         while lines:
             _pause(halt)
-            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch, mode=mode)
+            self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch, mode=query.mode)
         several = iter(batch.wanted.values() if not batch.faults else ())
         while some := tuple(islice(several, LINES_AT_ONCE)):
             _pause(halt)
@@ -231,7 +251,8 @@ def _report_of(report: Report, transaction: str | None) -> str:
         to_json({"id": each.id, "kind": each.kind, "operation": each.operation, "line": each.line}).decode()
         for each in report.written
     )
-    told = {**report.counts, "repeated": report.repeated, "transaction": transaction}
+    told: dict[str, Any] = {**report.counts, "repeated": report.repeated, "transaction": transaction}
+    told["warnings"] = [{"line": each.line, "pointer": each.pointer, "detail": each.detail} for each in report.warnings]
     return f'{to_json(told).decode()[:-1]},"records":[{records}]}}'
 
 

@@ -51,7 +51,8 @@ class KeyBody(BaseModel):
     model_config = _STRICT
     name: KeyName
     scopes: Annotated[
-        list[keys.Scope], Field(min_length=1, max_length=2, description=f"what it may do: {keys.Scope.described()}")
+        list[keys.Scope],
+        Field(min_length=1, max_length=len(keys.Scope), description=f"what it may do: {keys.Scope.described()}"),
     ] = [keys.Scope.WRITE]
     expires_at: Annotated[
         AwareDatetime | None,

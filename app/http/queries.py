@@ -36,6 +36,7 @@ from app.reading.compiler import LINK_PREFIX
 from app.reading.names import language_parameters
 from app.reading.paging import key_parameters
 from app.reading.shapes import FieldPlan, Shape
+from app.writing.resemblance import KINDS as RESEMBLING
 
 Form = TypeVar("Form", bound=Representation)
 DEFAULT_LIMIT = 50
@@ -132,6 +133,15 @@ class QueryModels:
         """The query parameters of a write: how the response shows the record, and whether it is a dry run."""
         fields = {**self._view, "lang": (Lang, None), "dry_run": (bool, Field(default=False, description=DRY_RUN))}
         return _query_model(f"{self.resource.title}WriteQuery", fields)
+
+    @cached_property
+    def post(self) -> type[BaseModel]:
+        """The query parameters of a POST request that creates a record: the parameters of every write, and `similar`."""
+        if self.resource.kind not in RESEMBLING:
+            return self.write
+        description = "`allow`: create it even if there is one with the same address, digest, or series and ordinal"
+        fields = {"similar": (Literal["refuse", "allow"], Field(default="refuse", description=description))}
+        return create_model(f"{self.resource.title}PostQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
     def put(self) -> type[BaseModel]:
@@ -239,6 +249,7 @@ class RecordRequest:
     dry_run: bool = False
     upsert: bool = False
     links: bool = False
+    allows_similar: bool = False
 
 
 @dataclass(frozen=True)
@@ -297,6 +308,7 @@ def record_request(
         given.get("dry_run", False),
         given.get("upsert", False),
         given.get("links", False),
+        given.get("similar") == "allow",
     )
 
 

@@ -128,7 +128,7 @@ class Writes:
         if faults:
             raise Invalid(summary(faults), faults=faults)
 
-        creation = Creation(parsed.resource, data, parsed.principal.name)
+        creation = Creation(parsed.resource, data, parsed.principal.name, allows_similar=parsed.view.allows_similar)
         joins = parsed.retry is None and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.create, creation, joins=joins)
 
@@ -257,6 +257,8 @@ class Writes:
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
         parse = {"PUT": self._records.for_put, "DELETE": self._records.for_delete}.get(scope["method"], self._records.for_write)
+        if scope["method"] == "POST" and "id" not in scope["path_params"]:
+            parse = self._records.for_post
         prefix = shown_path(scope, "")
         view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         body = await body_of(

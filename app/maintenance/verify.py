@@ -1,9 +1,7 @@
 """Checks that each citation's quote is contained, word for word, in the paragraph of the document that the citation names."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,34 +9,49 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.models.evidence import Citation, Source, SourceText
+from app.text.passages import Unreadable, divided, folded
 
 citations: sa.Table = Citation.__table__
 sources: sa.Table = Source.__table__
 texts: sa.Table = SourceText.__table__
-_BLANK_LINES = re.compile(r"\n\s*\n")
 
 
-def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
-    """Check citations against the documents in a folder. Returns (number of checked citations, list of fault messages).
+class Verified(NamedTuple):
+    """The result of a check."""
+
+    checked: int
+    """The number of citations whose document could be read."""
+    faults: list[str]
+    wrong: int
+    """The number of checked citations that do not stand in their document."""
+
+
+def verified(connection: Connection, directory: Path, *, source: str | None = None) -> Verified:
+    """Check the citations of all sources, or of one, against the documents in a folder.
 
     A source is matched with a file by the SHA-256 of one of its texts; the names of files do not matter. If no file matches a
-    source, a fault is reported, and the citations of this source are not checked.
+    source, or if the file cannot be read as text, this is a fault, and the citations of this source are not checked. Raises
+    LookupError if there is no source of this id.
     """
-    documents = {sha256(content).hexdigest(): content for content in _contents(directory)}
-    known: dict[str, list[Text]] = {source_id: [] for (source_id,) in connection.execute(sa.select(sources.c.id))}
+    of_source = sources.c.id == source if source is not None else sa.true()
+    known: dict[str, list[Text]] = {each: [] for (each,) in connection.execute(sa.select(sources.c.id).where(of_source))}
+    if source is not None and not known:
+        raise LookupError(source)
     digests = sa.select(texts.c.record_id, texts.c.sha256, texts.c.rule).order_by(texts.c.record_id, texts.c.place)
     for source_id, *text in connection.execute(digests):
-        known[source_id].append(Text(*text))
-    found, paragraphs = [], {}
+        if source_id in known:
+            known[source_id].append(Text(*text))
+    files, found = _files(directory)
+    paragraphs: dict[str, list[str]] = {}
     for source_id in sorted(known):
-        divided, fault = _divided(known[source_id], documents, directory)
-        if divided is None:
+        whole, fault = _divided(known[source_id], files, directory)
+        if whole is None:
             found.append(f"source {source_id}: {fault}")
         else:
-            paragraphs[source_id] = divided
-    query = sa.select(citations.c.id, citations.c.record_id, citations.c.source_id, citations.c.paragraph, citations.c.quote)
-    checked = 0
-    for citation_id, record_id, source_id, number, quote in connection.execute(query.order_by(citations.c.id)):
+            paragraphs[source_id] = whole
+    columns = (citations.c[name] for name in ("id", "record_id", "source_id", "paragraph", "quote"))
+    checked, before = 0, len(found)
+    for citation_id, record_id, source_id, number, quote in connection.execute(sa.select(*columns).order_by(citations.c.id)):
         if source_id not in paragraphs:
             continue
         checked += 1
@@ -47,7 +60,7 @@ def failures(connection: Connection, directory: Path) -> tuple[int, list[str]]:
             found.append(f"{where}: the document has {len(paragraphs[source_id])}")
         elif folded(quote) not in paragraphs[source_id][number - 1]:
             found.append(f"{where}: does not say {quote!r}")
-    return checked, found
+    return Verified(checked, found, len(found) - before)
 
 
 class Text(NamedTuple):
@@ -57,36 +70,31 @@ class Text(NamedTuple):
     rule: str | None
 
 
-def _divided(known: Sequence[Text], documents: Mapping[str, bytes], directory: Path) -> tuple[list[str] | None, str]:
+def _divided(known: Sequence[Text], files: Mapping[str, Path], directory: Path) -> tuple[list[str] | None, str]:
     """Return the paragraphs of the first text that is there and can be divided, or None with the reason."""
     if not known:
         return None, "has no text with a sha256, so no document can be told to be it"
-    there = [text for text in known if text.sha256 in documents]
+    there = [text for text in known if text.sha256 in files]
     if not there:
         digests = " or ".join(text.sha256 for text in known)
         return None, f"no file in {directory} has its sha256 {digests}; it is missing or was changed"
     reasons = []
     for text in there:
-        if text.rule is not None:
-            reasons.append(f"its text {text.sha256} is divided by a rule that this program does not know: {text.rule}")
-            continue
         try:
-            return _paragraphs(documents[text.sha256].decode()), ""
-        except UnicodeDecodeError:
-            reasons.append(f"its text {text.sha256} is no UTF-8 text, so no paragraphs are read from it")
+            return divided(files[text.sha256].read_bytes(), text.rule), ""
+        except (Unreadable, OSError) as error:
+            reasons.append(f"no paragraphs are read from its text {text.sha256}: {error}")
     return None, "; ".join(reasons)
 
 
-def _contents(directory: Path) -> list[bytes]:
-    return [path.read_bytes() for path in sorted(directory.iterdir()) if path.is_file()]
-
-
-def _paragraphs(text: str) -> list[str]:
-    """Split a text at blank lines, and return its paragraphs, each normalized with `folded` for the comparison."""
-    lines = text.replace("\r\n", "\n").strip()
-    return [folded(block) for block in _BLANK_LINES.split(lines)]
-
-
-def folded(text: str) -> str:
-    """The text in NFC, with each run of white space (including no-break spaces) replaced by one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+def _files(directory: Path) -> tuple[dict[str, Path], list[str]]:
+    """Return the files of a folder by their digests, and a fault for each that cannot be read."""
+    found, faults = {}, []
+    for path in sorted(directory.iterdir()):
+        try:
+            if path.is_file():
+                with path.open("rb") as file:
+                    found[file_digest(file, "sha256").hexdigest()] = path
+        except OSError as error:
+            faults.append(f"file {path.name}: cannot be read: {error.strerror}")
+    return found, faults

@@ -5,6 +5,7 @@ from app.models.actors import Country, CountrySuccessor, Membership, Organizatio
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, SourceText, Topic
 from app.models.instruments import Action, Gap, Memorandum, OtherActor, Outcome, Party, Relation, Signatory
+from app.models.intake import Document
 from app.models.meetings import JointSeries, Meeting, Participant, Series
 from app.models.records import Change, FurtherPlace, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
@@ -16,6 +17,7 @@ __all__ = [
     "Citation",
     "Country",
     "CountrySuccessor",
+    "Document",
     "FirstAnswer",
     "FurtherPlace",
     "Gap",

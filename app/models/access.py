@@ -18,7 +18,7 @@ class Key(Base):
     id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the part of the key that is no secret")
     name: Mapped[str] = mapped_column(sa.String, unique=True, comment="whose key it is; the history shows it")
     digest: Mapped[str] = code("the keyed BLAKE2b digest of the secret part")
-    scopes: Mapped[str] = code("what it may do: a JSON array of `write` and `admin`")
+    scopes: Mapped[str] = code("what it may do: a JSON array of `propose`, `write` and `admin`")
     created_at: Mapped[Any] = mapped_column(Instant, comment="when it was made (RFC 3339, UTC)")
     created_by: Mapped[str] = text("the name of the key, or of the command, that made it")
     expires_at: Mapped[Any | None] = mapped_column(Instant, comment="when it ceases to be valid; empty for never")

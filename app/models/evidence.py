@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.domain.collation import sort_key
+from app.domain.texts import address_digest
 from app.domain.vocabulary import Confidence, Kind, Review, TextForm
 from app.models.columns import (
     Base,
@@ -49,6 +50,7 @@ class Source(Versioned, Base):
     __table_args__ = (
         *orders("title_key", "published_start", "published_order", "updated_at", "created_at"),
         *lookups("published_start", "publisher_key", "language", "interviewee_id"),
+        sa.Index(None, "url_digest", "id"),
         {"comment": "documents; the full text stays with its publisher"},
     )
 
@@ -57,6 +59,11 @@ class Source(Versioned, Base):
     publisher: Mapped[str | None] = text("who published it")
     publisher_key: Mapped[str | None] = spelling("publisher")
     url: Mapped[str | None] = text("where it stands")
+    url_digest: Mapped[str | None] = derived(
+        lambda content: address_digest(content.get("url")),
+        "the digest of `url`, by which equal addresses are found",
+        nullable=True,
+    )
     language: Mapped[str | None] = code("its language, BCP 47")
     author: Mapped[str | None] = text("who wrote it, where stated")
     according_to: Mapped[str | None] = text("whom it names as its own source, as printed")

@@ -1,8 +1,6 @@
 """Citations: which passage of which source supports which record."""
 
-import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
@@ -20,11 +18,8 @@ from app.resources.record import (
     common_sorts,
     label_of,
 )
+from app.text.quotes import QUOTE_WORDS, words_in
 
-QUOTE_WORDS = 8
-"""Maximum number of words in a quote, because a quote must only locate the passage, not reproduce it."""
-_WITHOUT_BLANKS = ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
-"""How the names of letters begin in Unicode whose scripts write no blanks between words."""
 _sources: sa.Table = models.Source.__table__
 
 
@@ -63,21 +58,6 @@ class Citation(Record):
     ]
     confidence: Confidence
     review: Review = Review.UNREVIEWED
-
-
-def words_in(quote: str) -> float:
-    """Return the number of words of a quote. A letter of a script without blanks between words counts as half a word."""
-    halves, words = 0, 0
-    for piece in quote.split():
-        letters = [letter for letter in piece if _is_without_blanks(letter)]
-        halves += len(letters)
-        words += len(letters) < len(piece)
-    return words + halves / 2
-
-
-@lru_cache(maxsize=10_000)
-def _is_without_blanks(letter: str) -> bool:
-    return ord(letter) > 0x0E00 and unicodedata.name(letter, "").startswith(_WITHOUT_BLANKS)
 
 
 def _is_short(content: Content) -> Iterator[tuple[str, str]]:

@@ -96,7 +96,6 @@ SOURCE = Resource(
     formerly={"sha256": _sha256},
     label=label_of("title"),
     also_called=(
-        "documents",
         "articles",
         "references",
         "publications",

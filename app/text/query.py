@@ -19,7 +19,7 @@ from app.text.analyzer import (
     typed_forms,
     with_hyphens_closed,
 )
-from app.text.nodes import NOTHING, Node, all_of, any_of, beginning, but_not, in_a_row, term
+from app.text.nodes import Node, all_of, any_of, beginning, but_not, in_a_row, term
 from app.text.terms import (
     BEGINNINGS,
     BEGINS,
@@ -251,9 +251,9 @@ def parsed(text: str) -> Query:
         first = list(islice(analyze(typed), MOST_WORDS))
         rest = typed[first[-1].end :] if len(first) == MOST_WORDS else ""
         if part["phrase"] is not None:
-            words_of_it = tuple(_as_typed(typed, word) for word in first)
+            words_of_it = tuple(as_typed(typed, word) for word in first)
             closed = with_hyphens_closed(typed)
-            others = tuple(_as_typed(closed, word) for word in islice(analyze(closed), len(first))) if closed != typed else ()
+            others = tuple(as_typed(closed, word) for word in islice(analyze(closed), len(first))) if closed != typed else ()
             found = [Slot(words_of_it, is_phrase=len(first) > 1, closed=others)]
         else:
             starred = _STARRED.search(typed) is not None and not rest and stars < MOST_STARRED
@@ -279,7 +279,8 @@ def parsed(text: str) -> Query:
     return Query(tuple(slots), tuple(without), tuple(ignored))
 
 
-def _as_typed(text: str, word: Word) -> Typed:
+def as_typed(text: str, word: Word) -> Typed:
+    """Return a word of a text with the forms of a typed word."""
     written = text[word.start : word.end]
     if not word.forms.skeletons:
         return Typed(written, (word.forms.stem,), ())
@@ -295,7 +296,7 @@ def _grouped(text: str, words: Iterable[Word]) -> list[Slot]:
     groups: list[Slot] = []
     end, was_han = -1, False
     for word in words:
-        typed, between = _as_typed(text, word), text[end : word.start] if groups else ""
+        typed, between = as_typed(text, word), text[end : word.start] if groups else ""
         han = not typed.skeletons
         if han and was_han:
             groups[-1] = groups[-1]._replace(words=(*groups[-1].words, typed))
@@ -343,8 +344,14 @@ def whole_name(words: tuple[Typed, ...]) -> tuple[Node, Node]:
 
     The first node matches by stems, the second by stems or skeletons.
     """
+    stems, sounds = whole_name_terms(words)
+    return any_of(map(term, stems)), any_of(map(term, (*stems, *sounds)))
+
+
+def whole_name_terms(words: tuple[Typed, ...]) -> tuple[list[str], list[str]]:
+    """Return the terms of names that consist of exactly these words: those made of stems, and those made of skeletons."""
     if not words:
-        return NOTHING, NOTHING
+        return [], []
     stems, sounds = [], []
     for place in range(max(len(word.stems) for word in words[:_FORMS_IN_A_NAME])):
         is_, _ = whole_names([word.stems[min(place, len(word.stems) - 1)] for word in words], [() for _ in words])
@@ -354,7 +361,7 @@ def whole_name(words: tuple[Typed, ...]) -> tuple[Node, Node]:
         sounds.append(whole_names([word.stems[0] for word in words], forms)[1])
     if whole := in_one_word(_without_gaps(words)):
         sounds.append(NAME_SOUNDS + short(whole))
-    return any_of(map(term, dict.fromkeys(stems))), any_of(map(term, dict.fromkeys([*stems, *sounds])))
+    return list(dict.fromkeys(stems)), list(dict.fromkeys(sounds))
 
 
 def in_names(query: Query) -> Node:

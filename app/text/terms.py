@@ -182,8 +182,8 @@ class Letters:
     def of(self, own: Iterable[Own]) -> Iterator[tuple[Own, str]]:
         """Yield the texts of a record, each with the leading part that may be analyzed.
 
-        One record may use at most a fifth (`_SHARE`) of the characters that are left in the budget. When it has used them, its remaining
-        texts are not yielded.
+        One record may use at most a fifth (`_SHARE`) of the characters that are left in the budget. When it has used them, its
+        remaining texts are not yielded.
         """
         allowed = self.left // _SHARE
         for each in own:

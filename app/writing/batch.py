@@ -77,6 +77,8 @@ class Wanted:
     named: bool = True
     """Whether the input contained the record's id."""
     manner: Manner = PLAIN
+    is_told_apart: bool = False
+    """Whether the client says that this is not the record that it resembles (`Resemblance`)."""
     fresh: bool = False
     """Whether the record's id is known to be unused, so that no stored record has to be looked up."""
     old: Content | None = None
@@ -139,6 +141,7 @@ class Report:
     """The transaction in the change log; None if nothing was changed."""
     repeated: int = 0
     """The number of lines that said the same as an earlier line."""
+    warnings: Sequence[Fault] = ()
 
     @property
     def counts(self) -> dict[str, int]:
@@ -181,6 +184,10 @@ class Batch:
 
     The write deletes the other stored citations of the record, unless the record is in `cut`.
     """
+    warnings: Faults = field(default_factory=lambda: Faults(alike=FAULTS_ALIKE))
+    """What should be looked at, and refuses nothing."""
+    proves: bool = True
+    """Whether a quote that does not stand in its document is a fault. If not, it is a warning."""
     is_open: bool = False
     """Whether some lines are complete only when they are compared with the stored records (`Manner`)."""
     absent: list[Wanted] = field(default_factory=list)
@@ -192,7 +199,7 @@ class Batch:
     @classmethod
     def of_many(cls) -> Self:
         """An empty batch for many records. It reports only the first `FAULTS_ALIKE` faults of each sort."""
-        return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE))
+        return cls(faults=Faults(alike=FAULTS_ALIKE), conflicts=Faults(alike=FAULTS_ALIKE), proves=False)
 
     def again(self) -> Self:
         """Prepare this batch for an attempt to write it, and return it.
@@ -215,6 +222,7 @@ class Batch:
             return self
         several, ids, faults, conflicts, contents, cited, cut, faulty, self.repeated = self._read
         self.cited, self.cut, self.faulty, self.absent = dict(cited), set(cut), dict(faulty), []
+        self.warnings = Faults(alike=FAULTS_ALIKE)
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
             if each.manner.deletes:
@@ -284,6 +292,10 @@ class Batch:
         faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
         if faults.is_full:
             self.reject()
+
+    def warn(self, wanted: Wanted, detail: str, pointer: str = "") -> None:
+        """Add a warning."""
+        self.warnings.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
 
     def reject(self) -> None:
         """Raise a Problem with all faults, if there are any."""

@@ -23,6 +23,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Erased, Merged, NotFound, StillNamed, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
+from app.models.intake import Document
 from app.models.records import Change, Name, Record, Redirect
 from app.text.mentions import matcher, may_contain
 from app.writing.batch import Batch, Content, Manner, Wanted
@@ -37,6 +38,7 @@ names_: sa.Table = Name.__table__
 records: sa.Table = Record.__table__
 redirects: sa.Table = Redirect.__table__
 answers: sa.Table = FirstAnswer.__table__
+documents: sa.Table = Document.__table__
 
 SHORTEST_NAME = 2
 """The least number of letters of a name that is looked for in the texts of other records."""
@@ -68,6 +70,8 @@ class Erasure(NamedTuple):
     """The present versions of other records whose texts contain one of its names, and stay as they are."""
     answers: int
     """How many answers that were stored for an `Idempotency-Key` were dropped."""
+    documents: list[str]
+    """The ids of the documents that contained one of its names. Their texts were removed."""
     transaction: str
 
 
@@ -103,6 +107,7 @@ class _Plan(NamedTuple):
     names: AbstractSet[str]
     blanked: list[_Found]
     mentions: list[Mention]
+    documents: list[str]
 
 
 class Eraser:
@@ -126,8 +131,8 @@ class Eraser:
 
         The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
         was erased before, Merged if it was merged into another, and StillReferenced if other records refer to it. Unless
-        `confirmed`, also raises StillNamed if the present texts of other records contain one of its names. Their past versions
-        that contain one are erased, too, unless `keeps_history`.
+        `confirmed`, also raises StillNamed if the present texts of other records, or documents, contain one of its names. Past
+        versions of the records that contain one are erased, too, unless `keeps_history`, and so are the texts of the documents.
         """
         log = entries(connection, changes.c.record_id == record_id)
         if not log or log[-1].kind not in kinds:
@@ -139,12 +144,15 @@ class Eraser:
         if guard is not None:
             guard.check(record_id, None if log[-1].state is None else log[-1].version)
         plan = self._planned(connection, log, keeps_history=keeps_history)
-        if plan.mentions and not confirmed:
+        if (plan.mentions or plan.documents) and not confirmed:
             faults = Faults()
             for each in plan.mentions:
                 faults.add(Fault(f"the {each.kind} {each.id!r} names it in: {', '.join(each.fields)}", pointer=f"/{each.id}"))
+            for document in plan.documents:
+                faults.add(Fault(f"the document {document!r} names it; its text will be removed", pointer=f"/{document}"))
             told = faults.told()
-            raise StillNamed(f"{summary(told)}; change these texts, or confirm that they stay with `confirmed`", faults=told)
+            advice = "change texts of records, or confirm with `confirmed` that they stay and that texts of documents go"
+            raise StillNamed(f"{summary(told)}; {advice}", faults=told)
         return partial(self._apply, connection, plan, author)
 
     # -- what is to be erased ------------------------------------------------------------------------------------------
@@ -180,7 +188,8 @@ class Eraser:
         gone = self._gone(connection, ids - erased)
         settled = self._writer.settle(connection, batch) if batch.wanted else None
         # `settle` may have added records whose citations are erased; these records stay.
-        return _Plan(gone, settled, {each.id for each in gone} | erased, names, blanked, _by_record(mentions, named))
+        by_record = _by_record(mentions, named)
+        return _Plan(gone, settled, {each.id for each in gone} | erased, names, blanked, by_record, _naming(connection, names))
 
     def _add(self, connection: Connection, batch: Batch, kind: Kind, record_id: str) -> None:
         """Add the record, its link records and their citations to the batch."""
@@ -319,11 +328,21 @@ class Eraser:
         for several in _pieces(plan.blanked):
             seqs = [each.seq for each in several]
             connection.execute(changes.update().where(changes.c.seq.in_(seqs)).values(state=None))
+        for naming in _pieces(plan.documents):
+            connection.execute(documents.update().where(documents.c.id.in_(naming)).values(text=None, title=None, url=None))
         dropped = _drop_answers(connection, plan.ids, plan.names)
         full_text_of(connection.dialect).forget_removed(connection)
         existing = [(each.id, each.kind) for each in report.written if each.operation == "erase"] if report else []
         erased = existing + [(each.id, each.kind) for each in plan.gone]
-        return [Erasure(erased, _by_record(plan.blanked, {}), plan.mentions, dropped, transaction)]
+        return [Erasure(erased, _by_record(plan.blanked, {}), plan.mentions, dropped, plan.documents, transaction)]
+
+
+def _naming(connection: Connection, names: Collection[str]) -> list[str]:
+    """Return the ids of the documents whose texts contain one of these names."""
+    has_name = matcher(names)
+    query = sa.select(documents.c.id, documents.c.text, documents.c.title).where(documents.c.text.is_not(None))
+    rows = connection.execute(query.order_by(documents.c.id).execution_options(yield_per=AT_ONCE))
+    return [document_id for document_id, text, title in rows if has_name(text) or (title and has_name(title))]
 
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:

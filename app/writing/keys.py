@@ -36,7 +36,8 @@ USED_EVERY = timedelta(minutes=1)
 class Scope(Vocabulary):
     """What a key may do."""
 
-    WRITE = "write", "make and change records"
+    PROPOSE = "propose", "take documents apart and propose records, which others decide on"
+    WRITE = "write", "make and change records, and all that `propose` may"
     ADMIN = "admin", "merge and erase records, make and revoke keys, and all that `write` may"
 
 
@@ -48,8 +49,9 @@ class Principal(NamedTuple):
     scopes: tuple[str, ...]
 
     def may(self, scope: Scope) -> bool:
-        """Whether the key has this scope, or `admin`, which includes all scopes."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        """Whether the key has this scope, or one that includes it: `admin` includes `write`, which includes `propose`."""
+        ranked = list(Scope)
+        return any(Scope(each) in ranked[ranked.index(scope) :] for each in self.scopes)
 
 
 def checked_name(name: str) -> str:

@@ -96,6 +96,8 @@ class Creation(NamedTuple):
     resource: Resource
     data: Mapping[str, Any]
     author: str
+    allows_similar: bool = False
+    """Whether it may be a record that is there already, as far as can be told (`Resemblance`)."""
 
 
 class Patch(NamedTuple):
@@ -122,13 +124,14 @@ class Operations:
         ids = self.writer.free_ids(connection)
         ids.look_up((each.resource, each.data) for each in several)
         batch, created = Batch(), []
-        for resource, data, author in several:
+        for resource, data, author, allows_similar in several:
             whole = {"kind": resource.kind.value, **data}
             wanted = self.writer.intake.record(batch, self.schemas[resource.kind], whole, identify=ids.identify, doing="create")
             if wanted is None:
                 continue
             if wanted.named:
                 self._refuse_taken(connection, ids, batch, wanted)
+            wanted.is_told_apart = allows_similar
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
                 # With True, a stored record with the same key is a conflict. With False, the new record would get its id.

@@ -35,7 +35,9 @@ from app.writing.integrity import Integrity
 from app.writing.log_order import in_order_of_references
 from app.writing.natural_keys import NaturalKeys
 from app.writing.projections import Projections
+from app.writing.proving import Proofs
 from app.writing.references import References
+from app.writing.resemblance import Resemblance
 from app.writing.rows import RowWriter
 from app.writing.search_entries import SearchEntries
 from app.writing.stored import Past, StoredRecords
@@ -78,6 +80,8 @@ class Writer(StoredRecords):
         self.natural_keys = NaturalKeys(self.resources, self.references, compiler, encode)
         self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
+        self.proofs = Proofs(compiler, encode)
+        self.resemblance = Resemblance(compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
         self.deleting = Deleting(self, self.references)
         self.search_entries = SearchEntries(self.schemas, compiler, encode, run_jobs)
@@ -156,7 +160,7 @@ class Writer(StoredRecords):
         written += [(each, "unchanged") for each in batch.absent]
         written.sort(key=lambda entry: entry[0].place)
         told = [Written(each.id, each.resource.kind, operation, each.line) for each, operation in written]
-        return Report(told, transaction, batch.repeated)
+        return Report(told, transaction, batch.repeated, batch.warnings.told())
 
     def _compared(self, connection: Connection, batch: Batch, check: Callable[[], None]) -> Mapping[str, Kind]:
         """Compare the batch with the stored records and check all rules.
@@ -200,6 +204,8 @@ class Writer(StoredRecords):
         check()
         self.integrity.check(connection, batch, kinds, looked_up, check)
         self.identifying.check(connection, batch, unclear)
+        self.proofs.check(connection, batch)
+        self.resemblance.check(connection, batch)
         check()
         self._check_deleted(connection, batch)
         batch.reject()

@@ -52,7 +52,8 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
     _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
     schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
-    view, put, delete = (parameters(model, schemas) for model in (models.write, models.put, models.delete))
+    of_each = (models.write, models.post, models.put, models.delete)
+    view, post, put, delete = (parameters(model, schemas) for model in of_each)
     identified = [id_parameter(resource.example)]
     body, patch = (REF.format(model=f"{resource.title}{what}") for what in ("Input", "Patch"))
     report = REF.format(model=f"{resource.title}Report")
@@ -63,7 +64,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 f"create_{kind}",
                 f"Create {kind.with_article}",
                 f"Its id is made of its name, or is the one in the body. {_PARTS}",
-                [*view, IDEMPOTENCY_KEY, _LANGUAGE],
+                [*post, IDEMPOTENCY_KEY, _LANGUAGE],
                 _written(resource, created=True) | failures(CONFLICT),
                 body=_json(body, JSON_TYPES, _example(resource, schemas)),
             )
