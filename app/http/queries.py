@@ -136,12 +136,19 @@ class QueryModels:
 
     @cached_property
     def post(self) -> type[BaseModel]:
-        """The query parameters of a POST request that creates a record: the parameters of every write, and `similar`."""
+        """The query parameters of a POST request that creates a record: those of a PATCH, and `similar`."""
         if self.resource.kind not in RESEMBLING:
-            return self.write
+            return self.patch
         description = "`allow`: create it even if there is one with the same address, digest, or series and ordinal"
         fields = {"similar": (Literal["refuse", "allow"], Field(default="refuse", description=description))}
-        return create_model(f"{self.resource.title}PostQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
+        return create_model(f"{self.resource.title}PostQuery", __base__=self.patch, **fields)  # type: ignore[no-any-return, call-overload]
+
+    @cached_property
+    def patch(self) -> type[BaseModel]:
+        """The query parameters of a PATCH request: the parameters of every write, and `derive`."""
+        description = "`true`: fill empty fields that follow from other records; the answer lists them in `derived`"
+        fields = {"derive": (bool, Field(default=False, description=description))}
+        return create_model(f"{self.resource.title}PatchQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 
     @cached_property
     def put(self) -> type[BaseModel]:
@@ -250,6 +257,7 @@ class RecordRequest:
     upsert: bool = False
     links: bool = False
     allows_similar: bool = False
+    derives: bool = False
 
 
 @dataclass(frozen=True)
@@ -309,6 +317,7 @@ def record_request(
         given.get("upsert", False),
         given.get("links", False),
         given.get("similar") == "allow",
+        given.get("derive", False),
     )
 
 

@@ -87,6 +87,7 @@ class Records:
         self._one = self._parsing("record")
         self.for_write = self._parsing("write")
         self.for_post = self._parsing("post")
+        self.for_patch = self._parsing("patch")
         self.for_put = self._parsing("put")
         self.for_delete = self._parsing("delete")
         self._many: Callable[[str, bytes, str, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 from starlette.types import Receive, Scope, Send
 
@@ -110,6 +111,12 @@ class Writes:
         self._access = access
         self._settings = settings
         self._queued = queued
+        self._parsers = {
+            "POST": records.for_post,
+            "PUT": records.for_put,
+            "PATCH": records.for_patch,
+            "DELETE": records.for_delete,
+        }
 
     # -- the operations ----------------------------------------------------------------------------------------------
 
@@ -128,7 +135,9 @@ class Writes:
         if faults:
             raise Invalid(summary(faults), faults=faults)
 
-        creation = Creation(parsed.resource, data, parsed.principal.name, allows_similar=parsed.view.allows_similar)
+        creation = Creation(
+            parsed.resource, data, parsed.principal.name, allows_similar=parsed.view.allows_similar, derives=parsed.view.derives
+        )
         joins = parsed.retry is None and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.create, creation, joins=joins)
 
@@ -186,7 +195,9 @@ class Writes:
         """`PATCH /v1/{plural}/{id}`."""
         parsed = await self._parse(scope, request, receive, reservation, PATCH_TYPES)
         data, guard = patch_in(scope, parsed.body), guard_of(scope)
-        patch = Patch(parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name)
+        patch = Patch(
+            parsed.resource, scope["path_params"]["id"], data, guard, parsed.principal.name, derives=parsed.view.derives
+        )
         # If a resource has unique keys besides the id, its patches are applied one by one. Otherwise, if one patch of a batch
         # took a key that another patch gives up, the order of the rows would decide whether the database accepts both patches.
         joins = guard.says_something and "citations" not in data and not parsed.resource.keys and _may_join(parsed)
@@ -256,9 +267,9 @@ class Writes:
         principal = await self._access.require(scope, need)
         if scope["method"] != "PUT" and not is_storable(scope["path_params"].get("id", "")):
             raise NotFound(f"no {resource.kind} has such an id")
-        parse = {"PUT": self._records.for_put, "DELETE": self._records.for_delete}.get(scope["method"], self._records.for_write)
-        if scope["method"] == "POST" and "id" not in scope["path_params"]:
-            parse = self._records.for_post
+        parse = self._records.for_write
+        if scope["method"] != "POST" or "id" not in scope["path_params"]:
+            parse = self._parsers[scope["method"]]
         prefix = shown_path(scope, "")
         view = parse(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         body = await body_of(
@@ -344,6 +355,8 @@ class Writes:
             body, version = found[each.id]
             if parsed.view.dry_run:
                 body = f"{body[:-1]},{_told_of(each)[1:]}"
+            if parsed.view.derives:
+                body = f'{body[:-1]},"derived":{to_json(each.derived).decode()}}}'
             made = each.created and not parsed.view.dry_run
             where = f"{parsed.resource.path}/{quote(each.id)}" if made else None
             answers.append(Answer(201 if made else 200, body, version, where, parsed.view.language))

@@ -29,6 +29,7 @@ from app.faults import Fault, summary
 from app.models.records import Change, Record
 from app.writing import json_patch
 from app.writing.batch import Batch, Content, Identify, Manner, Report, Wanted
+from app.writing.deriving import Deriver
 from app.writing.free_ids import FreeIds
 from app.writing.identifying import Pair, pairs_of
 from app.writing.identity import uuid7
@@ -88,6 +89,8 @@ class Done(NamedTuple):
     """The parts that could not be restored when a merge was undone, and why."""
     wanted: Wanted | None = None
     """The record with its content before and after."""
+    derived: Sequence[str] = ()
+    """JSON Pointers to the fields that were derived."""
 
 
 class Creation(NamedTuple):
@@ -98,6 +101,8 @@ class Creation(NamedTuple):
     author: str
     allows_similar: bool = False
     """Whether it may be a record that is there already, as far as can be told (`Resemblance`)."""
+    derives: bool = False
+    """Whether empty fields are filled that follow from other records (`Deriver`)."""
 
 
 class Patch(NamedTuple):
@@ -108,6 +113,8 @@ class Patch(NamedTuple):
     data: Mapping[str, Any] | Sequence[Any]
     guard: Guard
     author: str
+    derives: bool = False
+    """Whether empty fields are filled that follow from other records (`Deriver`)."""
 
 
 class Operations:
@@ -116,6 +123,7 @@ class Operations:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.schemas = writer.schemas
+        self._deriver = Deriver(writer)
 
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
@@ -123,15 +131,19 @@ class Operations:
         """Create records. Each gets the id that was sent with it, or else a new one. Raises Conflict if an id is taken."""
         ids = self.writer.free_ids(connection)
         ids.look_up((each.resource, each.data) for each in several)
-        batch, created = Batch(), []
-        for resource, data, author, allows_similar in several:
-            whole = {"kind": resource.kind.value, **data}
+        batch, created, derived = Batch(), [], {}
+        for resource, data, author, allows_similar, derives in several:
+            whole: dict[str, Any] = {"kind": resource.kind.value, **data}
+            filled: Sequence[str] = ()
+            if derives:
+                whole, filled = self._deriver.fill(connection, resource.kind, whole)
             wanted = self.writer.intake.record(batch, self.schemas[resource.kind], whole, identify=ids.identify, doing="create")
             if wanted is None:
                 continue
             if wanted.named:
                 self._refuse_taken(connection, ids, batch, wanted)
             wanted.is_told_apart = allows_similar
+            derived[wanted.id] = filled
             for each in _of_one(batch, wanted, author):
                 each.fresh = each is wanted or not each.named
                 # With True, a stored record with the same key is a conflict. With False, the new record would get its id.
@@ -139,7 +151,7 @@ class Operations:
             created.append(wanted)
         if len(several) > 1:
             self._require_independent(batch, created)
-        return self.settled(connection, batch, [wanted.id for wanted in created], created=True)
+        return self.settled(connection, batch, [wanted.id for wanted in created], created=True, derived=derived)
 
     def _require_independent(self, batch: Batch, created: Sequence[Wanted]) -> None:
         """Raise Conflict if a creation refers to another one, so that each is done by itself, in the order of the requests."""
@@ -241,8 +253,8 @@ class Operations:
         """
         if len({patch.id for patch in several}) < len(several):
             raise Conflict("one of these is to be changed twice, which takes one after the other")
-        batch, standing = Batch(), self._all_standing(connection, several)
-        for resource, record_id, patch, guard, author in several:
+        batch, standing, derived = Batch(), self._all_standing(connection, several), {}
+        for resource, record_id, patch, guard, author, derives in several:
             old, version = standing[record_id]
             guard.require(record_id)
             guard.check(record_id, version)
@@ -257,12 +269,14 @@ class Operations:
                 data = json_patch.patched(schema, old, patch)
                 self._check_key(batch, resource, record_id, data)
                 data |= {"id": record_id, "kind": resource.kind.value}
+            if derives:
+                data, derived[record_id] = self._deriver.fill(connection, resource.kind, data)
             identify = self._as_it_was(connection, resource, record_id) if data.get("citations") else _new_link
             wanted = self.writer.intake.record(batch, schema, data, identify=identify, doing="patch")
             if wanted is not None:
                 wanted.old, wanted.version = old, version + 1
                 _of_one(batch, wanted, author)
-        return self.settled(connection, batch, [each.id for each in several])
+        return self.settled(connection, batch, [each.id for each in several], derived=derived)
 
     def _all_standing(self, connection: Connection, several: Sequence[Patch]) -> dict[str, tuple[Content, int]]:
         """The contents and versions of the records to patch, by id. Raises NotFound, Gone or Merged if one does not exist."""
@@ -337,6 +351,7 @@ class Operations:
         created: bool = False,
         left: Sequence[Fault] = (),
         require: Callable[[str], None] | None = None,
+        derived: Mapping[str, Sequence[str]] | None = None,
     ) -> Apply[list[Done]]:
         """Check the batch, and return a function. The function writes the batch, and returns a result for each of these ids.
 
@@ -350,7 +365,9 @@ class Operations:
 
         def apply() -> list[Done]:
             report = self.writer.apply(connection, ready, author=author)
-            return [Done(each, created, report, tuple(left), batch.wanted.get(each)) for each in ids]
+            return [
+                Done(each, created, report, tuple(left), batch.wanted.get(each), (derived or {}).get(each, ())) for each in ids
+            ]
 
         return apply
 

@@ -51,17 +51,22 @@ class Proofs:
 
     def _paragraphs(self, connection: Connection, batch: Batch, ids: Sequence[str]) -> Mapping[str, list[str]]:
         """Return the paragraphs of each of these sources of which a document is stored."""
-        found: dict[str, list[str]] = {}
         sent = {each: batch.wanted[each].content.get("texts", ()) for each in ids if each in batch.wanted}
-        for chunk in chunks(each for each in ids if each not in sent):
-            for source_id, text in run(connection, self._of_sources, ids=self._encode(chunk)):
-                found.setdefault(source_id, text.split("\n\n"))
+        found = self.paragraphs_of(connection, [each for each in ids if each not in sent])
         rules = {(each["sha256"], each.get("rule") or PLAIN): source for source, several in sent.items() for each in several}
         digests = {digest for digest, _ in rules}
         for chunk in chunks(sorted(digests)):
             for digest, rule, text in run(connection, self._of_digests, ids=self._encode(chunk)):
                 if source := rules.get((digest, rule)):
                     found.setdefault(source, text.split("\n\n"))
+        return found
+
+    def paragraphs_of(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
+        """Return the paragraphs of each of these stored sources of which a document is stored."""
+        found: dict[str, list[str]] = {}
+        for chunk in chunks(ids):
+            for source_id, text in run(connection, self._of_sources, ids=self._encode(chunk)):
+                found.setdefault(source_id, text.split("\n\n"))
         return found
 
 

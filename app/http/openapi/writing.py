@@ -52,8 +52,8 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
     _, found = models_json_schema([(model, "serialization") for model in shared], ref_template=REF)
     schemas |= {name: described for name, described in found["$defs"].items() if name not in schemas}
     one, kind = f"{resource.path}/{{id}}", resource.kind
-    of_each = (models.write, models.post, models.put, models.delete)
-    view, post, put, delete = (parameters(model, schemas) for model in of_each)
+    of_each = (models.write, models.post, models.put, models.patch, models.delete)
+    view, post, put, patched, delete = (parameters(model, schemas) for model in of_each)
     identified = [id_parameter(resource.example)]
     body, patch = (REF.format(model=f"{resource.title}{what}") for what in ("Input", "Patch"))
     report = REF.format(model=f"{resource.title}Report")
@@ -87,7 +87,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 f"patch_{kind}",
                 f"Change {kind.with_article}",
                 f"{_PATCHES} {_PARTS}",
-                [*identified, *view, _IF_MATCH, _LANGUAGE],
+                [*identified, *patched, _IF_MATCH, _LANGUAGE],
                 _written(resource) | failures(FAILURES_OF_ONE, CONFLICT, _GUARDED),
                 body=_json(patch, tuple(media for media in PATCH_TYPES if media != JSON_PATCH)),
             )
@@ -176,7 +176,7 @@ _PATCHES = (
     "A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears, and an array is replaced as a whole. Or a JSON"
     " Patch (RFC 6902, `application/json-patch+json`) of the record as exports have it, which adds or removes single items:"
     " references are ids, empty arrays are there, citations are records of their own. A `test` that fails is 409. With"
-    " `dry_run=true` the answer shows the `difference`."
+    " `dry_run=true` the answer shows the `difference`, and with `derive=true` it lists the fields `derived`."
 )
 
 
