@@ -109,7 +109,7 @@ def test_every_parameter_says_in_words_what_it_expects(client: TestClient) -> No
     told: dict[tuple[str, str | None], str] = {}
     for path, operations in client.get("/openapi.json").json()["paths"].items():
         for parameter in operations.get("get", {}).get("parameters", ()):
-            if parameter.get("in") == "query":
+            if parameter.get("in") == "query" and operations["get"]["security"] == []:
                 at = path.replace("{id}", "BY").replace("{version}", "1")
                 answer = client.get(f"{at}?{parameter['name']}=%21")
                 assert answer.status_code in (200, 400, 422)

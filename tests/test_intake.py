@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from app.domain.vocabulary import DocumentForm
 from app.http.documents import MOST_BYTES
 from app.text.lexicon import LONGEST
-from app.text.passages import Unreadable, decoded, folded, taken_apart
+from app.text.passages import Unreadable, decoded, divided, folded, taken_apart
 from app.text.quotes import QUOTE_WORDS, Exactness, located, standing, words_in
 from app.writing.keys import Scope
 from tests.conftest import DOCUMENTS, Database, Fresh
@@ -80,7 +80,7 @@ def told(path: Path) -> Any:
             "# A *title*\nFirst line\nof **one**.\n\n> Quoted\n> on\n\n* item\n* item [two](https://x.org/a_b)\n",
             None,
         ),
-        ("html", "<p>One<p>Two <b>bold</b><br>three<!-- no --><script>no</script><div hidden>shown</div>", None),
+        ("html", "<p>One<p>Two <b>bold</b><br>three<!-- no --><script>no</script><div hidden>no</div>", None),
         ("html", "<table><tr><td>a<td>b</table><ul><li>c</ul>&amp; d&nbsp;e <style>p{}</style>", ["a", "b", "c", "& d e"]),
         ("html", "x<textarea>no</textarea><noscript>no<p>no</noscript>y<svg><title>no</title></svg>", ["xy"]),
     ],
@@ -88,7 +88,7 @@ def told(path: Path) -> Any:
 def test_paragraphs(form: str, text: str, paragraphs: list[str] | None) -> None:
     expected = {
         "markdown": ["A title", "First line of one.", "Quoted on", "item", "item two"],
-        "html": ["One", "Two bold", "three", "shown"],
+        "html": ["One", "Two bold", "three"],
     }
     assert taken_apart(text.removeprefix("\ufeff"), DocumentForm(form)).paragraphs == (paragraphs or expected[form])
 
@@ -137,6 +137,55 @@ def test_any_text_is_taken_apart_into_folded_paragraphs_and_stays_so(text: str, 
     assert all(paragraph and paragraph == folded(paragraph) for paragraph in passages.paragraphs)
     if passages.paragraphs:
         assert taken_apart(passages.text, DocumentForm.PLAIN).paragraphs == passages.paragraphs
+
+
+@pytest.mark.parametrize(
+    ("form", "piece"),
+    [
+        ("plain", "\u0301\u0323"),
+        ("plain", "a" + "\u0301" * 31),
+        ("html", "\u0301\u0323"),
+    ],
+)
+def test_letters_with_too_many_marks_are_no_text(form: str, piece: str) -> None:
+    """Composing them would take time that grows with the square of their number."""
+    with pytest.raises(Unreadable, match="marks on one letter"):
+        taken_apart(piece * 100_000, DocumentForm(form))
+    assert taken_apart("e" + "\u0323" * 30 + "—" * 100 + "\u0301", DocumentForm(form)).paragraphs
+
+
+@pytest.mark.parametrize(
+    ("markdown", "shown"),
+    [
+        ("a" + "_" * 100_000 + "a", "a" + "_" * 100_000 + "a"),
+        ("Cost 10*5 USD, ~20 delegations, 5 * 3", "Cost 10*5 USD, ~20 delegations, 5 * 3"),
+        ("In 1986. A year", "In 1986. A year"),
+        ("1986. A year", "1986. A year"),
+        ("the _new_ **Forum** `x_y` ~~old~~ snake_case_name", "the new Forum x_y old snake_case_name"),
+        ("[text](https://example.org/a_b) and ![picture](p.png)", "text and picture"),
+        (r"\*no\* emphasis", "*no* emphasis"),
+    ],
+)
+def test_markdown_loses_its_signs_and_nothing_else(markdown: str, shown: str) -> None:
+    assert taken_apart(markdown, DocumentForm.MARKDOWN).paragraphs == [shown]
+
+
+@pytest.mark.parametrize(
+    ("page", "paragraphs"),
+    [
+        (
+            "<p>a<p hidden>no<p>b<div style='DISPLAY: none'>no<p>no</div>c<dialog>no</dialog><dialog open>d</dialog>",
+            ["a", "b", "c", "d"],
+        ),
+        (
+            "<my-card>one</my-card><my-card>two</my-card><label>Name</label><button>Send</button>",
+            ["one", "two", "Name", "Send"],
+        ),
+        ("<input hidden>a<img hidden>b<frameset><noframes><body>no</body></noframes></frameset>", ["ab"]),
+    ],
+)
+def test_what_a_browser_does_not_show_is_no_paragraph(page: str, paragraphs: list[str]) -> None:
+    assert taken_apart(page, DocumentForm.HTML).paragraphs == paragraphs
 
 
 # -- phrases ---------------------------------------------------------------------------------------------------------------
@@ -314,6 +363,74 @@ def test_a_page_in_another_charset(desk: Desk) -> None:
     assert [each["form"] for each in sent["proposed_source"]["texts"]] == ["retrieved", "text"]
     wrong = desk.send(page.encode("cp1251"), status=422)
     assert "declare its charset" in wrong["detail"]
+
+
+def test_a_page_that_declares_another_charset_than_its_server(desk: Desk, tmp_path: Path) -> None:
+    """What the server says counts, is kept in the rule, and is another document than the page alone."""
+    page = "<meta charset=windows-1251><title>T</title><p>Министры встретились.".encode()
+    served = desk.send(page, headers={"Content-Type": "text/html; charset=UTF-8"})
+    assert (served["rule"], served["paragraphs"]) == ("html-1; charset=utf-8", ["Министры встретились."])
+    alone = desk.send(page, headers={"Content-Type": "text/html"})
+    assert (alone["rule"], alone["id"] != served["id"]) == ("html-1", True)
+    read = desk.client.get(f"/v1/documents/{served['id']}", headers=desk.key).json()
+    assert read["paragraphs"] == ["Министры встретились."]
+    in_json = {"text": page.decode(), "form": "html"}
+    sent = desk.client.post("/v1/documents", json=in_json, headers=desk.key).json()
+    assert (sent["id"], sent["rule"]) == (served["id"], served["rule"])
+    (tmp_path / "page").write_bytes(page)
+    assert divided(page, served["rule"]) == ["Министры встретились."]
+    marked = desk.client.post("/v1/documents", json={"text": "\ufeffBom text"}, headers=desk.key).json()
+    assert marked["paragraphs"] == ["Bom text"]
+
+
+def test_the_first_letters_of_a_long_paragraph_are_looked_through(desk: Desk) -> None:
+    found = desk.send("Belarus met. " + "Nobody spoke. " * 5_000)
+    assert [each["text"] for each in found["mentions"]] == ["Belarus"]
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "named"),
+    [
+        ("George Washington wrote of Georgia.", "en", [("Georgia", ["GE"])]),
+        ("Niger and Nigeria met.", "en", [("Niger", ["NE"]), ("Nigeria", ["NG"])]),
+        ("О Нигере и о Нигерии.", "ru", [("Нигере", ["NE"]), ("Нигерии", ["NG"])]),
+        (
+            "Послы Республики Беларусь, Китая и Казахстана",
+            "ru",
+            [("Республики Беларусь", ["BY"]), ("Китая", ["CN"]), ("Казахстана", ["KZ"])],
+        ),
+        ("white turkey and us; may; chad", "en", []),
+        ("李强会见了白俄罗斯代表团", "zh", [("李强", ["li-qiang"]), ("白俄罗斯", ["BY"])]),
+        ("والصين وبيلاروس", "ar", [("والصين", ["CN"]), ("وبيلاروس", ["BY"])]),
+    ],
+)
+def test_names_that_are_like_others(desk: Desk, text: str, language: str, named: list[tuple[str, list[str]]]) -> None:
+    found = desk.send(text, params={"language": language})["mentions"]
+    assert [(each["text"], [one["id"] for one in each["candidates"]]) for each in found] == named
+
+
+@pytest.mark.parametrize("url", ["http://[::1/", "http://exa℀mple.com/", "https:///path", "http://a:99999/", "http://a:x/"])
+def test_what_is_no_address_is_refused_by_documents_and_sources(desk: Desk, url: str) -> None:
+    for where, body in (("documents", {"text": "x", "url": url}), ("sources", {"title": "x", "url": url})):
+        answer = desk.client.post(f"/v1/{where}", json=body, headers=desk.keeper)
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/url"), answer.text
+    assert desk.send("x", status=422, params={"url": url})["errors"][0]["parameter"] == "url"
+
+
+def test_a_quote_may_stand_in_any_text_of_its_source(desk: Desk) -> None:
+    page, article = "<nav>Menu<p>Title<p>The bridge was shut.", "Title\n\nThe bridge was shut."
+    texts = []
+    for content, kind in ((page, "text/html"), (article, "text/plain")):
+        sent = desk.send(content, headers={"Content-Type": kind})
+        texts.append({"sha256": sent["sha256"], "form": "retrieved", "rule": sent["rule"]})
+    source = {"id": "two-texts", "title": "Title", "texts": texts}
+    assert desk.client.post("/v1/sources", json=source, headers=desk.keeper).status_code == 201
+    statuses = []
+    for paragraph in (1, 2, 3):
+        citation = {"source": "two-texts", "paragraph": paragraph, "quote": "bridge was shut", "confidence": "stated"}
+        topic = {"name": f"Shut {paragraph}", "citations": [citation]}
+        statuses.append(desk.client.post("/v1/topics", json=topic, headers=desk.keeper).status_code)
+    assert statuses == [422, 201, 201]
 
 
 def test_names_of_several_records_are_told_apart(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -82,6 +83,18 @@ def _canonical(value: Any) -> Any:
     return canonical(value) if isinstance(value, str) and len(value) <= MAX_LANGUAGE else value
 
 
+def _web_address(value: str) -> str:
+    """Validate an address as far as to its host and port."""
+    try:
+        parts = urlsplit(value)
+        has_host = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        has_host = False
+    if not has_host:
+        raise ValueError(f"{value[:100]!r} is no web address: its host or port is none")
+    return value
+
+
 def _printable(value: str) -> str:
     if not is_storable(value):
         raise ValueError("a NUL character or half a surrogate pair is no text")
@@ -132,6 +145,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]
 Url = Annotated[
     str,
     StringConstraints(pattern=URL_PATTERN, max_length=MAX_ADDRESS),
+    AfterValidator(_web_address),
     Field(json_schema_extra={"format": "uri"}),
 ]
 

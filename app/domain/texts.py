@@ -2,16 +2,35 @@
 
 import re
 from hashlib import blake2b
-from unicodedata import normalize
+from unicodedata import combining, normalize
 
 _INVISIBLE = "\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff"
 """Characters that readers do not see, such as soft hyphens, zero-width joiners, marks of direction and byte order marks."""
+MOST_MARKS = 30
+"""Maximum number of combining marks, such as accents, that may follow one letter, as in Unicode's Stream-Safe Text Format.
+Longer runs are no text, and the time of composing them grows with the square of their length."""
+_SIGNS = re.compile(rf"[^\w\s\x00-\x7f]{{{MOST_MARKS + 1},}}")
+"""A run of characters in which so many marks may stand. No mark is a letter, a digit or a blank."""
 _AROUND = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+\Z")
 
 
 def cleaned(text: str) -> str:
-    """Return a text with composed letters (NFC), and without blanks and invisible characters at its ends."""
-    return text.strip() if text.isascii() else _AROUND.sub("", normalize("NFC", text))
+    """Return a text with composed letters (NFC), and without blanks and invisible characters at its ends.
+
+    Raises the error of `composed`.
+    """
+    return text.strip() if text.isascii() else _AROUND.sub("", composed(text))
+
+
+def composed(text: str) -> str:
+    """Return a text with composed letters (NFC). Raises ValueError if a letter has more than `MOST_MARKS` marks."""
+    for signs in _SIGNS.finditer(text):
+        marks = 0
+        for sign in signs[0]:
+            marks = marks + 1 if combining(sign) else 0
+            if marks > MOST_MARKS:
+                raise ValueError(f"has more than {MOST_MARKS} accents or other marks on one letter")
+    return normalize("NFC", text)
 
 
 def address_digest(address: str | None) -> str | None:

@@ -17,7 +17,7 @@ from app.http.access import Access
 from app.http.bodies import JSON_TYPES, body_of, checked, header, object_in
 from app.http.endpoints import Endpoint, NoContent, Request, Tagged
 from app.http.negotiation import requested_languages
-from app.http.openapi.shared import CONDITIONAL, OF_BODIES, UNAUTHORIZED, Json, described
+from app.http.openapi.shared import CONDITIONAL, OF_BODIES, REF, UNAUTHORIZED, Json, described
 from app.http.queued import QueuedWrites
 from app.http.responses import language_header, shown_path
 from app.intake import documents
@@ -78,8 +78,9 @@ def router(reader: Reader, access: Access, queue: WriteQueue, queued: QueuedWrit
     kept = reader.documents
     propose = Security(access.key_with(keys.Scope.PROPOSE))
     of_one: Json = {"more_failures": (*UNAUTHORIZED, ("404", "NotFound"), ("410", "Gone"))}
-    plain: Json = {"schema": {"type": "string"}, "example": "The ministers met.\n\nThey signed a memorandum."}
-    in_json: Json = {"schema": {"$ref": "#/components/schemas/DocumentBody"}}
+    # Only JSON is described, because generators of clients know no bodies of other text types.
+    of_json = {name: each for name, each in DocumentBody.model_json_schema(ref_template=REF).items() if name != "$defs"}
+    shown: Json = {"schema": of_json, "example": {"text": "The ministers met.\n\nThey signed a memorandum."}}
 
     async def written(principal: Principal, do: Any) -> Any:
         def settle(connection: Connection, _: Sequence[None]) -> Apply[list[Any]]:
@@ -98,7 +99,7 @@ def router(reader: Reader, access: Access, queue: WriteQueue, queued: QueuedWrit
             status=201,
             shown=("ETag", "Vary", "Location"),
             more_failures=(*UNAUTHORIZED, *OF_BODIES),
-            body={"required": True, "content": {"application/json": in_json, **dict.fromkeys(_TYPES, plain)}},
+            body={"required": True, "content": {"application/json": shown}},
         ),
     )
     async def create_document(
@@ -196,27 +197,27 @@ def _sent(content_type: str, body: bytes, query: DocumentQuery) -> Sent:
     media, *rest = (part.strip() for part in content_type.split(";"))
     if media.lower() in JSON_TYPES:
         wanted: DocumentBody = checked(DocumentBody, object_in(body))
-        text = bounded(wanted.text, "/text")
-        content, form, charset = text.encode(), wanted.form, None
+        content, form, pointer = bounded(wanted.text, "/text").encode(), wanted.form, "/text"
+        charset: str | None = "utf-8"
         said = {name: getattr(wanted, name) or getattr(query, name) for name in ("url", "retrieved", "language")}
     else:
-        content, form = body, _TYPES[media.lower()]
+        content, form, pointer = body, _TYPES[media.lower()], ""
         if len(content) > MOST_BYTES:
             raise PayloadTooLarge(f"a document may have {MOST_BYTES:,} bytes; send the part that is cited")
         charset = next(
             (part.partition("=")[2].strip('" ').lower() for part in rest if part.lower().startswith("charset")), None
         )
-        try:
-            text = bounded(decoded(content, charset, form=form), "")
-        except Unreadable as error:
-            raise Invalid(str(error), faults=[Fault(str(error), pointer="")]) from None
         said = {name: getattr(query, name) for name in ("url", "retrieved", "language")}
-    passages = taken_apart(text, form)
+    try:
+        passages = taken_apart(bounded(decoded(content, charset, form=form), pointer), form)
+    except Unreadable as error:
+        raise Invalid(str(error), faults=[Fault(str(error), pointer=pointer)]) from None
     if not passages.paragraphs:
-        raise Invalid("the document has no text", faults=[Fault("has no text", pointer="/text")])
+        raise Invalid("the document has no text", faults=[Fault("has no text", pointer=pointer)])
     said["language"] = said["language"] or _language_of(passages.language)
-    rule = with_charset(passages.rule, None if charset in (None, "utf-8", "utf8") else charset)
-    return Sent(content, form, rule, passages, **said)
+    # A page may declare another charset than its server, so that of the server is kept. Other texts are read as UTF-8.
+    is_told = form is DocumentForm.HTML or charset not in (None, "utf-8", "utf8")
+    return Sent(content, form, with_charset(passages.rule, charset if is_told else None), passages, **said)
 
 
 def bounded(text: str, pointer: str) -> str:

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import to_json
 
 from app.domain.vocabulary import DocumentForm
+from app.errors import Invalid
+from app.faults import Fault
 from app.http.access import Access
 from app.http.documents import DOCUMENT_ID, FORM, MOST_BYTES_OF_JSON, TEXT, bounded, document_of
 from app.http.endpoints import Endpoint, Tagged
 from app.http.openapi.shared import OF_BODIES, UNAUTHORIZED, described
 from app.intake.reader import Reader
-from app.text.passages import taken_apart
+from app.text.passages import Unreadable, taken_apart
 from app.text.quotes import MOST_PARAGRAPHS, QUOTE_WORDS, Exactness, located
 from app.writing import keys
 from app.writing.keys import Principal
@@ -134,8 +136,11 @@ def router(reader: Reader, access: Access) -> APIRouter:
         """Does the same for a text that is sent along, and keeps nothing."""
 
         def found() -> bytes:
-            passages = taken_apart(bounded(wanted.text, "/text"), wanted.form)
-            return _located(passages.paragraphs, wanted.phrases)
+            try:
+                passages = taken_apart(bounded(wanted.text, "/text"), wanted.form)
+                return _located(passages.paragraphs, wanted.phrases)
+            except Unreadable as error:
+                raise Invalid(str(error), faults=[Fault(str(error), pointer="/text")]) from None
 
         return Tagged(await reader.on_thread(len(wanted.text), found), [])
 

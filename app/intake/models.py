@@ -33,7 +33,7 @@ class DateShown(BaseModel):
         str | None,
         Field(
             description="what a keeper must answer: `year` (which year?), `relative` (which day is `today`?), `order` (is the"
-            " day or the month first?)"
+            " day or the month first?), `day` (which day, as there is none such?)"
         ),
     ]
     partial: Annotated[str | None, Field(description="what is known without the year, such as `--05-20`")]

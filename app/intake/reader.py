@@ -12,6 +12,10 @@ from app.intake.models import DateShown, DocumentListed, DocumentShown, MentionS
 from app.text.dates import dates_in
 
 Result = TypeVar("Result")
+MOST_TITLE = 300
+"""Maximum number of characters of a first paragraph that becomes the title of a proposed source."""
+DATED_PARAGRAPHS = 3
+"""Number of paragraphs in which the day of publication is looked for."""
 FEW_BYTES = 30_000
 """Maximum size of a small document, in bytes. Small ones have a thread of their own, so that large ones do not delay them."""
 
@@ -43,7 +47,7 @@ class Reader:
         ids = {record for each in named for record in each.mention.records[:MOST_CANDIDATES]}
         candidates = await self._mentions.described(ids, languages)
         source = await self.documents.source_of(document.sha256, document.text_sha256, document.url)
-        proposed = None if source else _proposed(document, await self.documents.publisher_at(document.url))
+        proposed = None if source else _proposed(document, dates, await self.documents.publisher_at(document.url))
         found = [
             MentionShown(
                 paragraph=each.paragraph,
@@ -73,12 +77,10 @@ def listed(document: Stored, *, is_kept: bool) -> DocumentListed:
     return DocumentListed(**{name: getattr(document, name) for name in names}, created_at=document.at, kept=is_kept)
 
 
-def _proposed(document: Stored, publisher: str | None) -> dict[str, Any]:
+def _proposed(document: Stored, dates: Sequence[DateShown], publisher: str | None) -> dict[str, Any]:
     """Return a source for a document that has none: what the document itself says, and who published others of its host."""
-    first = document.title or document.paragraphs[0][:300]
-    stated = {
-        each.edtf for paragraph in document.paragraphs[:3] for each in dates_in(paragraph) if each.edtf and "/" not in each.edtf
-    }
+    first = document.title or document.paragraphs[0][:MOST_TITLE]
+    stated = {each.edtf for each in dates if each.edtf and "/" not in each.edtf and each.paragraph <= DATED_PARAGRAPHS}
     texts = [{"sha256": document.sha256, "form": "retrieved", "rule": document.rule}]
     if document.text_sha256 != document.sha256:
         texts.append({"sha256": document.text_sha256, "form": "text"})

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from app.models.evidence import Citation, Source, SourceText
-from app.text.passages import Unreadable, divided, folded
+from app.text.passages import Unreadable, divided
+from app.text.quotes import standing
 
 citations: sa.Table = Citation.__table__
 sources: sa.Table = Source.__table__
@@ -42,7 +43,7 @@ def verified(connection: Connection, directory: Path, *, source: str | None = No
         if source_id in known:
             known[source_id].append(Text(*text))
     files, found = _files(directory)
-    paragraphs: dict[str, list[str]] = {}
+    paragraphs: dict[str, list[list[str]]] = {}
     for source_id in sorted(known):
         whole, fault = _divided(known[source_id], files, directory)
         if whole is None:
@@ -56,10 +57,11 @@ def verified(connection: Connection, directory: Path, *, source: str | None = No
             continue
         checked += 1
         where = f"citation {citation_id} of {record_id}: {source_id} paragraph {number}"
-        if number > len(paragraphs[source_id]):
-            found.append(f"{where}: the document has {len(paragraphs[source_id])}")
-        elif folded(quote) not in paragraphs[source_id][number - 1]:
-            found.append(f"{where}: does not say {quote!r}")
+        if any(number in standing(each, quote) for each in paragraphs[source_id]):
+            continue
+        longest = max(map(len, paragraphs[source_id]))
+        told = f"the document has {longest}" if number > longest else f"does not say {quote!r}"
+        found.append(f"{where}: {told}")
     return Verified(checked, found, len(found) - before)
 
 
@@ -70,21 +72,21 @@ class Text(NamedTuple):
     rule: str | None
 
 
-def _divided(known: Sequence[Text], files: Mapping[str, Path], directory: Path) -> tuple[list[str] | None, str]:
-    """Return the paragraphs of the first text that is there and can be divided, or None with the reason."""
+def _divided(known: Sequence[Text], files: Mapping[str, Path], directory: Path) -> tuple[list[list[str]] | None, str]:
+    """Return the paragraphs of each text that is there and can be divided, or None with the reason."""
     if not known:
         return None, "has no text with a sha256, so no document can be told to be it"
     there = [text for text in known if text.sha256 in files]
     if not there:
         digests = " or ".join(text.sha256 for text in known)
         return None, f"no file in {directory} has its sha256 {digests}; it is missing or was changed"
-    reasons = []
+    several, reasons = [], []
     for text in there:
         try:
-            return divided(files[text.sha256].read_bytes(), text.rule), ""
+            several.append(divided(files[text.sha256].read_bytes(), text.rule))
         except (Unreadable, OSError) as error:
             reasons.append(f"no paragraphs are read from its text {text.sha256}: {error}")
-    return None, "; ".join(reasons)
+    return several or None, "; ".join(reasons)
 
 
 def _files(directory: Path) -> tuple[dict[str, Path], list[str]]:

@@ -8,17 +8,20 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import NamedTuple
 
 from app.domain.vocabulary import Kind, Role
-from app.text.analyzer import Word, all_forms, analyze, in_one_word, is_han, typed_forms
+from app.text.analyzer import Word, all_forms, analyze, folded, in_one_word, is_han, typed_forms
 from app.text.query import Typed, as_typed, whole_name_terms
-from app.text.terms import FUNCTION_WORDS, NAME_SOUNDS, short, whole_names
+from app.text.terms import FUNCTION_WORDS, NAME_IS, NAME_SOUNDS, short, whole_names
 
 LONGEST = 10
 """Maximum number of words of a name that is found. Longer names are titles, which are quoted rather than mentioned."""
-LONGEST_HAN = 20
+LONGEST_HAN = 16
 """Maximum number of Han characters of a name that is found."""
+_LONGEST_HAN_SOUND = 5
+"""Maximum number of pairs of Han characters of a name that is found by its sound, which is dear to compute."""
 _LONGEST_ACRONYM = 6
 _SHORTEST_TITLE = 3
 """Minimum number of words of the title of an event that is found, because shorter ones, such as `Action Plan`, are general."""
@@ -30,6 +33,11 @@ _BETWEEN_HAN = frozenset("·・‧•")
 """What stands between the parts of a foreign name in Han characters."""
 _APOSTROPHE = re.compile("['’ʼ]")
 _SCRIPTS_OF_INFLECTION = ("LATIN", "CYRILLIC")
+_HAN = "CJK"
+_ENDING = {True: 1, False: 3}
+"""How many letters inflection may take from the end of a single word: from a name, and from an adjective in small letters."""
+_INFLECTED_Y = re.compile("([А-ЯЁ][а-яё]+)(?:я|ю|е|ем)$")
+"""A Russian word whose first case may end in й: Китая, Уругваем."""
 _WITH_PREPOSITION = re.compile("[وبلفك][\u0620-\u064a]{3}")
 """An Arabic word may be written together with a preposition, or with `and`, before it."""
 
@@ -65,6 +73,9 @@ class _Entry(NamedTuple):
     """Whether the name begins with a capital letter."""
     is_acronym: bool
     script: str
+    folded: str
+    """The name as one word without case and marks; empty if it has several words."""
+    length: int
 
     def fits(self, written: str, language: str, *, is_part: bool) -> bool:
         """Whether a name with the same stems is this one.
@@ -77,18 +88,33 @@ class _Entry(NamedTuple):
             return True
         if not self.is_large and self.language and language and self.language != language:
             return False
+        if self.script in _SCRIPTS_OF_INFLECTION and self.common(written) < len(self.folded) - _ENDING[self.is_large]:
+            return False
         if self.kind is Kind.TOPIC:
             return not (is_part and written[0].isupper())
         return not (self.is_large and written[0].islower())
 
+    def common(self, written: str) -> int:
+        """Return the number of letters with which both this name and a word begin."""
+        pairs = zip(self.folded, folded(_bare(written)), strict=False)
+        return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
     def sounds(self, written: str) -> bool:
         """Whether a name with the same skeletons is this one.
 
-        Countries have short names in every script, so they are compared with names in the same script only.
+        Countries have short names in every script, so they are compared with names in the same script only. Han characters are
+        compared with as many others: the simplified with the traditional.
         """
         if self.is_acronym or written[0].islower():
             return False
-        return self.kind is not Kind.COUNTRY or (self.script in _SCRIPTS_OF_INFLECTION and self.script == _script_of(written))
+        if is_han(written):
+            return self.kind is not Kind.COUNTRY and self.length == len(written) and self.script == _HAN
+        if self.kind is not Kind.COUNTRY:
+            return True
+        is_inflected = self.is_word and self.common(written) >= len(self.folded) - _ENDING[True]
+        return (
+            self.script in _SCRIPTS_OF_INFLECTION and self.script == _script_of(written) and (is_inflected or not self.is_word)
+        )
 
 
 class Lexicon:
@@ -107,7 +133,9 @@ class Lexicon:
             return
         primary = (language or "").partition("-")[0]
         is_acronym = len(words) == 1 and name.isupper() and len(name) <= _LONGEST_ACRONYM
-        entry = _Entry(record, kind, primary, len(words) == 1, name[:1].isupper(), is_acronym, _script_of(name))
+        word = words[0].folded if len(words) == 1 else ""
+        is_large = name[:1].isupper()
+        entry = _Entry(record, kind, primary, bool(word), is_large, is_acronym, _script_of(name), word, len(name))
         for each in dict.fromkeys(terms):
             self._entries[each].append(entry)
 
@@ -130,12 +158,15 @@ class Lexicon:
     def _named(self, text: str, run: Run, language: str) -> tuple[str, ...]:
         written = text[run.start : run.end]
         is_part = _beside(text, run)
-        exact = (entry for each in run.exact for entry in self._entries.get(each, ()))
-        found = {entry.record for entry in exact if entry.fits(written, language, is_part=is_part)}
+        exact = [entry for each in run.exact for entry in self._entries.get(each, ())]
+        found = [entry for entry in exact if entry.fits(written, language, is_part=is_part)]
         if not found:
             sounding = (entry for each in run.sounding for entry in self._entries.get(each, ()))
-            found = {entry.record for entry in sounding if entry.sounds(written)}
-        return tuple(sorted(found))
+            found = [entry for entry in sounding if entry.sounds(written)]
+        if any(entry.is_word for entry in found):
+            nearest = max(entry.common(written) for entry in found)
+            found = [entry for entry in found if entry.common(written) == nearest]
+        return tuple(sorted({entry.record for entry in found}))
 
 
 def _script_of(text: str) -> str:
@@ -194,10 +225,16 @@ def _ends(text: str, words: list[Word], place: int) -> Iterator[int]:
 
 
 def _run(words: list[Word], typed: tuple[Typed, ...]) -> Run:
+    if not typed[0].skeletons and len(typed) > _LONGEST_HAN_SOUND:
+        name = NAME_IS + short("-".join(word.stems[0] for word in typed))
+        return Run(words[0].start, words[-1].end, (name,), ())
     exact, sounding = whole_name_terms(typed)
     if len(typed) == 2 and typed[0].skeletons:  # a surname may stand before or after the given name
         turned = whole_name_terms(typed[::-1])
         exact, sounding = exact + turned[0], sounding + turned[1]
+    if len(typed) == 1 and (found := _INFLECTED_Y.match(typed[0].text)):
+        word = f"{found[1]}й"
+        exact += whole_name_terms((Typed(word, *typed_forms(word)),))[0]
     if _WITH_PREPOSITION.match(typed[0].text):
         word = typed[0].text[1:]
         without = whole_name_terms((Typed(word, *typed_forms(word)), *typed[1:]))

@@ -1,7 +1,7 @@
 """Takes published documents apart: bytes become text, and text becomes numbered paragraphs. Citations refer to these.
 
 A *rule* says how paragraphs are made of a document. The rules are promises, because stored digests and paragraph numbers depend
-on them: a rule is never changed, but gets a successor of another name. They are documented for users in `docs/intake.md`.
+on them: a rule is never changed, but gets a successor of another name. They are documented for users in `docs/documents.md`.
 
 - `plain-1`: paragraphs stand between blank lines.
 - `lines-1`: each line is a paragraph. It is the rule of a plain text that has no blank line.
@@ -14,11 +14,11 @@ A text that a rule has made has its paragraphs between blank lines. Such texts, 
 
 import codecs
 import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import NamedTuple
 
+from app.domain.texts import composed
 from app.domain.vocabulary import DocumentForm as Form
 
 _BLANK_LINES = re.compile(r"\n[^\S\n]*(?:\n[^\S\n]*)+")
@@ -55,8 +55,14 @@ def digest(content: bytes) -> str:
 
 
 def folded(text: str) -> str:
-    """The text in NFC, with each run of white space (including no-break spaces) replaced by one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """The text in NFC, with each run of white space (including no-break spaces) replaced by one space.
+
+    Raises Unreadable if a letter has too many marks.
+    """
+    try:
+        return " ".join(composed(text).split())
+    except ValueError as error:
+        raise Unreadable(f"it is no text: it {error}") from None
 
 
 def with_charset(rule: str, charset: str | None) -> str:
@@ -139,7 +145,7 @@ def _in(content: bytes, charset: str, why: str) -> str:
     except LookupError:
         name = ""
     if name not in CHARSETS:
-        raise Unreadable(f"{charset!r} is no charset that is read here; send the text in UTF-8")
+        raise Unreadable(f"{charset[:40]!r} is no charset that is read here; send the text in UTF-8")
     try:
         text = content.decode(_OTHERS_MEANT.get(name, name))
     except UnicodeDecodeError as error:
@@ -162,11 +168,14 @@ def _lines(text: str) -> Passages:
     return Passages([paragraph for line in text.split("\n") if (paragraph := folded(line))], LINES)
 
 
-_BLOCK_OF_MARKDOWN = re.compile(r"[^\S\n]{0,20}(?:>[^\S\n]?|#{1,6}[^\S\n]|[-*+][^\S\n]|\d{1,9}[.)][^\S\n]|\|)")
-_OPENING = re.compile(r"^(?:[>\s]|#{1,6}\s|[-*+]\s|\d{1,9}[.)]\s)+")
+_BLOCK_OF_MARKDOWN = re.compile(r"[^\S\n]{0,20}(?:>[^\S\n]?|#{1,6}[^\S\n]|[-*+][^\S\n]|\d{1,3}[.)][^\S\n]|\|)")
+_OPENING = re.compile(r"^(?:[>\s]|#{1,6}\s|[-*+]\s|\d{1,3}[.)]\s)+")
 _RULER = re.compile(r"^\s*(?:[-*_=]\s*){2,}$|^[\s|:-]+$")
 _INLINE_MARKDOWN = re.compile(
-    r"!?\[([^\[\]\n]{0,1000})\]\((?:[^()\s]{0,2000})(?: \"[^\"\n]{0,200}\")?\)|\\([!-/:-@\[-`{-~])|[*`~]+|(?<!\w)_+|_+(?!\w)"
+    r"!?\[([^\[\]\n]{0,1000})\]\([^()\s]{0,2000}(?: \"[^\"\n]{0,200}\")?\)"  # a link, of which its text is shown
+    r"|\\([!-/:-@\[-`{-~])"  # an escaped sign
+    r"|`+|~~"
+    r"|(?<!\w)(?:\*{1,3}|_{1,3})(?=[^\s*_])|(?<=[^\s*_])(?:\*{1,3}|_{1,3})(?!\w)"  # where emphasis begins or ends
 )
 
 
@@ -199,14 +208,27 @@ _BLOCKS = frozenset(
     {"address", "article", "aside", "blockquote", "body", "br", "caption", "center", "dd", "details", "dialog", "dir", "div"}
     | {"dl", "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "head", "header"}
     | {"hgroup", "hr", "html", "legend", "li", "main", "menu", "nav", "ol", "optgroup", "option", "p", "pre", "search"}
-    | {"section", "select", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul"}
+    | {"button", "label", "section", "select", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "title", "tr", "ul"}
 )
 """Elements that begin and end a paragraph. `br` is one, because news pages write paragraphs with it."""
 _UNSEEN = frozenset(
     {"script", "style", "template", "noscript", "svg", "math", "object", "iframe", "canvas", "audio", "video", "textarea"}
-    | {"datalist"}
+    | {"datalist", "noframes"}
 )
 """Elements whose content is no text of the page."""
+
+
+_WITHOUT_END = frozenset({"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"})
+"""Elements that have no content and no end tag."""
+
+
+def _is_block(tag: str) -> bool:
+    return tag in _BLOCKS or "-" in tag  # elements of the page's own have a hyphen in their names
+
+
+def _is_unseen(tag: str, attributes: Mapping[str, str]) -> bool:
+    is_hidden = "hidden" in attributes or "display:none" in attributes.get("style", "").replace(" ", "").lower()
+    return is_hidden or tag in _UNSEEN or (tag == "dialog" and "open" not in attributes)
 
 
 class _Collector:
@@ -220,15 +242,15 @@ class _Collector:
         self._in_title = False
         self._language: str | None = None
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
         """Called for a start tag."""
         if tag == "html":
             self._language = attributes.get("lang")
-        if tag in _BLOCKS and not self._unseen:
+        if _is_block(tag) and not self._unseen:
             self._end_paragraph()
-        if tag in _UNSEEN or (self._unseen and tag == self._unseen[-1]):
+        if tag not in _WITHOUT_END and (self._unseen[-1:] == [tag] or _is_unseen(tag, attributes)):
             self._unseen.append(tag)
-        self._in_title = tag == "title" and self._title is None
+        self._in_title = tag == "title" and self._title is None and not self._unseen
         if self._in_title:
             self._title = []
 
@@ -236,7 +258,7 @@ class _Collector:
         """Called for an end tag, also where the page leaves it out."""
         if self._unseen and tag == self._unseen[-1]:
             self._unseen.pop()
-        if tag in _BLOCKS and not self._unseen:
+        if _is_block(tag) and not self._unseen:
             self._end_paragraph()
         self._in_title = False
 

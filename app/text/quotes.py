@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from app.text.passages import folded
+from app.text.passages import Unreadable, folded
 
 QUOTE_WORDS = 8
 """Maximum number of words in a quote, because a quote must only locate the passage, not reproduce it."""
@@ -64,7 +64,10 @@ def _is_without_blanks(letter: str) -> bool:
 
 def standing(paragraphs: Sequence[str], phrase: str) -> list[int]:
     """Return the numbers of the folded paragraphs in which a phrase stands, word for word, from 1."""
-    wanted = folded(phrase)
+    try:
+        wanted = folded(phrase)
+    except Unreadable:
+        return []
     return [number for number, paragraph in enumerate(paragraphs, 1) if wanted and wanted in paragraph]
 
 

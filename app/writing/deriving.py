@@ -123,8 +123,8 @@ class Deriver:
         source, quote = _id_in(citation.get("source")), citation.get("quote")
         if source is None or not isinstance(quote, str):
             return citation, False
-        paragraphs = self._writer.proofs.paragraphs_of(connection, [source]).get(source, [])
-        numbers = standing(paragraphs, quote)
+        several = self._writer.proofs.paragraphs_of(connection, [source]).get(source, [])
+        numbers = sorted({number for paragraphs in several for number in standing(paragraphs, quote)})
         return ({**citation, "paragraph": numbers[0]}, True) if len(numbers) == 1 else (citation, False)
 
     def _state(self, connection: Connection, kind: Kind, record_id: str | None) -> Content:

@@ -12,6 +12,7 @@ from functools import cache, partial
 from operator import attrgetter
 from secrets import token_hex
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -45,6 +46,8 @@ SHORTEST_NAME = 2
 AT_ONCE = 100
 """The maximum number of texts that one query looks for."""
 _COLUMNS = ("seq", "record_id", "kind", "version", "state")
+_BETWEEN_WORDS = re.compile(r"[-_+./?&=#%]+")
+"""What stands between words in an address."""
 _CITED = re.compile(r'"record":"([^"]+)"')
 Item = TypeVar("Item")
 
@@ -338,11 +341,15 @@ class Eraser:
 
 
 def _naming(connection: Connection, names: Collection[str]) -> list[str]:
-    """Return the ids of the documents whose texts contain one of these names."""
+    """Return the ids of the documents whose texts, titles or addresses contain one of these names."""
     has_name = matcher(names)
-    query = sa.select(documents.c.id, documents.c.text, documents.c.title).where(documents.c.text.is_not(None))
-    rows = connection.execute(query.order_by(documents.c.id).execution_options(yield_per=AT_ONCE))
-    return [document_id for document_id, text, title in rows if has_name(text) or (title and has_name(title))]
+    columns = (documents.c.id, documents.c.text, documents.c.title, documents.c.url)
+    rows = connection.execute(sa.select(*columns).order_by(documents.c.id).execution_options(yield_per=AT_ONCE))
+    return [
+        document_id
+        for document_id, text, title, url in rows
+        if any(each and has_name(each) for each in (text, title, url and _BETWEEN_WORDS.sub(" ", unquote(url))))
+    ]
 
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:

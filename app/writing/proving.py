@@ -49,8 +49,8 @@ class Proofs:
                     else:
                         batch.warn(wanted, detail, pointer)
 
-    def _paragraphs(self, connection: Connection, batch: Batch, ids: Sequence[str]) -> Mapping[str, list[str]]:
-        """Return the paragraphs of each of these sources of which a document is stored."""
+    def _paragraphs(self, connection: Connection, batch: Batch, ids: Sequence[str]) -> Mapping[str, list[list[str]]]:
+        """Return the paragraphs of the stored documents of each of these sources."""
         sent = {each: batch.wanted[each].content.get("texts", ()) for each in ids if each in batch.wanted}
         found = self.paragraphs_of(connection, [each for each in ids if each not in sent])
         rules = {(each["sha256"], each.get("rule") or PLAIN): source for source, several in sent.items() for each in several}
@@ -58,21 +58,24 @@ class Proofs:
         for chunk in chunks(sorted(digests)):
             for digest, rule, text in run(connection, self._of_digests, ids=self._encode(chunk)):
                 if source := rules.get((digest, rule)):
-                    found.setdefault(source, text.split("\n\n"))
+                    found.setdefault(source, []).append(text.split("\n\n"))
         return found
 
-    def paragraphs_of(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
-        """Return the paragraphs of each of these stored sources of which a document is stored."""
-        found: dict[str, list[str]] = {}
+    def paragraphs_of(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[list[str]]]:
+        """Return the paragraphs of the stored documents of each of these stored sources, in the order of its texts."""
+        found: dict[str, list[list[str]]] = {}
         for chunk in chunks(ids):
             for source_id, text in run(connection, self._of_sources, ids=self._encode(chunk)):
-                found.setdefault(source_id, text.split("\n\n"))
+                found.setdefault(source_id, []).append(text.split("\n\n"))
         return found
 
 
-def unproved(paragraphs: Sequence[str], paragraph: int, quote: str) -> Iterator[tuple[str, str]]:
-    """Yield (pointer, what is wrong), if a quote does not stand in the paragraph of a document that a citation names."""
-    numbers = standing(paragraphs, quote)
+def unproved(several: Sequence[Sequence[str]], paragraph: int, quote: str) -> Iterator[tuple[str, str]]:
+    """Yield (pointer, what is wrong), if a quote does not stand in the paragraph that a citation names.
+
+    `several`: the paragraphs of each document of the source. It is enough if one of them says it.
+    """
+    numbers = sorted({number for paragraphs in several for number in standing(paragraphs, quote)})
     if paragraph in numbers:
         return
     if numbers:
@@ -98,13 +101,15 @@ def _of_sources() -> sa.Select[tuple[str, str]]:
     of_text = sa.and_(documents.c.text_sha256 == texts.c.sha256, of_rule == literal(PLAIN), kept)
     these = is_one_of(texts.c.record_id, ids_parameter())
     found = [
-        sa.select(texts.c.record_id.label("id"), documents.c.text.label("text"), documents.c.id.label("document"))
+        sa.select(
+            texts.c.record_id.label("id"), documents.c.text.label("text"), texts.c.place, documents.c.id.label("document")
+        )
         .select_from(texts.join(documents, same))
         .where(these)
         for same in (of_sent, of_text)
     ]
     both = sa.union_all(*found).subquery()
-    return sa.select(both.c.id, both.c.text).order_by(both.c.id, both.c.document)
+    return sa.select(both.c.id, both.c.text).order_by(both.c.id, both.c.place, both.c.document)
 
 
 def _of_digests() -> sa.Select[tuple[str, str, str]]:

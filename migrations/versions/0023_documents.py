@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from app.db.ddl import add_columns, check_now, drop_column, set_comment
-from app.db.types import Exact, Instant
+from app.db.types import Exact, Instant, OneOf
 from app.domain.texts import address_digest
 
 revision = "0023"
@@ -41,7 +41,7 @@ def upgrade() -> None:
             nullable=True,
             comment="the text made from it, with blank lines between paragraphs; empty once it is removed",
         ),
-        sa.CheckConstraint("\"form\" IN ('plain', 'markdown', 'html')", name=op.f("ck_documents_form")),
+        OneOf("form", ("plain", "markdown", "html"), name=op.f("ck_documents_form")),
         sa.ForeignKeyConstraint(
             ["key_id"], ["keys.id"], name=op.f("fk_documents_key_id"), initially="DEFERRED", deferrable=True
         ),
