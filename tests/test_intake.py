@@ -538,6 +538,27 @@ def test_a_quote_is_proved_where_the_document_is_there(desk: Desk) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/citations/0/paragraph")
 
 
+def test_what_stood_before_comes_back_without_proof(desk: Desk) -> None:
+    """A restore and an undo bring back what was stored, also if a document that came later does not say it."""
+    text = "The forum\n\nNobody came."
+    digest = sha256(text.encode()).hexdigest()
+    source = {"id": "forum-page", "title": "The forum", "texts": [{"sha256": digest, "form": "text"}]}
+    assert desk.client.post("/v1/sources", json=source, headers=desk.keeper).status_code == 201
+    citation = {"source": "forum-page", "paragraph": 2, "quote": "Everybody came", "confidence": "stated"}
+    topic = {"id": "empty-forum", "name": "Empty forum", "citations": [citation]}
+    assert desk.client.post("/v1/topics", json=topic, headers=desk.keeper).status_code == 201
+    desk.send(text)
+    (stored,) = desk.client.get("/v1/topics/empty-forum?include=citations").json()["citations"]
+    sent_back = {"name": "An empty forum", "citations": [stored]}
+    put = desk.client.put("/v1/topics/empty-forum", json=sent_back, headers=desk.keeper, params={"upsert": True})
+    assert put.status_code == 200, "the citation is not new"
+    deleted = desk.client.delete("/v1/topics/empty-forum", headers={**desk.keeper, "If-Match": "*"})
+    assert deleted.status_code == 204
+    restored = desk.client.post("/v1/topics/empty-forum/restore", headers=desk.keeper)
+    assert restored.status_code == 200, restored.text
+    assert desk.client.get("/v1/citations", params={"record": "empty-forum"}).json()["data"][0]["quote"] == "Everybody came"
+
+
 @pytest.mark.parametrize("mark", ["url", "texts", "series"])
 def test_what_is_there_already_is_told(desk: Desk, mark: str) -> None:
     """The same address or digest of a source, the same series and ordinal of a meeting."""

@@ -123,6 +123,10 @@ class Wanted:
         return tuple(self.resource.key_value(self.content, name) for name in fields)
 
 
+SENT = ("create", "replace", "patch")
+"""The operations (`Wanted.doing`) whose content a client has sent. Others bring back or move what was stored before."""
+
+
 class Written(NamedTuple):
     """What the batch did to one record."""
 

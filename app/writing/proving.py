@@ -12,7 +12,7 @@ from app.models.intake import Document
 from app.reading.compiler import Compiler
 from app.text.passages import PLAIN
 from app.text.quotes import standing
-from app.writing.batch import Batch, Wanted
+from app.writing.batch import SENT, Batch, Wanted
 
 documents: sa.Table = Document.__table__
 texts: sa.Table = SourceText.__table__
@@ -29,14 +29,17 @@ class Proofs:
         self._of_digests = compiler.to_statement(_of_digests())
 
     def check(self, connection: Connection, batch: Batch) -> None:
-        """Tell of each new or changed citation that does not stand in the document of its source.
+        """Tell of each citation that was sent, is new or changed, and does not stand in the document of its source.
 
         For a write of one record, and for an import that asks for it (`Batch.proves`), this is a fault, else a warning.
         """
         cited = [
             wanted
             for wanted in batch.wanted.values()
-            if wanted.resource.kind is Kind.CITATION and not wanted.deleted and _states_otherwise(wanted)
+            if wanted.resource.kind is Kind.CITATION
+            and wanted.doing in SENT
+            and not wanted.deleted
+            and _states_otherwise(wanted)
         ]
         if not cited:
             return

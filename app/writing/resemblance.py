@@ -11,7 +11,7 @@ from app.domain.vocabulary import Kind
 from app.models.evidence import Source, SourceText
 from app.models.meetings import Meeting
 from app.reading.compiler import Compiler
-from app.writing.batch import Batch, Wanted
+from app.writing.batch import SENT, Batch, Wanted
 
 sources: sa.Table = Source.__table__
 texts: sa.Table = SourceText.__table__
@@ -52,7 +52,7 @@ class Resemblance:
         marked = [
             (mark, wanted)
             for wanted in batch.wanted.values()
-            if wanted.resource.kind in KINDS and wanted.old is None and wanted.doing in ("create", "replace")
+            if wanted.resource.kind in KINDS and wanted.old is None and wanted.doing in SENT
             for mark in _marks(wanted)
         ]
         if not marked:
