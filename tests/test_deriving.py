@@ -19,7 +19,14 @@ RECORDS: list[dict[str, object]] = [
     {"kind": "person", "id": "ada-rell", "name": "Ada Rell"},
     {"kind": "person", "id": "bo-tamm", "name": "Bo Tamm"},
     {"kind": "position", "person": "ada-rell", "title": "Minister of Bridges", "since": "2024-03", "until": "2025-06"},
-    {"kind": "position", "person": "ada-rell", "title": "Ambassador", "since": "2025-09"},
+    {
+        "kind": "position",
+        "person": "ada-rell",
+        "title": "Ambassador",
+        "since": "2025-09",
+        "language": "en",
+        "names": [{"language": "ru", "text": "Посол", "type": "translation"}],
+    },
     {"kind": "position", "person": "bo-tamm", "title": "Engineer", "organization": "league", "attested": ["2025-01-10"]},
     {"kind": "position", "person": "bo-tamm", "title": "Adviser", "attested": ["2025-01-10"]},
     {"kind": "meeting", "id": "talks-2025", "name": "Talks", "type": "talks", "date": "2025-05-20"},
@@ -102,7 +109,9 @@ def test_the_country_and_the_capacity_of_a_participant(
     made = office.create("participants", {"meeting": "talks-2025", "role": "participant", **said})
     assert (made["country"] and made["country"]["id"], made["capacity"]) == (country, capacity)
     filled = [("/country", country), ("/capacity", capacity)]
-    assert made["derived"] == [pointer for pointer, value in filled if value and not said.get(pointer[1:])]
+    expected = [pointer for pointer, value in filled if value and not said.get(pointer[1:])]
+    assert made["derived"] == expected + (["/names", "/language"] if capacity == "Ambassador" else [])
+    assert [name["text"] for name in made["names"]] == (["Посол"] if capacity == "Ambassador" else [])
 
 
 def test_the_status_of_an_instrument(office: Office) -> None:

@@ -54,7 +54,7 @@ def _sha256(digest: Any) -> dict[str, Any]:
 
 
 class Source(Record):
-    """A document that citations refer to. The registry does not store its full text, which stays with the publisher."""
+    """A document that citations refer to. The registry does not publish its full text, which stays with the publisher."""
 
     kind: Literal[Kind.SOURCE]
     title: Text

@@ -4,7 +4,7 @@
 |---|---|---|
 | person | `sort_name` | `name`: the last word is the surname; the first, if there is a name in Chinese, Japanese or Korean |
 | participant | `country` | the country of the `organization` |
-| participant | `capacity` | the only office that the person holds, or may hold, when the meeting takes place |
+| participant | `capacity`, with `names` and `language` | the only office that the person holds, or may hold, at that time |
 | memorandum | `status` | its actions: the furthest point that they reach |
 | citation | `paragraph` | the only paragraph of the stored document in which the quote stands |
 
@@ -48,6 +48,8 @@ REACHED = {
     ActionType.ENDED: MemorandumStatus.ENDED,
 }
 """The status that an instrument has after an action, unless another action has led further."""
+_OFFICE = {"capacity": "title", "names": "names", "language": "language"}
+"""By field of a participant: the field of an office from which it is taken."""
 
 
 class Deriver:
@@ -68,7 +70,7 @@ class Deriver:
         found = dict(data)
         filled = []
         for name, value in self._fields(connection, kind, data):
-            if value is not None and found.get(name) is None:
+            if value and not found.get(name):
                 found[name] = value
                 filled.append(f"/{name}")
         citations = found.get("citations")
@@ -85,32 +87,33 @@ class Deriver:
             case Kind.PARTICIPANT:
                 if data.get("country") is None and (organization := _id_in(data.get("organization"))):
                     yield "country", self._state(connection, Kind.ORGANIZATION, organization).get("country")
-                if data.get("capacity") is None:
-                    yield "capacity", self._office(connection, data)
+                if data.get("capacity") is None and not data.get("names"):
+                    office = self._office(connection, data)
+                    yield from ((name, office.get(of)) for name, of in _OFFICE.items())
             case Kind.MEMORANDUM:
                 if data.get("status") is None and (record_id := _id_in(data.get("id"))):
                     yield "status", self._status(connection, record_id)
             case Kind.CITATION:
                 yield "paragraph", self._cited(connection, data)[0].get("paragraph")
 
-    def _office(self, connection: Connection, data: Data) -> str | None:
-        """Return the title of the only office that a participant holds, or may hold, when the meeting takes place."""
+    def _office(self, connection: Connection, data: Data) -> Content:
+        """Return the only office that a participant holds, or may hold, when the meeting takes place; empty if none is it."""
         person, organization = _id_in(data.get("person")), _id_in(data.get("organization"))
         when = data.get("date") or self._state(connection, Kind.MEETING, _id_in(data.get("meeting"))).get("date")
         if person is None or not isinstance(when, str):
-            return None
+            return {}
         try:
             day = edtf.event(when)
         except ValueError:
-            return None
+            return {}
         ids = [record_id for (record_id,) in run(connection, self._offices, ids=self._writer.encode([person]))]
-        titles = set()
+        held: dict[str, Content] = {}
         for office, _ in self._writer.states(connection, Kind.POSITION, ids).values():
             span = of_tenure(office.get("since"), office.get("until"), office.get("attested") or (), holds_on=False)
             is_held = span.possible_from <= day.end and day.start <= span.possible_until
             if is_held and (organization is None or office.get("organization") in (None, organization)):
-                titles.add(office["title"])
-        return titles.pop() if len(titles) == 1 else None
+                held[office["title"]] = office
+        return held.popitem()[1] if len(held) == 1 else {}
 
     def _status(self, connection: Connection, record_id: str) -> str | None:
         done = [ActionType(each) for (each,) in run(connection, self._actions, ids=self._writer.encode([record_id]))]

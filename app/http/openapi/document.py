@@ -151,6 +151,10 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
             for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)
         ),
         {"name": "records", "description": "Records of all kinds: reading by ids, the change log, export and import."},
+        {
+            "name": "documents",
+            "description": "For those who enter records: texts are taken apart, phrases are found in them. Keys only.",
+        },
         {"name": "keys", "description": "The keys with which clients write; for admins."},
         {"name": "registry", "description": "The registry about itself."},
     ]
