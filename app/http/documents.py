@@ -89,19 +89,19 @@ def router(reader: Reader, access: Access, queue: WriteQueue, queued: QueuedWrit
 
         return await queue.run(settle, None)
 
-    @routes.post(
-        "/v1/documents",
-        response_model=DocumentShown,
-        **described(
-            "create_document",
-            "Take a document apart",
-            "The document, taken apart.",
-            status=201,
-            shown=("ETag", "Vary", "Location"),
-            more_failures=(*UNAUTHORIZED, *OF_BODIES),
-            body={"required": True, "content": {"application/json": shown}},
-        ),
+    creating = described(
+        "create_document",
+        "Take a document apart",
+        "The document, taken apart.",
+        status=201,
+        shown=("ETag", "Vary", "Location"),
+        more_failures=(*UNAUTHORIZED, *OF_BODIES),
+        body={"required": True, "content": {"application/json": shown}},
     )
+    again: Json = {**creating["responses"][201], "description": "The key has sent it before.", "model": DocumentShown}
+    creating["responses"][200] = again
+
+    @routes.post("/v1/documents", response_model=DocumentShown, **creating)
     async def create_document(
         request: Request, principal: Annotated[Principal, propose], query: Annotated[DocumentQuery, Query()]
     ) -> Tagged:
