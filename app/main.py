@@ -58,9 +58,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     stopping.tell_at_last(lambda: queue.end(about_to_end()))
     stopping.cut_with(connections.cut)
     queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit), writer)
-    writes = Writes(records, writer, queued, access, settings)
-    imports = Imports(writer, queued, settings, stopping)
     reader = Reader(driver)
+    writes = Writes(records, writer, queued, access, reader.mentions, settings)
+    imports = Imports(writer, queued, settings, stopping)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
 
     background = Background()

@@ -538,6 +538,25 @@ def test_a_quote_is_proved_where_the_document_is_there(desk: Desk) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/citations/0/paragraph")
 
 
+@pytest.mark.parametrize(
+    ("plural", "body", "similar"),
+    [
+        ("people", {"name": "Pavel Tkach"}, ["pavel-tkach"]),
+        ("people", {"name": "Павел Ткач"}, ["pavel-tkach"]),
+        ("people", {"name": "P. T.", "names": [{"language": "ru", "text": "Ткач Павел", "type": "alias"}]}, ["pavel-tkach"]),
+        ("people", {"name": "Pavel Tkachuk"}, []),
+        ("people", {"name": "Shanghai Cooperation Organization"}, []),
+        ("organizations", {"name": "Shanghai Cooperation Organisation", "type": "intergovernmental"}, ["sco"]),
+        ("topics", {"name": "cybersecurity"}, ["cybersecurity"]),
+        ("topics", {"name": "Cybersecurity of bridges"}, []),
+    ],
+)
+def test_a_dry_run_tells_records_of_the_same_name(desk: Desk, plural: str, body: dict[str, object], similar: list[str]) -> None:
+    made = desk.client.post(f"/v1/{plural}", json=body, headers=desk.keeper, params={"dry_run": True})
+    assert made.status_code == 200, made.text
+    assert [each["id"] for each in made.json()["similar"]] == similar
+
+
 def test_what_stood_before_comes_back_without_proof(desk: Desk) -> None:
     """A restore and an undo bring back what was stored, also if a document that came later does not say it."""
     text = "The forum\n\nNobody came."

@@ -35,6 +35,7 @@ from app.http.queries import RecordRequest
 from app.http.queued import QueuedWrites, Write, retry_of, with_budget
 from app.http.records import Records, identifier_in
 from app.http.responses import RequestHeaders, moved, shown_path, tag_of
+from app.intake.mentions import Candidate, Mentions
 from app.reading.changes import Operation
 from app.reading.shapes import Shape
 from app.settings import Settings
@@ -98,13 +99,18 @@ class _WriteRequest(NamedTuple):
 
     None if the header was not sent, if the method is not POST, or if the write is a dry run.
     """
+    similar: Sequence[Candidate] = ()
+    """For a dry run that creates a record: records of its kind that have one of its names."""
 
 
 class Writes:
     """The endpoints that write records: POST, PUT, PATCH, DELETE, restore and merge."""
 
-    def __init__(self, records: Records, writer: Writer, queued: QueuedWrites, access: Access, settings: Settings) -> None:
+    def __init__(
+        self, records: Records, writer: Writer, queued: QueuedWrites, access: Access, mentions: Mentions, settings: Settings
+    ) -> None:
         self._records = records
+        self._mentions = mentions
         self._writer = writer
         self._operations = Operations(writer)
         self._restorer = Restorer(self._operations)
@@ -138,6 +144,10 @@ class Writes:
         creation = Creation(
             parsed.resource, data, parsed.principal.name, allows_similar=parsed.view.allows_similar, derives=parsed.view.derives
         )
+        if parsed.view.dry_run:
+            languages = [parsed.view.language] if parsed.view.language else []
+            similar = await self._mentions.namesakes(parsed.resource.kind, _names_in(parsed.resource, data), languages)
+            parsed = parsed._replace(similar=similar)
         joins = parsed.retry is None and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.create, creation, joins=joins)
 
@@ -354,7 +364,7 @@ class Writes:
         for parsed, each in zip(several, done, strict=True):
             body, version = found[each.id]
             if parsed.view.dry_run:
-                body = f"{body[:-1]},{_told_of(each)[1:]}"
+                body = f"{body[:-1]},{_told_of(each, parsed.similar)[1:]}"
             if parsed.view.derives:
                 body = f'{body[:-1]},"derived":{to_json(each.derived).decode()}}}'
             made = each.created and not parsed.view.dry_run
@@ -377,12 +387,23 @@ class Writes:
         return answers
 
 
-def _told_of(done: Done) -> str:
-    """Return what the answer to a dry run says besides the record: what would change in it, and which records are written."""
+def _names_in(resource: Resource, data: Mapping[str, Any]) -> list[str]:
+    """Return the names in the body of a record, which need not be valid."""
+    names = data.get("names")
+    several = [each.get("text") for each in names if isinstance(each, Mapping)] if isinstance(names, list) else []
+    return [each for each in (data.get(resource.named_by), *several) if isinstance(each, str)]
+
+
+def _told_of(done: Done, similar: Sequence[Candidate]) -> str:
+    """Return what the answer to a dry run says besides the record.
+
+    It says what would change in the record, which records are written, and which have one of its names.
+    """
     before = (done.wanted.old or {}) if done.wanted is not None else {}
     after = done.wanted.content if done.wanted is not None else {}
     written = [Changed(id=each.id, kind=each.kind, operation=each.operation) for each in done.report.written]
-    return _Told(difference=json_patch.difference(before, after), writes=written).model_dump_json()
+    told = _Told(difference=json_patch.difference(before, after), writes=written, similar=list(similar))
+    return told.model_dump_json()
 
 
 def _nothing(_connection: Connection, several: Sequence[_WriteRequest], _done: Sequence[Done]) -> list[Answer]:
@@ -402,6 +423,7 @@ def _may_join(parsed: _WriteRequest) -> bool:
 class _Told(BaseModel):
     difference: list[dict[str, Any]]
     writes: list[Changed]
+    similar: list[Candidate]
 
 
 class _Rest(BaseModel):

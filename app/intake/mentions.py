@@ -1,7 +1,7 @@
 """Finds which records a document names, and says of each candidate what tells it from others of the same name."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from typing import Annotated, NamedTuple
@@ -40,6 +40,8 @@ A Han character counts as `HAN` characters: names may begin at each, so that loo
 HAN = 5
 MOST_BEARERS = 2_000
 """Maximum number of records whose names are compared with a document."""
+LONGEST_NAME = 300
+"""Maximum number of characters of a name whose namesakes are looked for."""
 MOST_MENTIONS = 5_000
 MOST_CANDIDATES = 10
 """Maximum number of records that are shown for a name."""
@@ -95,6 +97,16 @@ class Mentions:
                     if own.weight is Weight.NAME and own.field != "type":
                         lexicon.add(record_id, Kind(kind), own.text, own.language)
         return await asyncio.to_thread(named_in, lexicon, looked, language)
+
+    async def namesakes(self, kind: Kind, names: Iterable[str], languages: Sequence[str]) -> list[Candidate]:
+        """Return at most `MOST_CANDIDATES` records of a kind that have one of these names, in any script and inflection."""
+        ids: dict[str, None] = {}
+        for name in islice((each.strip() for each in names if len(each) <= LONGEST_NAME), MOST_CANDIDATES):
+            for each in await self.of([name], None):
+                if each.mention.start == 0 and each.mention.end == len(name):
+                    ids |= dict.fromkeys(each.mention.records)
+        found = await self.described(ids, languages) if ids else {}
+        return [candidate for candidate in found.values() if candidate.kind is kind][:MOST_CANDIDATES]
 
     async def described(self, ids: Collection[str], languages: Sequence[str]) -> Mapping[str, Candidate]:
         """Return the records of these ids, with what tells them apart."""

@@ -25,7 +25,7 @@ class Reader:
 
     def __init__(self, driver: Driver) -> None:
         self.documents = Documents(driver)
-        self._mentions = Mentions(driver)
+        self.mentions = Mentions(driver)
         self._small = ThreadPoolExecutor(1, thread_name_prefix="document")
         self._large = ThreadPoolExecutor(1, thread_name_prefix="large-document")
 
@@ -43,9 +43,9 @@ class Reader:
         """Return a document as JSON, with all that was found in it."""
         paragraphs = document.paragraphs
         dates = await self.on_thread(len(document.text or ""), lambda: _dates(paragraphs))
-        named = await self._mentions.of(paragraphs, document.language)
+        named = await self.mentions.of(paragraphs, document.language)
         ids = {record for each in named for record in each.mention.records[:MOST_CANDIDATES]}
-        candidates = await self._mentions.described(ids, languages)
+        candidates = await self.mentions.described(ids, languages)
         source = await self.documents.source_of(document.sha256, document.text_sha256, document.url)
         proposed = None if source else _proposed(document, dates, await self.documents.publisher_at(document.url))
         found = [

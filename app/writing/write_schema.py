@@ -33,8 +33,8 @@ MAX_CITATIONS = 500
 """The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
-OF_DRY_RUNS = ("difference", "writes")
-"""What the answer to a dry run has besides the record."""
+OF_WRITES = ("difference", "writes", "similar", "derived")
+"""What the answer to a write, or to a dry run, may have besides the record."""
 MAX_DEPTH = 32
 """The maximum nesting depth of a body. A valid record needs only four levels."""
 
@@ -123,7 +123,7 @@ class ContentSchema:
         """The fields of the content, other than its kind and id, in order."""
         self._answers = {plan.name for plan in self.plans if plan.nullable and plan.annotation == Flag}
         """The boolean fields that may be empty, so that `false` is not empty."""
-        shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations", *OF_DRY_RUNS}
+        shown = {*resource.includes, *(f"{name}_more" for name in resource.includes), "citations", *OF_WRITES}
         self.ignored = (resource.model.model_fields.keys() | shown) - written
         if resource.kind is Kind.CITATION:
             self.ignored -= {"citations"}

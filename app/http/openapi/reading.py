@@ -78,6 +78,16 @@ def read_schemas(records: Records) -> Json:
             "items": {"$ref": REF.format(model="Changed")},
             "description": "in the answer to a dry run: all records that would be written",
         }
+        schema["properties"]["similar"] = {
+            "type": "array",
+            "items": {"$ref": REF.format(model="Candidate")},
+            "description": "in the answer to a dry run: for a POST, records of the kind that have one of its names",
+        }
+        schema["properties"]["derived"] = {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "in the answer to a write with `derive=true`: the fields that were derived, as JSON Pointers",
+        }
         if resource.title in examples:  # the first data set may have no record of this kind
             schema["examples"] = examples[resource.title]
         # A response with `fields` has less, but these clients know what they asked for; for all others, a field that is always

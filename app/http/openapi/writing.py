@@ -63,7 +63,8 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 resource,
                 f"create_{kind}",
                 f"Create {kind.with_article}",
-                f"Its id is made of its name, or is the one in the body. {_PARTS}",
+                "Its id is made of its name, or is the one in the body. With `dry_run=true`, `similar` lists records of the"
+                f" kind that have one of its names. {_PARTS}",
                 [*post, IDEMPOTENCY_KEY, _LANGUAGE],
                 _written(resource, created=True) | failures(CONFLICT),
                 body=_json(body, JSON_TYPES, _example(resource, schemas)),
