@@ -355,8 +355,10 @@ class Model:
         taken = record_id in self.log
         cited, conflict, _ = self._cited("?" if taken else record_id, body)
         content = content_of(kind, "?" if taken else record_id, body)
+        address = content.get("url")
+        conflict |= taken or (address is not None and any(each.get("url") == address for each in self.standing.values()))
         outcome = self.settle(
-            {content["id"]: content, **cited}, doing="create", status=201, invalid=lacking(content), conflict=conflict or taken
+            {content["id"]: content, **cited}, doing="create", status=201, invalid=lacking(content), conflict=conflict
         )
         if taken and kind in ABOVE and outcome.statuses == (409,):
             outcome.statuses = (409, 422)  # it may contradict what refers to the record that has the id, too
