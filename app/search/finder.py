@@ -20,6 +20,8 @@ from app.text.terms import Letters
 
 ENOUGH = 20
 """If so many records have all words, the words are not searched for in the names of related records."""
+MOST_SLIPS = 6
+"""If more words are in no name, none of them is taken for a name with a typing error: what was typed is no list of names."""
 MOST_WITH_A_WORD = 500
 """Maximum number of records that are read for each word if no record has all words."""
 MOST_WITH_ANY_WORD = 5_000
@@ -109,7 +111,7 @@ class Finder:
             rows += ((Tier.SLIP, docid) for docid in nearly)
         if _has_several_words(query):
             missing = [(slot, ids) for slot, ids in zip(query.slots, spread.ids, strict=True) if not ids]
-            for slot, ids in missing:
+            for slot, ids in missing if len(missing) <= MOST_SLIPS else ():
                 ids.extend(await self._suggester.named_with_slips(slot, letters))
             if any(ids for _, ids in missing):
                 stage = tiers.together(query, called, spread.ids)
