@@ -146,7 +146,7 @@ class QueryModels:
     @cached_property
     def patch(self) -> type[BaseModel]:
         """The query parameters of a PATCH request: the parameters of every write, and `derive`."""
-        description = "`true`: fill empty fields that follow from other records; the answer lists them in `derived`"
+        description = "`true`: fill empty fields that follow from other records; the answer names them in `derived`"
         fields = {"derive": (bool, Field(default=False, description=description))}
         return create_model(f"{self.resource.title}PatchQuery", __base__=self.write, **fields)  # type: ignore[no-any-return, call-overload]
 

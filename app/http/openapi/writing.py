@@ -63,7 +63,7 @@ def operations(schema: ContentSchema, models: QueryModels, schemas: Json) -> Jso
                 resource,
                 f"create_{kind}",
                 f"Create {kind.with_article}",
-                "Its id is made of its name, or is the one in the body. With `dry_run=true`, `similar` lists records of the"
+                "Its id is made of its name, or is the one in the body. With `dry_run=true`, `similar` has the records of the"
                 f" kind that have one of its names. {_PARTS}",
                 [*post, IDEMPOTENCY_KEY, _LANGUAGE],
                 _written(resource, created=True) | failures(CONFLICT),
@@ -177,7 +177,7 @@ _PATCHES = (
     "A JSON merge patch (RFC 7396): what it leaves out stays, `null` clears, and an array is replaced as a whole. Or a JSON"
     " Patch (RFC 6902, `application/json-patch+json`) of the record as exports have it, which adds or removes single items:"
     " references are ids, empty arrays are there, citations are records of their own. A `test` that fails is 409. With"
-    " `dry_run=true` the answer shows the `difference`, and with `derive=true` it lists the fields `derived`."
+    " `dry_run=true` the answer shows the `difference`, and with `derive=true` it names the fields that were `derived`."
 )
 
 
