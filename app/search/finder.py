@@ -1,8 +1,11 @@
 """Finds the candidates of a search, stage by stage, and puts them in order."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from heapq import nsmallest
+from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from app.db.driver import Driver, Row
@@ -24,7 +27,7 @@ MOST_SLIPS = 6
 """If more words are in no name, none of them is taken for a name with a typing error: what was typed is no list of names."""
 MOST_WITH_A_WORD = 500
 """Maximum number of records that are read for each word if no record has all words."""
-MOST_WITH_ANY_WORD = 5_000
+MOST_WITH_ANY_WORD = 3_000
 """Maximum number of records that are read for all words together. A run of Han characters may have more than ten."""
 _PER_WORD = 1_000_000
 """What a word that only one record has weighs in the order of records that have some of the words."""
@@ -141,11 +144,11 @@ class Finder:
         holders: dict[int, Holder] = {}
         if _may_be_people(narrowed):
             showing = Showing(query, (), letters)
-            for holder in await self._offices.holders(partly.in_order()[:MOST_OFFICES], showing):
+            for holder in await self._offices.holders(partly.first(MOST_OFFICES), showing):
                 if holder.docid not in holders and partly.is_outdone(holder.docid, holder.office):
                     holders[holder.docid] = holder
                     partly.put_before(holder.docid, holder.office)
-        ordered = partly.in_order()[:CANDIDATES]
+        ordered = partly.first(CANDIDATES)
         return Ranking(
             [(partly.tier(docid, len(query.slots)), docid) for docid in ordered],
             truncated=partly.is_cut,
@@ -163,21 +166,22 @@ class _Partly:
 
         `in_names`: those of them in which an entity has the word in its own name.
         """
-        count = Counter(place for place, _ in rows)
+        count = Counter(map(itemgetter(0), rows))
         self.is_cut = any(each >= limit for each in count.values())
-        self._words: Counter[int] = Counter(docid for _, docid in rows)
-        self._weight: Counter[int] = Counter()
-        for place, docid in (*rows, *in_names):
-            self._weight[docid] += _PER_WORD // (count[place] + 1)
+        self._words = Counter(map(itemgetter(1), rows))
+        weight = {place: _PER_WORD // (many + 1) for place, many in count.items()}
+        self._weight: defaultdict[int, int] = defaultdict(int)
+        for place, docid in chain(rows, in_names):
+            self._weight[docid] += weight.get(place, _PER_WORD)
         # A single word may be the complete name of many people.
         self._people = {each.docid for each in called if each.kind is Kind.PERSON and self._words[each.docid] > 1}
 
     def _order(self, docid: int) -> tuple[bool, int, int, int]:
         return docid not in self._people, -self._words[docid], -self._weight[docid], docid
 
-    def in_order(self) -> list[int]:
-        """Return the docids in their order."""
-        return sorted((docid for docid, words in self._words.items() if words), key=self._order)
+    def first(self, many: int) -> list[int]:
+        """Return the first docids in their order, at most `many`."""
+        return nsmallest(many, (docid for docid, words in self._words.items() if words), key=self._order)
 
     def is_outdone(self, person: int, office: int) -> bool:
         """Whether an office fits better than the name of the person who holds it."""

@@ -43,6 +43,8 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
 """The filters whose values stand for records, each with the kinds of these records."""
 BY_OFFICE = (*HOLDERS, Tier.MOST_WORDS, Tier.ANY_WORD)
 """The tiers in which a person may be found by an office."""
+RELAXED_LETTERS = 5_000
+"""Maximum number of characters of hits that a search analyzes if no record has all words. It has taken more steps before."""
 RANKED = 20
 """Number of candidates, from the first, that are ordered by how well the typed words fit. Further ones stay in the order of
 their days, because ordering them would mean to read all their texts."""
@@ -168,7 +170,7 @@ class SearchService:
         encode = self._driver.encode
         parameters = {"docids": encode([docid for _, docid in several]), **language_parameters(languages, encode)}
         rows = {row[0]: row for row in await self._driver.fetch(self._shown(min(len(languages), 2)), parameters)}
-        letters = Letters(LETTERS - 3 * NAMES_LETTERS)
+        letters = Letters(RELAXED_LETTERS if found.relaxed else LETTERS - 3 * NAMES_LETTERS)
         plain = Showing(query, (), letters)
         by_other_names = Showing(query, [name.stems for each in found.known for name in each.names], letters)
         hits: list[tuple[tuple[int, ...], Hit]] = []
