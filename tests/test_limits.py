@@ -10,7 +10,7 @@ from app.http import endpoints, exports, parameters, queries, records
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
 from app.reading import changes, paging
-from app.search import candidates, finder, suggesting, tiers
+from app.search import candidates, finder, service, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
 from app.writing import json_patch, queue, write_schema
@@ -37,6 +37,8 @@ FIXED = {
     "words of a search that are also looked for as one word with the next": tiers.MOST_PAIRED,
     "records that are read for each word if none has all": finder.MOST_WITH_A_WORD,
     "records that are read for all of them together": finder.MOST_WITH_ANY_WORD,
+    "words of a search up to which slips are forgiven, and words may stand in linked records": finder.MOST_TOGETHER,
+    "letters of hits that are analyzed if none has all words": service.RELAXED_LETTERS,
     "words in these, pairs of Han among them": query.MOST_WORDS,
     "letters of a word that count": analyzer.MAX_WORD,
     "letters of a word up to which slips are forgiven": suggesting._LONGEST_SLIP,

@@ -23,8 +23,9 @@ from app.text.terms import Letters
 
 ENOUGH = 20
 """If so many records have all words, the words are not searched for in the names of related records."""
-MOST_SLIPS = 6
-"""If more words are in no name, none of them is taken for a name with a typing error: what was typed is no list of names."""
+MOST_TOGETHER = 8
+"""Longer queries are sentences rather than names. Records that have some of the words come next for them, those with the most
+first, and none of the words is taken for one with a typing error."""
 MOST_WITH_A_WORD = 500
 """Maximum number of records that are read for each word if no record has all words."""
 MOST_WITH_ANY_WORD = 3_000
@@ -76,7 +77,8 @@ class Finder:
         spread = nothing_spread(query)
         if _has_several_words(query):
             spread = await self._mentioned.word_by_word(query)
-            found, more = await self._run(query, tiers.together(query, called, spread.ids), narrowed, letters)
+            stage = tiers.together(query, called, spread.ids) if _is_short(query) else {}
+            found, more = await self._run(query, stage, narrowed, letters)
             if found and not rows and narrowed == Narrowed():
                 found += [(Tier.ANY_WORD, docid) for docid in spread.few()]
             rows, holders = rows + found, {**more, **holders}
@@ -109,12 +111,12 @@ class Finder:
         """Find records for a query whose words no record has: with typing errors, or with some of the words only."""
         rows: list[Row] = []
         holders: dict[int, Holder] = {}
-        if query.is_plain:
+        if query.is_plain and _is_short(query):
             nearly = await self._suggester.with_slips(query, narrowed, letters)
             rows += ((Tier.SLIP, docid) for docid in nearly)
-        if _has_several_words(query):
+        if _has_several_words(query) and _is_short(query):
             missing = [(slot, ids) for slot, ids in zip(query.slots, spread.ids, strict=True) if not ids]
-            for slot, ids in missing if len(missing) <= MOST_SLIPS else ():
+            for slot, ids in missing:
                 ids.extend(await self._suggester.named_with_slips(slot, letters))
             if any(ids for _, ids in missing):
                 stage = tiers.together(query, called, spread.ids)
@@ -200,6 +202,10 @@ class _Partly:
 
 def _has_several_words(query: Query) -> bool:
     return len(query.slots) > 1 and query.is_plain
+
+
+def _is_short(query: Query) -> bool:
+    return len(query.slots) <= MOST_TOGETHER
 
 
 def _may_be_people(narrowed: Narrowed) -> bool:

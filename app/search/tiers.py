@@ -18,7 +18,19 @@ from app.db.driver import Row
 from app.domain.vocabulary import Kind, Role
 from app.text.analyzer import analyze, in_one_word, is_han
 from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, in_a_row, term
-from app.text.query import Query, Slot, all_slots, apart, as_one_word, runs_of_han, whole_name, words_of
+from app.text.query import (
+    SOUNDING_HAN,
+    Query,
+    Slot,
+    Typed,
+    all_slots,
+    apart,
+    as_one_word,
+    exact_name,
+    runs_of_han,
+    whole_name,
+    words_of,
+)
 from app.text.terms import ASIDE, INVOLVES, KIND, LINK, NAME_SOUNDS, NAMED, REFERS, Letters, Own, Weight, short, whole_names
 
 CANDIDATES = 1_000
@@ -148,10 +160,15 @@ def known_names(query: Query) -> dict[Tier, Node]:
         return {}
     slots = query.typed
     parts = [slots[start : start + size] for size in range(1, _SLOTS_OF_A_NAME + 1) for start in range(len(slots) - size + 1)]
-    runs = [[run] for slot in slots for run in runs_of_han(slot)]
-    called = any_of(whole_name(words_of(part))[1] for part in [slots, *parts, *runs])
+    runs = [run.words for slot in slots for run in runs_of_han(slot)]
+    called = any_of([*(whole_name(words_of(part))[1] for part in [slots, *parts]), *map(_called, runs)])
     named = all_slots(query.slots, Weight.NAME, sound=True)
     return {Tier.NAME_IS: all_of((called, term(NAMED))), Tier.NAMED: all_of((named, term(NAMED)))}
+
+
+def _called(run: tuple[Typed, ...]) -> Node:
+    """Return the query for names that consist of exactly these pairs of Han characters, or sound like them if they are few."""
+    return whole_name(run)[1] if len(run) <= SOUNDING_HAN else exact_name(run)
 
 
 def by_name(query: Query) -> list[dict[Tier, Node]]:

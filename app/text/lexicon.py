@@ -13,15 +13,13 @@ from typing import NamedTuple
 
 from app.domain.vocabulary import Kind, Role
 from app.text.analyzer import Word, all_forms, analyze, folded, in_one_word, is_han, typed_forms
-from app.text.query import Typed, as_typed, whole_name_terms
-from app.text.terms import FUNCTION_WORDS, NAME_IS, NAME_SOUNDS, short, whole_names
+from app.text.query import SOUNDING_HAN, Typed, as_typed, exact_name, whole_name_terms
+from app.text.terms import FUNCTION_WORDS, NAME_SOUNDS, short, whole_names
 
 LONGEST = 10
 """Maximum number of words of a name that is found. Longer names are titles, which are quoted rather than mentioned."""
 LONGEST_HAN = 16
 """Maximum number of Han characters of a name that is found."""
-_LONGEST_HAN_SOUND = 5
-"""Maximum number of pairs of Han characters of a name that is found by its sound, which is dear to compute."""
 _LONGEST_ACRONYM = 6
 _SHORTEST_TITLE = 3
 """Minimum number of words of the title of an event that is found, because shorter ones, such as `Action Plan`, are general."""
@@ -225,9 +223,8 @@ def _ends(text: str, words: list[Word], place: int) -> Iterator[int]:
 
 
 def _run(words: list[Word], typed: tuple[Typed, ...]) -> Run:
-    if not typed[0].skeletons and len(typed) > _LONGEST_HAN_SOUND:
-        name = NAME_IS + short("-".join(word.stems[0] for word in typed))
-        return Run(words[0].start, words[-1].end, (name,), ())
+    if not typed[0].skeletons and len(typed) > SOUNDING_HAN:
+        return Run(words[0].start, words[-1].end, exact_name(typed).parts, ())
     exact, sounding = whole_name_terms(typed)
     if len(typed) == 2 and typed[0].skeletons:  # a surname may stand before or after the given name
         turned = whole_name_terms(typed[::-1])

@@ -51,6 +51,8 @@ _LETTERS = re.compile(r"[^\W_]+")
 _STARRED = re.compile(r"\w\*$")
 LONGEST_HAN_NAME = 12
 """Maximum number of pairs of Han characters of a name that is looked for within a longer run of characters."""
+SOUNDING_HAN = 5
+"""Maximum number of pairs of Han characters of a name that is looked for within a longer run by its sound, which is dear."""
 _HYPHENS = ("", "-", "‐", "‑")
 _CAPITAL_INSIDE = re.compile("(?<=[a-zа-я]{2})(?=[A-ZА-Я][a-zа-я]{2})")
 """Where a second word begins in a word such as `DigitalBridge`."""
@@ -346,6 +348,12 @@ def whole_name(words: tuple[Typed, ...]) -> tuple[Node, Node]:
     """
     stems, sounds = whole_name_terms(words)
     return any_of(map(term, stems)), any_of(map(term, (*stems, *sounds)))
+
+
+def exact_name(pairs: Sequence[Typed]) -> Node:
+    """Return a query node for names that consist of exactly these pairs of Han characters."""
+    is_, _ = whole_names([pair.stems[0] for pair in pairs], [() for _ in pairs])
+    return term(is_)
 
 
 def whole_name_terms(words: tuple[Typed, ...]) -> tuple[list[str], list[str]]:
