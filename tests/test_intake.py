@@ -267,6 +267,38 @@ def test_the_dates_in_ten_documents_are_found_and_none_is_invented(desk: Desk) -
     assert wrong == []
 
 
+def test_the_facts_of_ten_documents_are_recorded_and_each_quote_is_proved(fresh: Fresh) -> None:
+    """A reader wrote them down without the program. Their documents are sent first, so that nothing is taken on trust."""
+    database = Database(fresh())
+    database.seed()
+    database.load(*(FOLDER / "prior.ndjson").read_text(encoding="utf-8").splitlines())
+    headers = database.key()
+    count = 0
+    with database.client() as client:
+        for path in TEXTS:
+            facts = told(path)
+            content = path.read_bytes()
+            sent = client.post("/v1/documents", content=content, headers={**headers, **PLAIN}).json()
+            assert sent["source"] is None
+            source = facts["source"] | {"texts": sent["proposed_source"]["texts"]}
+            lines = [source]
+            for fact in facts["facts"]:
+                citation = {"source": source["id"], "paragraph": fact["paragraph"], "quote": fact["quote"]}
+                citation["confidence"] = fact.get("confidence", "stated")
+                lines.append(fact["record"] | {"citations": [citation]})
+            count += len(facts["facts"])
+            body = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+            loading = {**headers, "Content-Type": "application/x-ndjson"}
+            for spoilt, status in ((body.replace(lines[1]["citations"][0]["quote"], "Never said"), 422), (body, 200)):
+                answer = client.post(
+                    "/v1/import", content=spoilt.encode(), headers=loading, params={"prove": True, "mode": "merge"}
+                )
+                assert answer.status_code == status, answer.text
+    assert count > 250
+    assert database.disagreements() == []
+    database.engine.dispose()
+
+
 def test_what_the_seed_cites_is_named_in_the_documents(desk: Desk) -> None:
     """Of the records that the seed's citations rest on and the paragraph names outright, almost all are found."""
     cited: set[tuple[str, int, str]] = set()

@@ -44,16 +44,6 @@ FORM = Field(description=f"the form of the text: {DocumentForm.described()}")
 DOCUMENT_ID = "the document's id"
 
 
-class DocumentQuery(BaseModel):
-    """The query parameters of a document that is sent as it is."""
-
-    model_config = _STRICT
-    url: Annotated[Url | None, Field(description="where the document stands; it is never opened")] = None
-    retrieved: Annotated[Moment | None, Field(description="when it was retrieved (EDTF)")] = None
-    language: Annotated[Language | None, Field(description="its language, BCP 47; a page may say it itself")] = None
-    lang: Lang = None
-
-
 class LangQuery(BaseModel):
     """The query parameters of a document that is read."""
 
@@ -61,15 +51,24 @@ class LangQuery(BaseModel):
     lang: Lang = None
 
 
-class DocumentBody(BaseModel):
-    """A document in a JSON body."""
+class Origin(BaseModel):
+    """What is said of a document beside its text."""
 
     model_config = _STRICT
-    text: Annotated[str, TEXT]
-    form: Annotated[DocumentForm, FORM] = DocumentForm.PLAIN
     url: Annotated[Url | None, Field(description="where the document stands; it is never opened")] = None
     retrieved: Annotated[Moment | None, Field(description="when it was retrieved (EDTF)")] = None
-    language: Annotated[Language | None, Field(description="its language, BCP 47")] = None
+    language: Annotated[Language | None, Field(description="its language, BCP 47; a page may say it itself")] = None
+
+
+class DocumentQuery(LangQuery, Origin):
+    """The query parameters of a document that is sent."""
+
+
+class DocumentBody(Origin):
+    """A document in a JSON body."""
+
+    text: Annotated[str, TEXT]
+    form: Annotated[DocumentForm, FORM] = DocumentForm.PLAIN
 
 
 def router(reader: Reader, access: Access, queue: WriteQueue, queued: QueuedWrites) -> APIRouter:
@@ -199,7 +198,7 @@ def _sent(content_type: str, body: bytes, query: DocumentQuery) -> Sent:
         wanted: DocumentBody = checked(DocumentBody, object_in(body))
         content, form, pointer = bounded(wanted.text, "/text").encode(), wanted.form, "/text"
         charset: str | None = "utf-8"
-        said = {name: getattr(wanted, name) or getattr(query, name) for name in ("url", "retrieved", "language")}
+        said = {name: getattr(wanted, name) or getattr(query, name) for name in Origin.model_fields}
     else:
         content, form, pointer = body, _TYPES[media.lower()], ""
         if len(content) > MOST_BYTES:
@@ -207,7 +206,7 @@ def _sent(content_type: str, body: bytes, query: DocumentQuery) -> Sent:
         charset = next(
             (part.partition("=")[2].strip('" ').lower() for part in rest if part.lower().startswith("charset")), None
         )
-        said = {name: getattr(query, name) for name in ("url", "retrieved", "language")}
+        said = {name: getattr(query, name) for name in Origin.model_fields}
     try:
         passages = taken_apart(bounded(decoded(content, charset, form=form), pointer), form)
     except Unreadable as error:

@@ -1,4 +1,4 @@
-"""Finds phrases in documents, for whoever enters citations: `POST /v1/documents/{id}/locate` and `POST /v1/locate`."""
+"""`POST /v1/documents/{id}/locate` and `POST /v1/locate`: find phrases in a text, so that citations can quote them."""
 
 from collections.abc import Sequence
 from typing import Annotated

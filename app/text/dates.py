@@ -331,7 +331,7 @@ _KINDS = {"y": "chinese", "m": "month", "locative": "month"}
 
 
 class _Text:
-    """A text cut into parts, without those that nobody sees, and the symbol of each."""
+    """The parts of a text, such as words and numbers, each with its symbol. Invisible characters are left out."""
 
     def __init__(self, text: str) -> None:
         self.text = text

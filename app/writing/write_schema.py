@@ -33,8 +33,13 @@ MAX_CITATIONS = 500
 """The maximum number of citations that can be sent with a record. Others must be sent as records of their own."""
 MAX_PARTS = 20_000
 """The maximum number of fields in a body or an import line. The number of objects and arrays together has the same limit."""
-OF_WRITES = ("difference", "writes", "similar", "derived")
-"""What the answer to a write, or to a dry run, may have besides the record."""
+OF_WRITES = {
+    "difference": "a dry run: what would change in the record, as a JSON Patch",
+    "writes": "a dry run: all records that would be written",
+    "similar": "a dry run of a POST: records of the kind that have one of its names",
+    "derived": "a write with `derive=true`: the fields that were derived, as JSON Pointers",
+}
+"""By name: what the answer to such a write has besides the record. A client may send it back."""
 MAX_DEPTH = 32
 """The maximum nesting depth of a body. A valid record needs only four levels."""
 

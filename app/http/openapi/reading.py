@@ -27,12 +27,21 @@ from app.http.records import Records
 from app.http.representations import JSON, Representation, of_lists, of_records, of_streams
 from app.reading.compiler import is_shown
 from app.reading.shapes import Shape, column_name
+from app.writing.write_schema import OF_WRITES
 
 EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
 """The file with the examples: one record of each kind from the first data set, in English and in Russian.
 
 `make examples` writes this file.
 """
+
+_ITEMS: Json = {
+    "difference": {"$ref": REF.format(model="PatchOperation")},
+    "writes": {"$ref": REF.format(model="Changed")},
+    "similar": {"$ref": REF.format(model="Candidate")},
+    "derived": {"type": "string"},
+}
+"""By name of what the answer to a write has besides the record: an item of it."""
 
 
 def read_schemas(records: Records) -> Json:
@@ -68,25 +77,9 @@ def read_schemas(records: Records) -> Json:
                 "type": "string",
                 "description": f"the list of all of them, if there are more than {INCLUDED_AT_MOST}",
             }
-        schema["properties"]["difference"] = {
-            "type": "array",
-            "items": {"$ref": REF.format(model="PatchOperation")},
-            "description": "in the answer to a dry run: what would change in the record, as a JSON Patch",
-        }
-        schema["properties"]["writes"] = {
-            "type": "array",
-            "items": {"$ref": REF.format(model="Changed")},
-            "description": "in the answer to a dry run: all records that would be written",
-        }
-        schema["properties"]["similar"] = {
-            "type": "array",
-            "items": {"$ref": REF.format(model="Candidate")},
-            "description": "in the answer to a dry run: for a POST, records of the kind that have one of its names",
-        }
-        schema["properties"]["derived"] = {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "in the answer to a write with `derive=true`: the fields that were derived, as JSON Pointers",
+        schema["properties"] |= {
+            name: {"type": "array", "items": _ITEMS[name], "description": f"in the answer to {description}"}
+            for name, description in OF_WRITES.items()
         }
         if resource.title in examples:  # the first data set may have no record of this kind
             schema["examples"] = examples[resource.title]
