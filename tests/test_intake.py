@@ -637,3 +637,20 @@ def test_what_is_there_already_is_told(desk: Desk, mark: str) -> None:
     assert put.status_code == 200
     allowed = desk.client.post(f"/v1/{plural}", json=again, headers=desk.keeper, params={"similar": "allow"})
     assert allowed.status_code == 201
+
+
+@pytest.mark.parametrize("marks", ["\u0301" * 31, "\u0301\u0323" * 5_000, "x" + "\u064b\u0651" * 4_000])
+@pytest.mark.parametrize(
+    ("plural", "body", "pointer"),
+    [
+        ("topics", {"name": "{}"}, "/name"),
+        ("people", {"name": "Ada", "names": [{"language": "en", "text": "{}", "type": "alias"}]}, "/names/0/text"),
+        ("meetings", {"name": "Talks", "type": "talks", "city": "{}"}, "/city"),
+    ],
+)
+def test_records_take_no_letters_with_too_many_marks(desk: Desk, marks: str, plural: str, body: Any, pointer: str) -> None:
+    """They are refused before they are composed, which would hold up everybody else."""
+    sent = json.loads(json.dumps(body, ensure_ascii=False).replace("{}", marks))
+    answer = desk.client.post(f"/v1/{plural}", json=sent, headers=desk.keeper)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0] == {"pointer": pointer, "detail": "has more than 30 accents or other marks on one letter"}
