@@ -34,8 +34,8 @@ _SCRIPTS_OF_INFLECTION = ("LATIN", "CYRILLIC")
 _HAN = "CJK"
 _ENDING = {True: 1, False: 3}
 """How many letters inflection may take from the end of a single word: from a name, and from an adjective in small letters."""
-_INFLECTED_Y = re.compile("([А-ЯЁ][а-яё]+)(?:я|ю|е|ем)$")
-"""A Russian word whose first case may end in й: Китая, Уругваем."""
+_INFLECTED_Y = re.compile("([А-ЯЁІЎ][а-яёіў]+)(?:я|ю|е|ем)$")
+"""A Slavic word whose first case may end in й: Китая, Уругваем."""
 _WITH_PREPOSITION = re.compile("[وبلفك][\u0620-\u064a]{3}")
 """An Arabic word may be written together with a preposition, or with `and`, before it."""
 
@@ -229,9 +229,11 @@ def _run(words: list[Word], typed: tuple[Typed, ...]) -> Run:
     if len(typed) == 2 and typed[0].skeletons:  # a surname may stand before or after the given name
         turned = whole_name_terms(typed[::-1])
         exact, sounding = exact + turned[0], sounding + turned[1]
-    if len(typed) == 1 and (found := _INFLECTED_Y.match(typed[0].text)):
-        word = f"{found[1]}й"
-        exact += whole_name_terms((Typed(word, *typed_forms(word)),))[0]
+    if len(typed) == 1:
+        bare = _APOSTROPHE.split(typed[0].text, maxsplit=1)[0]
+        found = _INFLECTED_Y.match(bare)
+        for word in {bare, f"{found[1]}й" if found else bare} - {typed[0].text}:
+            exact += whole_name_terms((Typed(word, *typed_forms(word)),))[0] if word else []
     if _WITH_PREPOSITION.match(typed[0].text):
         word = typed[0].text[1:]
         without = whole_name_terms((Typed(word, *typed_forms(word)), *typed[1:]))
