@@ -130,7 +130,10 @@ def test_an_unknown_revision_is_refused_in_words(database: Database) -> None:
 
 
 class Reading:
-    """Reads meetings with plain SQL, over and over, in a thread; what was read and what failed is kept."""
+    """Reads meetings with plain SQL, over and over, in a thread; what was read and what failed is kept.
+
+    It waits for locks of Postgres as long as a migration may take: that it reads, and what, is tested, not how soon.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -149,7 +152,7 @@ class Reading:
         self._thread.join()
 
     def _run(self) -> None:
-        engine = create_engine(self._url)
+        engine = create_engine(self._url, patience=900)
         while not self._stop.is_set():
             try:
                 with reading(engine) as connection:

@@ -127,6 +127,15 @@ def check_now(connection: sa.Connection) -> None:
         connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
 
 
+def empty_search_entries(connection: sa.Connection) -> None:
+    """Remove all search entries; `rapporteur migrate` makes them anew. Postgres would take seconds to delete row after row."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("INSERT INTO search_entries_index (search_entries_index) VALUES ('delete-all')")
+        connection.exec_driver_sql("DELETE FROM search_entries")
+    else:
+        connection.exec_driver_sql("TRUNCATE search_entries")
+
+
 def require_none(connection: sa.Connection, query: str, why: str) -> None:
     """Raise OperatorError if the query, whose rows begin with an id, finds records. The message names up to `NAMED` of them."""
     found = [str(row[0]) for row in connection.exec_driver_sql(query).fetchmany(NAMED + 1)]

@@ -9,7 +9,7 @@ import re
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.ddl import add_columns, drop_column, require_none, set_comment, set_constraint, set_nullable
+from app.db.ddl import add_columns, drop_column, empty_search_entries, require_none, set_comment, set_constraint, set_nullable
 from app.db.types import Exact
 
 revision = "0013"
@@ -100,9 +100,7 @@ def _normalize() -> None:
             its = sa.update(table).where(table.c.record_id == record_id, table.c.place == place)
             op.get_bind().execute(its.values(scheme=normal_scheme, identifier=normal))
     if rows:
-        op.execute("DELETE FROM search_entries")
-        if op.get_bind().dialect.name == "sqlite":
-            op.execute("INSERT INTO search_entries_index (search_entries_index) VALUES ('delete-all')")
+        empty_search_entries(op.get_bind())
 
 
 def downgrade() -> None:

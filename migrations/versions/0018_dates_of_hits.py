@@ -5,6 +5,8 @@
 
 from alembic import op
 
+from app.db.ddl import empty_search_entries
+
 revision = "0018"
 down_revision = "0017"
 branch_labels = None
@@ -15,9 +17,7 @@ UNDATED = "SELECT 1 FROM search_entries WHERE date IS NULL AND (date_start > '00
 
 def upgrade() -> None:
     if op.get_bind().exec_driver_sql(UNDATED).first() is not None:
-        op.execute("DELETE FROM search_entries")
-        if op.get_bind().dialect.name == "sqlite":
-            op.execute("INSERT INTO search_entries_index (search_entries_index) VALUES ('delete-all')")
+        empty_search_entries(op.get_bind())
 
 
 def downgrade() -> None:

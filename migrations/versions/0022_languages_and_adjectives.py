@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from app.db.ddl import add_columns, check_now, drop_column, set_comment, set_constraint
+from app.db.ddl import add_columns, check_now, drop_column, empty_search_entries, set_comment, set_constraint
 from app.db.types import Exact
 
 revision = "0022"
@@ -53,7 +53,7 @@ def upgrade() -> None:
     _index("ix_names_shown_in", "shown_in", "shown_in IS NOT NULL", "shown_in IS NOT NULL")
     _allow(TYPES | ADJECTIVE)
     _call_adjectives_so(connection)
-    _forget_entries(connection)
+    empty_search_entries(connection)
 
 
 def _call_adjectives_so(connection: sa.Connection) -> None:
@@ -100,13 +100,6 @@ def _allow(types: dict[str, str]) -> None:
     set_comment(op.get_bind(), "names", "type", f"how the name stands to its bearer: {explained}")
 
 
-def _forget_entries(connection: sa.Connection) -> None:
-    if connection.dialect.name == "sqlite":
-        op.execute("INSERT INTO search_entries_index (search_entries_index) VALUES ('delete-all')")
-    op.execute("DELETE FROM search_entries")
-    check_now(connection)
-
-
 def downgrade() -> None:
     connection = op.get_bind()
     op.execute("UPDATE names SET type = 'alias' WHERE type = 'adjective'")
@@ -118,4 +111,4 @@ def downgrade() -> None:
     drop_column(connection, "names", "shown_in")
     _index("ix_names_shown", "language", "shown = 1", "shown")
     _allow(TYPES)
-    _forget_entries(connection)
+    empty_search_entries(connection)
