@@ -11,7 +11,7 @@ from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, documents, erasures, keys, locating, quality, routes, search, transactions
+from app.http import about, changes, docs, documents, erasures, frames, keys, locating, quality, routes, search, transactions
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -106,6 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         importing.router(imports, access),
         documents.router(reader, access, queue, queued),
         locating.router(reader, access),
+        frames.router(writer, queued, access, settings),
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping, contact=settings.contact),
         quality.router(RESOURCES, driver),

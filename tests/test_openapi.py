@@ -70,7 +70,7 @@ def test_operations_have_unique_readable_names_and_summaries(document: dict[str,
     found = [operation["operationId"] for _, operation in operations(document)]
     assert len(set(found)) == len(found)
     verbs = (
-        "get|find|list|locate|remove|create|replace|patch|delete|erase|restore|merge|import|export|revoke|search|suggest|undo"
+        "get|find|list|locate|remove|create|replace|patch|delete|erase|restore|merge|import|export|revoke|search|suggest|undo|write"
     )
     assert all(re.fullmatch(rf"({verbs})_[a-z_]+", name) for name in found)
     assert {f"list_{resource.plural}" for resource in RESOURCES} <= set(found)

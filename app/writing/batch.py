@@ -10,6 +10,7 @@ from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.errors import Conflict, Invalid, Problem
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
+from app.writing.frames import FRAMES, Framed, Places, expanded
 from app.writing.identity import uuid7
 from app.writing.write_schema import MAX_CITATIONS, ContentSchema, id_in, read_json
 
@@ -50,6 +51,8 @@ class Manner(NamedTuple):
     """If the line deletes: whether records that only link the record are deleted with it."""
     version: int | None = None
     """The version that the record must have if the line changes it."""
+    fills: frozenset[str] = frozenset()
+    """If the line merges: the fields in its content that only fill what is empty, because they were derived."""
 
 
 PLAIN = Manner()
@@ -65,6 +68,8 @@ class Wanted:
     line: str | None = None
     pointer: str = ""
     """JSON Pointer to the record within its line or body."""
+    places: Places | None = None
+    """Where its fields stand within its line or body, if it was expanded from a frame."""
     doing: str = "replace"
     """The requested operation. `operation` derives from it what is written in the change log."""
     deleted: bool = False
@@ -93,6 +98,10 @@ class Wanted:
 
     def __post_init__(self) -> None:
         self.id = self.content["id"]
+
+    def at(self, pointer: str) -> str:
+        """Return the place, within the line or body, of what a pointer means within the record."""
+        return self.places.at(pointer) if self.places is not None else self.pointer + pointer
 
     @property
     def occasion(self) -> str | None:
@@ -197,6 +206,10 @@ class Batch:
     absent: list[Wanted] = field(default_factory=list)
     """Lines that delete a record that does not exist."""
     repeated: int = 0
+    framed: list[tuple[str | None, Framed]] = field(default_factory=list)
+    """The records that frames stand for, each with its line. `Framing` adds them to `wanted` within the transaction."""
+    expanded: list[Content] = field(default_factory=list)
+    """The records of `framed` in the exchange format, with what was derived."""
     _read: "_Read | None" = None
     """The state of the batch as it was parsed; `again` restores this state. None before the first call of `again`."""
 
@@ -226,7 +239,7 @@ class Batch:
             return self
         several, ids, faults, conflicts, contents, cited, cut, faulty, self.repeated = self._read
         self.cited, self.cut, self.faulty, self.absent = dict(cited), set(cut), dict(faulty), []
-        self.warnings = Faults(alike=FAULTS_ALIKE)
+        self.warnings, self.expanded = Faults(alike=FAULTS_ALIKE), []
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
             if each.manner.deletes:
@@ -293,13 +306,13 @@ class Batch:
     def blame(self, wanted: Wanted, detail: str, pointer: str = "", *, conflict: bool = False) -> None:
         """Add a fault. `conflict`: a stored record causes the fault. Raises the Problem if there are too many faults."""
         faults = self.conflicts if conflict else self.faults
-        faults.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
+        faults.add(Fault(detail, pointer=wanted.at(pointer), line=wanted.line))
         if faults.is_full:
             self.reject()
 
     def warn(self, wanted: Wanted, detail: str, pointer: str = "") -> None:
         """Add a warning."""
-        self.warnings.add(Fault(detail, pointer=wanted.pointer + pointer, line=wanted.line))
+        self.warnings.add(Fault(detail, pointer=wanted.at(pointer), line=wanted.line))
 
     def reject(self) -> None:
         """Raise a Problem with all faults, if there are any."""
@@ -353,29 +366,28 @@ class Intake:
             return blame(f"is no JSON that is read here: {error}")
         if not isinstance(data, dict):
             return blame("is no JSON object")
+        if "frame" in data:
+            return self.frame(batch, data, line=line.where)
         schema = self.schemas.get(data.get("kind")) if isinstance(data.get("kind"), str) else None  # type: ignore[arg-type]
         if schema is None:
             return blame(f"must be one of {', '.join(self.schemas)}", "/kind")
-        match, deleted, links = (data.pop(name, None) for name in ("match", "deleted", "links"))
-        version = data.pop("version", None)
-        if match not in (None, BY_IDENTIFIER):
-            return blame(f"must be {BY_IDENTIFIER!r}, or be left out", "/match")
-        for name, value in (("deleted", deleted), ("links", links)):
-            if value is not None and type(value) is not bool:
-                return blame("must be true or false", f"/{name}")
-        if links and not deleted:
-            return blame("means nothing without `deleted`", "/links")
-        if version is not None and (type(version) is not int or version < 1):
-            return blame("must be the version that the record has, a whole number from 1", "/version")
-        manner = Manner(
-            by_identifier=match is not None,
-            merges=mode is Mode.MERGE and not deleted,
-            deletes=bool(deleted),
-            links=bool(links),
-            version=version,
-        )
+        manner, fault = _manner_in(data, mode)
+        if fault is not None:
+            return blame(fault.detail, fault.pointer or "")
         identify = ContentSchema.derived_id
-        self.record(batch, schema, data, line=line.where, identify=identify, manner=PLAIN if manner == PLAIN else manner)
+        self.record(batch, schema, data, line=line.where, identify=identify, manner=manner)
+        return None
+
+    def frame(self, batch: Batch, data: Mapping[str, Any], *, line: str | None = None) -> None:
+        """Validate a frame, and add the records that it stands for to `batch.framed`. They merge in any mode."""
+        name = data["frame"]
+        if not isinstance(name, str) or name not in FRAMES:
+            return batch.faults.add(Fault(f"must be one of {', '.join(FRAMES)}", pointer="/frame", line=line))
+        several, faults = expanded(name, {key: value for key, value in data.items() if key != "frame"})
+        batch.faults.extend(fault._replace(line=line) for fault in faults)
+        if not faults:
+            batch.framed += [(line, each) for each in several]
+            batch.is_open = True
         return None
 
     def record(
@@ -388,8 +400,12 @@ class Intake:
         line: str | None = None,
         doing: str = "replace",
         manner: Manner = PLAIN,
+        places: Places | None = None,
+        cited: Sequence[Places] = (),
     ) -> Wanted | None:
         """Validate `data`, and add the record and its citations to the batch. Returns None if the record itself is invalid.
+
+        `places`, `cited`: where the fields of the record, and of its citations, stand if it was expanded from a frame.
 
         `identify` returns the id for a record or a citation that was sent without one. A record that is meant by its
         identifiers needs no id.
@@ -408,13 +424,15 @@ class Intake:
         if manner.by_identifier and not faults and not content.get("identifiers"):
             faults = [Fault("required, because the record is meant by them", pointer="/identifiers")]
         if faults:
-            batch.faults.extend(fault._replace(line=line) for fault in faults)
-            self._suspect(batch, schema, data, line)
+            at = places.at if places is not None else str
+            batch.faults.extend(fault._replace(line=line, pointer=at(fault.pointer or "")) for fault in faults)
+            if places is None:
+                self._suspect(batch, schema, data, line)
             return None
-        wanted = Wanted(resource, content, line=line, named=named, doing=doing, manner=manner)
+        wanted = Wanted(resource, content, line=line, named=named, doing=doing, manner=manner, places=places)
         batch.add(wanted)
         if not manner.deletes:
-            self._citations(batch, wanted, data, identify)
+            self._citations(batch, wanted, data, identify, cited)
         return wanted
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
@@ -427,7 +445,9 @@ class Intake:
         batch.faults.extend(alone.faults.told())
         batch.suspects += [suspect, *alone.wanted.values()]
 
-    def _citations(self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify) -> None:
+    def _citations(
+        self, batch: Batch, of: Wanted, data: Mapping[str, Any], identify: Identify, places: Sequence[Places] = ()
+    ) -> None:
         """Add the citations that were sent with a record, if any."""
         if "citations" not in data or of.resource.kind is Kind.CITATION:
             return None
@@ -443,6 +463,7 @@ class Intake:
             batch.cut.add(of.id)
         for place, citation in enumerate(citations):
             pointer = f"/citations/{place}"
+            at = places[place] if places else Places(pointer)
             if not isinstance(citation, dict):
                 batch.blame(of, "must be an object", pointer)
                 continue
@@ -453,12 +474,36 @@ class Intake:
                 manner = Manner(merges=True, cleared=cleared)
             else:
                 content, faults = schema.check(whole)
-            batch.faults.extend(fault._replace(line=of.line, pointer=pointer + (fault.pointer or "")) for fault in faults)
+            batch.faults.extend(fault._replace(line=of.line, pointer=at.at(fault.pointer or "")) for fault in faults)
             if faults:
                 continue
             named = content["id"] is not None
             if not named:
                 content["id"] = identify(schema, content)
             wanted = Wanted(schema.resource, content, line=of.line, pointer=pointer, named=named, doing=of.doing, manner=manner)
+            wanted.places = at if places else None
             batch.cited[of.id].append(batch.add(wanted))
         return None
+
+
+def _manner_in(data: Content, mode: Mode) -> tuple[Manner, Fault | None]:
+    """Take out of a line what it asks for besides the content of its record. Returns it, or the fault that it has."""
+    match, deleted, links = (data.pop(name, None) for name in ("match", "deleted", "links"))
+    version = data.pop("version", None)
+    if match not in (None, BY_IDENTIFIER):
+        return PLAIN, Fault(f"must be {BY_IDENTIFIER!r}, or be left out", pointer="/match")
+    for name, value in (("deleted", deleted), ("links", links)):
+        if value is not None and type(value) is not bool:
+            return PLAIN, Fault("must be true or false", pointer=f"/{name}")
+    if links and not deleted:
+        return PLAIN, Fault("means nothing without `deleted`", pointer="/links")
+    if version is not None and (type(version) is not int or version < 1):
+        return PLAIN, Fault("must be the version that the record has, a whole number from 1", pointer="/version")
+    manner = Manner(
+        by_identifier=match is not None,
+        merges=mode is Mode.MERGE and not deleted,
+        deletes=bool(deleted),
+        links=bool(links),
+        version=version,
+    )
+    return PLAIN if manner == PLAIN else manner, None

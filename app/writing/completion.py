@@ -106,7 +106,10 @@ class Completion:
         if not wanted.manner.merges or wanted.old is not None:
             return
         old, version = self._stored.get(wanted.id, (None, 0))
-        content, faults = self._schemas[wanted.resource.kind].merged(old, wanted.content, wanted.manner.cleared)
+        said = wanted.content
+        if old is not None and wanted.manner.fills:
+            said = {name: value for name, value in said.items() if name not in wanted.manner.fills or name not in old}
+        content, faults = self._schemas[wanted.resource.kind].merged(old, said, wanted.manner.cleared)
         for fault in faults:
             self._batch.blame(wanted, fault.detail, fault.pointer or "")
         if faults:

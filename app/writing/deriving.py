@@ -12,20 +12,24 @@ What is derived is stored like what was sent. It is checked like it, too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from app.db.driver import Statement
 from app.db.sql import ids_parameter, is_one_of, run
 from app.domain import edtf
 from app.domain.spans import of_tenure
 from app.domain.vocabulary import ActionType, Kind, MemorandumStatus
+from app.faults import Fault
 from app.models.actors import Position
 from app.models.instruments import Action
 from app.text.quotes import standing
-from app.writing.batch import Content
-from app.writing.writer import Writer
+from app.writing.batch import Batch, Content, Wanted
+from app.writing.proving import Proofs, misplaced
+from app.writing.stored import StoredRecords
+from app.writing.write_schema import id_in
 
 positions: sa.Table = Position.__table__
 actions: sa.Table = Action.__table__
@@ -52,88 +56,158 @@ _OFFICE = {"capacity": "title", "names": "names", "language": "language"}
 """By field of a participant: the field of an office from which it is taken."""
 
 
+class Known:
+    """What is known in a transaction: the stored records, and those of the batch that is written."""
+
+    def __init__(self, connection: Connection, stored: StoredRecords, proofs: Proofs, batch: Batch) -> None:
+        self.connection = connection
+        self._stored = stored
+        self._proofs = proofs
+        self._batch = batch
+        self._paragraphs: dict[str, list[list[str]]] = {}
+        self._linking: dict[tuple[Kind, str], list[Content]] = {}
+        """By kind and the record that they link: the positions and actions of the batch."""
+        for wanted in batch.wanted.values():
+            self.add(wanted)
+
+    def add(self, wanted: Wanted) -> None:
+        """Take note of a record of the batch."""
+        if (field := _LINKED_BY.get(wanted.resource.kind)) and (target := wanted.content.get(field)):
+            self._linking.setdefault((wanted.resource.kind, target), []).append(wanted.content)
+
+    def linking(self, kind: Kind, record_id: str) -> list[Content]:
+        """Return the positions or actions of the batch that link a record."""
+        return self._linking.get((kind, record_id), [])
+
+    def state(self, kind: Kind, record_id: str | None) -> Content:
+        """Return the content of a record, as it will be as far as that is known; empty if there is none."""
+        if not record_id:
+            return {}
+        wanted = self._batch.wanted.get(record_id)
+        sent = wanted.content if wanted is not None and wanted.resource.kind is kind else {}
+        if sent and wanted is not None and not wanted.manner.merges:
+            return sent
+        return {**self._stored.states(self.connection, kind, [record_id]).get(record_id, ({}, 0))[0], **sent}
+
+    def paragraphs(self, source: str) -> list[list[str]]:
+        """Return the paragraphs of the kept documents of a source."""
+        if source not in self._paragraphs:
+            found = self._proofs.paragraphs(self.connection, self._batch, [source])
+            self._paragraphs[source] = found.get(source, [])
+        return self._paragraphs[source]
+
+
+_LINKED_BY = {Kind.POSITION: "person", Kind.ACTION: "of"}
+
+
+class Filled(NamedTuple):
+    """A record whose empty fields were filled."""
+
+    data: dict[str, Any]
+    pointers: list[str]
+    """JSON Pointers to what was filled."""
+    faults: list[Fault]
+    """Why paragraphs of quotes could not be found."""
+
+
 class Deriver:
     """Derives fields in the transaction of a write."""
 
-    def __init__(self, writer: Writer) -> None:
-        self._writer = writer
+    def __init__(self, stored: StoredRecords, proofs: Proofs) -> None:
+        self._stored = stored
+        self._proofs = proofs
         by_person = is_one_of(positions.c.person_id, ids_parameter())
-        self._offices = writer.compiler.to_statement(sa.select(positions.c.id).where(by_person).order_by(positions.c.id))
-        done = sa.select(actions.c.type).where(is_one_of(actions.c.of_id, ids_parameter()), actions.c.party_id.is_(None))
-        self._actions = writer.compiler.to_statement(done)
+        self._offices = stored.compiler.to_statement(sa.select(positions.c.id).where(by_person).order_by(positions.c.id))
+        by_instrument = is_one_of(actions.c.of_id, ids_parameter())
+        self._actions = stored.compiler.to_statement(sa.select(actions.c.id).where(by_instrument).order_by(actions.c.id))
 
-    def fill(self, connection: Connection, kind: Kind, data: Data) -> tuple[dict[str, Any], list[str]]:
-        """Return a record with its empty fields filled, as far as they follow from others, and JSON Pointers to these fields.
+    def known(self, connection: Connection, batch: Batch) -> Known:
+        """Return what is known in this transaction while a batch is written."""
+        return Known(connection, self._stored, self._proofs, batch)
+
+    def fill(self, known: Known, kind: Kind, data: Data) -> Filled:
+        """Return a record with its empty fields filled, as far as they follow from others.
 
         `data` is what was sent. It need not be valid: from what is not, nothing follows.
         """
         found = dict(data)
         filled = []
-        for name, value in self._fields(connection, kind, data):
+        for name, value in self._fields(known, kind, data):
             if value and not found.get(name):
                 found[name] = value
                 filled.append(f"/{name}")
-        citations = found.get("citations")
-        if isinstance(citations, list):
-            several = [self._cited(connection, each) for each in citations]
-            filled += [f"/citations/{place}/paragraph" for place, (_, is_new) in enumerate(several) if is_new]
-            found["citations"] = [each for each, _ in several]
-        return found, filled
+        if kind is Kind.CITATION:
+            found, faults = self._cited(known, found)
+            return Filled(found, [*filled, *(["/paragraph"] if found.keys() - data.keys() else [])], faults)
+        faults = []
+        if isinstance(citations := found.get("citations"), list):
+            found["citations"] = []
+            for place, citation in enumerate(citations):
+                placed, wrong = self._cited(known, citation) if isinstance(citation, Mapping) else (citation, [])
+                found["citations"].append(placed)
+                if placed != citation:
+                    filled.append(f"/citations/{place}/paragraph")
+                faults += [fault._replace(pointer=f"/citations/{place}{fault.pointer}") for fault in wrong]
+        return Filled(found, filled, faults)
 
-    def _fields(self, connection: Connection, kind: Kind, data: Data) -> Iterator[tuple[str, Any]]:
+    def _fields(self, known: Known, kind: Kind, data: Data) -> Iterator[tuple[str, Any]]:
         match kind:
             case Kind.PERSON:
                 yield "sort_name", _sort_name(data)
             case Kind.PARTICIPANT:
-                if data.get("country") is None and (organization := _id_in(data.get("organization"))):
-                    yield "country", self._state(connection, Kind.ORGANIZATION, organization).get("country")
+                if data.get("country") is None and (organization := id_in(data.get("organization"))):
+                    yield "country", known.state(Kind.ORGANIZATION, organization).get("country")
                 if data.get("capacity") is None and not data.get("names"):
-                    office = self._office(connection, data)
+                    office = self._office(known, data)
                     yield from ((name, office.get(of)) for name, of in _OFFICE.items())
             case Kind.MEMORANDUM:
-                if data.get("status") is None and (record_id := _id_in(data.get("id"))):
-                    yield "status", self._status(connection, record_id)
-            case Kind.CITATION:
-                yield "paragraph", self._cited(connection, data)[0].get("paragraph")
+                if data.get("status") is None and (record_id := id_in(data.get("id"))):
+                    yield "status", furthest(self.done_to(known, record_id))
 
-    def _office(self, connection: Connection, data: Data) -> Content:
+    def _office(self, known: Known, data: Data) -> Content:
         """Return the only office that a participant holds, or may hold, when the meeting takes place; empty if none is it."""
-        person, organization = _id_in(data.get("person")), _id_in(data.get("organization"))
-        when = data.get("date") or self._state(connection, Kind.MEETING, _id_in(data.get("meeting"))).get("date")
+        person, organization = id_in(data.get("person")), id_in(data.get("organization"))
+        when = data.get("date") or known.state(Kind.MEETING, id_in(data.get("meeting"))).get("date")
         if person is None or not isinstance(when, str):
             return {}
         try:
             day = edtf.event(when)
         except ValueError:
             return {}
-        ids = [record_id for (record_id,) in run(connection, self._offices, ids=self._writer.encode([person]))]
+        offices = [*self._linking(known, Kind.POSITION, self._offices, person), *known.linking(Kind.POSITION, person)]
         held: dict[str, Content] = {}
-        for office, _ in self._writer.states(connection, Kind.POSITION, ids).values():
+        for office in offices:
             span = of_tenure(office.get("since"), office.get("until"), office.get("attested") or (), holds_on=False)
             is_held = span.possible_from <= day.end and day.start <= span.possible_until
             if is_held and (organization is None or office.get("organization") in (None, organization)):
                 held[office["title"]] = office
         return held.popitem()[1] if len(held) == 1 else {}
 
-    def _status(self, connection: Connection, record_id: str) -> str | None:
-        done = [ActionType(each) for (each,) in run(connection, self._actions, ids=self._writer.encode([record_id]))]
-        return furthest(done)
+    def done_to(self, known: Known, record_id: str) -> list[ActionType]:
+        """Return the types of the actions that were done to an instrument, and not by one of its parties alone."""
+        return [ActionType(each["type"]) for each in self.actions_of(known, record_id) if not each.get("party")]
 
-    def _cited(self, connection: Connection, citation: Any) -> tuple[Any, bool]:
-        """Return a citation with its paragraph, and whether the paragraph was derived."""
-        if not isinstance(citation, Mapping) or citation.get("paragraph") is not None:
-            return citation, False
-        source, quote = _id_in(citation.get("source")), citation.get("quote")
-        if source is None or not isinstance(quote, str):
-            return citation, False
-        several = self._writer.proofs.paragraphs_of(connection, [source]).get(source, [])
-        numbers = sorted({number for paragraphs in several for number in standing(paragraphs, quote)})
-        return ({**citation, "paragraph": numbers[0]}, True) if len(numbers) == 1 else (citation, False)
+    def actions_of(self, known: Known, record_id: str) -> list[Content]:
+        """Return the actions of an instrument, outcome or meeting."""
+        stored = self._linking(known, Kind.ACTION, self._actions, record_id)
+        return [*stored, *(each for each in known.linking(Kind.ACTION, record_id) if "type" in each)]
 
-    def _state(self, connection: Connection, kind: Kind, record_id: str | None) -> Content:
-        """Return the content of a stored record; empty if there is none."""
-        found = self._writer.states(connection, kind, [record_id]) if record_id else {}
-        return found[record_id][0] if record_id in found else {}
+    def _linking(self, known: Known, kind: Kind, statement: Statement, record_id: str) -> list[Content]:
+        ids = [found for (found,) in run(known.connection, statement, ids=self._stored.encode([record_id]))]
+        return [content for content, _ in self._stored.states(known.connection, kind, ids).values()]
+
+    def _cited(self, known: Known, citation: Data) -> tuple[dict[str, Any], list[Fault]]:
+        """Return a citation with its paragraph, and why there is none if its document is kept."""
+        source, quote, found = id_in(citation.get("source")), citation.get("quote"), dict(citation)
+        if citation.get("paragraph") is not None or source is None or not isinstance(quote, str):
+            return found, []
+        documents = known.paragraphs(source)
+        numbers = sorted({number for paragraphs in documents for number in standing(paragraphs, quote)})
+        if len(numbers) == 1:
+            return {**found, "paragraph": numbers[0]}, []
+        if not documents:
+            return found, []
+        return found, [misplaced(quote, numbers)]
 
 
 def furthest(done: Sequence[ActionType]) -> str | None:
@@ -141,12 +215,6 @@ def furthest(done: Sequence[ActionType]) -> str | None:
     order = list(MemorandumStatus)
     reached = [REACHED[each] for each in done if each in REACHED]
     return max(reached, key=order.index).value if reached else None
-
-
-def _id_in(value: Any) -> str | None:
-    """Return the id in a reference as it was sent: an id, or an object with one."""
-    found = value.get("id") if isinstance(value, Mapping) else value
-    return found if isinstance(found, str) else None
 
 
 def _sort_name(data: Data) -> str | None:

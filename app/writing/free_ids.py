@@ -5,11 +5,8 @@ from typing import Any
 
 from app.declaration.resource import Resource
 from app.writing.batch import Content
-from app.writing.identity import namesakes, slug, uuid7
+from app.writing.identity import MAX_NAMED, namesakes, slug, uuid7
 from app.writing.write_schema import ContentSchema, id_in
-
-MAX_NAMED = 200
-"""The maximum number of characters of a name from which an id is made. The name is not validated yet, so it may be long."""
 
 
 class FreeIds:

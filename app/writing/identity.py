@@ -13,6 +13,8 @@ from app.caching import cached
 
 MAX_SLUG = 60
 """The maximum length of a slug in characters, without the number that is added if the slug is taken."""
+MAX_NAMED = 200
+"""The maximum number of characters of a name from which an id is made. The name is not validated yet, so it may be long."""
 MIN_SLUG = 4
 """The minimum length of a slug. Shorter ids are reserved for acronyms that users choose."""
 _APOSTROPHE = re.compile("['`]")

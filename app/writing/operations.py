@@ -29,7 +29,6 @@ from app.faults import Fault, summary
 from app.models.records import Change, Record
 from app.writing import json_patch
 from app.writing.batch import Batch, Content, Identify, Manner, Report, Wanted
-from app.writing.deriving import Deriver
 from app.writing.free_ids import FreeIds
 from app.writing.identifying import Pair, pairs_of
 from app.writing.identity import uuid7
@@ -123,7 +122,6 @@ class Operations:
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
         self.schemas = writer.schemas
-        self._deriver = Deriver(writer)
 
     # -- create, replace, patch ------------------------------------------------------------------------------------
 
@@ -132,11 +130,13 @@ class Operations:
         ids = self.writer.free_ids(connection)
         ids.look_up((each.resource, each.data) for each in several)
         batch, created, derived = Batch(), [], {}
+        deriver = self.writer.deriver
         for resource, data, author, allows_similar, derives in several:
             whole: dict[str, Any] = {"kind": resource.kind.value, **data}
             filled: Sequence[str] = ()
             if derives:
-                whole, filled = self._deriver.fill(connection, resource.kind, whole)
+                whole, filled, faults = deriver.fill(deriver.known(connection, Batch()), resource.kind, whole)
+                batch.faults.extend(faults)
             wanted = self.writer.intake.record(batch, self.schemas[resource.kind], whole, identify=ids.identify, doing="create")
             if wanted is None:
                 continue
@@ -254,6 +254,7 @@ class Operations:
         if len({patch.id for patch in several}) < len(several):
             raise Conflict("one of these is to be changed twice, which takes one after the other")
         batch, standing, derived = Batch(), self._all_standing(connection, several), {}
+        deriver = self.writer.deriver
         for resource, record_id, patch, guard, author, derives in several:
             old, version = standing[record_id]
             guard.require(record_id)
@@ -270,7 +271,8 @@ class Operations:
                 self._check_key(batch, resource, record_id, data)
                 data |= {"id": record_id, "kind": resource.kind.value}
             if derives:
-                data, derived[record_id] = self._deriver.fill(connection, resource.kind, data)
+                data, derived[record_id], faults = deriver.fill(deriver.known(connection, Batch()), resource.kind, data)
+                batch.faults.extend(faults)
             identify = self._as_it_was(connection, resource, record_id) if data.get("citations") else _new_link
             wanted = self.writer.intake.record(batch, schema, data, identify=identify, doing="patch")
             if wanted is not None:

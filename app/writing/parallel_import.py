@@ -7,6 +7,7 @@ from typing import NamedTuple
 from app.domain.vocabulary import Kind
 from app.errors import Problem
 from app.writing.batch import PLAIN, Batch, Content, Line, Manner, Mode, Wanted
+from app.writing.frames import Framed
 from app.writing.writer import Writer
 
 AT_ONCE = 500
@@ -22,6 +23,7 @@ class Read(NamedTuple):
     """By record id: the ids of the citations that were sent with the record."""
     cut: set[str]
     repeated: int
+    framed: list[tuple[str | None, Framed]]
 
 
 def read(writer: Writer, lines: Sequence[Line], *, mode: Mode = Mode.REPLACE, progress: Callable[[int], None]) -> Batch:
@@ -57,6 +59,7 @@ def _read(writer: Writer, piece: Sequence[Line], mode: Mode) -> Read | None:
         {record_id: [each.id for each in several] for record_id, several in batch.cited.items()},
         batch.cut,
         batch.repeated,
+        batch.framed,
     )
 
 
@@ -68,3 +71,5 @@ def _take(writer: Writer, batch: Batch, ready: Read) -> None:
     for record_id, several in ready.cited.items():
         batch.cited[record_id] = [batch.wanted[each] for each in several]
     batch.cut |= ready.cut
+    batch.framed += ready.framed
+    batch.is_open = batch.is_open or bool(ready.framed)

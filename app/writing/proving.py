@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from app.db.sql import Encode, chunks, ids_parameter, is_one_of, literal, run
 from app.domain.vocabulary import Kind
+from app.faults import Fault
 from app.models.evidence import SourceText
 from app.models.intake import Document
 from app.reading.compiler import Compiler
@@ -43,7 +44,7 @@ class Proofs:
         ]
         if not cited:
             return
-        paragraphs = self._paragraphs(connection, batch, sorted({wanted.content["source"] for wanted in cited}))
+        paragraphs = self.paragraphs(connection, batch, sorted({wanted.content["source"] for wanted in cited}))
         for wanted in cited:
             if known := paragraphs.get(wanted.content["source"]):
                 for pointer, detail in unproved(known, wanted.content["paragraph"], wanted.content["quote"]):
@@ -52,10 +53,11 @@ class Proofs:
                     else:
                         batch.warn(wanted, detail, pointer)
 
-    def _paragraphs(self, connection: Connection, batch: Batch, ids: Sequence[str]) -> Mapping[str, list[list[str]]]:
-        """Return the paragraphs of the stored documents of each of these sources."""
+    def paragraphs(self, connection: Connection, batch: Batch, ids: Sequence[str]) -> Mapping[str, list[list[str]]]:
+        """Return the paragraphs of the stored documents of each of these sources, which may be new in the batch."""
         sent = {each: batch.wanted[each].content.get("texts", ()) for each in ids if each in batch.wanted}
-        found = self.paragraphs_of(connection, [each for each in ids if each not in sent])
+        partial = {each for each in sent if batch.wanted[each].manner.merges and batch.wanted[each].old is None}
+        found = self.paragraphs_of(connection, [each for each in ids if each not in sent or each in partial])
         rules = {(each["sha256"], each.get("rule") or PLAIN): source for source, several in sent.items() for each in several}
         digests = {digest for digest, _ in rules}
         for chunk in chunks(sorted(digests)):
@@ -79,16 +81,18 @@ def unproved(several: Sequence[Sequence[str]], paragraph: int, quote: str) -> It
     `several`: the paragraphs of each document of the source. It is enough if one of them says it.
     """
     numbers = sorted({number for paragraphs in several for number in standing(paragraphs, quote)})
-    if paragraph in numbers:
-        return
-    if numbers:
-        others = ", ".join(map(str, numbers[:MOST_PARAGRAPHS]))
-        yield (
-            "/paragraph",
-            f"the quote does not stand in paragraph {paragraph} of the document; it stands in paragraph {others}",
-        )
-    else:
-        yield "/quote", f"{quote!r} stands nowhere in the document; quote it word for word, as `locate` shows"
+    if paragraph not in numbers:
+        fault = misplaced(quote, numbers, f"the quote does not stand in paragraph {paragraph} of the document; ")
+        yield fault.pointer or "", fault.detail
+
+
+def misplaced(quote: str, numbers: Sequence[int], why: str = "say in which `paragraph`: ") -> Fault:
+    """Return the fault of a citation whose paragraph is wrong or missing. `numbers`: the paragraphs where its quote stands."""
+    if not numbers:
+        detail = f"{quote!r} stands nowhere in the document; quote it word for word, as `locate` shows"
+        return Fault(detail, pointer="/quote")
+    others = ", ".join(map(str, numbers[:MOST_PARAGRAPHS]))
+    return Fault(f"{why}it stands in paragraph {others}", pointer="/paragraph")
 
 
 def _states_otherwise(wanted: Wanted) -> bool:

@@ -27,6 +27,8 @@ from app.workers import JobRunner, run_here
 from app.writing.batch import Batch, Content, Intake, Report, Wanted, Written
 from app.writing.completion import Completion
 from app.writing.deleting import Deleting
+from app.writing.deriving import Deriver
+from app.writing.framing import Framing
 from app.writing.free_ids import FreeIds
 from app.writing.halting import never, unwatched
 from app.writing.identifying import Identifying
@@ -81,6 +83,8 @@ class Writer(StoredRecords):
         self.identifying = Identifying(self.schemas, compiler, encode)
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.proofs = Proofs(compiler, encode)
+        self.deriver = Deriver(self, self.proofs)
+        self.framing = Framing(self, self.intake, self.deriver)
         self.resemblance = Resemblance(compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
         self.deleting = Deleting(self, self.references)
@@ -168,6 +172,9 @@ class Writer(StoredRecords):
         Returns, by id, the kinds of the records that the batch contains or refers to.
         """
         unclear: set[str] = set()
+        if batch.framed:
+            self.framing.add(connection, batch, self.free_ids(connection))
+            check()
         if batch.is_open:
             free = self.free_ids(connection)
             unnamed = (each for each in batch.wanted.values() if each.manner.by_identifier and not each.named)
