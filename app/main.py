@@ -5,13 +5,28 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from app import __version__
 from app.background import Background
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
-from app.http import about, changes, docs, documents, erasures, frames, keys, locating, quality, routes, search, transactions
+from app.http import (
+    about,
+    changes,
+    deciding,
+    docs,
+    documents,
+    erasures,
+    frames,
+    keys,
+    locating,
+    proposals,
+    quality,
+    routes,
+    search,
+    transactions,
+)
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
@@ -27,8 +42,11 @@ from app.http.protocol import Connections
 from app.http.queued import QueuedWrites
 from app.http.records import Records
 from app.http.shutdown import Stopping, about_to_end
+from app.http.snapshots import Snapshots
 from app.http.writes import Writes
+from app.intake.proposals import Proposals
 from app.intake.reader import Reader
+from app.intake.showing import Showing
 from app.reading.naming import Meanings
 from app.resources import RESOURCES
 from app.search.service import SearchService
@@ -47,7 +65,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     stopping = Stopping(settings.stop_seconds)
     meanings = Meanings(driver)
     records = Records(RESOURCES, driver, meanings, stopping)
-    engine, for_exports = (create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(2))
+    engine, for_exports, for_snapshots = (
+        create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(3)
+    )
     writer = Writer(RESOURCES, records.compiler, driver.encode)
     queue = WriteQueue(
         engine, patience=settings.write_patience, availability=driver.availability, deadline=settings.read_deadline
@@ -61,6 +81,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     reader = Reader(driver)
     writes = Writes(records, writer, queued, access, reader.mentions, settings)
     imports = Imports(writer, queued, settings, stopping)
+    snapshots = Snapshots(for_snapshots, driver.availability)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
 
     background = Background()
@@ -81,7 +102,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield {"connections": connections}
         finally:
             stopping.end()
-            for part in (exports, imports, reader):
+            for part in (exports, imports, reader, snapshots):
                 part.close()
             await queue.close()
             await driver.close()
@@ -107,6 +128,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         documents.router(reader, access, queue, queued),
         locating.router(reader, access),
         frames.router(writer, queued, access, settings),
+        *_of_proposals(writer, reader, snapshots, access, queued, settings),
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping, contact=settings.contact),
         quality.router(RESOURCES, driver),
@@ -123,3 +145,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Preflight)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies, hosts=settings.allowed_hosts.split(","))
     return app
+
+
+def _of_proposals(
+    writer: Writer, reader: Reader, snapshots: Snapshots, access: Access, queued: QueuedWrites, settings: Settings
+) -> tuple[APIRouter, APIRouter]:
+    """Return the routers with the endpoints of proposals and of decisions on them."""
+    running = proposals.Running(queued, settings)
+    proposed = Proposals(writer, may_review_own=settings.review_own == "yes")
+    showing = Showing(proposed, reader.mentions, snapshots.read)
+    return (
+        proposals.router(proposed, showing, snapshots, access, running, settings),
+        deciding.router(proposed, access, queued, running, settings),
+    )

@@ -125,6 +125,7 @@ class Settings:
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses or networks whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
     )
+    review_own: str = _setting("no", "`yes`: whoever proposed records may also decide on them; otherwise another key has to")
     log_level: str = _setting("info", "how much the server logs: critical, error, warning, info, debug")
 
     @classmethod
@@ -168,6 +169,8 @@ class Settings:
             yield "contact", "is neither a mail address nor an address that begins with http:// or https://"
         if fault := _proxies_fault(self.trusted_proxies):
             yield "trusted_proxies", fault
+        if self.review_own not in ("yes", "no"):
+            yield "review_own", f"is {_shown(self.review_own)}: write yes or no"
         if self.log_level not in LOG_LEVELS:
             yield "log_level", f"is none of {', '.join(LOG_LEVELS)}"
 

@@ -4,8 +4,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from os import environ
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -175,9 +177,10 @@ class Database:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql(f"INSERT INTO {INDEX} ({INDEX}) VALUES ('delete-all')")
 
-    def client(self) -> TestClient:
-        """The application over this database; a context manager."""
-        return TestClient(create_app(self.settings), raise_server_exceptions=False, follow_redirects=False)
+    def client(self, **settings: Any) -> TestClient:
+        """The application over this database, with these settings; a context manager."""
+        app = create_app(replace(self.settings, **settings))
+        return TestClient(app, raise_server_exceptions=False, follow_redirects=False)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from app.http.responses import tag_of
 from app.reading.shapes import field_plans
 from app.resources import RESOURCES
 from app.writing.identity import MAX_SLUG, MIN_SLUG, namesakes, slug, uuid7
-from app.writing.operations import Guard, _merged
+from app.writing.operations import Guard, merged
 from app.writing.write_schema import MAX_DEPTH, SECOND_NAMESPACE, ContentSchema, read_json
 
 Json = Any
@@ -226,7 +226,7 @@ records = st.dictionaries(keys, without_nulls, max_size=4)
     ],
 )
 def test_the_examples_of_the_rfc_merge_as_it_says(target: Json, patch: Json, result: Json) -> None:
-    assert _merged(target, patch) == result
+    assert merged(target, patch) == result
 
 
 def by_the_rfc(target: Json, patch: Json) -> Json:
@@ -247,31 +247,31 @@ def by_the_rfc(target: Json, patch: Json) -> Json:
 @many
 @given(objects, objects)
 def test_a_merge_is_what_the_rfc_computes(target: Json, patch: Json) -> None:
-    assert _merged(target, patch) == by_the_rfc(target, patch)
+    assert merged(target, patch) == by_the_rfc(target, patch)
 
 
 @many
 @given(objects, objects)
 def test_a_patch_applied_again_changes_nothing_more(target: Json, patch: Json) -> None:
-    once = _merged(target, patch)
-    assert _merged(once, patch) == once
+    once = merged(target, patch)
+    assert merged(once, patch) == once
 
 
 @many
 @given(objects, objects)
 def test_what_a_patch_leaves_out_stays_and_what_it_clears_is_gone(target: Json, patch: Json) -> None:
-    merged = _merged(target, patch)
-    assert {name: value for name, value in merged.items() if name not in patch} == {
+    after = merged(target, patch)
+    assert {name: value for name, value in after.items() if name not in patch} == {
         name: value for name, value in target.items() if name not in patch
     }
-    assert not [name for name, value in patch.items() if value is None and name in merged]
+    assert not [name for name, value in patch.items() if value is None and name in after]
 
 
 @many
 @given(objects, objects)
 def test_a_merge_leaves_both_that_it_was_given_as_they_were(target: Json, patch: Json) -> None:
     before = json.dumps([target, patch])
-    _merged(target, patch)
+    merged(target, patch)
     assert json.dumps([target, patch]) == before
 
 
@@ -290,7 +290,7 @@ def difference(now: Mapping[str, Json], wanted: Mapping[str, Json]) -> dict[str,
 @many
 @given(records, records)
 def test_there_is_a_patch_from_any_record_to_any_other(now: Json, wanted: Json) -> None:
-    assert _merged(now, difference(now, wanted)) == wanted
+    assert merged(now, difference(now, wanted)) == wanted
 
 
 # -- JSON bodies --------------------------------------------------------------------------------------------------------

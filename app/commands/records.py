@@ -141,6 +141,8 @@ def erase(settings: Settings, identifier: str, *, confirmed: bool, keep_history:
             click.echo(f"{what}: {each.kind} {each.id}, version {', '.join(map(str, each.versions))}")
     for document in erasure.documents:
         click.echo(f"{would}removed: the text of the document {document}")
+    for proposal in erasure.proposals:
+        click.echo(f"{would}removed: what named it in the proposal {proposal}")
     click.echo(f"{erasure.answers} stored answers {would or 'were '}dropped")
     if not dry_run and not clear_log(engine):
         click.echo("others read the database, so its log still has the erased pages; to overwrite them: rapporteur vacuum")

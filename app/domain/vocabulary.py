@@ -221,6 +221,34 @@ class DocumentForm(Vocabulary):
     HTML = "html", "a page in HTML"
 
 
+class ProposalStatus(Vocabulary):
+    """What became of a proposal."""
+
+    OPEN = "open", "it waits for decisions"
+    APPLIED = "applied", "what was accepted of it is written"
+    REJECTED = "rejected", "nothing of it was accepted"
+    WITHDRAWN = "withdrawn", "who made it took it back"
+
+
+class Verdict(Vocabulary):
+    """What a proposed record would do to the registry."""
+
+    NEW = "new", "it is not there yet"
+    SAME = "same", "it is there, and says the same"
+    CHANGES = "changes", "it is there, and would change"
+    SIMILAR = "similar", "it is new, and resembles a record that is there, or another of the proposal"
+    FAULTY = "faulty", "it cannot be written as it is"
+
+
+class Decision(Vocabulary):
+    """What was decided on a proposed record."""
+
+    PENDING = "pending", "nothing yet"
+    ACCEPTED = "accepted", "it is to be written as it was proposed"
+    CORRECTED = "corrected", "it is to be written as it was corrected"
+    REJECTED = "rejected", "it is not to be written"
+
+
 class MemorandumType(Vocabulary):
     """What an instrument is, for example an agreement, a declaration or a plan."""
 

@@ -43,6 +43,8 @@ class Tagged(NamedTuple):
     body: bytes
     headers: list[Header]
     status: int = 200
+    version: int | None = None
+    """What `If-Match` compares, if it is a version."""
 
 
 class NoContent(Response):
@@ -134,7 +136,8 @@ class Endpoint(APIRoute):
         if isinstance(result, BaseModel):
             result = Tagged(result.model_dump_json().encode(), [])
         if isinstance(result, Tagged):
-            await send_tagged(send, result.body, request.wants, status=result.status, headers=result.headers)
+            version, headers = result.version, result.headers
+            await send_tagged(send, result.body, request.wants, status=result.status, version=version, headers=headers)
         else:
             await result(scope, receive, send)
 

@@ -41,7 +41,7 @@ class EraseQuery(BaseModel):
         bool,
         Field(
             description="erase even if present texts of other records contain one of its names, which stay; texts of documents"
-            " that contain one are removed"
+            " and proposals that contain one are removed"
         ),
     ] = False
     keep_history: Annotated[
@@ -84,6 +84,7 @@ class ErasureReport(BaseModel):
     ]
     answers: Annotated[int, Field(description="answers kept for an `Idempotency-Key` that were dropped")]
     documents: Annotated[list[str], Field(description="documents that named it: their texts are removed")]
+    proposals: Annotated[list[str], Field(description="proposals that named it: the records that did are removed from them")]
     transaction: Annotated[str | None, Field(description="the transaction in the log; null for a dry run")]
 
 
@@ -190,5 +191,6 @@ def _report(erasure: Erasure, *, dry_run: bool) -> ErasureReport:
         mentions=mentioning(erasure.mentions),
         answers=erasure.answers,
         documents=erasure.documents,
+        proposals=erasure.proposals,
         transaction=None if dry_run else erasure.transaction,
     )

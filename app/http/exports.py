@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.db.availability import Availability
 from app.db.engine import cut_connections, reading
-from app.db.failures import failure
 from app.errors import Unavailable
 from app.http.endpoints import Endpoint
 from app.http.limits import client_of
@@ -23,6 +22,7 @@ from app.http.openapi.shared import described
 from app.http.representations import NDJSON
 from app.http.responses import Header, position_header, request_headers, send_stream
 from app.http.shutdown import Stopping
+from app.http.snapshots import problem_of
 from app.reading.changes import Position
 from app.writing.writer import Writer
 
@@ -143,11 +143,7 @@ class Exports:
                 yield page
                 step = loop.run_in_executor(self._threads, next, pages, "")
         except DBAPIError as error:
-            known = failure(error.orig) if error.orig is not None else None
-            if known is None:
-                raise
-            self._availability.report(known.trouble)
-            raise known.problem from error
+            raise problem_of(error, self._availability) from error
         finally:
             await asyncio.wait([step])  # a generator cannot be closed while a thread runs it
             await loop.run_in_executor(self._threads, pages.close)  # type: ignore[attr-defined]

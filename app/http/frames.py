@@ -112,7 +112,7 @@ def router(writer: Writer, queued: QueuedWrites, access: Access, settings: Setti
                 retry = retry_of(request.scope, body)  # also validates the `Idempotency-Key` of a dry run
                 write = Write(principal, None if query.dry_run else retry, settle, None, reports_of(dry_run=query.dry_run))
                 answered = await queued.run(write, keep=not query.dry_run, size=reservation.taken)
-                return _Lines(batch.expanded, request.wants) if query.dry_run else answered
+                return _Lines([record for _, record in batch.expanded], request.wants) if query.dry_run else answered
 
         write_frame.__doc__ = f"{model.__doc__}\n\nFields beside these hold for each row that does not have them."
 

@@ -108,6 +108,23 @@ class Mentions:
         found = await self.described(ids, languages) if ids else {}
         return [candidate for candidate in found.values() if candidate.kind is kind][:MOST_CANDIDATES]
 
+    async def bearers(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+        """Return, for each of these names, the ids of the records that have it, in any script and inflection."""
+        found: list[tuple[str, ...]] = [()] * len(names)
+        several: list[int] = []
+        letters = 0
+        for number, name in [*enumerate(names), (len(names), None)]:
+            if name is None or letters + len(name) * (HAN if is_han(name) else 1) > LOOKED_FOR_IN:
+                for each in await self.of([names[place] for place in several], None):
+                    place = several[each.paragraph - 1]
+                    if each.mention.start == 0 and each.mention.end == len(names[place]):
+                        found[place] = each.mention.records
+                several, letters = [], 0
+            if name is not None and len(name) <= LONGEST_NAME:
+                several.append(number)
+                letters += len(name) * (HAN if is_han(name) else 1)
+        return found
+
     async def described(self, ids: Collection[str], languages: Sequence[str]) -> Mapping[str, Candidate]:
         """Return the records of these ids, with what tells them apart."""
         found: dict[str, Candidate] = {}

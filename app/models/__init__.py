@@ -5,7 +5,7 @@ from app.models.actors import Country, CountrySuccessor, Membership, Organizatio
 from app.models.columns import Base
 from app.models.evidence import Citation, Source, SourceText, Topic
 from app.models.instruments import Action, Gap, Memorandum, OtherActor, Outcome, Party, Relation, Signatory
-from app.models.intake import Document
+from app.models.intake import Document, Proposal, ProposedRecord
 from app.models.meetings import JointSeries, Meeting, Participant, Series
 from app.models.records import Change, FurtherPlace, Identifier, Involvement, Name, Record, RecordTopic, Redirect
 from app.models.search import SearchEntry
@@ -36,6 +36,8 @@ __all__ = [
     "Party",
     "Person",
     "Position",
+    "Proposal",
+    "ProposedRecord",
     "Record",
     "RecordTopic",
     "Redirect",

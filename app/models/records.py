@@ -136,6 +136,7 @@ class Change(Base):
     state: Mapped[str | None] = text("the record's content after it, as in the exchange format; null when deleted or erased")
     into_id: Mapped[str | None] = code("the record that it was merged into")
     digest: Mapped[str] = code("eight random hexadecimal digits: after a restore, another change at this place has others")
+    proposed_by: Mapped[str | None] = text("the name of the key that had proposed it; empty if nobody had")
 
 
 class Redirect(Base):

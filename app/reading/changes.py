@@ -66,6 +66,9 @@ class Change(BaseModel):
     version: Annotated[int, Field(description="the record's version after it", examples=[1])]
     at: Annotated[Instant, Field(description="when")]
     author: Annotated[str, Field(description="the name of the key, or of the command, that wrote it")]
+    proposed_by: Annotated[
+        str | None, Field(description="the name of the key that had proposed it, if it was accepted from a proposal")
+    ]
     transaction: Annotated[str, Field(description="the same for all that was written together")]
     into: Annotated[str | None, Field(description="the record that it was merged into")]
     state: Annotated[
@@ -244,6 +247,8 @@ def _entry() -> sa.ColumnElement[str]:
         instant_text(changes.c.at),
         literal('","author":'),
         json_string(changes.c.author),
+        literal(',"proposed_by":'),
+        sa.func.coalesce(json_string(changes.c.proposed_by), literal("null")),
         literal(","),
         *word("transaction"),
         literal('"into":'),

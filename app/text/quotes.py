@@ -1,8 +1,9 @@
 """Finds quoted phrases in the paragraphs of a document: word for word, never fuzzily."""
 
+import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from itertools import islice
@@ -156,3 +157,25 @@ def _places(paragraphs: Sequence[str], phrase: str) -> Iterator[tuple[str, int]]
         while place >= 0:
             yield paragraph, place
             place = paragraph.find(phrase, place + 1)
+
+
+def sentences(paragraph: str, quotes: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of each sentence of a folded paragraph in which no part of any of these quotes stands."""
+    quoted = []
+    for quote in quotes:
+        wanted = folded(quote)
+        place = paragraph.find(wanted) if wanted else -1
+        while place >= 0:
+            quoted.append((place, place + len(wanted)))
+            place = paragraph.find(wanted, place + len(wanted))
+    quoted.sort()
+    start, nearest = 0, 0
+    for end in (*(each.end() for each in _END_OF_SENTENCE.finditer(paragraph)), len(paragraph)):
+        while nearest < len(quoted) and quoted[nearest][1] <= start:
+            nearest += 1
+        if paragraph[start:end].strip() and not (nearest < len(quoted) and quoted[nearest][0] < end):
+            yield start, end
+        start = end
+
+
+_END_OF_SENTENCE = re.compile(r"[.!?؟]+[»”\"')\]]*\s+|[。！？]+[”』」）]*")

@@ -201,6 +201,10 @@ class Batch:
     """What should be looked at, and refuses nothing."""
     proves: bool = True
     """Whether a quote that does not stand in its document is a fault. If not, it is a warning."""
+    proposed_by: str = ""
+    """For the change log: the name of the key that had proposed these records; empty if nobody had."""
+    resembling: dict[str, list[str]] = field(default_factory=dict)
+    """By the id of a new record: stored records with the same address, digest, or series and ordinal (`Resemblance`)."""
     is_open: bool = False
     """Whether some lines are complete only when they are compared with the stored records (`Manner`)."""
     absent: list[Wanted] = field(default_factory=list)
@@ -208,8 +212,8 @@ class Batch:
     repeated: int = 0
     framed: list[tuple[str | None, Framed]] = field(default_factory=list)
     """The records that frames stand for, each with its line. `Framing` adds them to `wanted` within the transaction."""
-    expanded: list[Content] = field(default_factory=list)
-    """The records of `framed` in the exchange format, with what was derived."""
+    expanded: list[tuple[str | None, Content]] = field(default_factory=list)
+    """The records of `framed` in the exchange format, with what was derived, each with its line."""
     _read: "_Read | None" = None
     """The state of the batch as it was parsed; `again` restores this state. None before the first call of `again`."""
 
@@ -239,7 +243,7 @@ class Batch:
             return self
         several, ids, faults, conflicts, contents, cited, cut, faulty, self.repeated = self._read
         self.cited, self.cut, self.faulty, self.absent = dict(cited), set(cut), dict(faulty), []
-        self.warnings, self.expanded = Faults(alike=FAULTS_ALIKE), []
+        self.warnings, self.expanded, self.resembling = Faults(alike=FAULTS_ALIKE), [], {}
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
             if each.manner.deletes:
@@ -357,25 +361,25 @@ class Intake:
         return batch
 
     def _line(self, batch: Batch, line: Line, mode: Mode) -> None:
-        def blame(detail: str, pointer: str = "") -> None:
-            batch.faults.add(Fault(detail, pointer=pointer, line=line.where))
-
         try:
             data = read_json(line.text)
         except ValueError as error:
-            return blame(f"is no JSON that is read here: {error}")
+            return batch.faults.add(Fault(f"is no JSON that is read here: {error}", pointer="", line=line.where))
+        return self.item(batch, data, mode, line=line.where)
+
+    def item(self, batch: Batch, data: Any, mode: Mode, *, line: str, doing: str = "replace") -> None:
+        """Validate what stands in a line: a record, or a frame. Adds it and its faults to the batch."""
         if not isinstance(data, dict):
-            return blame("is no JSON object")
+            return batch.faults.add(Fault("is no JSON object", pointer="", line=line))
         if "frame" in data:
-            return self.frame(batch, data, line=line.where)
+            return self.frame(batch, data, line=line)
         schema = self.schemas.get(data.get("kind")) if isinstance(data.get("kind"), str) else None  # type: ignore[arg-type]
         if schema is None:
-            return blame(f"must be one of {', '.join(self.schemas)}", "/kind")
+            return batch.faults.add(Fault(f"must be one of {', '.join(self.schemas)}", pointer="/kind", line=line))
         manner, fault = _manner_in(data, mode)
         if fault is not None:
-            return blame(fault.detail, fault.pointer or "")
-        identify = ContentSchema.derived_id
-        self.record(batch, schema, data, line=line.where, identify=identify, manner=manner)
+            return batch.faults.add(fault._replace(line=line))
+        self.record(batch, schema, data, line=line, identify=ContentSchema.derived_id, doing=doing, manner=manner)
         return None
 
     def frame(self, batch: Batch, data: Mapping[str, Any], *, line: str | None = None) -> None:

@@ -5,14 +5,13 @@ An erased record keeps its id, kind, versions and times in the log, and its id i
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from functools import cache, partial
 from operator import attrgetter
 from secrets import token_hex
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,12 +23,12 @@ from app.domain.vocabulary import Kind
 from app.errors import Erased, Merged, NotFound, StillNamed, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
 from app.models.access import FirstAnswer
-from app.models.intake import Document
 from app.models.records import Change, Name, Record, Redirect
 from app.text.mentions import matcher, may_contain
 from app.writing.batch import Batch, Content, Manner, Wanted
 from app.writing.identity import uuid7
 from app.writing.operations import Guard
+from app.writing.private_texts import AT_ONCE, PrivateTexts, pieces, private_texts, strings_in
 from app.writing.queue import Apply
 from app.writing.restoring import Entry, entries
 from app.writing.writer import Settled, Writer
@@ -39,17 +38,11 @@ names_: sa.Table = Name.__table__
 records: sa.Table = Record.__table__
 redirects: sa.Table = Redirect.__table__
 answers: sa.Table = FirstAnswer.__table__
-documents: sa.Table = Document.__table__
 
 SHORTEST_NAME = 2
 """The least number of letters of a name that is looked for in the texts of other records."""
-AT_ONCE = 100
-"""The maximum number of texts that one query looks for."""
 _COLUMNS = ("seq", "record_id", "kind", "version", "state")
-_BETWEEN_WORDS = re.compile(r"[-_+./?&=#%]+")
-"""What stands between words in an address."""
 _CITED = re.compile(r'"record":"([^"]+)"')
-Item = TypeVar("Item")
 
 
 class Mention(NamedTuple):
@@ -75,6 +68,8 @@ class Erasure(NamedTuple):
     """How many answers that were stored for an `Idempotency-Key` were dropped."""
     documents: list[str]
     """The ids of the documents that contained one of its names. Their texts were removed."""
+    proposals: list[str]
+    """The ids of the proposals that named it. What named it in them was removed."""
     transaction: str
 
 
@@ -110,7 +105,7 @@ class _Plan(NamedTuple):
     names: AbstractSet[str]
     blanked: list[_Found]
     mentions: list[Mention]
-    documents: list[str]
+    private: PrivateTexts
 
 
 class Eraser:
@@ -134,8 +129,9 @@ class Eraser:
 
         The record may be deleted already. Raises NotFound if no record of one of these kinds has or had the id, Erased if it
         was erased before, Merged if it was merged into another, and StillReferenced if other records refer to it. Unless
-        `confirmed`, also raises StillNamed if the present texts of other records, or documents, contain one of its names. Past
-        versions of the records that contain one are erased, too, unless `keeps_history`, and so are the texts of the documents.
+        `confirmed`, also raises StillNamed if the present texts of other records, documents or proposals contain one of its
+        names. Past versions of the records that contain one are erased, too, unless `keeps_history`; documents and proposals
+        lose theirs.
         """
         log = entries(connection, changes.c.record_id == record_id)
         if not log or log[-1].kind not in kinds:
@@ -147,14 +143,16 @@ class Eraser:
         if guard is not None:
             guard.check(record_id, None if log[-1].state is None else log[-1].version)
         plan = self._planned(connection, log, keeps_history=keeps_history)
-        if (plan.mentions or plan.documents) and not confirmed:
+        if (plan.mentions or plan.private) and not confirmed:
             faults = Faults()
             for each in plan.mentions:
                 faults.add(Fault(f"the {each.kind} {each.id!r} names it in: {', '.join(each.fields)}", pointer=f"/{each.id}"))
-            for document in plan.documents:
+            for document in plan.private.documents:
                 faults.add(Fault(f"the document {document!r} names it; its text will be removed", pointer=f"/{document}"))
+            for proposal in plan.private.proposals:
+                faults.add(Fault(f"the proposal {proposal!r} names it; what does will be removed", pointer=f"/{proposal}"))
             told = faults.told()
-            advice = "change texts of records, or confirm with `confirmed` that they stay and that texts of documents go"
+            advice = "change texts of records, or confirm with `confirmed` that they stay and that private texts go"
             raise StillNamed(f"{summary(told)}; {advice}", faults=told)
         return partial(self._apply, connection, plan, author)
 
@@ -192,7 +190,9 @@ class Eraser:
         settled = self._writer.settle(connection, batch) if batch.wanted else None
         # `settle` may have added records whose citations are erased; these records stay.
         by_record = _by_record(mentions, named)
-        return _Plan(gone, settled, {each.id for each in gone} | erased, names, blanked, by_record, _naming(connection, names))
+        return _Plan(
+            gone, settled, {each.id for each in gone} | erased, names, blanked, by_record, private_texts(connection, names, ids)
+        )
 
     def _add(self, connection: Connection, batch: Batch, kind: Kind, record_id: str) -> None:
         """Add the record, its link records and their citations to the batch."""
@@ -300,7 +300,7 @@ class Eraser:
         fields = []
         for field in found.content.keys() - _coded(resource.table):
             members = _coded(resource.parts[field].table) if field in resource.parts else ()
-            if any(text not in targets and has_name(text) for text in _strings(found.content[field], members)):
+            if any(text not in targets and has_name(text) for text in strings_in(found.content[field], members)):
                 fields.append(field)
         return sorted(fields)
 
@@ -328,28 +328,20 @@ class Eraser:
         for some in chunks(sorted(plan.ids)):
             connection.execute(changes.update().where(among(changes.c.record_id, some, encode)).values(state=None))
             connection.execute(redirects.delete().where(among(redirects.c.old_id, some, encode)))
-        for several in _pieces(plan.blanked):
+        for several in pieces(plan.blanked):
             seqs = [each.seq for each in several]
             connection.execute(changes.update().where(changes.c.seq.in_(seqs)).values(state=None))
-        for naming in _pieces(plan.documents):
-            connection.execute(documents.update().where(documents.c.id.in_(naming)).values(text=None, title=None, url=None))
+        plan.private.remove(connection)
         dropped = _drop_answers(connection, plan.ids, plan.names)
         full_text_of(connection.dialect).forget_removed(connection)
+        private = plan.private
         existing = [(each.id, each.kind) for each in report.written if each.operation == "erase"] if report else []
         erased = existing + [(each.id, each.kind) for each in plan.gone]
-        return [Erasure(erased, _by_record(plan.blanked, {}), plan.mentions, dropped, plan.documents, transaction)]
-
-
-def _naming(connection: Connection, names: Collection[str]) -> list[str]:
-    """Return the ids of the documents whose texts, titles or addresses contain one of these names."""
-    has_name = matcher(names)
-    columns = (documents.c.id, documents.c.text, documents.c.title, documents.c.url)
-    rows = connection.execute(sa.select(*columns).order_by(documents.c.id).execution_options(yield_per=AT_ONCE))
-    return [
-        document_id
-        for document_id, text, title, url in rows
-        if any(each and has_name(each) for each in (text, title, url and _BETWEEN_WORDS.sub(" ", unquote(url))))
-    ]
+        return [
+            Erasure(
+                erased, _by_record(plan.blanked, {}), plan.mentions, dropped, private.documents, private.proposals, transaction
+            )
+        ]
 
 
 def _drop_answers(connection: Connection, ids: AbstractSet[str], names: AbstractSet[str]) -> int:
@@ -360,7 +352,7 @@ def _drop_answers(connection: Connection, ids: AbstractSet[str], names: Abstract
     dropped = [
         (key_id, idempotency_key)
         for key_id, idempotency_key, body in rows
-        if any(text in ids or has_name(text) for text in _strings(json.loads(body or "null")))
+        if any(text in ids or has_name(text) for text in strings_in(json.loads(body or "null")))
     ]
     for key_id, idempotency_key in dropped:
         key = (answers.c.key_id == key_id, answers.c.idempotency_key == idempotency_key)
@@ -386,25 +378,11 @@ def _names_in(resource: Resource, entry: Entry) -> Iterator[str]:
             yield name
 
 
-def _strings(value: Any, without: Collection[str] = ()) -> Iterator[str]:
-    """Yield the strings of a JSON value, except the names of its members, and the members named in `without`."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        yield from (text for item in value for text in _strings(item, without))
-    elif isinstance(value, dict):
-        yield from (text for name, item in value.items() if name not in without for text in _strings(item))
-
-
 @cache
 def _coded(table: sa.Table) -> frozenset[str]:
     """The fields of the table's records, or items, that are no free texts: ids, words, codes, numbers."""
     coded = (column.name for column in table.c if column.info or type(column.type) is not sa.String)
     return frozenset(name for each in coded for name in (each, each.removesuffix("_id"))) | {"id", "kind", "identifier"}
-
-
-def _pieces(several: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    return (several[place : place + AT_ONCE] for place in range(0, len(several), AT_ONCE))
 
 
 def _by_record(found: Iterable[_Found], fields: Mapping[int, list[str]]) -> list[Mention]:

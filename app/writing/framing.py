@@ -136,7 +136,7 @@ class _Adding:
         )
         if wanted is not None:
             self._known.add(wanted)
-            self._batch.expanded.append(record)
+            self._batch.expanded.append((line, record))
         return None
 
     def _is_free(self, record_id: str) -> bool:

@@ -263,7 +263,7 @@ class Operations:
             if isinstance(patch, Mapping):
                 self._check_key(batch, resource, record_id, patch)
                 said = schema.of_today(patch)
-                data = _merged(old, {name: value for name, value in said.items() if name not in ("id", "kind", "citations")})
+                data = merged(old, {name: value for name, value in said.items() if name not in ("id", "kind", "citations")})
                 if resource.kind is not Kind.CITATION and "citations" in patch:
                     data["citations"] = [] if patch["citations"] is None else patch["citations"]
             else:
@@ -429,7 +429,7 @@ def _new_link(schema: ContentSchema, _content: Content) -> str | None:
     return uuid7() if schema.resource.natural_key else None
 
 
-def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+def merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """The result of a merge patch (RFC 7396)."""
     result = dict(target)
     for name, value in patch.items():
@@ -437,7 +437,7 @@ def _merged(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, An
             result.pop(name, None)
         elif isinstance(value, Mapping):
             below = result.get(name)
-            result[name] = _merged(below if isinstance(below, Mapping) else {}, value)
+            result[name] = merged(below if isinstance(below, Mapping) else {}, value)
         else:
             result[name] = value
     return result

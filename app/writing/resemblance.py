@@ -61,6 +61,7 @@ class Resemblance:
         for mark, wanted in marked:
             other = known.setdefault(mark, wanted.id)
             if other != wanted.id and not wanted.is_told_apart:
+                batch.resembling.setdefault(wanted.id, []).append(other)
                 detail = f"the {wanted.resource.kind} {other!r} has the same {_SAID[mark[0]]}; {ADVICE}"
                 if wanted.doing == "create":
                     batch.blame(wanted, detail, f"/{mark[0]}", conflict=True)

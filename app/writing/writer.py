@@ -355,7 +355,8 @@ class Writer(StoredRecords):
         bounds = self.integrity.bounds_of_occasions(connection, batch, undated)
         new.sort(key=attrgetter("id"))  # inserts are fastest in the order of the index
         rows = [partial(self._rows_of, some, kinds, bounds, now) for some in chunks(new)]
-        log = [partial(self._log_of, some, now, origin) for some in chunks(changed)]
+        proposed = {"proposed_by": batch.proposed_by} if batch.proposed_by else {}
+        log = [partial(self._log_of, some, now, origin, proposed) for some in chunks(changed)]
         words = [partial(self.search_entries.drafts, some) for some in chunks(changed)]
         drafts: dict[str, Draft] = {}
         with self.run_jobs([*rows, *log, *words]) as made, together(connection):
@@ -466,7 +467,9 @@ class Writer(StoredRecords):
         merged = [{"old_id": wanted.id, "new_id": wanted.into} for wanted in changed if wanted.into is not None]
         self._rows.insert(connection, redirects, merged)
 
-    def _log_of(self, written: Iterable[Wanted], now: Any, origin: tuple[str, str]) -> list[Insert]:
+    def _log_of(
+        self, written: Iterable[Wanted], now: Any, origin: tuple[str, str], proposed: Mapping[str, str]
+    ) -> list[Insert]:
         """The INSERTs of log entries. Because of the write lock, the order of the log is the order of the commits."""
         log = [
             {
@@ -480,6 +483,7 @@ class Writer(StoredRecords):
                 "into_id": wanted.into,
                 "digest": token_hex(4),
                 "state": None if wanted.deleted else text_of(wanted.content),
+                **proposed,
             }
             for wanted in written
         ]

@@ -1,0 +1,344 @@
+"""Examines proposed records: what each would do to the registry, what is wrong with it, and what its documents do not support.
+
+Nothing is written. All records of a proposal are compared with the stored records as one batch, as they would be applied.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+from sqlalchemy.engine import Connection
+
+from app.domain import edtf
+from app.domain.vocabulary import Confidence, Kind, Role, Verdict
+from app.errors import Problem
+from app.faults import MOST_FAULTS, Fault, Faults
+from app.text.dates import RELATIVE, dates_in
+from app.text.lexicon import Lexicon
+from app.text.quotes import standing
+from app.writing import json_patch
+from app.writing.batch import Batch, Content, Mode, Wanted
+from app.writing.deriving import SURNAME_FIRST, Known
+from app.writing.writer import Writer
+
+DATES = ("date", "date_before", "date_after", "since", "until")
+"""The fields whose dates should be printed in a cited paragraph."""
+ACTORS = ("party", "member", "made_by", "made_to", "held_by")
+"""The fields whose country or organization should be named in a cited paragraph. A person should be, in any field."""
+NEED_NO_CITATION = frozenset({"kind", "id", "language", "sort_name", "names", "identifiers"})
+_CITATIONS = "/citations"
+
+
+class Quoted(NamedTuple):
+    """A quote by which a proposed record is cited."""
+
+    source: str
+    paragraph: int
+    quote: str
+    is_proved: bool
+    """Whether a kept document of the source has it in that paragraph. It is false, too, if no document is kept."""
+
+
+class Examined(NamedTuple):
+    """What is found out about a proposed record."""
+
+    place: int
+    kind: Kind | None
+    id: str | None
+    verdict: Verdict
+    version: int
+    """The version of the stored record that it means; 0 if there is none."""
+    content: Content | None
+    """The record as it would be; None if it would be deleted, or is too faulty to say."""
+    difference: list[dict[str, Any]]
+    """What would change in the stored record, as a JSON Patch."""
+    faults: list[Fault]
+    warnings: list[Fault]
+    resembles: list[str]
+    """Records that have the same address, digest, or series and ordinal. To accept it nevertheless takes a word."""
+    unknown: dict[str, tuple[str, tuple[Kind, ...]]]
+    """By JSON Pointer: a reference that leads nowhere, and the kinds of records that it may mean."""
+    uncited: list[str]
+    """The fields that no citation supports."""
+    quotes: list[Quoted]
+
+
+class _About(NamedTuple):
+    """What is known of a batch that was compared with the stored records."""
+
+    batch: Batch
+    known: Known
+    cited: Mapping[str, Sequence[Wanted]]
+    """By record: its citations in the batch."""
+    faults: Mapping[str, list[Fault]]
+    warnings: Mapping[str, list[Fault]]
+
+
+class Examiner:
+    """Examines proposed records on a connection that reads."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def examine(self, connection: Connection, lines: Mapping[int, Content]) -> list[Examined]:
+        """Examine records in the exchange format, by their places. They merge, as in an import."""
+        batch = Batch(faults=Faults(alike=MOST_FAULTS), conflicts=Faults(alike=MOST_FAULTS), warnings=Faults(alike=MOST_FAULTS))
+        for place, line in lines.items():
+            self._writer.intake.item(batch, deepcopy(line), Mode.MERGE, line=str(place))
+        by_line: defaultdict[str | None, list[Wanted]] = defaultdict(list)
+        for wanted in batch.wanted.values():
+            by_line[wanted.line].append(wanted)
+        try:
+            self._writer.settle(connection, batch)
+        except Problem:
+            if not batch.faults and not batch.conflicts:
+                raise
+        known = self._writer.deriver.known(connection, batch)
+        told = _by_line([*batch.faults.told(), *batch.conflicts.told()])
+        warned = _by_line(batch.warnings.told())
+        cited: defaultdict[str, list[Wanted]] = defaultdict(list)
+        for wanted in batch.wanted.values():
+            if wanted.resource.kind is Kind.CITATION and not wanted.deleted:
+                cited[str(wanted.content.get("record"))].append(wanted)
+        for where, fault in self._unsupported(known, cited, by_line):
+            warned[where].append(fault)
+        about = _About(batch, known, cited, told, warned)
+        return _without_doubles([self._examined(place, line, by_line[str(place)], about) for place, line in lines.items()])
+
+    def _examined(self, place: int, line: Content, own: Sequence[Wanted], about: "_About") -> Examined:
+        faults, warnings = about.faults[str(place)], about.warnings[str(place)]
+        wanted = next((each for each in own if not each.pointer), None)
+        if wanted is None:
+            kind = next((each for each in Kind if each == line.get("kind")), None)
+            unknown = self._unknown(kind, line, faults) if kind is not None else {}
+            if not faults:
+                warnings = [*warnings, Fault("says the same as another record of this proposal")]
+            verdict = Verdict.FAULTY if faults else Verdict.SAME
+            return Examined(place, kind, None, verdict, 0, None, [], faults, warnings, [], unknown, [], [])
+        cited = [each for each in own if each.pointer.startswith(_CITATIONS)]
+        before, after = wanted.old, None if wanted.deleted else wanted.content
+        resembles = about.batch.resembling.get(wanted.id, [])
+        if faults:
+            verdict = Verdict.FAULTY
+        elif wanted.manner.deletes:
+            verdict = Verdict.CHANGES if wanted.deleted else Verdict.SAME
+        elif before is None:
+            verdict = Verdict.SIMILAR if resembles else Verdict.NEW
+        else:
+            is_same = before == after and not any(each.changes for each in cited)
+            verdict = Verdict.SAME if is_same else Verdict.CHANGES
+        return Examined(
+            place,
+            wanted.resource.kind,
+            wanted.id,
+            verdict,
+            wanted.version - 1 if before is not None else 0,
+            after,
+            json_patch.difference(before, after or {}) if before is not None and before != after else [],
+            faults,
+            warnings,
+            resembles,
+            self._unknown(wanted.resource.kind, line, faults),
+            _uncited(wanted, about.cited[wanted.id]),
+            [_quoted(each, about.known) for each in cited or [wanted] if each.resource.kind is Kind.CITATION],
+        )
+
+    def _unknown(self, kind: Kind, line: Content, faults: Sequence[Fault]) -> dict[str, tuple[str, tuple[Kind, ...]]]:
+        allowed = {field.name: field.allowed for field in self._writer.schemas[kind].references}
+        found = {}
+        for fault in faults:
+            name, *rest = (fault.pointer or "").removeprefix("/").split("/")
+            value: Any = line.get(name)
+            for step in rest:
+                value = _member(value, step)
+            if name in allowed and isinstance(value, str):
+                found[fault.pointer or ""] = value, allowed[name]
+        return found
+
+    # -- what the documents support --------------------------------------------------------------------------------------
+
+    def _unsupported(
+        self, known: Known, cited: Mapping[str, Sequence[Wanted]], by_line: Mapping[str | None, Sequence[Wanted]]
+    ) -> Iterator[tuple[str, Fault]]:
+        """Yield (line, warning) for what the cited paragraphs of a record do not say.
+
+        That is its date, a person to whom it refers, or an actor; and for each citation, whether its paragraph has anything
+        of it at all.
+        """
+        looking = _Looking(known)
+        for line, several in by_line.items():
+            for wanted in several:
+                if line is not None and wanted.resource.kind is not Kind.CITATION and not wanted.deleted:
+                    stated = (each for each in cited.get(wanted.id, ()) if each.content.get("confidence") == Confidence.STATED)
+                    if citations := [each for each in stated if looking.paragraph(each.content)]:
+                        yield from ((line, fault) for fault in self._of_one(wanted, citations, looking))
+
+    def _of_one(self, wanted: Wanted, citations: Sequence[Wanted], looking: "_Looking") -> Iterator[Fault]:
+        content = wanted.content
+        named = {
+            target: field for field in self._writer.schemas[wanted.resource.kind].references for target in field.ids(content)
+        }
+        kinds = {target: looking.kind_of(target, field.allowed) for target, field in named.items()}
+        about = {wanted.id: wanted.resource.kind, **{target: kind for target, kind in kinds.items() if kind is not None}}
+        dates = {name: content[name] for name in DATES if isinstance(content.get(name), str)}
+        printed: set[str] = set()
+        mentioned: set[str] = set()
+        for citation in citations:
+            found = looking.mentioned(citation.content, about)
+            says = {name for name, value in dates.items() if looking.prints(citation.content, value)}
+            of = citation.content.get("field")
+            printed |= says if of is None else says & {of}
+            mentioned |= found
+            if not found and not says:
+                number = citation.content["paragraph"]
+                where = citation.at("") if citation.line == wanted.line else ""
+                yield Fault(f"paragraph {number} has neither its date nor a name that it is about", pointer=where)
+        general = [each for each in citations if each.content.get("field") is None]
+        for name, value in dates.items():
+            if name not in printed and (general or any(each.content.get("field") == name for each in citations)):
+                yield Fault(f"no cited paragraph prints {value}", pointer=f"/{name}")
+        for target, field in named.items():
+            is_actor = kinds[target] is Kind.PERSON or field.name in ACTORS
+            if general and is_actor and target not in mentioned:
+                yield Fault(f"no cited paragraph names {target!r}", pointer=f"/{field.name}")
+
+
+class _Looking:
+    """Looks in cited paragraphs for names and dates, each paragraph once."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._printed: dict[tuple[str, int], list[tuple[str | None, str | None, str | None]]] = {}
+        self._lexica: dict[tuple[str, Kind], Lexicon] = {}
+        self._found: dict[tuple[str, str, int], bool] = {}
+        self._kinds: dict[str, Kind | None] = {}
+
+    def paragraph(self, citation: Content) -> str:
+        """Return the paragraph that a citation quotes, if its quote stands there in a kept document; else an empty text."""
+        number, quote = int(citation.get("paragraph", 0)), str(citation.get("quote"))
+        for paragraphs in self._known.paragraphs(str(citation.get("source"))):
+            if 0 < number <= len(paragraphs) and standing([paragraphs[number - 1]], quote):
+                return paragraphs[number - 1]
+        return ""
+
+    def kind_of(self, target: str, allowed: Sequence[Kind]) -> Kind | None:
+        """Return the kind of a record to which another refers; None if there is none of these kinds."""
+        if target not in self._kinds:
+            self._kinds[target] = next((kind for kind in allowed if self._known.state(kind, target)), None)
+        return self._kinds[target]
+
+    def mentioned(self, citation: Content, records: Mapping[str, Kind]) -> set[str]:
+        """Return which of these records the paragraph of a citation names. Of a person, the surname is enough."""
+        return {target for target, kind in records.items() if self._names(citation, target, kind)}
+
+    def _names(self, citation: Content, target: str, kind: Kind) -> bool:
+        key = target, citation["source"], citation["paragraph"]
+        if key not in self._found:
+            language = self._known.state(Kind.SOURCE, citation["source"]).get("language")
+            text = self.paragraph(citation)
+            self._found[key] = next(self._lexicon(target, kind).mentions(text, language), None) is not None
+        return self._found[key]
+
+    def _lexicon(self, target: str, kind: Kind) -> Lexicon:
+        if (target, kind) not in self._lexica:
+            lexicon = self._lexica[target, kind] = Lexicon()
+            for name, language in _names_of(self._known.state(kind, target), kind):
+                lexicon.add(target, kind, name, language)
+        return self._lexica[target, kind]
+
+    def prints(self, citation: Content, value: str) -> bool:
+        """Whether the paragraph of a citation prints a date, or a more precise one. Today is the day of publication."""
+        key = citation["source"], citation["paragraph"]
+        if key not in self._printed:
+            self._printed[key] = [(each.edtf, each.partial, each.question) for each in dates_in(self.paragraph(citation))]
+        bare = value.replace("~", "").removeprefix("../").removesuffix("/..")
+        published = self._known.state(Kind.SOURCE, citation["source"]).get("published")
+        return any(
+            (stated is not None and _is_within(stated, bare))
+            or (partial is not None and bare.endswith(partial.removeprefix("-").split("/")[0].removeprefix("-")))
+            or (question == RELATIVE and bare == published)
+            for stated, partial, question in self._printed[key]
+        )
+
+
+def _is_within(stated: str, value: str) -> bool:
+    """Whether a printed date says a recorded one: it is as precise, or more precise."""
+    if stated == value:
+        return True
+    try:
+        one, other = edtf.event(stated.replace("~", "").removeprefix("../").removesuffix("/..")), edtf.event(value)
+    except ValueError:
+        return False
+    return other.start <= one.start and one.end <= other.end
+
+
+def _names_of(content: Content, kind: Kind) -> Iterator[tuple[str, str | None]]:
+    """Yield (name, language) for each name of a record, and the surnames of a person."""
+    language = content.get("language")
+    names = [(content.get("name") or content.get("title"), language)]
+    names += [(each.get("text"), each.get("language")) for each in content.get("names", ())]
+    if isinstance(acronym := content.get("acronym"), str):
+        names.append((acronym, None))
+    for name, of in names:
+        if not isinstance(name, str):
+            continue
+        yield name, of
+        words = name.split()
+        if kind is Kind.PERSON and len(words) > 1:
+            yield words[0 if (of or "").partition("-")[0] in SURNAME_FIRST else -1], of
+    if kind is Kind.PERSON and isinstance(sort_name := content.get("sort_name"), str):
+        yield sort_name.partition(",")[0], language
+
+
+def _by_line(faults: Sequence[Fault]) -> defaultdict[str, list[Fault]]:
+    found: defaultdict[str, list[Fault]] = defaultdict(list)
+    for fault in faults:
+        found[fault.line or ""].append(fault._replace(line=None))
+    return found
+
+
+def _member(value: Any, step: str) -> Any:
+    if isinstance(value, dict):
+        return value.get(step)
+    return value[int(step)] if isinstance(value, list) and step.isdecimal() and int(step) < len(value) else None
+
+
+def _uncited(wanted: Wanted, citations: Sequence[Wanted]) -> list[str]:
+    """Return the fields that a record gets, and that none of these citations supports."""
+    if wanted.resource.kind is Kind.CITATION or wanted.deleted:
+        return []
+    fields = {each.content.get("field") for each in citations}
+    if None in fields:
+        return []
+    old = wanted.old or {}
+    return [
+        name
+        for name, value in wanted.content.items()
+        if name not in NEED_NO_CITATION and name not in fields and old.get(name) != value
+    ]
+
+
+def _quoted(wanted: Wanted, known: Known) -> Quoted:
+    content = wanted.content
+    source, paragraph, quote = str(content.get("source")), content.get("paragraph", 0), str(content.get("quote"))
+    documents = [each for each in known.paragraphs(source) if 0 < paragraph <= len(each)]
+    is_proved = any(standing([each[paragraph - 1]], quote) for each in documents)
+    return Quoted(source, paragraph, quote, is_proved)
+
+
+def _without_doubles(found: list[Examined]) -> list[Examined]:
+    """Tell of new records of one proposal that have the same name."""
+    bearers: defaultdict[tuple[Kind, str], list[int]] = defaultdict(list)
+    for number, each in enumerate(found):
+        name = (each.content or {}).get("name") or (each.content or {}).get("title")
+        if each.kind is not None and each.kind.role in (Role.ENTITY, Role.EVENT) and each.version == 0 and name:
+            bearers[each.kind, " ".join(name.split()).casefold()].append(number)
+    for several in bearers.values():
+        for number in several if len(several) > 1 else ():
+            each = found[number]
+            others = ", ".join(str(found[other].place) for other in several if other != number)
+            fault = Fault(f"the record {others} of this proposal has the same name", pointer="/name")
+            verdict = each.verdict if each.verdict is Verdict.FAULTY else Verdict.SIMILAR
+            found[number] = each._replace(verdict=verdict, warnings=[*each.warnings, fault])
+    return found

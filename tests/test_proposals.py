@@ -1,0 +1,319 @@
+"""Proposals: records that somebody proposes, that are examined, decided on, and written together."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.writing.keys import Scope
+from tests.conftest import Database, Fresh
+
+TEXT = (
+    "Minsk, 3 March 2020. The ministries of Norland and Sudland signed an agreement on networks. Rain fell.\n\n"
+    "Anna Vell, head of department, attended online."
+)
+WORLD = (
+    {"kind": "country", "id": "BY", "alpha_3": "BLR", "numeric": "112", "name": "Belarus"},
+    {"kind": "organization", "id": "norland-ministry", "name": "Ministry of Norland", "country": "BY"},
+    {"kind": "person", "id": "anna-vell", "name": "Anna Vell", "sort_name": "Vell, Anna"},
+    {"kind": "person", "id": "petr-orlan", "name": "Petr Orlan", "sort_name": "Orlan, Petr"},
+    {"kind": "meeting", "id": "signing-2020", "name": "Signing of the agreement", "date": "2020-03"},
+)
+Json = dict[str, Any]
+
+
+class Office:
+    """An agent that proposes, and two reviewers who decide."""
+
+    def __init__(self, database: Database, client: TestClient) -> None:
+        self.database = database
+        self.client = client
+        self.agent = database.key(Scope.PROPOSE, name="agent")
+        self.reviewer = database.key(Scope.WRITE, name="reviewer")
+        self.other = database.key(Scope.WRITE, name="other reviewer")
+        self.document = client.post("/v1/documents", json={"text": TEXT}, headers=self.agent).json()
+        source = {**self.document["proposed_source"], "id": "news", "title": "News", "publisher": "Office", "language": "en"}
+        database.load(*map(json.dumps, (*WORLD, source)))
+
+    def propose(self, *records: Json, status: int = 201, **more: Any) -> Any:
+        """Propose records, and return the answer."""
+        body = {"title": "News of 3 March", "by": "a script", "records": records, "documents": [self.document["id"]], **more}
+        answer = self.client.post("/v1/proposals", json=body, headers=self.agent)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def shown(self, proposal: Json) -> Any:
+        """Return the proposal as it is now."""
+        return self.client.get(f"/v1/proposals/{proposal['id']}", headers=self.agent).json()
+
+    def decide(self, proposal: Json, place: int | None, status: int = 200, key: Json | None = None, **body: Any) -> Any:
+        """Decide on a record, or on all, at the version of the proposal as it is now."""
+        path = f"/v1/proposals/{proposal['id']}" + (f"/records/{place}" if place else "") + "/decision"
+        version = body.pop("if_match", None) or self.shown(proposal)["version"]
+        headers = {**(key or self.reviewer), "If-Match": f'"{version}"'}
+        answer = self.client.post(path, json=body, headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def apply(self, proposal: Json, status: int = 200) -> Any:
+        """Apply a proposal."""
+        headers = {**self.reviewer, "If-Match": f'"{self.shown(proposal)["version"]}"'}
+        answer = self.client.post(f"/v1/proposals/{proposal['id']}/apply", headers=headers)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def office(fresh: Fresh) -> Iterator[Office]:
+    database = Database(fresh())
+    with database.client() as client:
+        yield Office(database, client)
+    assert database.disagreements() == []
+    database.engine.dispose()
+
+
+CITED: Json = {"source": "news", "paragraph": 1, "quote": "signed an agreement on networks", "confidence": "stated"}
+DATED: Json = {"kind": "meeting", "id": "signing-2020", "date": "2020-03-03", "citations": [{**CITED, "quote": "3 March 2020"}]}
+AGREEMENT: Json = {
+    "kind": "memorandum",
+    "id": "networks",
+    "name": "Agreement on networks",
+    "type": "agreement",
+    "citations": [CITED],
+}
+ATTENDED: Json = {
+    "kind": "participant",
+    "meeting": "signing-2020",
+    "person": "anna-vell",
+    "role": "participant",
+    "citations": [{**CITED, "paragraph": 2, "quote": "Anna Vell, head of department"}],
+}
+
+
+def test_a_proposal_is_examined_decided_on_and_written_as_one_transaction(office: Office) -> None:
+    before = office.database.export()
+    proposal = office.propose(DATED, AGREEMENT, {**AGREEMENT, "id": "wrong", "name": "Wrong"}, ATTENDED)
+    assert [each["verdict"] for each in proposal["records"]] == ["changes", "new", "new", "new"]
+    assert proposal["records"][0]["difference"] == [{"op": "replace", "path": "/date", "value": "2020-03-03"}]
+    assert [each["quotes"][0]["proved"] for each in proposal["records"]] == [True] * 4
+    assert [each["text"].strip() for each in proposal["unused"]] == ["Rain fell."]
+    assert (
+        office.propose(DATED, AGREEMENT, {**AGREEMENT, "id": "wrong", "name": "Wrong"}, ATTENDED, status=200)["id"]
+        == proposal["id"]
+    )
+    assert office.database.export() == before, "nothing is written before it is applied"
+
+    office.decide(proposal, 1, decision="accept")
+    office.decide(proposal, 3, decision="reject", reason="no such paper")
+    assert "2, 4" in office.apply(proposal, 409)["detail"]
+    office.decide(proposal, 4, decision="correct", patch={"role": "observer"})
+    found = office.decide(proposal, None, decision="accept")
+    assert found["counts"] == {"pending": 0, "accepted": 2, "corrected": 1, "rejected": 1}
+    report = office.apply(proposal)
+    assert report["created"] == 5
+
+    meeting = office.client.get("/v1/meetings/signing-2020?include=citations,participants").json()
+    assert (meeting["date"], meeting["citations"][0]["review"]) == ("2020-03-03", "confirmed")
+    assert [each["role"] for each in meeting["participants"]] == ["observer"]
+    (cited,) = office.client.get("/v1/citations?record=networks").json()["data"]
+    assert cited["review"] == "unreviewed", "nobody looked at it alone"
+    log = office.client.get(f"/v1/changes?transaction={report['transaction']}").json()["data"]
+    assert {(each["author"], each["proposed_by"]) for each in log} == {("reviewer", "agent")}
+    closed = office.shown(proposal)
+    assert (closed["status"], closed["transaction"]) == ("applied", report["transaction"])
+    assert "applied already" in office.apply(proposal, 409)["detail"]
+
+    admin = office.database.key(Scope.ADMIN, name="admin")
+    assert office.client.post(f"/v1/transactions/{report['transaction']}/undo", headers=admin).status_code == 200
+    assert office.database.export() == before
+
+
+def test_what_is_wrong_is_told_and_cannot_be_accepted(office: Office) -> None:
+    proposal = office.propose(
+        {**AGREEMENT, "citations": [{**CITED, "quote": "signed an agreement on roads"}]},
+        {**DATED, "citations": [{**CITED, "paragraph": 2}]},
+        {**ATTENDED, "person": "pavel-nobody"},
+        {"kind": "spaceship"},
+    )
+    assert [each["verdict"] for each in proposal["records"]] == ["faulty"] * 4
+    told = [(each["faults"][0]["pointer"], each["faults"][0]["detail"]) for each in proposal["records"]]
+    assert told[0][0] == "/citations/0/quote"
+    assert told[1] == ("/citations/0/paragraph", told[1][1])
+    assert "paragraph 1" in told[1][1]
+    assert told[2][0] == "/person"
+    assert told[3][0] == "/kind"
+    for place in range(1, 5):
+        assert office.decide(proposal, place, 422, decision="accept")["errors"]
+    assert office.decide(proposal, None, decision="accept")["counts"]["pending"] == 4, "not even with all others"
+    fixed = {"citations": [CITED]}
+    office.decide(proposal, 1, decision="correct", patch=fixed)
+    office.decide(proposal, 2, 422, decision="correct", patch={"date": "03.03.2020"})
+    office.decide(proposal, None, decision="reject", reason="unusable")
+    assert office.apply(proposal)["created"] == 2
+
+
+def test_a_name_that_leads_nowhere_has_candidates_and_a_namesake_is_told(office: Office) -> None:
+    proposal = office.propose(
+        {**ATTENDED, "person": "vell-anna"},
+        {**ATTENDED, "person": "Anna Vell"},
+        {"kind": "person", "id": "anna-vell-2", "name": "Anna Vell"},
+        {"kind": "topic", "id": "roads", "name": "Roads"},
+        {"kind": "topic", "id": "roads-2", "name": "roads"},
+    )
+    wrong, named, double, *topics = proposal["records"]
+    assert [each["id"] for each in wrong["candidates"]["/person"]] == ["anna-vell"]
+    assert [each["id"] for each in named["candidates"]["/person"]] == ["anna-vell"]
+    assert (double["verdict"], [each["id"] for each in double["similar"]]) == ("similar", ["anna-vell"])
+    assert [(each["verdict"], "same name" in each["warnings"][0]["detail"]) for each in topics] == [("similar", True)] * 2
+    assert topics[0]["uncited"] == ["name"]
+
+
+def test_a_source_that_is_there_already_takes_a_word(office: Office) -> None:
+    text = {"sha256": office.document["sha256"], "form": "text"}
+    proposal = office.propose({"kind": "source", "id": "again", "title": "Again", "publisher": "X", "texts": [text]})
+    assert proposal["records"][0]["verdict"] == "similar"
+    assert "news" in office.decide(proposal, 1, 409, decision="accept")["detail"]
+    office.decide(proposal, 1, decision="accept", similar="allow")
+    assert office.apply(proposal)["created"] == 1
+
+
+def test_two_reviewers_at_once_and_a_record_that_moved_on(office: Office) -> None:
+    proposal = office.propose(DATED, AGREEMENT)
+    office.decide(proposal, 1, decision="accept", if_match=1)
+    office.decide(proposal, 2, 412, key=office.other, decision="accept", if_match=1)
+    answer = office.client.post(
+        f"/v1/proposals/{proposal['id']}/records/2/decision", json={"decision": "accept"}, headers=office.other
+    )
+    assert answer.status_code == 428
+
+    office.database.load(json.dumps({**WORLD[-1], "city": "Minsk"}))
+    told = office.decide(proposal, 1, 409, decision="accept")
+    assert "version 2" in told["detail"]
+    assert told["errors"] == [{"pointer": "/date", "detail": 'replace "2020-03-03"'}]
+    office.decide(proposal, 2, decision="accept")
+    assert "version 2" in office.apply(proposal, 409)["detail"]
+    office.decide(proposal, 1, decision="accept", version=2)
+    office.apply(proposal)
+    assert office.client.get("/v1/meetings/signing-2020").json()["city"] == "Minsk"
+
+
+def test_who_proposes_does_not_decide_and_may_withdraw(office: Office) -> None:
+    proposal = office.propose(DATED)
+    office.decide(proposal, 1, 403, key=office.agent, decision="accept")
+    path = f"/v1/proposals/{proposal['id']}"
+    own = office.client.post("/v1/proposals", json={"title": "Own", "records": [DATED]}, headers=office.reviewer).json()
+    assert "own proposal" in office.decide(own, 1, 403, decision="accept")["detail"]
+    assert office.client.delete(path, headers=office.other).status_code == 403
+    assert office.client.delete(path, headers=office.agent).status_code == 204
+    assert office.shown(proposal)["status"] == "withdrawn"
+    assert "withdrawn" in office.decide(proposal, 1, 409, decision="accept")["detail"]
+    queue = office.client.get("/v1/proposals?status=open", headers=office.agent).json()["data"]
+    assert [each["title"] for each in queue] == ["Own"]
+
+
+def test_own_proposals_are_decided_on_where_a_setting_allows_it(office: Office) -> None:
+    with office.database.client(review_own="yes") as client:
+        own = client.post("/v1/proposals", json={"title": "Own", "records": [DATED]}, headers=office.reviewer).json()
+        headers = {**office.reviewer, "If-Match": '"1"'}
+        decided = client.post(f"/v1/proposals/{own['id']}/decision", json={"decision": "accept"}, headers=headers)
+        assert decided.status_code == 200, decided.text
+
+
+def test_a_proposal_that_is_rejected_as_a_whole_writes_nothing(office: Office) -> None:
+    proposal = office.propose(DATED)
+    office.decide(proposal, None, decision="reject", reason="not ours")
+    assert office.apply(proposal)["transaction"] is None
+    assert office.shown(proposal)["status"] == "rejected"
+
+
+def test_frames_and_derived_fields_in_a_proposal(office: Office) -> None:
+    frame = {
+        "frame": "participants",
+        "meeting": "signing-2020",
+        "participants": [{"organization": "norland-ministry", "quote": "The ministries of Norland"}],
+    }
+    topic = {"kind": "topic", "name": "Networks", "quote": "agreement on networks"}
+    proposal = office.propose(frame, topic, derive=True, source="news")
+    participant, named = (each["proposed"] for each in proposal["records"])
+    assert participant["country"] == "BY"
+    assert participant["citations"] == [
+        {"source": "news", "confidence": "stated", "quote": "The ministries of Norland", "paragraph": 1}
+    ]
+    assert named["id"] == "networks"
+    told = office.propose({**frame, "role": "king"}, {**topic, "quote": "never said"}, status=422, derive=True, source="news")
+    assert {each["pointer"] for each in told["errors"]} == {"/records/0/role", "/records/1/quote"}
+
+
+@pytest.mark.parametrize(
+    ("record", "pointer", "word"),
+    [
+        ({**DATED, "date": "2020-03-04"}, "/date", "2020-03-04"),
+        ({**DATED, "date": "2020-03"}, None, ""),
+        ({**ATTENDED, "person": "petr-orlan"}, "/person", "petr-orlan"),
+        (ATTENDED, None, ""),
+        ({**AGREEMENT, "name": "Protocol on seeds of wheat"}, "/citations/0", "neither"),
+        ({**DATED, "date": "2020-03-04", "citations": [{**DATED["citations"][0], "confidence": "inferred"}]}, None, ""),
+    ],
+)
+def test_what_the_cited_paragraph_does_not_say_is_told(office: Office, record: Json, pointer: str | None, word: str) -> None:
+    (shown,) = office.propose(record)["records"]
+    found = [(each["pointer"], each["detail"]) for each in shown["warnings"]]
+    if pointer is None:
+        assert found == []
+    else:
+        assert any(each[0] == pointer and word in each[1] for each in found), found
+        office.decide(office.propose(record, status=200), 1, decision="accept")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "word"),
+    [
+        ({"title": "", "records": [DATED]}, 422, "/title"),
+        ({"title": "T", "records": []}, 422, "/records"),
+        ({"title": "T", "records": ["x"]}, 422, "/records/0"),
+        ({"title": "T", "records": [DATED], "documents": ["nowhere"]}, 422, "nowhere"),
+        ({"title": "T", "records": [{"kind": "topic", "id": "x-y", "name": "a\0"}]}, 422, "NUL"),
+        ({"title": "T", "records": [{"frame": "dance"}]}, 422, "/records/0/frame"),
+        ({"title": "T", "records": [DATED], "mode": "replace"}, 422, "/mode"),
+    ],
+)
+def test_what_is_no_proposal_is_refused(office: Office, body: Json, status: int, word: str) -> None:
+    answer = office.client.post("/v1/proposals", json=body, headers=office.agent)
+    assert answer.status_code == status
+    assert word in answer.text
+
+
+def test_a_document_must_prove_something(office: Office) -> None:
+    sent = office.client.post("/v1/documents", json={"text": "Something else."}, headers=office.agent).json()
+    told = office.propose(DATED, documents=[sent["id"]], status=422)
+    assert told["errors"][0]["pointer"] == "/documents/0"
+    source = {**sent["proposed_source"], "id": "else", "title": "Else", "publisher": "X"}
+    assert office.propose(source, documents=[sent["id"]])["unused"][0]["text"] == "Something else."
+
+
+def test_an_erasure_takes_the_person_out_of_proposals(office: Office) -> None:
+    proposal = office.propose(DATED, ATTENDED, title="What Anna Vell did")
+    admin = office.database.key(Scope.ADMIN, name="admin")
+    path = "/v1/people/anna-vell/erase"
+    refused = office.client.post(path, headers=admin)
+    assert refused.status_code == 409
+    assert any(each["pointer"] == f"/{proposal['id']}" for each in refused.json()["errors"])
+    erased = office.client.post(f"{path}?confirmed=true", headers=admin).json()
+    assert erased["proposals"] == [proposal["id"]]
+    shown = office.shown(proposal)
+    assert "Vell" not in json.dumps(shown)
+    assert [(each["decision"], each["verdict"]) for each in shown["records"]] == [("pending", "changes"), ("rejected", None)]
+    office.decide(proposal, 1, decision="accept")
+    office.decide(proposal, 2, 410, decision="accept")
+    office.apply(proposal)
+
+
+def test_proposals_are_private(office: Office) -> None:
+    proposal = office.propose(DATED)
+    for path in ("/v1/proposals", f"/v1/proposals/{proposal['id']}"):
+        assert office.client.get(path).status_code == 401
+    assert office.client.get("/v1/proposals/nothing", headers=office.agent).status_code == 404
+    assert office.decide(proposal, 7, 404, decision="accept")
+    assert proposal["id"] not in "\n".join(office.database.export())
