@@ -27,6 +27,7 @@ WORLD = (
     {"kind": "meeting", "id": "forum-2020", "name": "Forum", "date": "2020-04", "city": "Minsk"},
 )
 CITED = {"source": "news"}
+CITATION = {"source": "news", "paragraph": 1, "quote": "on networks", "confidence": "stated"}
 
 
 class Desk:
@@ -186,6 +187,77 @@ def test_frames_are_lines_of_an_import_beside_records(desk: Desk) -> None:
     assert [each["country"]["id"] for each in desk.of("participants")] == ["KZ"]
 
 
+def imported(desk: Desk, *lines: dict[str, Any]) -> Any:
+    """Import lines, and return the report."""
+    headers = {**desk.key, "Content-Type": "application/x-ndjson"}
+    answer = desk.client.post("/v1/import", content="\n".join(map(json.dumps, lines)), headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_frame_says_more_of_a_record_of_the_same_import(desk: Desk) -> None:
+    imported(
+        desk,
+        {"kind": "meeting", "id": "talks", "name": "Talks", "date": "2020-05", "citations": [CITATION]},
+        {"frame": "postponement", **CITED, "meetings": ["talks"], "to": "2020-06", "quote": "31 August"},
+        {"frame": "records", "records": [{"kind": "memorandum", "id": "paper", "name": "Paper", "topics": []}]},
+        {"frame": "instruments", "instruments": ["paper"], "meeting": "talks", "action": "signed"},
+    )
+    meeting = desk.client.get("/v1/meetings/talks?include=changes,citations").json()
+    assert (meeting["date"], meeting["changes"][0]["date_before"], len(meeting["citations"])) == ("2020-06", "2020-05", 2)
+    assert desk.client.get("/v1/memoranda/paper").json()["status"] == "signed"
+
+
+def test_the_order_of_frames_makes_no_difference(desk: Desk) -> None:
+    imported(
+        desk,
+        {"frame": "participants", "meeting": "new-talks", "participants": [{"organization": "new-office"}]},
+        {
+            "frame": "records",
+            "records": [
+                {"kind": "action", "of": "new-paper", "type": "signed", "date": "2021"},
+                {"kind": "meeting", "name": "New talks", "date": "2021"},
+                {"kind": "organization", "name": "New office", "country": "KZ"},
+                {"kind": "memorandum", "name": "New paper"},
+            ],
+        },
+    )
+    assert [each["country"]["id"] for each in desk.of("participants?meeting=new-talks")] == ["KZ"]
+    assert desk.client.get("/v1/memoranda/new-paper").json()["status"] == "signed"
+
+
+def test_new_records_are_described_where_they_are_referred_to(desk: Desk) -> None:
+    frame = {
+        "meeting": {"name": "Round table", "date": "2021-02-03"},
+        "language": "ru",
+        "positions": True,
+        "participants": [
+            {"person": {"name": "Sherif Manzouri", "names": {"zh": "谢里夫·曼祖里"}}, "organization": "norland-ministry"}
+            | {"capacity": "министр"},
+            "orlan",
+        ],
+    }
+    desk.frame("participants", frame)
+    shown = {each["person"]["id"]: each for each in desk.of("participants?meeting=round-table")}
+    assert [shown[each]["language"] for each in ("sherif-manzouri", "orlan")] == ["ru", None], (
+        "what is derived is not in Russian"
+    )
+    (office,) = desk.of("positions?person=sherif-manzouri")
+    assert (office["attested"], office["country"]["id"], office["language"]) == (["2021-02-03"], "BY", "ru")
+    assert desk.client.get("/v1/people/sherif-manzouri").json()["sort_name"] == "Manzouri, Sherif"
+    party = {"party": "KZ", "signatories": [{"person": {"name": "Ivan Novy"}}]}
+    topics = [{"name": "Roads"}]
+    desk.frame("instruments", {"instruments": [{"name": "Paper on roads", "topics": topics, "parties": [party]}]})
+    assert [each["id"] for each in desk.client.get("/v1/memoranda/paper-on-roads").json()["topics"]] == ["roads"]
+    assert desk.client.get("/v1/people/ivan-novy").json()["sort_name"] == "Novy, Ivan"
+
+
+def test_a_row_undoes_what_is_said_for_all(desk: Desk) -> None:
+    rows = [{"organization": "norland-ministry"}, {"person": "orlan", "rank": None}]
+    desk.frame("participants", {"meeting": "signing-2020", "rank": "minister", "participants": rows})
+    assert {each["rank"] for each in desk.of("participants")} == {"minister", None}
+
+
 def test_frames_are_lines_of_a_file(desk: Desk, tmp_path: Any) -> None:
     file = tmp_path / "frames.ndjson"
     file.write_text(json.dumps({"frame": "participants", **PARTICIPANTS}), encoding="utf-8")
@@ -240,7 +312,15 @@ def test_frames_are_lines_of_a_file(desk: Desk, tmp_path: Any) -> None:
             "/paragraph",
             "paragraph 1, 3",
         ),
-        ("instruments", {"instruments": [{"summary": "x"}]}, "/instruments/0/id", "id"),
+        ("instruments", {"instruments": [{"summary": "x"}]}, "/instruments/0/id", "equired"),
+        ("instruments", {"instruments": [{"name": "Paper", "action": ["x"]}]}, "/instruments/0/action", ""),
+        ("postponement", {"meetings": [{"of": {"name": "New"}}]}, "/meetings/0/of", "the id of a meeting"),
+        (
+            "participants",
+            {"meeting": "signing-2020", "participants": [{"person": "orlan", "capacity": "x", "positions": "yes"}]},
+            "/participants/0/positions",
+            "true or false",
+        ),
         ("instruments", {"instruments": ["other"], "action": "sung"}, "/action", "signed"),
         ("instruments", {"instruments": [{"name": "Paper", "parties": 1}]}, "/instruments/0/parties", "array"),
         ("postponement", {"meetings": [{"of": "forum-2020", "to": "May"}]}, "/meetings/0/to", ""),

@@ -1,6 +1,7 @@
 """Shows documents: with their paragraphs, with the records and dates found in them, and with the source they belong to."""
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from app.intake.models import DateShown, DocumentListed, DocumentShown, MentionS
 from app.text.dates import dates_in
 
 Result = TypeVar("Result")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 MOST_TITLE = 300
 """Maximum number of characters of a first paragraph that becomes the title of a proposed source."""
 DATED_PARAGRAPHS = 3
@@ -80,7 +82,7 @@ def listed(document: Stored, *, is_kept: bool) -> DocumentListed:
 def _proposed(document: Stored, dates: Sequence[DateShown], publisher: str | None) -> dict[str, Any]:
     """Return a source for a document that has none: what the document itself says, and who published others of its host."""
     first = document.title or document.paragraphs[0][:MOST_TITLE]
-    stated = {each.edtf for each in dates if each.edtf and "/" not in each.edtf and each.paragraph <= DATED_PARAGRAPHS}
+    stated = {each.edtf for each in dates if each.edtf and _DAY.fullmatch(each.edtf) and each.paragraph <= DATED_PARAGRAPHS}
     texts = [{"sha256": document.sha256, "form": "retrieved", "rule": document.rule}]
     if document.text_sha256 != document.sha256:
         texts.append({"sha256": document.text_sha256, "form": "text"})

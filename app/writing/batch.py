@@ -235,14 +235,15 @@ class Batch:
                 deepcopy(self.faults),
                 deepcopy(self.conflicts),
                 {each: dict(each.content) for each in self.wanted.values()} if self.is_open else {},
-                dict(self.cited),
+                {each: list(cited) for each, cited in self.cited.items()},
                 set(self.cut),
                 dict(self.faulty),
                 self.repeated,
             )
             return self
         several, ids, faults, conflicts, contents, cited, cut, faulty, self.repeated = self._read
-        self.cited, self.cut, self.faulty, self.absent = dict(cited), set(cut), dict(faulty), []
+        self.cited = {each: list(cited_with_it) for each, cited_with_it in cited.items()}
+        self.cut, self.faulty, self.absent = set(cut), dict(faulty), []
         self.warnings, self.expanded, self.resembling = Faults(alike=FAULTS_ALIKE), [], {}
         for each in several:
             each.old, each.version, each.created, each.moved = None, 1, None, False
@@ -434,10 +435,37 @@ class Intake:
                 self._suspect(batch, schema, data, line)
             return None
         wanted = Wanted(resource, content, line=line, named=named, doing=doing, manner=manner, places=places)
+        if places is not None and (first := batch.wanted.get(wanted.id)) is not None and not first.manner.deletes:
+            return self._join(batch, first, wanted, data, cited)
         batch.add(wanted)
         if not manner.deletes:
             self._citations(batch, wanted, data, identify, cited)
         return wanted
+
+    def _join(
+        self, batch: Batch, first: Wanted, more: Wanted, data: Mapping[str, Any], cited: Sequence[Places]
+    ) -> Wanted | None:
+        """Let an earlier record of the batch also have what a frame says of it. Returns it; None if this makes it faulty."""
+        schema = self.schemas.get(more.resource.kind)
+        if schema is None or first.resource is not more.resource:
+            batch.add(more)
+            return None
+        fills = {name for name in more.manner.fills if name in first.content}
+        said = {name: value for name, value in more.content.items() if name not in fills and name != "id"}
+        first.draft = None
+        if first.manner.merges:
+            first.content = {**schema.joined(first.content, said, more.manner.cleared), "id": first.id}
+            cleared = (first.manner.cleared | more.manner.cleared) - said.keys()
+            fills_now = (first.manner.fills - said.keys()) | (more.manner.fills - fills)
+            first.manner = first.manner._replace(cleared=frozenset(cleared), fills=frozenset(fills_now))
+        else:
+            content, faults = schema.merged(first.content, said, more.manner.cleared)
+            batch.faults.extend(fault._replace(line=more.line, pointer=more.at(fault.pointer or "")) for fault in faults)
+            if faults:
+                return None
+            first.content = content
+        self._citations(batch, first, data, ContentSchema.derived_id, cited)
+        return first
 
     def _suspect(self, batch: Batch, schema: ContentSchema, data: Mapping[str, Any], line: str | None) -> None:
         """Add an invalid record and its citations to `suspects`, so that the references of all of them are checked later."""
@@ -462,9 +490,9 @@ class Intake:
             detail = f"may have {MAX_CITATIONS} citations, and has {len(citations)}; send the others as records of their own"
             return batch.blame(of, detail, "/citations")
         schema = self.schemas[Kind.CITATION]
-        batch.cited[of.id] = []
-        if "citations_more" in data or of.manner.merges:
+        if "citations_more" in data or of.manner.merges or (places and of.id not in batch.cited):
             batch.cut.add(of.id)
+        batch.cited.setdefault(of.id, [])
         for place, citation in enumerate(citations):
             pointer = f"/citations/{place}"
             at = places[place] if places else Places(pointer)

@@ -2,8 +2,8 @@
 
 | kind | field | follows from |
 |---|---|---|
-| person | `sort_name` | `name`: the last word is the surname; the first, if there is a name in Chinese, Japanese or Korean |
-| participant | `country` | the country of the `organization` |
+| person | `sort_name` | `name`: the last word is the surname; the first, if a name in Chinese, Japanese or Korean has no `·` |
+| participant, position | `country` | the country of the `organization` |
 | participant | `capacity`, with `names` and `language` | the only office that the person holds, or may hold, at that time |
 | memorandum | `status` | its actions: the furthest point that they reach |
 | citation | `paragraph` | the only paragraph of the stored document in which the quote stands |
@@ -36,6 +36,8 @@ actions: sa.Table = Action.__table__
 Data = Mapping[str, Any]
 SURNAME_FIRST = ("zh", "ja", "ko")
 """Languages in which the surname comes first, also in their romanisations."""
+_BETWEEN_FOREIGN = frozenset("·・‧•")
+"""What stands between the parts of a foreign name in Han characters or kana."""
 PARTICLES = frozenset(
     {"al", "el", "bin", "bint", "ibn", "abu", "van", "von", "der", "den", "de", "da", "di", "dos", "del", "du", "la", "le"}
 )
@@ -154,15 +156,20 @@ class Deriver:
         match kind:
             case Kind.PERSON:
                 yield "sort_name", _sort_name(data)
+            case Kind.POSITION:
+                yield "country", self._country(known, data)
             case Kind.PARTICIPANT:
-                if data.get("country") is None and (organization := id_in(data.get("organization"))):
-                    yield "country", known.state(Kind.ORGANIZATION, organization).get("country")
+                yield "country", self._country(known, data)
                 if data.get("capacity") is None and not data.get("names"):
                     office = self._office(known, data)
                     yield from ((name, office.get(of)) for name, of in _OFFICE.items())
             case Kind.MEMORANDUM:
                 if data.get("status") is None and (record_id := id_in(data.get("id"))):
                     yield "status", furthest(self.done_to(known, record_id))
+
+    def _country(self, known: Known, data: Data) -> str | None:
+        organization = id_in(data.get("organization")) if data.get("country") is None else None
+        return known.state(Kind.ORGANIZATION, organization).get("country")
 
     def _office(self, known: Known, data: Data) -> Content:
         """Return the only office that a participant holds, or may hold, when the meeting takes place; empty if none is it."""
@@ -217,13 +224,19 @@ def furthest(done: Sequence[ActionType]) -> str | None:
     return max(reached, key=order.index).value if reached else None
 
 
+def _is_surname_first(language: Any, name: Any) -> bool:
+    """Whether a name is one of a language in which the surname comes first. A dot stands in names from other languages."""
+    is_such = isinstance(language, str) and language.partition("-")[0] in SURNAME_FIRST
+    return is_such and isinstance(name, str) and _BETWEEN_FOREIGN.isdisjoint(name)
+
+
 def _sort_name(data: Data) -> str | None:
     name, names = data.get("name"), data.get("names")
     words = name.split() if isinstance(name, str) else []
     if len(words) < 2:
         return None
-    languages = [each.get("language") for each in names if isinstance(each, Mapping)] if isinstance(names, list) else []
-    if any(isinstance(each, str) and each.partition("-")[0] in SURNAME_FIRST for each in languages):
+    several = [each for each in names if isinstance(each, Mapping)] if isinstance(names, list) else []
+    if any(_is_surname_first(each.get("language"), each.get("text")) for each in several):
         return f"{words[0]}, {' '.join(words[1:])}"
     first = len(words) - 1
     while first > 1 and words[first - 1].lower() in PARTICLES:

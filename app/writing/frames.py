@@ -65,6 +65,8 @@ class Framed(NamedTuple):
     """For an instrument: what the frame says was done to it, from which its status follows."""
     is_shift: bool = False
     """For an action: whether it gave its meeting another date, or none."""
+    is_late: bool = False
+    """Whether it is a change of a record that others of the frame compare with what it was before."""
     is_new: bool = False
     """Whether its id was made from its name, so that no record may have this id yet."""
 
@@ -164,8 +166,10 @@ class _Expanding:
     def row(self, row: str | dict[str, Any], pointer: str, key: str) -> tuple[dict[str, Any], Places]:
         """Return a row with what the frame says for all, and the places of its fields."""
         own = {key: row} if isinstance(row, str) else row
-        fields = {each: f"/{each}" for each in (*self._common, "meeting", "of", "source") if each not in own}
-        return {**self._common, **own}, Places(pointer, fields | ({key: pointer} if isinstance(row, str) else {}))
+        common = {name: value for name, value in self._common.items() if own.get(name, value) is not None}
+        own = {name: value for name, value in own.items() if value is not None or name not in self._common}
+        fields = {each: f"/{each}" for each in (*common, "meeting", "source") if each not in own}
+        return {**common, **own}, Places(pointer, fields | ({key: pointer} if isinstance(row, str) else {}))
 
     def framed(self, record: dict[str, Any], row: dict[str, Any], places: Places, *, field: str = "", **more: Any) -> Framed:
         """Return a record with its citations. `row`: the row that says how it is cited; `field`: what alone is cited."""
@@ -178,7 +182,10 @@ class _Expanding:
         quotes = row.get("quote", self._frame.quote)
         if quotes is None:
             return Framed(record, places, (), **more)
-        citing = {name: row.get(name, getattr(self._frame, name)) for name in ("source", "paragraph", "confidence")}
+        citing = {
+            name: getattr(self._frame, name) if row.get(name) is None else row[name]
+            for name in ("source", "paragraph", "confidence")
+        }
         at = {name: places.at(f"/{name}") if name in row else f"/{name}" for name in (*citing, "quote")}
         if citing["source"] is None:
             self.faults.append(Fault("required, because a quote is cited from a source", pointer="/source"))
@@ -205,9 +212,14 @@ _OF_OFFICES = ("person", "organization", "country", "language", "names")
 def _participants(rows: _Expanding, frame: Participants) -> Iterator[Framed]:
     for row, places in rows.rows("participants", "person"):
         fields = _fields(row, "positions")
+        if places.fields.get("language") == "/language" and _PRINTED.isdisjoint(fields):
+            del fields["language"]  # what is derived has its own
         record = {"kind": Kind.PARTICIPANT, "meeting": frame.meeting, "role": ParticipantRole.PARTICIPANT, **fields}
         yield rows.framed(record, row, places)
-        if row.get("positions", frame.positions) and row.get("person") and row.get("capacity"):
+        is_position = row.get("positions", frame.positions)
+        if not isinstance(is_position, bool):
+            rows.faults.append(Fault("must be true or false", pointer=places.at("/positions")))
+        elif is_position and row.get("person") and row.get("capacity"):
             office = {name: value for name, value in row.items() if name in _OF_OFFICES}
             named = Places(places.row, {**places.fields, "title": places.at("/capacity")})
             yield rows.framed(
@@ -215,6 +227,8 @@ def _participants(rows: _Expanding, frame: Participants) -> Iterator[Framed]:
             )
 
 
+_PRINTED = frozenset({"capacity", "group", "contribution", "date_note", "names"})
+"""The texts of a participant whose language `language` tells."""
 _ACTIONS = frozenset(ActionType)
 
 
@@ -224,9 +238,8 @@ def _instruments(rows: _Expanding, frame: Instruments) -> Iterator[Framed]:
         said = {name: row.get(name, getattr(frame, name)) for name in ("meeting", "date", "date_note")}
         this = row.get("id") or new_id(Kind.MEMORANDUM, row)
         instrument = {"kind": Kind.MEMORANDUM, **_fields(row, "parties", "action", *said), "id": this}
-        yield rows.framed(
-            instrument, row, places, done=[ActionType(action)] if action in _ACTIONS else [], is_new="id" not in row
-        )
+        done = [ActionType(action)] if isinstance(action, str) and action in _ACTIONS else []
+        yield rows.framed(instrument, row, places, done=done, is_new="id" not in row)
         own = row.get("parties")
         if own is not None and not isinstance(own, list):
             rows.faults.append(Fault("must be an array of ids or objects", pointer=places.at("/parties")))
@@ -243,6 +256,7 @@ def _instruments(rows: _Expanding, frame: Instruments) -> Iterator[Framed]:
         if action:
             act = {name: value for name, value in said.items() if value is not None}
             at = Places(places.row, {name: places.at(f"/{name}") if name in row else f"/{name}" for name in said})
+            at = at._replace(fields={**at.fields, "of": places.at("/id"), "type": at.at("/action")})
             yield rows.framed({"kind": Kind.ACTION, "of": this, "type": action, **act}, row, at)
 
 
@@ -258,6 +272,9 @@ def _citing(row: Data) -> dict[str, Any]:
 
 def _postponement(rows: _Expanding, frame: Postponement) -> Iterator[Framed]:
     for row, places in rows.rows("meetings", "of"):
+        if not isinstance(row.get("of"), str):
+            rows.faults.append(Fault("must be the id of a meeting", pointer=places.at("/of")))
+            continue
         to, before = row.get("to", frame.to), row.get("from", frame.from_)
         at = Places(
             places.row,
@@ -276,7 +293,7 @@ def _postponement(rows: _Expanding, frame: Postponement) -> Iterator[Framed]:
         if "city" in row or not to:
             meeting["city"] = row.get("city")
         of_it = Places(places.row, {"id": places.at("/of"), "date": at.fields["date_after"]})
-        yield rows.framed(meeting, row, of_it, field="date" if to else "status")
+        yield rows.framed(meeting, row, of_it, field="date" if to else "status", is_late=True)
 
 
 def _membership(rows: _Expanding, frame: Membership) -> Iterator[Framed]:

@@ -6,14 +6,14 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from app.domain.vocabulary import Kind, MemorandumStatus
+from app.domain.vocabulary import Kind, MemorandumStatus, Role
 from app.faults import Fault
 from app.writing.batch import Batch, Content, Intake, Manner
 from app.writing.deriving import Deriver, Known, furthest
 from app.writing.frames import Framed, Places, new_id
 from app.writing.free_ids import FreeIds
 from app.writing.stored import StoredRecords
-from app.writing.write_schema import ContentSchema, id_in
+from app.writing.write_schema import ContentSchema, ReferenceField, id_in
 
 _NAME_TYPE = "official"
 """The type of names that are written as an object of languages."""
@@ -45,22 +45,27 @@ class _Adding:
         """The ids of records that were described in place of a reference, by their kind and description."""
 
     def run(self) -> None:
-        for line, framed in self._batch.framed:
-            self._framed(line, framed)
+        """Add those first to which others may refer, so that these are completed from them."""
+        several = self._batch.framed
+        first = [number for number, (_, each) in enumerate(several) if _is_referred_to(each)]
+        late = [number for number in range(len(several)) if number not in set(first)]
+        expanded: dict[int, list[tuple[str | None, Content]]] = {}
+        for number in (*first, *late):
+            self._batch.expanded = expanded.setdefault(number, [])
+            self._framed(*several[number])
+        self._batch.expanded = [each for number in range(len(several)) for each in expanded[number]]
+        for _, record in self._batch.expanded:
+            self._complete_status(record)
 
     def _framed(self, line: str | None, framed: Framed) -> None:
         record, schema = dict(framed.record), self._schema_of(framed.record)
         if schema is None:
             return self._blame(line, framed.places.at("/kind"), f"must be one of {', '.join(self._intake.schemas)}")
-        for field in schema.references:
-            if not field.is_array:
-                self._refer(line, record, field.name, field.allowed, framed.places, framed)
-        of_citations = self._intake.schemas[Kind.CITATION]
-        citations = [dict(each) if isinstance(each, dict) else each for each in record.get("citations", ())]
+        self._refer(line, record, schema, framed.places, framed)
+        citations = [dict(each) if isinstance(each, dict) else each for each in record.get("citations") or ()]
         for citation, places in zip(citations, framed.cited, strict=False):
             if isinstance(citation, dict):
-                for field in of_citations.references:
-                    self._refer(line, citation, field.name, field.allowed, places, None)
+                self._refer(line, citation, self._intake.schemas[Kind.CITATION], places, None)
         if citations:
             record["citations"] = citations
         return self._record(line, framed._replace(record=record), schema)
@@ -70,36 +75,51 @@ class _Adding:
         return self._intake.schemas.get(kind) if isinstance(kind, str) else None  # type: ignore[call-overload]
 
     def _refer(
-        self,
-        line: str | None,
-        holder: dict[str, Any],
-        name: str,
-        allowed: tuple[Kind, ...],
-        places: Places,
-        framed: Framed | None,
+        self, line: str | None, record: dict[str, Any], schema: ContentSchema, places: Places, framed: Framed | None
     ) -> None:
-        """If a reference is the description of a new record, add that record, and refer to its id."""
-        value = holder.get(name)
+        """Where a reference is the description of a new record, add that record, and refer to its id."""
+        for field in schema.references:
+            if field.name not in record:
+                continue
+            value = record[field.name]
+            if not field.is_array:
+                record[field.name] = self._referred(line, value, field.allowed, places.at(f"/{field.name}"), framed)
+            elif isinstance(value, list):
+                record[field.name] = [
+                    self._referred_in(line, item, field, places.at(f"/{field.name}/{number}"), framed)
+                    for number, item in enumerate(value)
+                ]
+
+    def _referred_in(self, line: str | None, item: Any, field: ReferenceField, pointer: str, framed: Framed | None) -> Any:
+        if not field.member:
+            return self._referred(line, item, field.allowed, pointer, framed)
+        if not isinstance(item, dict) or field.member not in item:
+            return item
+        target = self._referred(line, item[field.member], field.allowed, f"{pointer}/{field.member}", framed)
+        return {**item, field.member: target}
+
+    def _referred(self, line: str | None, value: Any, allowed: tuple[Kind, ...], pointer: str, framed: Framed | None) -> Any:
+        """Return a reference: the value itself, or the id of the new record that it describes."""
         if not isinstance(value, dict) or "id" in value or not ({"name", "title"} & value.keys()):
-            return None
-        pointer = places.at(f"/{name}")
+            return value
         kind = value.get("kind", allowed[0] if len(allowed) == 1 else None)
         if kind not in allowed:
-            return self._blame(line, f"{pointer}/kind", f"must say which kind of record is new: {', '.join(allowed)}")
-        said = json.dumps([kind, value], sort_keys=True)
+            self._blame(line, f"{pointer}/kind", f"must say which kind of record is new: {', '.join(allowed)}")
+            return value
+        said = _description(kind, value)
         if said not in self._made:
             record = {**value, "kind": kind}
             made = new_id(Kind(kind), record)
             if made is None:
-                return self._blame(line, pointer, "must have a name")
+                self._blame(line, pointer, "must have a name")
+                return value
             self._made[said] = made
             citations = framed.record.get("citations") if framed is not None and kind != Kind.SOURCE else None
             if citations:
                 record["citations"] = citations
             cited = framed.cited if framed is not None and citations else ()
             self._framed(line, Framed({**record, "id": made}, Places(pointer), cited, is_new=True))
-        holder[name] = self._made[said]
-        return None
+        return self._made[said]
 
     def _record(self, line: str | None, framed: Framed, schema: ContentSchema) -> None:
         record, kind = framed.record, schema.resource.kind
@@ -134,9 +154,11 @@ class _Adding:
             places=framed.places,
             cited=framed.cited,
         )
-        if wanted is not None:
-            self._known.add(wanted)
-            self._batch.expanded.append((line, record))
+        if wanted is None:
+            self._batch.faulty[str(record.get("id"))] = kind  # what refers to it is no other fault
+            return None
+        self._known.add(wanted)
+        self._batch.expanded.append((line, record))
         return None
 
     def _is_free(self, record_id: str) -> bool:
@@ -145,7 +167,8 @@ class _Adding:
     def _complete(self, framed: Framed, record: dict[str, Any]) -> None:
         """Add what only frames derive: the day on which an office was held, and the date that a meeting had before."""
         if framed.attested is not None:
-            meeting = self._known.state(Kind.MEETING, id_in(framed.attested))
+            described = _description(Kind.MEETING, framed.attested) if isinstance(framed.attested, dict) else ""
+            meeting = self._known.state(Kind.MEETING, self._made.get(described) or id_in(framed.attested))
             if day := meeting.get("date"):
                 record["attested"] = [day]
         if framed.is_shift and not record.get("date_before") and (of := id_in(record.get("of"))):
@@ -177,5 +200,26 @@ class _Adding:
         is_further = reached is not None and (stands is None or order.index(reached) > order.index(stands))
         return reached if is_further else None
 
+    def _complete_status(self, record: dict[str, Any]) -> None:
+        """Give a new instrument the status that follows from actions of other frames."""
+        wanted = self._batch.wanted.get(str(record.get("id")))
+        if record.get("kind") != Kind.MEMORANDUM or wanted is None or "status" in wanted.content:
+            return
+        if not self._known.state(Kind.MEMORANDUM, wanted.id).get("status"):
+            reached = furthest(self._deriver.done_to(self._known, wanted.id))
+            if reached is not None:
+                record["status"] = wanted.content["status"] = reached
+
     def _blame(self, line: str | None, pointer: str, detail: str) -> None:
         self._batch.faults.add(Fault(detail, pointer=pointer, line=line))
+
+
+def _is_referred_to(framed: Framed) -> bool:
+    kind = framed.record.get("kind")
+    roles = {each.role for each in Kind if each == kind}
+    return not framed.is_late and bool(roles & {Role.ENTITY, Role.EVENT})
+
+
+def _description(kind: Any, value: dict[str, Any]) -> str:
+    """Return the same text for equal descriptions of new records."""
+    return json.dumps([kind, value], sort_keys=True)

@@ -234,13 +234,18 @@ class ContentSchema:
 
         Fields in `cleared` become empty. Items are added to arrays; an item replaces the one that it is another form of.
         """
-        data: dict[str, Any] = {name: value for name, value in (old or {}).items() if name not in cleared}
-        for name, value in content.items():
-            is_added = isinstance(value, list) and name in data
-            data[name] = _united(self._parts.get(name), data[name], value) if is_added else value
+        data = self.joined(old or {}, content, cleared)
         if old is not None:
             data["id"] = old["id"]
         return self.check(data)
+
+    def joined(self, old: Mapping[str, Any], content: Mapping[str, Any], cleared: Collection[str]) -> dict[str, Any]:
+        """The fields of `old` with those of `content`, as in `merged`. They need not be whole."""
+        data: dict[str, Any] = {name: value for name, value in old.items() if name not in cleared}
+        for name, value in content.items():
+            is_added = isinstance(value, list) and name in data
+            data[name] = _united(self._parts.get(name), data[name], value) if is_added else value
+        return data
 
     def of_today(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The data with the fields of earlier releases replaced by today's fields.
