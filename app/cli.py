@@ -5,11 +5,11 @@ import logging
 
 import click
 
-from app.commands import keys, records, serving, upkeep
+from app.commands import keys, proposals, records, serving, upkeep
 from app.commands.group import main
 from app.settings import Settings
 
-__all__ = ["keys", "main", "records", "serving", "upkeep"]
+__all__ = ["keys", "main", "proposals", "records", "serving", "upkeep"]
 
 
 @main.command()

@@ -40,6 +40,7 @@ SEED = _beside_the_code("seed")
 DATABASE = "rapporteur.db"
 FORMER_DEFAULT = Path("var", DATABASE)
 """The database file of release 0.1.0 if no setting named one, relative to the current folder."""
+SERVER = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 CONTACT = re.compile(r"https?://\S+|[^\s@/:]+@[^\s@/:]+")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -125,6 +126,8 @@ class Settings:
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses or networks whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
     )
+    server: str = _setting("http://127.0.0.1:8000", "the server that `rapporteur propose` and `rapporteur review` ask")
+    key: str = _setting("", "the API key that they send", is_secret=True)
     review_own: str = _setting("no", "`yes`: whoever proposed records may also decide on them; otherwise another key has to")
     log_level: str = _setting("info", "how much the server logs: critical, error, warning, info, debug")
 
@@ -169,6 +172,8 @@ class Settings:
             yield "contact", "is neither a mail address nor an address that begins with http:// or https://"
         if fault := _proxies_fault(self.trusted_proxies):
             yield "trusted_proxies", fault
+        if not SERVER.fullmatch(self.server):
+            yield "server", f"is {_shown(self.server)}: write an address that begins with http:// or https://"
         if self.review_own not in ("yes", "no"):
             yield "review_own", f"is {_shown(self.review_own)}: write yes or no"
         if self.log_level not in LOG_LEVELS:

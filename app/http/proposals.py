@@ -63,7 +63,9 @@ class ProposalBody(BaseModel):
     derive: Annotated[
         bool, Field(description="fill empty fields that follow from others, as frames do; records may have `quote`")
     ] = False
-    source: Annotated[Reference | None, Field(description="the source of all `quote`s that name none")] = None
+    source: Annotated[
+        Reference | None, Field(description="the source of `quote`s that name none; by default, that of the document")
+    ] = None
 
 
 class ProposalsQuery(BaseModel):

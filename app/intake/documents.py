@@ -132,6 +132,12 @@ def _publishers() -> sa.Select[Any]:
     return found.order_by(sources.c.published_start.desc(), sources.c.id).limit(1)
 
 
+def texts_of(sha256: str, text_sha256: str, rule: str) -> list[dict[str, str]]:
+    """Return the `texts` of the source of a document, by which its quotes are proved."""
+    texts = [{"sha256": sha256, "form": "retrieved", "rule": rule}]
+    return texts if text_sha256 == sha256 else [*texts, {"sha256": text_sha256, "form": "text"}]
+
+
 def keep(connection: Connection, sent: Sent, key_id: str) -> tuple[str, bool]:
     """Store a document, and return its id and whether it is new.
 

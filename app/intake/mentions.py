@@ -24,9 +24,9 @@ from app.search.facets import THESE
 from app.search.showing import own_of
 from app.search.tiers import Narrowed
 from app.text.analyzer import is_han
-from app.text.lexicon import Lexicon, Mention, runs, terms_of
+from app.text.lexicon import Lexicon, Mention, name_terms, runs, terms_of
 from app.text.nodes import any_of, but_not, term
-from app.text.terms import LINK, Weight
+from app.text.terms import LINK, Own, Weight
 
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
@@ -108,22 +108,34 @@ class Mentions:
         found = await self.described(ids, languages) if ids else {}
         return [candidate for candidate in found.values() if candidate.kind is kind][:MOST_CANDIDATES]
 
-    async def bearers(self, names: Sequence[str]) -> list[tuple[str, ...]]:
+    async def bearers(self, names: Sequence[str]) -> list[list[str]]:
         """Return, for each of these names, the ids of the records that have it, in any script and inflection."""
-        found: list[tuple[str, ...]] = [()] * len(names)
-        several: list[int] = []
-        letters = 0
-        for number, name in [*enumerate(names), (len(names), None)]:
-            if name is None or letters + len(name) * (HAN if is_han(name) else 1) > LOOKED_FOR_IN:
-                for each in await self.of([names[place] for place in several], None):
-                    place = several[each.paragraph - 1]
-                    if each.mention.start == 0 and each.mention.end == len(names[place]):
-                        found[place] = each.mention.records
-                several, letters = [], 0
-            if name is not None and len(name) <= LONGEST_NAME:
-                several.append(number)
-                letters += len(name) * (HAN if is_han(name) else 1)
-        return found
+        by_term: dict[str, list[int]] = {}
+        for place, name in enumerate(names):
+            for each in name_terms(name) if len(name) <= LONGEST_NAME else ():
+                by_term.setdefault(each, []).append(place)
+        found: list[dict[str, None]] = [{} for _ in names]
+        for record_id, own in await self._named_by(by_term):
+            for each in name_terms(own.text, own.language):
+                for place in by_term.get(each, ()):
+                    found[place][record_id] = None
+        return [list(several) for several in found]
+
+    async def _named_by(self, terms: Collection[str]) -> list[tuple[str, Own]]:
+        """Return the names of the records that these terms find, at most `MOST_BEARERS` records."""
+        docids: dict[int, None] = {}
+        for several in chunks(sorted(terms)):
+            node = but_not(any_of(map(term, several)), term(LINK))
+            docids |= dict.fromkeys(docid for _, docid in await self._candidates.newest({0: node}, Narrowed()))
+            if len(docids) >= MOST_BEARERS:
+                break
+        return [
+            (record_id, own)
+            for found in chunks(islice(docids, MOST_BEARERS))
+            for record_id, _, words in await self._driver.fetch(self._words, {"docids": self._driver.encode(found)})
+            for own in own_of(words)
+            if own.weight is Weight.NAME and own.field != "type"
+        ]
 
     async def described(self, ids: Collection[str], languages: Sequence[str]) -> Mapping[str, Candidate]:
         """Return the records of these ids, with what tells them apart."""

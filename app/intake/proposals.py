@@ -16,6 +16,7 @@ from app.db.sql import instant_text
 from app.domain.vocabulary import Decision, Kind, ProposalStatus, Verdict
 from app.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
+from app.intake.documents import texts_of
 from app.intake.examining import Examined, Examiner
 from app.models.access import Key
 from app.models.evidence import Citation, SourceText
@@ -91,7 +92,7 @@ class Sent(NamedTuple):
     records: Sequence[Content]
     derives: bool
     source: Any
-    """The source from which `quote` of records is cited, if what follows from other records is to be derived."""
+    """The source from which `quote` of records and frames is cited; None for that of the document."""
     digest: str
 
 
@@ -241,12 +242,14 @@ class Proposals:
             for number, record in enumerate(sent.records)
             if "frame" not in record and (not sent.derives or "deleted" in record)
         }
+        records = [self._of_document(connection, sent, record) for record in sent.records]
         for number in plain:
-            self._writer.intake.item(batch, dict(sent.records[number]), Mode.MERGE, line=str(number))
+            self._writer.intake.item(batch, dict(records[number]), Mode.MERGE, line=str(number))
         batch.faults = Faults(alike=FAULTS_ALIKE)  # a record with faults is stored with them; only frames are refused
-        for number, record in enumerate(sent.records):
+        source = sent.source or self._source_of(connection, sent, records)
+        common = {} if source is None else {"source": source}
+        for number, record in enumerate(records):
             if number not in plain:
-                common = {} if sent.source is None else {"source": sent.source}
                 framed = record if "frame" in record else {"frame": "records", "records": [record]}
                 self._writer.intake.frame(batch, {**common, **framed}, line=str(number))
         self._writer.framing.add(connection, batch, self._writer.free_ids(connection))
@@ -257,12 +260,33 @@ class Proposals:
         for line, record in batch.expanded:
             expanded.setdefault(line, []).append(record)
         lines = []
-        for number, record in enumerate(sent.records):
+        for number, record in enumerate(records):
             lines += [record] if number in plain else expanded.get(str(number), [])
         if len(lines) > MOST_RECORDS:
             detail = f"a proposal may have {MOST_RECORDS} records, and this has {len(lines)}; propose several"
             raise Invalid(detail, faults=[Fault(detail, pointer="/records")])
         return lines
+
+    def _of_document(self, connection: Connection, sent: Sent, record: Content) -> Content:
+        """Return a source with what its document says of itself, if fields are to be derived and there is one document."""
+        if not sent.derives or record.get("kind") != Kind.SOURCE or "texts" in record or len(sent.documents) != 1:
+            return record
+        names = ("sha256", "text_sha256", "rule", "title", "url", "language", "retrieved")
+        query = sa.select(*(documents.c[name] for name in names)).where(documents.c.id == sent.documents[0])
+        found = connection.execute(query).mappings().first()
+        if found is None:
+            return record
+        said = {name: found[name] for name in ("title", "url", "language", "retrieved") if found[name] is not None}
+        return {**said, "texts": texts_of(found["sha256"], found["text_sha256"], found["rule"]), **record}
+
+    def _source_of(self, connection: Connection, sent: Sent, records: Sequence[Content]) -> str | None:
+        """Return the source of the only document: one that has its digest, or else the first that is proposed."""
+        if len(sent.documents) == 1:
+            digests = source_texts.c.sha256.in_([documents.c.sha256, documents.c.text_sha256])
+            found = sa.select(source_texts.c.record_id).join(documents, digests).where(documents.c.id == sent.documents[0])
+            if stored := connection.execute(found.order_by(source_texts.c.record_id).limit(1)).scalars().first():
+                return str(stored)
+        return next((each["id"] for each in records if each.get("kind") == Kind.SOURCE and id_in(each.get("id"))), None)
 
     def _require_useful(self, connection: Connection, ids: Sequence[str], lines: Iterable[Content]) -> None:
         """Raise Invalid if a document is not kept, or is the text of no source, so that it would prove no quote."""

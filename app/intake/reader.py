@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from app.db.driver import Driver
-from app.intake.documents import Documents, Stored
+from app.intake.documents import Documents, Stored, texts_of
 from app.intake.mentions import MOST_CANDIDATES, Mentions
 from app.intake.models import DateShown, DocumentListed, DocumentShown, MentionShown, SourceFound
 from app.text.dates import dates_in
@@ -83,9 +83,6 @@ def _proposed(document: Stored, dates: Sequence[DateShown], publisher: str | Non
     """Return a source for a document that has none: what the document itself says, and who published others of its host."""
     first = document.title or document.paragraphs[0][:MOST_TITLE]
     stated = {each.edtf for each in dates if each.edtf and _DAY.fullmatch(each.edtf) and each.paragraph <= DATED_PARAGRAPHS}
-    texts = [{"sha256": document.sha256, "form": "retrieved", "rule": document.rule}]
-    if document.text_sha256 != document.sha256:
-        texts.append({"sha256": document.text_sha256, "form": "text"})
     proposed = {
         "kind": "source",
         "title": first,
@@ -94,7 +91,7 @@ def _proposed(document: Stored, dates: Sequence[DateShown], publisher: str | Non
         "language": document.language,
         "published": next(iter(stated)) if len(stated) == 1 else None,
         "retrieved": document.retrieved,
-        "texts": texts,
+        "texts": texts_of(document.sha256, document.text_sha256, document.rule),
     }
     return {name: value for name, value in proposed.items() if value is not None}
 

@@ -7,12 +7,12 @@ is never compared fuzzily, so what is found is named there.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
 from app.domain.vocabulary import Kind, Role
-from app.text.analyzer import Word, all_forms, analyze, folded, in_one_word, is_han, typed_forms
+from app.text.analyzer import Forms, Word, all_forms, analyze, folded, in_one_word, is_han, typed_forms
 from app.text.query import SOUNDING_HAN, Typed, as_typed, exact_name, whole_name_terms
 from app.text.terms import FUNCTION_WORDS, NAME_SOUNDS, short, whole_names
 
@@ -124,9 +124,6 @@ class Lexicon:
     def add(self, record: str, kind: Kind, name: str, language: str | None = None) -> None:
         """Add a name of a record, unless it is a short title. `language`: the language of the name, BCP 47, if it is known."""
         words = all_forms(name, language)
-        terms = whole_names([word.stem for word in words], [word.skeletons for word in words])
-        if whole := in_one_word(name):
-            terms.append(NAME_SOUNDS + short(whole))
         if kind.role is Role.EVENT and len(words) < _SHORTEST_TITLE:
             return
         primary = (language or "").partition("-")[0]
@@ -134,7 +131,7 @@ class Lexicon:
         word = words[0].folded if len(words) == 1 else ""
         is_large = name[:1].isupper()
         entry = _Entry(record, kind, primary, bool(word), is_large, is_acronym, _script_of(name), word, len(name))
-        for each in dict.fromkeys(terms):
+        for each in dict.fromkeys(_whole_terms(name, words)):
             self._entries[each].append(entry)
 
     def mentions(self, text: str, language: str | None = None) -> Iterator[Mention]:
@@ -199,6 +196,17 @@ def runs(text: str, language: str | None = None) -> Iterator[list[Run]]:
                 for end in reversed(list(_ends(text, words, place)))
                 if not bare[end - 1]
             ]
+
+
+def name_terms(name: str, language: str | None = None) -> list[str]:
+    """Return the terms by which an index finds the records of this name, however many words it has."""
+    return _whole_terms(name, all_forms(name, language))
+
+
+def _whole_terms(name: str, words: Sequence[Forms]) -> list[str]:
+    terms = whole_names([word.stem for word in words], [word.skeletons for word in words])
+    whole = in_one_word(name)
+    return [*terms, NAME_SOUNDS + short(whole)] if whole else terms
 
 
 def terms_of(several: Iterable[Run]) -> set[str]:
