@@ -108,22 +108,34 @@ def test_all_is_in_agreement_and_cited(entered: Database, client: TestClient) ->
 
 
 def test_the_example_of_the_page_runs(fresh: Fresh) -> None:
-    page = (ROOT / "docs" / "entering.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "entering.md").read_text(encoding="utf-8").partition("## An example")[2]
     (example,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    text = " ".join(re.findall(r"^> (.*)$", page, re.MULTILINE)).replace("*", "")
     stands = (
-        {"kind": "source", "id": "norland-news", "title": "News of Norland", "published": "2020-03-03"},
         {"kind": "organization", "id": "norland-ministry", "name": "Ministry of Norland"},
         {"kind": "organization", "id": "sudland-ministry", "name": "Ministry of Sudland"},
         {"kind": "series", "id": "league-forum", "name": "Forum of the League"},
+        {"kind": "meeting", "id": "league-forum-2020", "name": "Forum 2020", "series": "league-forum", "date": "2020-04"},
         {"kind": "person", "id": "orlan", "name": "Orlan"},
         {"kind": "person", "id": "rell", "name": "Rell"},
     )
     database = Database(fresh())
-    database.load(*map(json.dumps, stands), *example.splitlines())
-    questions = re.findall(r"`((?:participants|memoranda|actions)\?[^`]+)`", page.partition("Then one request")[2])
+    database.load(*map(json.dumps, stands))
+    questions = re.findall(r"`((?:participants|memoranda|actions|meetings)\?[^`]+)`", page.partition("Then one request")[2])
     assert len(questions) == 5
-    with database.client() as asked:
+    with database.client(review_own="yes") as asked:
+        key = database.key()
+        document = asked.post("/v1/documents", json={"text": text, "language": "en"}, headers=key).json()["id"]
+        body = {"title": "The example", "documents": [document], "records": list(map(json.loads, example.splitlines()))}
+        proposal = asked.post("/v1/proposals", json=body | {"derive": True}, headers=key).json()
+        assert [each["faults"] for each in proposal["records"] if each["faults"]] == []
+        path = f"/v1/proposals/{proposal['id']}"
+        decided = asked.post(f"{path}/decision", json={"decision": "accept"}, headers={**key, "If-Match": '"1"'}).json()
+        assert decided["counts"]["pending"] == 0
+        assert asked.post(f"{path}/apply", headers={**key, "If-Match": '"2"'}).status_code == 200
         found = [len(asked.get(f"/v1/{question}").json()["data"]) for question in questions]
+        forum = asked.get("/v1/meetings/league-forum-2020?include=changes").json()
     assert found == [1, 1, 1, 1, 0]
+    assert (forum["date"], forum["changes"][0]["date_before"]) == ("2020-08-31", "2020-04")
     assert database.disagreements() == []
     database.engine.dispose()

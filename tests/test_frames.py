@@ -325,6 +325,12 @@ def test_frames_are_lines_of_a_file(desk: Desk, tmp_path: Any) -> None:
         ("instruments", {"instruments": [{"name": "Paper", "parties": 1}]}, "/instruments/0/parties", "array"),
         ("postponement", {"meetings": [{"of": "forum-2020", "to": "May"}]}, "/meetings/0/to", ""),
         ("membership", {"of": "league", "members": [{"member": "ZZ"}]}, "/members/0/member", "ZZ"),
+        (
+            "records",
+            {**CITED, "records": [{"kind": "citation", "record": "orlan", "quote": "never said"}]},
+            "/records/0/quote",
+            "nowhere",
+        ),
         ("records", {"records": [{"kind": "spaceship"}]}, "/records/0/kind", "must be one of"),
         ("records", {"records": [{"kind": "topic"}]}, "/records/0/id", "id"),
         (

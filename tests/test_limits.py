@@ -7,13 +7,15 @@ from app.declaration import filters, model
 from app.domain import collation
 from app.faults import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
 from app.http import endpoints, exports, parameters, queries, records
+from app.http import proposals as proposals_over_http
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
+from app.intake import proposals
 from app.reading import changes, paging
 from app.search import candidates, finder, service, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
-from app.writing import json_patch, queue, write_schema
+from app.writing import frames, json_patch, queue, write_schema
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
@@ -30,6 +32,10 @@ FIXED = {
     "records of a page of a list": queries.MAX_LIMIT,
     "entries of a page of the changes": changes.MAX_CHANGES,
     "letters of a page: of a list, a history, the changes": paging.PAGE_LETTERS,
+    "rows of a frame": frames.MOST_ROWS,
+    "records of a proposal, those of its frames included": proposals.MOST_RECORDS,
+    "documents of a proposal": proposals_over_http.MOST_DOCUMENTS,
+    "proposals that one answer lists": proposals.MOST_LISTED,
     "letters of a search that count": query.MOST_TYPED,
     "words and phrases of a search": query.MOST_SLOTS,
     "words of a search that end with a star": query.MOST_STARRED,
@@ -85,7 +91,7 @@ def test_each_limit_with_a_setting_is_its_default() -> None:
     assert {name: number_in(limit) for name, limit in told.items()} == {name: settings[name] for name in told}
     # Those that bound nothing of a client's: where the database is and how it is reached, and how the server listens.
     others = {"database_url", "host", "port", "workers", "pooler", "read_connections", "allowed_hosts"}
-    others |= {"key_secret", "trusted_proxies", "log_level", "contact"}
+    others |= {"key_secret", "trusted_proxies", "log_level", "contact", "server", "key", "review_own"}
     assert set(told) == set(settings) - others, "every setting that is a limit has its row"
 
 

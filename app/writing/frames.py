@@ -302,9 +302,13 @@ def _membership(rows: _Expanding, frame: Membership) -> Iterator[Framed]:
         yield rows.framed(record, row, places)
 
 
-def _records(rows: _Expanding, _frame: Records) -> Iterator[Framed]:
+def _records(rows: _Expanding, frame: Records) -> Iterator[Framed]:
     for row, places in rows.rows("records", "id"):
-        yield rows.framed(_fields(row), row, places)
+        if row.get("kind") == Kind.CITATION:  # these fields are its own
+            said = {"source": frame.source, "confidence": frame.confidence}
+            yield Framed({**{name: value for name, value in said.items() if value is not None}, **row}, places, ())
+        else:
+            yield rows.framed(_fields(row), row, places)
 
 
 _EXPANSIONS: dict[type[Frame], Callable[[_Expanding, Any], Iterator[Framed]]] = {

@@ -138,8 +138,9 @@ class _Adding:
         record, _, faults = self._deriver.fill(self._known, kind, record)
         if faults:
             for fault in faults:
-                _, _, place, name = (fault.pointer or "").split("/")
-                self._blame(line, framed.cited[int(place)].at(f"/{name}"), fault.detail)
+                *_, place, name = (fault.pointer or "").split("/")
+                at = framed.cited[int(place)] if place else framed.places
+                self._blame(line, at.at(f"/{name}"), fault.detail)
             return None
         if status is not None:
             record["status"] = status
