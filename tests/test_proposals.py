@@ -246,6 +246,16 @@ def test_frames_and_derived_fields_in_a_proposal(office: Office) -> None:
     assert {each["pointer"] for each in told["errors"]} == {"/records/0/role", "/records/1/quote"}
 
 
+def test_a_frame_says_more_of_a_proposed_record(office: Office) -> None:
+    meeting = {"kind": "meeting", "id": "talks", "name": "Talks", "date": "2020-05", "citations": [CITED]}
+    moved = {"frame": "postponement", "meetings": ["talks"], "to": "2020-06", "quote": "3 March 2020", "paragraph": 1}
+    proposal = office.propose(meeting, moved, derive=True, source="news")
+    assert [each["verdict"] for each in proposal["records"]] == ["new", "new"]
+    talks = proposal["records"][0]["proposed"]
+    assert (talks["date"], talks["status"], len(talks["citations"])) == ("2020-06", "planned", 2)
+    assert proposal["records"][1]["proposed"]["date_before"] == "2020-05"
+
+
 @pytest.mark.parametrize(
     ("record", "pointer", "word"),
     [

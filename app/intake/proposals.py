@@ -259,9 +259,12 @@ class Proposals:
         expanded: dict[str | None, list[Content]] = {}
         for line, record in batch.expanded:
             expanded.setdefault(line, []).append(record)
-        lines = []
+        lines: list[Content] = []
         for number, record in enumerate(records):
-            lines += [record] if number in plain else expanded.get(str(number), [])
+            if number in plain:
+                lines.append(record)
+            else:
+                _take_in(lines, expanded.get(str(number), []))
         if len(lines) > MOST_RECORDS:
             detail = f"a proposal may have {MOST_RECORDS} records, and this has {len(lines)}; propose several"
             raise Invalid(detail, faults=[Fault(detail, pointer="/records")])
@@ -505,6 +508,24 @@ def _require_open(proposal: Proposal) -> None:
     if proposal.status is not ProposalStatus.OPEN:
         by = f", in the transaction {proposal.transaction}" if proposal.transaction else ""
         raise Conflict(f"the proposal is {proposal.status} already{by}")
+
+
+def _take_in(lines: list[Content], framed: Iterable[Content]) -> None:
+    """Add the records of a frame. What it says more of a record that is there becomes a part of that record."""
+    there = {(each.get("kind"), each["id"]): place for place, each in enumerate(lines) if id_in(each.get("id"))}
+    for record in framed:
+        key = record.get("kind"), record.get("id")
+        if key[1] is None or key not in there or "deleted" in lines[there[key]]:
+            there[key] = len(lines)
+            lines.append(record)
+            continue
+        known = dict(lines[there[key]])
+        for name, value in record.items():
+            before = known.get(name)
+            if isinstance(before, list) and isinstance(value, list):
+                value = [*before, *(each for each in value if each not in before)]  # noqa: PLW2901
+            known[name] = value
+        lines[there[key]] = known
 
 
 def _in_proposal(fault: Fault, sent: Sent) -> Fault:
