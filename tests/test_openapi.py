@@ -74,7 +74,7 @@ def test_operations_have_unique_readable_names_and_summaries(document: dict[str,
     assert all(re.fullmatch(rf"({verbs})_[a-z_]+", name) for name in found)
     assert {f"list_{resource.plural}" for resource in RESOURCES} <= set(found)
     assert {f"get_{resource.kind}" for resource in RESOURCES} <= set(found)
-    assert all(operation["summary"] for _, operation in operations(document))
+    assert all(operation["summary"] and operation["description"] for _, operation in operations(document))
 
 
 def test_every_parameter_and_every_field_is_described(document: dict[str, Any]) -> None:

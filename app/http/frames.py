@@ -42,6 +42,11 @@ EXAMPLES: dict[str, Json] = {
 }
 
 
+_OF_ALL = """\
+The frame stands for several records, which are written together or not at all. They change only what they mention, and empty
+fields that follow from other records are filled. Fields beside those below hold for each row that does not have them."""
+
+
 class FrameEndpoint(Endpoint):
     """A route that answers with JSON, or with NDJSON if it is a dry run."""
 
@@ -87,7 +92,9 @@ def router(writer: Writer, queued: QueuedWrites, access: Access, settings: Setti
         answer = documented["responses"].setdefault(200, {"description": "What became of every record."})
         answer["content"] = {NDJSON.media_type: {"schema": {"type": "string"}}}
 
-        @routes.post(f"/v1/frames/{name}", response_model=ImportReport, **documented)
+        what = f"{model.__doc__}\n\n{_OF_ALL}"
+
+        @routes.post(f"/v1/frames/{name}", response_model=ImportReport, description=what, **documented)
         async def write_frame(
             request: Request,
             principal: Annotated[Principal, Security(access.key_with(keys.Scope.WRITE))],
@@ -113,8 +120,6 @@ def router(writer: Writer, queued: QueuedWrites, access: Access, settings: Setti
                 write = Write(principal, None if query.dry_run else retry, settle, None, reports_of(dry_run=query.dry_run))
                 answered = await queued.run(write, keep=not query.dry_run, size=reservation.taken)
                 return _Lines([record for _, record in batch.expanded], request.wants) if query.dry_run else answered
-
-        write_frame.__doc__ = f"{model.__doc__}\n\nFields beside these hold for each row that does not have them."
 
     for name, model in FRAMES.items():
         frame_of(name, model)

@@ -81,8 +81,11 @@ class Examiner:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def examine(self, connection: Connection, lines: Mapping[int, Content]) -> list[Examined]:
-        """Examine records in the exchange format, by their places. They merge, as in an import."""
+    def examine(self, connection: Connection, lines: Mapping[int, Content], *, looks: bool = True) -> list[Examined]:
+        """Examine records in the exchange format, by their places. They merge, as in an import.
+
+        `looks`: whether to warn of what their documents do not support. This takes most of the time.
+        """
         batch = Batch(faults=Faults(alike=MOST_FAULTS), conflicts=Faults(alike=MOST_FAULTS), warnings=Faults(alike=MOST_FAULTS))
         for place, line in lines.items():
             self._writer.intake.item(batch, deepcopy(line), Mode.MERGE, line=str(place))
@@ -101,7 +104,7 @@ class Examiner:
         for wanted in batch.wanted.values():
             if wanted.resource.kind is Kind.CITATION and not wanted.deleted:
                 cited[str(wanted.content.get("record"))].append(wanted)
-        for where, fault in self._unsupported(known, cited, by_line):
+        for where, fault in self._unsupported(known, cited, by_line) if looks else ():
             warned[where].append(fault)
         about = _About(batch, known, cited, told, warned)
         return _without_doubles([self._examined(place, line, by_line[str(place)], about) for place, line in lines.items()])

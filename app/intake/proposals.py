@@ -141,10 +141,10 @@ class Proposals:
             for place, line, correction, decision, *rest in connection.execute(query)
         ]
 
-    def examine(self, connection: Connection, several: Sequence[Proposed]) -> dict[int, Examined]:
-        """Examine all records that are not rejected, by their places."""
+    def examine(self, connection: Connection, several: Sequence[Proposed], *, looks: bool) -> dict[int, Examined]:
+        """Examine all records that are not rejected, by their places. `looks` as in `Examiner.examine`."""
         lines = {each.place: each.stands for each in several if each.stands and each.decision is not Decision.REJECTED}
-        return {each.place: each for each in self._examiner.examine(connection, lines)}
+        return {each.place: each for each in self._examiner.examine(connection, lines, looks=looks)}
 
     def paragraphs(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
         """Return the paragraphs of documents whose texts are kept, by document."""
@@ -201,7 +201,7 @@ class Proposals:
             return lambda: [(known, False)]
         lines = self._lines(connection, sent)
         self._require_useful(connection, sent.documents, lines)
-        examined = self._examiner.examine(connection, dict(enumerate(lines, 1)))
+        examined = self._examiner.examine(connection, dict(enumerate(lines, 1)), looks=False)
         proposal_id, now = uuid7(), datetime.now(UTC)
 
         def apply() -> list[tuple[str, bool]]:
@@ -356,7 +356,7 @@ class Proposals:
         several = self.records(connection, proposal_id)
         pending = {each.place: each for each in several if each.decision is Decision.PENDING}
         if wish.decision is Decision.ACCEPTED:
-            found = self.examine(connection, several)
+            found = self.examine(connection, several, looks=False)
             fine = (Verdict.NEW, Verdict.SAME, Verdict.CHANGES)
             chosen = [
                 place
@@ -445,7 +445,9 @@ class Proposals:
                 if (other := by_id.get(target)) is not None and other not in needed:
                     needed.add(other)
                     new.append(other)
-        found = self.examine(connection, [several[each]._replace(decision=Decision.PENDING) for each in sorted(needed)])
+        found = self.examine(
+            connection, [several[each]._replace(decision=Decision.PENDING) for each in sorted(needed)], looks=False
+        )
         return found[place]
 
     def _targets(self, line: Content) -> Collection[str]:

@@ -146,7 +146,7 @@ class Showing:
             records = self._proposals.records(connection, proposal_id)
             if proposal.status is not ProposalStatus.OPEN:
                 return _Read(proposal, records, {}, [])
-            examined = self._proposals.examine(connection, records)
+            examined = self._proposals.examine(connection, records, looks=True)
             return _Read(proposal, records, examined, self._unused(connection, proposal, examined))
 
         found: _Read = await self._read(read)
