@@ -252,6 +252,22 @@ def test_new_records_are_described_where_they_are_referred_to(desk: Desk) -> Non
     assert desk.client.get("/v1/people/ivan-novy").json()["sort_name"] == "Novy, Ivan"
 
 
+def test_rows_may_be_arrays_of_values(desk: Desk) -> None:
+    frame = {
+        **CITED,
+        "meeting": "signing-2020",
+        "columns": ["organization", "role", "person", "quote"],
+        "participants": [["norland-ministry", "host"], [None, "witness", "orlan", "premier Orlan"], "orlan"],
+    }
+    assert desk.frame("participants", frame)["created"] == 4
+    shown = {(each["role"], (each["person"] or each["organization"])["id"]) for each in desk.of("participants")}
+    assert shown == {("host", "norland-ministry"), ("witness", "orlan"), ("participant", "orlan")}
+    frame["participants"] = [["norland-ministry", "king"], ["a", "host", None, None, "b"]]
+    assert set(desk.faults("participants", frame)) == {"/participants/1"}
+    frame["participants"] = [["norland-ministry", "king"]]
+    assert set(desk.faults("participants", frame)) == {"/participants/0/1"}
+
+
 def test_a_row_undoes_what_is_said_for_all(desk: Desk) -> None:
     rows = [{"organization": "norland-ministry"}, {"person": "orlan", "rank": None}]
     desk.frame("participants", {"meeting": "signing-2020", "rank": "minister", "participants": rows})

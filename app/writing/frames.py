@@ -23,6 +23,7 @@ from app.faults import Fault
 from app.writing.identity import MAX_NAMED, slug
 
 MOST_ROWS = 500
+MOST_COLUMNS = 50
 Data = Mapping[str, Any]
 
 
@@ -32,9 +33,16 @@ def _id_or_object(value: Any) -> Any:
     return value
 
 
+def _row(value: Any) -> Any:
+    if not isinstance(value, (str, dict, list)):
+        raise ValueError("must be an id or an object, or an array of values of `columns`")  # noqa: TRY004 - as above
+    return value
+
+
 Said = Annotated[Any, AfterValidator(_id_or_object), Field(json_schema_extra={"type": ["string", "object"]})]
-"""A row of a list, or a reference: an id, or an object with more. A reference may describe a new record."""
-Rows = Annotated[list[Said], Field(min_length=1, max_length=MOST_ROWS)]
+"""A reference: an id, or the description of a new record."""
+Row = Annotated[Any, AfterValidator(_row), Field(json_schema_extra={"type": ["string", "object", "array"]})]
+Rows = Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS)]
 
 
 class Places(NamedTuple):
@@ -84,6 +92,10 @@ class Frame(BaseModel):
         int | None, Field(description="the paragraph; if the document is kept and the quote stands there once, it is found")
     ] = None
     confidence: Annotated[Confidence, Field(description="how the source supports the records")] = Confidence.STATED
+    columns: Annotated[
+        list[str],
+        Field(max_length=MOST_COLUMNS, description="if rows are arrays of values: their fields, in this order"),
+    ] = []
 
 
 class Participants(Frame):
@@ -127,7 +139,7 @@ class Membership(Frame):
 class Records(Frame):
     """Records of any kind. A row is an object in the exchange format, with `quote` in place of `citations`."""
 
-    records: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=MOST_ROWS, description="the records")]
+    records: Annotated[Rows, Field(description="the records")]
 
 
 FRAMES: dict[str, type[Frame]] = {
@@ -163,13 +175,25 @@ class _Expanding:
         for number, row in enumerate(getattr(self._frame, name)):
             yield self.row(row, f"/{name}/{number}", key)
 
-    def row(self, row: str | dict[str, Any], pointer: str, key: str) -> tuple[dict[str, Any], Places]:
+    def row(self, row: Any, pointer: str, key: str) -> tuple[dict[str, Any], Places]:
         """Return a row with what the frame says for all, and the places of its fields."""
-        own = {key: row} if isinstance(row, str) else row
+        own, at = self._own(row, pointer, key)
         common = {name: value for name, value in self._common.items() if own.get(name, value) is not None}
         own = {name: value for name, value in own.items() if value is not None or name not in self._common}
         fields = {each: f"/{each}" for each in (*common, "meeting", "source") if each not in own}
-        return {**common, **own}, Places(pointer, fields | ({key: pointer} if isinstance(row, str) else {}))
+        return {**common, **own}, Places(pointer, fields | at)
+
+    def _own(self, row: Any, pointer: str, key: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Return the fields that a row has itself, and the places of those that do not stand under their own names."""
+        if isinstance(row, dict):
+            return row, {}
+        if isinstance(row, str):
+            return {key: row}, {key: pointer}
+        columns = self._frame.columns
+        if len(row) > len(columns):
+            self.faults.append(Fault(f"has {len(row)} values, and `columns` names {len(columns)}", pointer=pointer))
+        said = {name: value for name, value in zip(columns, row, strict=False) if value is not None}
+        return said, {name: f"{pointer}/{number}" for number, name in enumerate(columns)}
 
     def framed(self, record: dict[str, Any], row: dict[str, Any], places: Places, *, field: str = "", **more: Any) -> Framed:
         """Return a record with its citations. `row`: the row that says how it is cited; `field`: what alone is cited."""
