@@ -117,7 +117,8 @@ class Loader:
         for table, several in rows.part_rows(content, self.kinds).items():
             self._rows.setdefault(table, []).extend(several)
         change = {"record_id": record_id, "kind": kind.value, "operation": "create", "version": 1, "at": self._now}
-        self._put(Change.__table__, change | {"author": "bench", "transaction": str(SEED), "state": text_of(content)})
+        by = {"author": "bench", "transaction": str(SEED), "digest": f"{len(self.kinds):08x}"}
+        self._put(Change.__table__, change | by | {"state": text_of(content)})
         if len(self.kinds) % FLUSH == 0:
             self.flush()
         return record_id
