@@ -88,7 +88,7 @@ PARTICIPANTS = {
 
 def test_participants_are_completed_cited_and_found_again(desk: Desk) -> None:
     lines = desk.frame("participants", PARTICIPANTS, dry_run=True)
-    assert [line["kind"] for line in lines] == ["participant", "participant", "person", "participant", "position"]
+    assert [line["kind"] for line in lines] == ["participant", "participant", "participant", "person", "position"]
     assert desk.of("participants?meeting=signing-2020") == []
     report = desk.frame("participants", PARTICIPANTS)
     assert report["created"] == 10
@@ -140,6 +140,33 @@ def test_instruments_have_parties_an_action_and_a_status(desk: Desk) -> None:
     desk.frame("instruments", {"instruments": ["other"], "action": "discussed", "date": "2020-06"})
     assert desk.client.get("/v1/memoranda/other").json()["status"] == "in_force", "an earlier point is no step back"
     assert "agreement-on-networks" in desk.faults("instruments", frame)["/instruments/0/id"]
+
+
+def test_what_a_frame_does_not_know_it_does_not_overwrite(desk: Desk) -> None:
+    desk.frame("instruments", {"instruments": [{"name": "Agreement X", "type": "agreement"}]})
+    again = {"instruments": [{"id": None, "name": "Agreement X", "summary": "overwritten"}]}
+    assert "agreement-x" in desk.faults("instruments", again)["/instruments/0/id"]
+    stale = {"records": [{"kind": "meeting", "id": "forum-2020", "name": "Other", "version": 9}]}
+    assert "version" in desk.faults("records", stale, status=409)["/records/0/version"]
+    assert "nowhere" in desk.faults("postponement", {"meetings": ["nowhere"]})["/meetings/0"]
+
+
+def test_an_office_of_the_same_import_may_be_a_part_of_a_stored_one(desk: Desk) -> None:
+    (stored,) = desk.of("positions?person=orlan")
+    report = imported(
+        desk,
+        {"frame": "participants", "meeting": "signing-2020", "participants": ["orlan"]},
+        {"frame": "records", "records": [{"kind": "position", "id": stored["id"], "person": "orlan", "until": "2021"}]},
+    )
+    assert report["created"] == 1
+    assert [each["capacity"] for each in desk.of("participants")] == ["Prime Minister"]
+
+
+def test_a_frame_stands_for_so_many_records(desk: Desk) -> None:
+    rows = [{"name": f"Paper {number}", "parties": ["BY"] * 9} for number in range(200)]
+    assert "2000 records" in desk.faults("instruments", {"instruments": rows})[""]
+    quotes = {**CITED, "of": "league", "members": ["BY"], "quote": ["a"] * 21}
+    assert "20 quotes" in desk.faults("membership", quotes)["/quote"]
 
 
 def test_a_postponement_moves_the_meeting_and_keeps_the_date_before(desk: Desk) -> None:
@@ -327,6 +354,12 @@ def test_frames_are_lines_of_a_file(desk: Desk, tmp_path: Any) -> None:
             {**CITED, "meeting": "signing-2020", "participants": ["orlan"], "quote": "Norland"},
             "/paragraph",
             "paragraph 1, 3",
+        ),
+        (
+            "participants",
+            {"meeting": "signing-2020", "participants": [{"person": "orlan", "citations": 5}]},
+            "/participants/0/citations",
+            "array",
         ),
         ("instruments", {"instruments": [{"summary": "x"}]}, "/instruments/0/id", "equired"),
         ("instruments", {"instruments": [{"name": "Paper", "action": ["x"]}]}, "/instruments/0/action", ""),

@@ -10,7 +10,7 @@ from app.http import endpoints, exports, parameters, queries, records
 from app.http import proposals as proposals_over_http
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
-from app.intake import proposals
+from app.intake import examining, proposals
 from app.reading import changes, paging
 from app.search import candidates, finder, service, suggesting, tiers
 from app.settings import PREFIX, ROOT, Settings
@@ -33,6 +33,10 @@ FIXED = {
     "entries of a page of the changes": changes.MAX_CHANGES,
     "letters of a page: of a list, a history, the changes": paging.PAGE_LETTERS,
     "rows of a frame": frames.MOST_ROWS,
+    "records that a frame stands for": frames.MOST_EXPANDED,
+    "quotes of a row": frames.MOST_QUOTES,
+    "letters of a paragraph, around a quote, in which a proposal looks for names and dates": examining.LONGEST,
+    "letters of all paragraphs in which a proposal looks for them": examining.LOOKED_AT,
     "records of a proposal, those of its frames included": proposals.MOST_RECORDS,
     "documents of a proposal": proposals_over_http.MOST_DOCUMENTS,
     "proposals that one answer lists": proposals.MOST_LISTED,

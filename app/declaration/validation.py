@@ -74,4 +74,9 @@ def quoted(value: Any) -> str:
 
 def _pointer(location: Iterable[int | str]) -> str:
     parts = [str(part) for part in location]
-    return "".join(f"/{part.replace('~', '~0').replace('/', '~1')}" for part in parts if not part.startswith("function-"))
+    return "".join(f"/{escaped(part)}" for part in parts if not part.startswith("function-"))
+
+
+def escaped(name: str) -> str:
+    """Return a name as a JSON Pointer (RFC 6901) writes it."""
+    return name.replace("~", "~0").replace("/", "~1")

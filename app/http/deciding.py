@@ -16,7 +16,7 @@ from app.http.bodies import guard_of
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.imports import ImportReport, reports_of
 from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described
-from app.http.proposals import GONE, PROPOSAL_ID, Running, storable
+from app.http.proposals import GONE, PROPOSAL_ID, Running, require_storable, storable
 from app.http.queued import Answered, QueuedWrites, Write
 from app.intake.proposals import Proposal, Proposals, Wish
 from app.intake.showing import ProposalListed, listed
@@ -171,5 +171,6 @@ def _wish(wanted: DecisionBody) -> Wish:
     if needed and getattr(wanted, needed) is None:
         fault = Fault(f"required, because the decision is to {wanted.decision} it", pointer=f"/{needed}")
         raise Invalid(str(fault), faults=[fault])
+    require_storable(wanted.patch, "/patch")
     decision = {"accept": Decision.ACCEPTED, "correct": Decision.CORRECTED, "reject": Decision.REJECTED}[wanted.decision]
     return Wish(decision, wanted.patch, wanted.reason, wanted.version, wanted.similar is not None)

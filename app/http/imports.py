@@ -229,6 +229,9 @@ class Imports:
         while lines:
             _pause(halt)
             self._writer.intake.lines([lines.popleft() for _ in range(min(len(lines), LINES_AT_ONCE))], batch, mode=query.mode)
+            if len(batch.framed) > self._settings.import_records:
+                most = self._settings.import_records
+                raise PayloadTooLarge(f"an import may have {most} records, those of its frames included; send several")
         several = iter(batch.wanted.values() if not batch.faults else ())
         while some := tuple(islice(several, LINES_AT_ONCE)):
             _pause(halt)

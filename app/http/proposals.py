@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Security
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_core import to_json
 from sqlalchemy.engine import Connection
 
 from app.declaration.model import Id, Text, is_storable
+from app.declaration.validation import escaped
 from app.domain.vocabulary import ProposalStatus
 from app.errors import Invalid, NotFound
 from app.faults import Fault
@@ -200,11 +200,22 @@ def router(
 
 
 def _sent(wanted: ProposalBody, digest: str) -> Sent:
-    for number, record in enumerate(wanted.records):
-        if not is_storable(to_json(record).decode()) or "\\u0000" in to_json(record).decode():
-            fault = Fault("holds a NUL character or half a surrogate pair, which is no text", pointer=f"/records/{number}")
-            raise Invalid(str(fault), faults=[fault])
+    require_storable(wanted.records, "/records")
     return Sent(wanted.title, wanted.by, wanted.documents, wanted.records, wanted.derive, wanted.source, digest)
+
+
+def require_storable(value: Any, pointer: str) -> None:
+    """Raise Invalid if a string in a JSON value is no text, with its place."""
+    if isinstance(value, str) and not is_storable(value):
+        fault = Fault("holds a NUL character or half a surrogate pair, which is no text", pointer=pointer)
+        raise Invalid(str(fault), faults=[fault])
+    if isinstance(value, dict):
+        for name, each in value.items():
+            require_storable(name, pointer)
+            require_storable(each, f"{pointer}/{escaped(name)}")
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            require_storable(each, f"{pointer}/{number}")
 
 
 def storable(proposal_id: str) -> str:

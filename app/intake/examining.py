@@ -14,8 +14,11 @@ from app.domain import edtf
 from app.domain.vocabulary import Confidence, Kind, Role, Verdict
 from app.errors import Problem
 from app.faults import MOST_FAULTS, Fault, Faults
-from app.text.dates import RELATIVE, dates_in
+from app.intake.mentions import HAN
+from app.text.analyzer import is_han
+from app.text.dates import RELATIVE, Date, dates_in
 from app.text.lexicon import Lexicon
+from app.text.passages import folded
 from app.text.quotes import standing
 from app.writing import json_patch
 from app.writing.batch import Batch, Content, Mode, Wanted
@@ -26,6 +29,10 @@ DATES = ("date", "date_before", "date_after", "since", "until")
 """The fields whose dates should be printed in a cited paragraph."""
 ACTORS = ("party", "member", "made_by", "made_to", "held_by")
 """The fields whose country or organization should be named in a cited paragraph. A person should be, in any field."""
+LONGEST = 10_000
+"""Maximum number of characters of a paragraph that is looked at, around each quote."""
+LOOKED_AT = 200_000
+"""Maximum number of characters of all paragraphs that are looked at for one proposal."""
 NEED_NO_CITATION = frozenset({"kind", "id", "language", "sort_name", "names", "identifiers"})
 _CITATIONS = "/citations"
 
@@ -64,6 +71,13 @@ class Examined(NamedTuple):
     quotes: list[Quoted]
 
 
+def _adds_a_text(wanted: Wanted) -> bool:
+    """Whether a stored source would get a text that it does not have."""
+    known = (wanted.old or {}).get("texts", ())
+    is_source = wanted.resource.kind is Kind.SOURCE and wanted.old is not None
+    return is_source and any(each not in known for each in wanted.content.get("texts", ()))
+
+
 class _About(NamedTuple):
     """What is known of a batch that was compared with the stored records."""
 
@@ -88,7 +102,10 @@ class Examiner:
         """
         batch = Batch(faults=Faults(alike=MOST_FAULTS), conflicts=Faults(alike=MOST_FAULTS), warnings=Faults(alike=MOST_FAULTS))
         for place, line in lines.items():
-            self._writer.intake.item(batch, deepcopy(line), Mode.MERGE, line=str(place))
+            if fault := _refused(line):
+                batch.faults.add(fault._replace(line=str(place)))
+            else:
+                self._writer.intake.item(batch, deepcopy(line), Mode.MERGE, line=str(place))
         by_line: defaultdict[str | None, list[Wanted]] = defaultdict(list)
         for wanted in batch.wanted.values():
             by_line[wanted.line].append(wanted)
@@ -120,6 +137,8 @@ class Examiner:
             verdict = Verdict.FAULTY if faults else Verdict.SAME
             return Examined(place, kind, None, verdict, 0, None, [], faults, warnings, [], unknown, [], [])
         cited = [each for each in own if each.pointer.startswith(_CITATIONS)]
+        if _adds_a_text(wanted):
+            warnings = [*warnings, Fault("a source that is there gets another text, which proves quotes", pointer="/texts")]
         before, after = wanted.old, None if wanted.deleted else wanted.content
         resembles = about.batch.resembling.get(wanted.id, [])
         if faults:
@@ -170,25 +189,39 @@ class Examiner:
         of it at all.
         """
         looking = _Looking(known)
-        for line, several in by_line.items():
-            for wanted in several:
+        several: list[tuple[str, Wanted, list[Wanted], dict[str, Kind]]] = []
+        for line, own in by_line.items():
+            for wanted in own:
                 if line is not None and wanted.resource.kind is not Kind.CITATION and not wanted.deleted:
                     stated = (each for each in cited.get(wanted.id, ()) if each.content.get("confidence") == Confidence.STATED)
                     if citations := [each for each in stated if looking.paragraph(each.content)]:
-                        yield from ((line, fault) for fault in self._of_one(wanted, citations, looking))
+                        several.append((line, wanted, citations, self._about(wanted, looking)))
+        for line, wanted, citations, about in several:
+            yield from ((line, fault) for fault in self._of_one(wanted, citations, about, looking))
 
-    def _of_one(self, wanted: Wanted, citations: Sequence[Wanted], looking: "_Looking") -> Iterator[Fault]:
+    def _about(self, wanted: Wanted, looking: "_Looking") -> dict[str, Kind]:
+        """Return the ids and kinds of a record and of those to which it refers. Their names are looked for from now on."""
+        found = {wanted.id: wanted.resource.kind}
+        for field in self._writer.schemas[wanted.resource.kind].references:
+            for target in field.ids(wanted.content):
+                if (kind := looking.kind_of(target, field.allowed)) is not None:
+                    found[target] = kind
+        for target, kind in found.items():
+            looking.look_for(target, kind)
+        return found
+
+    def _of_one(
+        self, wanted: Wanted, citations: Sequence[Wanted], about: Mapping[str, Kind], looking: "_Looking"
+    ) -> Iterator[Fault]:
         content = wanted.content
-        named = {
-            target: field for field in self._writer.schemas[wanted.resource.kind].references for target in field.ids(content)
-        }
-        kinds = {target: looking.kind_of(target, field.allowed) for target, field in named.items()}
-        about = {wanted.id: wanted.resource.kind, **{target: kind for target, kind in kinds.items() if kind is not None}}
         dates = {name: content[name] for name in DATES if isinstance(content.get(name), str)}
         printed: set[str] = set()
         mentioned: set[str] = set()
         for citation in citations:
-            found = looking.mentioned(citation.content, about)
+            if not looking.may_look(citation.content):
+                yield Fault("its paragraphs were not looked at, because the proposal cites too long ones")
+                return
+            found = looking.mentioned(citation.content) & about.keys()
             says = {name for name, value in dates.items() if looking.prints(citation.content, value)}
             of = citation.content.get("field")
             printed |= says if of is None else says & {of}
@@ -201,29 +234,53 @@ class Examiner:
         for name, value in dates.items():
             if name not in printed and (general or any(each.content.get("field") == name for each in citations)):
                 yield Fault(f"no cited paragraph prints {value}", pointer=f"/{name}")
-        for target, field in named.items():
-            is_actor = kinds[target] is Kind.PERSON or field.name in ACTORS
-            if general and is_actor and target not in mentioned:
-                yield Fault(f"no cited paragraph names {target!r}", pointer=f"/{field.name}")
+        for field in self._writer.schemas[wanted.resource.kind].references if general else ():
+            for target in field.ids(content):
+                if (about.get(target) is Kind.PERSON or field.name in ACTORS) and target not in mentioned:
+                    yield Fault(f"no cited paragraph names {target!r}", pointer=f"/{field.name}")
 
 
 class _Looking:
-    """Looks in cited paragraphs for names and dates, each paragraph once."""
+    """Looks in cited paragraphs for names and dates, in each once."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._printed: dict[tuple[str, int], list[tuple[str | None, str | None, str | None]]] = {}
-        self._lexica: dict[tuple[str, Kind], Lexicon] = {}
-        self._found: dict[tuple[str, str, int], bool] = {}
+        self._lexicon = Lexicon()
+        self._looked_for: set[str] = set()
+        self._left = LOOKED_AT
+        self._printed: dict[str, list[Date]] = {}
+        self._named: dict[tuple[str, str], set[str]] = {}
         self._kinds: dict[str, Kind | None] = {}
 
+    def look_for(self, target: str, kind: Kind) -> None:
+        """Look for the names of a record."""
+        if target not in self._looked_for:
+            self._looked_for.add(target)
+            for name, language in _names_of(self._known.state(kind, target), kind):
+                self._lexicon.add(target, kind, name, language)
+
     def paragraph(self, citation: Content) -> str:
-        """Return the paragraph that a citation quotes, if its quote stands there in a kept document; else an empty text."""
+        """Return the paragraph that a citation quotes, if its quote stands there in a kept document; else an empty text.
+
+        Of a long paragraph, it is the part around the quote.
+        """
         number, quote = int(citation.get("paragraph", 0)), str(citation.get("quote"))
         for paragraphs in self._known.paragraphs(str(citation.get("source"))):
             if 0 < number <= len(paragraphs) and standing([paragraphs[number - 1]], quote):
-                return paragraphs[number - 1]
+                text = paragraphs[number - 1]
+                start = 0 if len(text) <= LONGEST else max(text.find(folded(quote)) - LONGEST // 2, 0)
+                return text[start : start + LONGEST]
         return ""
+
+    def may_look(self, citation: Content) -> bool:
+        """Whether the paragraph of a citation may be looked at: not if those that were are too long together."""
+        text = self.paragraph(citation)
+        if text not in self._printed:
+            self._left -= len(text) * (HAN if is_han(text) else 1)
+            if self._left < 0:
+                return False
+            self._printed[text] = list(dates_in(text))
+        return True
 
     def kind_of(self, target: str, allowed: Sequence[Kind]) -> Kind | None:
         """Return the kind of a record to which another refers; None if there is none of these kinds."""
@@ -231,37 +288,23 @@ class _Looking:
             self._kinds[target] = next((kind for kind in allowed if self._known.state(kind, target)), None)
         return self._kinds[target]
 
-    def mentioned(self, citation: Content, records: Mapping[str, Kind]) -> set[str]:
-        """Return which of these records the paragraph of a citation names. Of a person, the surname is enough."""
-        return {target for target, kind in records.items() if self._names(citation, target, kind)}
-
-    def _names(self, citation: Content, target: str, kind: Kind) -> bool:
-        key = target, citation["source"], citation["paragraph"]
-        if key not in self._found:
-            language = self._known.state(Kind.SOURCE, citation["source"]).get("language")
-            text = self.paragraph(citation)
-            self._found[key] = next(self._lexicon(target, kind).mentions(text, language), None) is not None
-        return self._found[key]
-
-    def _lexicon(self, target: str, kind: Kind) -> Lexicon:
-        if (target, kind) not in self._lexica:
-            lexicon = self._lexica[target, kind] = Lexicon()
-            for name, language in _names_of(self._known.state(kind, target), kind):
-                lexicon.add(target, kind, name, language)
-        return self._lexica[target, kind]
+    def mentioned(self, citation: Content) -> set[str]:
+        """Return which of the records that are looked for the paragraph names. Of a person, the surname is enough."""
+        language = str(self._known.state(Kind.SOURCE, citation["source"]).get("language") or "")
+        key = self.paragraph(citation), language
+        if key not in self._named:
+            self._named[key] = self._lexicon.named(key[0], language or None)
+        return self._named[key]
 
     def prints(self, citation: Content, value: str) -> bool:
         """Whether the paragraph of a citation prints a date, or a more precise one. Today is the day of publication."""
-        key = citation["source"], citation["paragraph"]
-        if key not in self._printed:
-            self._printed[key] = [(each.edtf, each.partial, each.question) for each in dates_in(self.paragraph(citation))]
         bare = value.replace("~", "").removeprefix("../").removesuffix("/..")
         published = self._known.state(Kind.SOURCE, citation["source"]).get("published")
         return any(
-            (stated is not None and _is_within(stated, bare))
-            or (partial is not None and bare.endswith(partial.removeprefix("-").split("/")[0].removeprefix("-")))
-            or (question == RELATIVE and bare == published)
-            for stated, partial, question in self._printed[key]
+            (each.edtf is not None and _is_within(each.edtf, bare))
+            or (each.partial is not None and bare.endswith(each.partial.split("/")[0].lstrip("-")))
+            or (each.question == RELATIVE and bare == published)
+            for each in self._printed[self.paragraph(citation)]
         )
 
 
@@ -292,6 +335,15 @@ def _names_of(content: Content, kind: Kind) -> Iterator[tuple[str, str | None]]:
             yield words[0 if (of or "").partition("-")[0] in SURNAME_FIRST else -1], of
     if kind is Kind.PERSON and isinstance(sort_name := content.get("sort_name"), str):
         yield sort_name.partition(",")[0], language
+
+
+def _refused(line: Content) -> Fault | None:
+    """Return why a record cannot be proposed, although a line of an import may ask for it."""
+    if "frame" in line:
+        return Fault("a frame is no record: it is expanded when it is proposed", pointer="/frame")
+    if line.get("links"):
+        return Fault("a proposal deletes what it names: propose the deletion of the links, too", pointer="/links")
+    return None
 
 
 def _by_line(faults: Sequence[Fault]) -> defaultdict[str, list[Fault]]:

@@ -34,7 +34,7 @@ proposals: sa.Table = ProposalRow.__table__
 proposed_records: sa.Table = ProposedRecord.__table__
 documents: sa.Table = Document.__table__
 source_texts: sa.Table = SourceText.__table__
-citations: sa.Table = Citation.__table__
+stored_citations: sa.Table = Citation.__table__
 keys: sa.Table = Key.__table__
 MOST_RECORDS = 1_000
 """Maximum number of records of a proposal, those of its frames included."""
@@ -54,6 +54,8 @@ class Proposed(NamedTuple):
     decision: Decision
     seen: int
     """The version of the stored record that it was compared with; 0 if there was none."""
+    seen_id: str | None
+    """The id of that record."""
     is_alone: bool
     is_told_apart: bool
     reason: str | None
@@ -63,7 +65,7 @@ class Proposed(NamedTuple):
     @property
     def stands(self) -> Content | None:
         """The record as it would be written."""
-        return self.correction or self.line
+        return self.line if self.correction is None else self.correction
 
 
 class Proposal(NamedTuple):
@@ -133,7 +135,18 @@ class Proposals:
 
     def records(self, connection: Connection, proposal_id: str) -> list[Proposed]:
         """Return the records of a proposal, in their order."""
-        names = ("place", "line", "correction", "decision", "seen", "is_alone", "is_told_apart", "reason", "decided_by")
+        names = (
+            "place",
+            "line",
+            "correction",
+            "decision",
+            "seen",
+            "seen_id",
+            "is_alone",
+            "is_told_apart",
+            "reason",
+            "decided_by",
+        )
         columns = [*(proposed_records.c[name] for name in names), instant_text(proposed_records.c.decided_at)]
         query = sa.select(*columns).where(proposed_records.c.proposal_id == proposal_id).order_by(proposed_records.c.place)
         return [
@@ -143,7 +156,9 @@ class Proposals:
 
     def examine(self, connection: Connection, several: Sequence[Proposed], *, looks: bool) -> dict[int, Examined]:
         """Examine all records that are not rejected, by their places. `looks` as in `Examiner.examine`."""
-        lines = {each.place: each.stands for each in several if each.stands and each.decision is not Decision.REJECTED}
+        lines = {
+            each.place: each.stands for each in several if each.stands is not None and each.decision is not Decision.REJECTED
+        }
         return {each.place: each for each in self._examiner.examine(connection, lines, looks=looks)}
 
     def paragraphs(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -154,8 +169,8 @@ class Proposals:
 
     def standing_quotes(self, connection: Connection, ids: Sequence[str]) -> list[tuple[int, str]]:
         """Return (paragraph, quote) of the stored citations of the sources to which these documents belong."""
-        query = sa.select(citations.c.paragraph, citations.c.quote).where(
-            citations.c.source_id.in_(
+        query = sa.select(stored_citations.c.paragraph, stored_citations.c.quote).where(
+            stored_citations.c.source_id.in_(
                 sa.select(source_texts.c.record_id)
                 .join(documents, source_texts.c.sha256.in_([documents.c.sha256, documents.c.text_sha256]))
                 .where(documents.c.id.in_(ids))
@@ -196,7 +211,8 @@ class Proposals:
 
         Raises Invalid if a frame cannot be expanded, or a document cannot prove anything. Records with faults are stored.
         """
-        same = proposals.c.key_id == principal.id, proposals.c.digest == sent.digest
+        is_open = proposals.c.status == ProposalStatus.OPEN
+        same = proposals.c.key_id == principal.id, proposals.c.digest == sent.digest, is_open
         if known := connection.execute(sa.select(proposals.c.id).where(*same).order_by(proposals.c.id)).scalars().first():
             return lambda: [(known, False)]
         lines = self._lines(connection, sent)
@@ -224,6 +240,7 @@ class Proposals:
                     "line": to_json(line).decode(),
                     "decision": Decision.PENDING.value,
                     "seen": each.version,
+                    "seen_id": each.id if each.version else None,
                     "is_alone": False,
                     "is_told_apart": False,
                 }
@@ -252,6 +269,8 @@ class Proposals:
             if number not in plain:
                 framed = record if "frame" in record else {"frame": "records", "records": [record]}
                 self._writer.intake.frame(batch, {**common, **framed}, line=str(number))
+        if len(plain) + len(batch.framed) > MOST_RECORDS:
+            raise _too_many(len(plain) + len(batch.framed))
         self._writer.framing.add(connection, batch, self._writer.free_ids(connection))
         if batch.faults:
             faults = [_in_proposal(fault, sent) for fault in batch.faults.told()]
@@ -266,9 +285,8 @@ class Proposals:
             else:
                 _take_in(lines, expanded.get(str(number), []))
         if len(lines) > MOST_RECORDS:
-            detail = f"a proposal may have {MOST_RECORDS} records, and this has {len(lines)}; propose several"
-            raise Invalid(detail, faults=[Fault(detail, pointer="/records")])
-        return lines
+            raise _too_many(len(lines))
+        return [_unreviewed(line) for line in lines]
 
     def _of_document(self, connection: Connection, sent: Sent, record: Content) -> Content:
         """Return a source with what its document says of itself, if fields are to be derived and there is one document."""
@@ -300,7 +318,7 @@ class Proposals:
             for line in lines
             if isinstance(texts := line.get("texts"), list)
             for text in texts
-            if isinstance(text, Mapping)
+            if isinstance(text, Mapping) and isinstance(text.get("sha256"), str)
         }
         faults = []
         for number, each in enumerate(ids):
@@ -333,6 +351,7 @@ class Proposals:
             raise NotFound(f"the proposal has no record {place}; it has {len(several)}")
         values: dict[str, Any] = {"reason": wish.reason, "is_alone": True, "is_told_apart": wish.allows_similar}
         if wish.decision is not Decision.REJECTED:
+            self._require_documents(connection, proposal)
             if proposed.line is None:
                 raise Gone(f"the record {place} of the proposal was erased")
             values["correction"] = None
@@ -344,8 +363,8 @@ class Proposals:
                 proposed = proposed._replace(correction=None)
             several[place] = proposed
             examined = self._examined_with_those_it_needs(connection, several, place)
-            self._require_acceptable(examined, wish, proposed.seen)
-            values["seen"] = examined.version
+            self._require_acceptable(examined, wish, proposed)
+            values |= {"seen": examined.version, "seen_id": examined.id if examined.version else None}
         return lambda: [self._decided(connection, proposal, {place: wish.decision}, principal, values)]
 
     def decide_all(
@@ -356,13 +375,9 @@ class Proposals:
         several = self.records(connection, proposal_id)
         pending = {each.place: each for each in several if each.decision is Decision.PENDING}
         if wish.decision is Decision.ACCEPTED:
+            self._require_documents(connection, proposal)
             found = self.examine(connection, several, looks=False)
-            fine = (Verdict.NEW, Verdict.SAME, Verdict.CHANGES)
-            chosen = [
-                place
-                for place, each in pending.items()
-                if place in found and found[place].verdict in fine and found[place].version == each.seen
-            ]
+            chosen = [place for place, each in pending.items() if place in found and _is_fine(found[place], each)]
         else:
             chosen = list(pending)
         values = {"reason": wish.reason, "is_alone": False}
@@ -392,6 +407,7 @@ class Proposals:
         accepted = {str(each.place): each for each in several if each.decision in TO_WRITE}
         if not accepted:
             return lambda: [self._close(connection, proposal, ProposalStatus.REJECTED)]
+        self._require_documents(connection, proposal)
         batch = Batch(proposed_by=proposal.proposed_by)
         for place, each in accepted.items():
             line = each.stands
@@ -407,8 +423,8 @@ class Proposals:
         for place, each in accepted.items():
             wanted = own.get(place)
             version = wanted.version - 1 if wanted is not None and wanted.old is not None else 0
-            if wanted is not None and wanted.changes and version != each.seen:
-                moved.add(Fault(_moved_on(wanted.id, version, each.seen), pointer=f"/records/{place}"))
+            if wanted is not None and wanted.changes and not _is_seen(each, wanted.id, version):
+                moved.add(Fault(_moved_on(wanted.id, version, each), pointer=f"/records/{place}"))
             others = batch.resembling.get(wanted.id, []) if wanted is not None else []
             if others and not each.is_told_apart:
                 moved.add(Fault(_resembles(others), pointer=f"/records/{place}"))
@@ -433,44 +449,69 @@ class Proposals:
 
     def _examined_with_those_it_needs(self, connection: Connection, several: Mapping[int, Proposed], place: int) -> Examined:
         """Examine a record together with those records of the proposal to which it refers, and to which these refer."""
-        by_id = {
-            record_id: each.place
-            for each in several.values()
-            if each.decision is not Decision.REJECTED and each.stands and (record_id := id_in(each.stands.get("id")))
-        }
-        needed, new = {place}, [place]
+        by_id: dict[str, set[int]] = {}
+        deleting = set()
+        for each in several.values():
+            if each.decision is not Decision.REJECTED and each.stands is not None:
+                for record_id in self._ids(each.stands):
+                    by_id.setdefault(record_id, set()).add(each.place)
+                if "deleted" in each.stands:
+                    deleting.add(each.place)
+        line = several[place].stands or {}
+        needed = {place, *(deleting if "deleted" in line else ())}
+        new = {*needed, *(other for record_id in self._ids(line) for other in by_id.get(record_id, ()))}
         while new:
-            line = several[new.pop()].stands or {}
-            for target in self._targets(line):
-                if (other := by_id.get(target)) is not None and other not in needed:
-                    needed.add(other)
-                    new.append(other)
+            needed |= new
+            targets = {target for each in new for target in self._targets(several[each].stands or {})}
+            new = {other for target in targets for other in by_id.get(target, ())} - needed
         found = self.examine(
             connection, [several[each]._replace(decision=Decision.PENDING) for each in sorted(needed)], looks=False
         )
         return found[place]
 
+    def _ids(self, line: Content) -> list[str]:
+        """Return the id of a proposed record: the one that it has, or else the one that its key gives."""
+        if record_id := id_in(line.get("id")):
+            return [record_id]
+        schema = next((each for kind, each in self._writer.schemas.items() if kind == line.get("kind")), None)
+        if schema is None or not schema.resource.natural_key:
+            return []
+        content, _, faults = schema.check_part({name: value for name, value in line.items() if name != "citations"})
+        derived = schema.derived_id(content) if not faults else None
+        return [derived] if derived else []
+
     def _targets(self, line: Content) -> Collection[str]:
         """Return the ids to which a record and its citations refer."""
         found: set[str] = set()
-        for kind, part in ((line.get("kind"), line), *((Kind.CITATION, each) for each in line.get("citations") or ())):
+        cited = line.get("citations")
+        citations = cited if isinstance(cited, list) else []
+        for kind, part in ((line.get("kind"), line), *((Kind.CITATION, each) for each in citations)):
             if isinstance(part, Mapping) and isinstance(kind, str) and kind in self._writer.schemas:
                 schema = self._writer.schemas[Kind(kind)]
                 found.update(schema.targets(schema.references_in(part)))
         return found
 
-    def _require_acceptable(self, examined: Examined, wish: Wish, seen: int) -> None:
+    def _require_documents(self, connection: Connection, proposal: Proposal) -> None:
+        """Raise Conflict if a document on which the proposal rests is not kept any more, because it would prove nothing."""
+        kept = self.paragraphs(connection, proposal.documents)
+        if gone := [each for each in proposal.documents if each not in kept]:
+            told = f"the text of the document {gone[0]!r} was removed, so that it proves no quote; send it again, or reject"
+            raise Conflict(told)
+
+    def _require_acceptable(self, examined: Examined, wish: Wish, proposed: Proposed) -> None:
         if examined.faults:
             raise Invalid(summary(examined.faults), faults=examined.faults)
         if examined.resembles and not wish.allows_similar:
             raise Conflict(_resembles(examined.resembles))
-        expected = seen if wish.version is None else wish.version
-        if examined.version != expected and examined.verdict is not Verdict.SAME:
+        is_seen = (
+            _is_seen(proposed, examined.id, examined.version) if wish.version is None else examined.version == wish.version
+        )
+        if not is_seen and examined.verdict is not Verdict.SAME:
             faults = [
                 Fault(f"{each['op']} {to_json(each.get('value')).decode()}", pointer=each["path"])
                 for each in examined.difference
             ]
-            raise Conflict(_moved_on(examined.id or "", examined.version, expected), faults=faults)
+            raise Conflict(_moved_on(examined.id or "", examined.version, proposed), faults=faults)
 
     def _decided(
         self,
@@ -543,10 +584,27 @@ def _at_record(fault: Fault) -> Fault:
     return fault._replace(line=None, pointer=f"/records/{fault.line}{fault.pointer or ''}")
 
 
-def _moved_on(record_id: str, version: int, seen: int) -> str:
-    now = f"is at version {version} by now" if version else "is gone by now"
-    was = f"version {seen}" if seen else "none"
-    return f"{record_id!r} {now}, and was compared at {was}; look at the difference, and decide with `version`: {version}"
+def _is_seen(proposed: Proposed, record_id: str | None, version: int) -> bool:
+    """Whether a stored record is the one that was compared, as it was then."""
+    return version == proposed.seen and (not version or record_id == proposed.seen_id)
+
+
+def _is_fine(examined: Examined, proposed: Proposed) -> bool:
+    """Whether a record may be accepted together with all others, without a look at it."""
+    is_plain = examined.verdict in (Verdict.NEW, Verdict.SAME, Verdict.CHANGES)
+    gets_text = examined.kind is Kind.SOURCE and any(each["path"].startswith("/texts") for each in examined.difference)
+    return is_plain and not gets_text and _is_seen(proposed, examined.id, examined.version)
+
+
+def _moved_on(record_id: str, version: int, proposed: Proposed) -> str:
+    now = f"is at version {version}" if version else "is not there"
+    was = f"{proposed.seen_id!r} at version {proposed.seen}" if proposed.seen else "none"
+    return f"{record_id!r} {now} by now, and was compared with {was}; look again, and decide with `version`: {version}"
+
+
+def _too_many(count: int) -> Invalid:
+    detail = f"a proposal may have {MOST_RECORDS} records, and this has {count}; propose several"
+    return Invalid(detail, faults=[Fault(detail, pointer="/records")])
 
 
 def _resembles(others: Sequence[str]) -> str:
@@ -555,8 +613,21 @@ def _resembles(others: Sequence[str]) -> str:
 
 def _confirmed(line: Content) -> Content:
     """Return a record whose citations a person has looked at, one by one."""
+    return _with_reviews(line, {"review": "confirmed"})
+
+
+def _unreviewed(line: Content) -> Content:
+    """Return a record without what the proposer says of the review of its citations."""
+    return _with_reviews(line, {})
+
+
+def _with_reviews(line: Content, review: Mapping[str, str]) -> Content:
+    def reviewed(citation: Any) -> Any:
+        if not isinstance(citation, Mapping):
+            return citation
+        return {**{name: value for name, value in citation.items() if name != "review"}, **review}
+
     if line.get("kind") == Kind.CITATION:
-        return {**line, "review": "confirmed"}
-    if not isinstance(several := line.get("citations"), list):
-        return dict(line)
-    return {**line, "citations": [{**each, "review": "confirmed"} for each in several]}
+        return dict(reviewed(line))
+    several = line.get("citations")
+    return {**line, "citations": [reviewed(each) for each in several]} if isinstance(several, list) else dict(line)

@@ -69,6 +69,7 @@ class ProposedRecord(Base):
     correction: Mapped[str | None] = text("the record as a reviewer corrected it")
     decision: Mapped[str] = word(Decision, "what was decided on it")
     seen: Mapped[int] = number("the version of the stored record that was compared with it; 0 if there was none")
+    seen_id: Mapped[str | None] = code("the id of that record; empty if there was none")
     is_alone: Mapped[bool] = flag("whether it was decided on by itself, and not with all others")
     is_told_apart: Mapped[bool] = flag("whether the reviewer said that it is not the record that it resembles")
     reason: Mapped[str | None] = text("why it was rejected or corrected")

@@ -150,6 +150,11 @@ class Lexicon:
                     end = run.end
                     break
 
+    def named(self, text: str, language: str | None = None) -> set[str]:
+        """Return all records that a text names, also by a name that stands within a longer one."""
+        primary = (language or "").partition("-")[0]
+        return {each for several in runs(text, language) for run in several for each in self._named(text, run, primary)}
+
     def _named(self, text: str, run: Run, language: str) -> tuple[str, ...]:
         written = text[run.start : run.end]
         is_part = _beside(text, run)

@@ -67,19 +67,20 @@ class Known:
         self._proofs = proofs
         self._batch = batch
         self._paragraphs: dict[str, list[list[str]]] = {}
-        self._linking: dict[tuple[Kind, str], list[Content]] = {}
-        """By kind and the record that they link: the positions and actions of the batch."""
+        self._linking: dict[tuple[Kind, str], dict[str, None]] = {}
+        """By kind and the record that they link: the ids of positions and actions of the batch."""
         for wanted in batch.wanted.values():
             self.add(wanted)
 
     def add(self, wanted: Wanted) -> None:
         """Take note of a record of the batch."""
         if (field := _LINKED_BY.get(wanted.resource.kind)) and (target := wanted.content.get(field)):
-            self._linking.setdefault((wanted.resource.kind, target), []).append(wanted.content)
+            self._linking.setdefault((wanted.resource.kind, target), {})[wanted.id] = None
 
-    def linking(self, kind: Kind, record_id: str) -> list[Content]:
-        """Return the positions or actions of the batch that link a record."""
-        return self._linking.get((kind, record_id), [])
+    def linking(self, kind: Kind, record_id: str, stored: Mapping[str, Content]) -> list[Content]:
+        """Return the positions or actions that link a record: the stored ones as they will be, and those of the batch."""
+        own = {each: self.state(kind, each) for each in self._linking.get((kind, record_id), ())}
+        return [content for content in {**stored, **own}.values() if content.keys() >= _NEEDED[kind]]
 
     def state(self, kind: Kind, record_id: str | None) -> Content:
         """Return the content of a record, as it will be as far as that is known; empty if there is none."""
@@ -99,6 +100,8 @@ class Known:
         return self._paragraphs[source]
 
 
+_NEEDED = {Kind.POSITION: {"title"}, Kind.ACTION: {"type"}}
+"""The fields without which a record of the batch is too faulty to follow anything from it."""
 _LINKED_BY = {Kind.POSITION: "person", Kind.ACTION: "of"}
 
 
@@ -181,9 +184,8 @@ class Deriver:
             day = edtf.event(when)
         except ValueError:
             return {}
-        offices = [*self._linking(known, Kind.POSITION, self._offices, person), *known.linking(Kind.POSITION, person)]
         held: dict[str, Content] = {}
-        for office in offices:
+        for office in self._linking(known, Kind.POSITION, self._offices, person):
             span = of_tenure(office.get("since"), office.get("until"), office.get("attested") or (), holds_on=False)
             is_held = span.possible_from <= day.end and day.start <= span.possible_until
             if is_held and (organization is None or office.get("organization") in (None, organization)):
@@ -192,16 +194,17 @@ class Deriver:
 
     def done_to(self, known: Known, record_id: str) -> list[ActionType]:
         """Return the types of the actions that were done to an instrument, and not by one of its parties alone."""
-        return [ActionType(each["type"]) for each in self.actions_of(known, record_id) if not each.get("party")]
+        found = [each["type"] for each in self.actions_of(known, record_id) if not each.get("party")]
+        return [ActionType(each) for each in found]
 
     def actions_of(self, known: Known, record_id: str) -> list[Content]:
         """Return the actions of an instrument, outcome or meeting."""
-        stored = self._linking(known, Kind.ACTION, self._actions, record_id)
-        return [*stored, *(each for each in known.linking(Kind.ACTION, record_id) if "type" in each)]
+        return self._linking(known, Kind.ACTION, self._actions, record_id)
 
     def _linking(self, known: Known, kind: Kind, statement: Statement, record_id: str) -> list[Content]:
         ids = [found for (found,) in run(known.connection, statement, ids=self._stored.encode([record_id]))]
-        return [content for content, _ in self._stored.states(known.connection, kind, ids).values()]
+        stored = {each: content for each, (content, _) in self._stored.states(known.connection, kind, ids).items()}
+        return known.linking(kind, record_id, stored)
 
     def _cited(self, known: Known, citation: Data) -> tuple[dict[str, Any], list[Fault]]:
         """Return a citation with its paragraph, and why there is none if its document is kept."""

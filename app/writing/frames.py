@@ -5,6 +5,7 @@ from other records is filled in later, within the transaction: `Framing`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +25,10 @@ from app.writing.identity import MAX_NAMED, slug
 
 MOST_ROWS = 500
 MOST_COLUMNS = 50
+MOST_QUOTES = 20
+"""Maximum number of quotes of a row."""
+MOST_EXPANDED = 2_000
+"""Maximum number of records that a frame stands for."""
 Data = Mapping[str, Any]
 
 
@@ -157,17 +162,19 @@ def expanded(name: str, data: Data) -> tuple[list[Framed], list[Fault]]:
         frame = FRAMES[name].model_validate(data)
     except ValidationError as error:
         return [], faults_in(error)
-    rows = _Expanding(frame, sent=data)
-    return list(_EXPANSIONS[type(frame)](rows, frame)), rows.faults
+    rows = _Expanding(frame)
+    found = list(islice(_EXPANSIONS[type(frame)](rows, frame), MOST_EXPANDED + 1))
+    if len(found) > MOST_EXPANDED:
+        return [], [Fault(f"a frame may stand for {MOST_EXPANDED} records, and this for more; write several", pointer="")]
+    return found, list(dict.fromkeys(rows.faults))
 
 
 class _Expanding:
     """Makes records of the rows of one frame."""
 
-    def __init__(self, frame: Frame, *, sent: Data) -> None:
+    def __init__(self, frame: Frame) -> None:
         self.faults: list[Fault] = []
         self._frame = frame
-        self._sent = sent
         self._common = frame.model_extra or {}
 
     def rows(self, name: str, key: str) -> Iterator[tuple[dict[str, Any], Places]]:
@@ -204,6 +211,10 @@ class _Expanding:
             cited = [Places(places.at(f"/citations/{number}")) for number in range(len(several))]
             return Framed({**record, "citations": row["citations"]}, places, cited, **more)
         quotes = row.get("quote", self._frame.quote)
+        if isinstance(quotes, list) and len(quotes) > MOST_QUOTES:
+            pointer = places.at("/quote") if "quote" in row else "/quote"
+            self.faults.append(Fault(f"may have {MOST_QUOTES} quotes, and has {len(quotes)}", pointer=pointer))
+            quotes = None
         if quotes is None:
             return Framed(record, places, (), **more)
         citing = {
@@ -260,10 +271,11 @@ def _instruments(rows: _Expanding, frame: Instruments) -> Iterator[Framed]:
     for row, places in rows.rows("instruments", "id"):
         action = row.get("action", frame.action)
         said = {name: row.get(name, getattr(frame, name)) for name in ("meeting", "date", "date_note")}
-        this = row.get("id") or new_id(Kind.MEMORANDUM, row)
+        is_new = row.get("id") is None
+        this = new_id(Kind.MEMORANDUM, row) if is_new else row["id"]
         instrument = {"kind": Kind.MEMORANDUM, **_fields(row, "parties", "action", *said), "id": this}
         done = [ActionType(action)] if isinstance(action, str) and action in _ACTIONS else []
-        yield rows.framed(instrument, row, places, done=done, is_new="id" not in row)
+        yield rows.framed(instrument, row, places, done=done, is_new=is_new)
         own = row.get("parties")
         if own is not None and not isinstance(own, list):
             rows.faults.append(Fault("must be an array of ids or objects", pointer=places.at("/parties")))

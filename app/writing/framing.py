@@ -47,10 +47,8 @@ class _Adding:
     def run(self) -> None:
         """Add those first to which others may refer, so that these are completed from them."""
         several = self._batch.framed
-        first = [number for number, (_, each) in enumerate(several) if _is_referred_to(each)]
-        late = [number for number in range(len(several)) if number not in set(first)]
         expanded: dict[int, list[tuple[str | None, Content]]] = {}
-        for number in (*first, *late):
+        for number in sorted(range(len(several)), key=lambda number: _turn_of(several[number][1])):
             self._batch.expanded = expanded.setdefault(number, [])
             self._framed(*several[number])
         self._batch.expanded = [each for number in range(len(several)) for each in expanded[number]]
@@ -62,7 +60,8 @@ class _Adding:
         if schema is None:
             return self._blame(line, framed.places.at("/kind"), f"must be one of {', '.join(self._intake.schemas)}")
         self._refer(line, record, schema, framed.places, framed)
-        citations = [dict(each) if isinstance(each, dict) else each for each in record.get("citations") or ()]
+        cited = record.get("citations")
+        citations = [dict(each) if isinstance(each, dict) else each for each in cited] if isinstance(cited, list) else []
         for citation, places in zip(citations, framed.cited, strict=False):
             if isinstance(citation, dict):
                 self._refer(line, citation, self._intake.schemas[Kind.CITATION], places, None)
@@ -130,10 +129,17 @@ class _Adding:
         if is_new and record["id"] is not None and not self._is_free(record["id"]):
             taken = f"{record['id']!r}, which its name gives, is the id of a record already"
             return self._blame(line, framed.places.at("/id"), f"{taken}; send this `id` if it is that one, or else another")
+        if isinstance(record_id := record.get("id"), str) and not self._is_known(schema, record_id, record):
+            told = f"there is no {kind} {record_id!r}; a new one needs a name"
+            return self._blame(line, framed.places.at("/id"), told)
+        version = record.pop("version", None)
+        if version is not None and (type(version) is not int or version < 1):
+            told = "must be the version that the record has, a whole number from 1"
+            return self._blame(line, framed.places.at("/version"), told)
         if isinstance(names := record.get("names"), dict):
             record["names"] = [{"language": each, "text": text, "type": _NAME_TYPE} for each, text in names.items()]
         sent = set(record)
-        self._complete(framed, record)
+        self._complete(line, framed, record)
         status = self._status(framed, record)
         record, _, faults = self._deriver.fill(self._known, kind, record)
         if faults:
@@ -144,7 +150,7 @@ class _Adding:
             return None
         if status is not None:
             record["status"] = status
-        manner = Manner(merges=True, fills=frozenset(record) - sent - {"status", "attested", "citations"})
+        manner = Manner(merges=True, version=version, fills=frozenset(record) - sent - {"status", "attested", "citations"})
         wanted = self._intake.record(
             self._batch,
             schema,
@@ -162,14 +168,21 @@ class _Adding:
         self._batch.expanded.append((line, record))
         return None
 
+    def _is_known(self, schema: ContentSchema, record_id: str, record: Content) -> bool:
+        """Whether a record that is meant by its id is there, or says what a new one needs."""
+        is_named = record.get("name") is not None or record.get("title") is not None
+        if schema.resource.natural_key or is_named or id_in(record_id) is None:
+            return True
+        return bool(self._known.state(schema.resource.kind, record_id))
+
     def _is_free(self, record_id: str) -> bool:
         return record_id not in self._batch.wanted and self._ids.take(record_id)
 
-    def _complete(self, framed: Framed, record: dict[str, Any]) -> None:
+    def _complete(self, line: str | None, framed: Framed, record: dict[str, Any]) -> None:
         """Add what only frames derive: the day on which an office was held, and the date that a meeting had before."""
         if framed.attested is not None:
-            described = _description(Kind.MEETING, framed.attested) if isinstance(framed.attested, dict) else ""
-            meeting = self._known.state(Kind.MEETING, self._made.get(described) or id_in(framed.attested))
+            meeting_id = self._referred(line, framed.attested, (Kind.MEETING,), framed.places.at("/meeting"), framed)
+            meeting = self._known.state(Kind.MEETING, id_in(meeting_id))
             if day := meeting.get("date"):
                 record["attested"] = [day]
         if framed.is_shift and not record.get("date_before") and (of := id_in(record.get("of"))):
@@ -215,10 +228,12 @@ class _Adding:
         self._batch.faults.add(Fault(detail, pointer=pointer, line=line))
 
 
-def _is_referred_to(framed: Framed) -> bool:
-    kind = framed.record.get("kind")
-    roles = {each.role for each in Kind if each == kind}
-    return not framed.is_late and bool(roles & {Role.ENTITY, Role.EVENT})
+def _turn_of(framed: Framed) -> int:
+    """Return when a record is added: first those to which others refer, then offices, from which capacities follow."""
+    kind = next((each for each in Kind if each == framed.record.get("kind")), None)
+    if kind is not None and kind.role in (Role.ENTITY, Role.EVENT) and not framed.is_late:
+        return 0
+    return 1 if kind is Kind.POSITION else 2
 
 
 def _description(kind: Any, value: dict[str, Any]) -> str:

@@ -51,8 +51,9 @@ class PrivateTexts(NamedTuple):
                 these = proposed_records.c.proposal_id == proposal, proposed_records.c.place.in_(some)
                 gone = {"line": None, "correction": None, "decision": Decision.REJECTED.value, "reason": WHY}
                 connection.execute(proposed_records.update().where(*these).values(gone))
-        for proposal, columns in self.words.items():
-            connection.execute(proposals.update().where(proposals.c.id == proposal).values(dict.fromkeys(columns)))
+        for proposal in self.proposals:
+            values = {**dict.fromkeys(self.words.get(proposal, ())), "version": proposals.c.version + 1}
+            connection.execute(proposals.update().where(proposals.c.id == proposal).values(values))
 
 
 def private_texts(connection: Connection, names: Collection[str], ids: Collection[str]) -> PrivateTexts:

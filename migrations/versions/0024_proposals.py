@@ -69,6 +69,7 @@ def upgrade() -> None:
             nullable=False,
             comment="the version of the stored record that was compared with it; 0 if there was none",
         ),
+        sa.Column("seen_id", Exact, nullable=True, comment="the id of that record; empty if there was none"),
         sa.Column(
             "is_alone", sa.Boolean(), nullable=False, comment="whether it was decided on by itself, and not with all others"
         ),
