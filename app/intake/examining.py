@@ -361,7 +361,7 @@ def _member(value: Any, step: str) -> Any:
 
 def _uncited(wanted: Wanted, citations: Sequence[Wanted]) -> list[str]:
     """Return the fields that a record gets, and that none of these citations supports."""
-    if wanted.resource.kind is Kind.CITATION or wanted.deleted:
+    if wanted.resource.kind in (Kind.CITATION, Kind.SOURCE) or wanted.deleted:
         return []
     fields = {each.content.get("field") for each in citations}
     if None in fields:
