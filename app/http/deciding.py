@@ -15,7 +15,7 @@ from app.http.access import Access
 from app.http.bodies import guard_of
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.imports import ImportReport, reports_of
-from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described
+from app.http.openapi.shared import CONFLICT, OF_BODIES, UNAUTHORIZED, Json, described, header
 from app.http.proposals import GONE, PROPOSAL_ID, Running, require_storable, storable
 from app.http.queued import Answered, QueuedWrites, Write
 from app.intake.proposals import Proposal, Proposals, Wish
@@ -28,6 +28,7 @@ from app.writing.keys import Principal
 from app.writing.queue import Apply
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+_IF_MATCH = header("If-Match", "the `ETag` with which the proposal was read; `*` for any state of it")
 
 
 class DecisionBody(BaseModel):
@@ -68,6 +69,7 @@ def router(proposals: Proposals, access: Access, queued: QueuedWrites, running: 
     write = Security(access.key_with(keys.Scope.WRITE))
     deciding: Json = {
         "shown": ("ETag", "Vary"),
+        "more_parameters": [_IF_MATCH],
         "more_failures": (
             *UNAUTHORIZED,
             *OF_BODIES,
