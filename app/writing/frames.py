@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
 
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import (
@@ -46,7 +47,8 @@ def _row(value: Any) -> Any:
 
 Said = Annotated[Any, AfterValidator(_id_or_object), Field(json_schema_extra={"type": ["string", "object"]})]
 """A reference: an id, or the description of a new record."""
-Row = Annotated[Any, AfterValidator(_row), Field(json_schema_extra={"type": ["string", "object", "array"]})]
+_FORMS: JsonDict = {"anyOf": [{"type": "string"}, {"type": "object"}, {"type": "array", "items": {}}]}
+Row = Annotated[Any, AfterValidator(_row), Field(json_schema_extra=_FORMS)]
 Rows = Annotated[list[Row], Field(min_length=1, max_length=MOST_ROWS)]
 
 
