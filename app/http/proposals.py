@@ -1,4 +1,4 @@
-"""`/v1/proposals`: records that somebody proposes, so that others decide on them. All of it needs a key."""
+"""Endpoints that make, show and withdraw proposals (`/v1/proposals`). Each requires an API key."""
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b

@@ -33,6 +33,8 @@ LONGEST = 10_000
 """Maximum number of characters of a paragraph that is looked at, around each quote."""
 LOOKED_AT = 200_000
 """Maximum number of characters of all paragraphs that are looked at for one proposal."""
+MOST_NAMED = 5
+"""Maximum number of records of the same name that a warning names."""
 NEED_NO_CITATION = frozenset({"kind", "id", "language", "sort_name", "names", "identifiers"})
 _CITATIONS = "/citations"
 
@@ -251,6 +253,7 @@ class _Looking:
         self._printed: dict[str, list[Date]] = {}
         self._named: dict[tuple[str, str], set[str]] = {}
         self._kinds: dict[str, Kind | None] = {}
+        self._texts: dict[tuple[str, int, str], str] = {}
 
     def look_for(self, target: str, kind: Kind) -> None:
         """Look for the names of a record."""
@@ -264,8 +267,13 @@ class _Looking:
 
         Of a long paragraph, it is the part around the quote.
         """
-        number, quote = int(citation.get("paragraph", 0)), str(citation.get("quote"))
-        for paragraphs in self._known.paragraphs(str(citation.get("source"))):
+        key = str(citation.get("source")), int(citation.get("paragraph", 0)), str(citation.get("quote"))
+        if key not in self._texts:
+            self._texts[key] = self._around(*key)
+        return self._texts[key]
+
+    def _around(self, source: str, number: int, quote: str) -> str:
+        for paragraphs in self._known.paragraphs(source):
             if 0 < number <= len(paragraphs) and standing([paragraphs[number - 1]], quote):
                 text = paragraphs[number - 1]
                 start = 0 if len(text) <= LONGEST else max(text.find(folded(quote)) - LONGEST // 2, 0)
@@ -392,7 +400,8 @@ def _without_doubles(found: list[Examined]) -> list[Examined]:
     for several in bearers.values():
         for number in several if len(several) > 1 else ():
             each = found[number]
-            others = ", ".join(str(found[other].place) for other in several if other != number)
+            near = [found[other].place for other in several[: MOST_NAMED + 1] if other != number][:MOST_NAMED]
+            others = ", ".join(map(str, near))
             fault = Fault(f"the record {others} of this proposal has the same name", pointer="/name")
             verdict = each.verdict if each.verdict is Verdict.FAULTY else Verdict.SIMILAR
             found[number] = each._replace(verdict=verdict, warnings=[*each.warnings, fault])

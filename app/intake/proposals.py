@@ -1,6 +1,7 @@
-"""Proposals: records that somebody proposes, and that a person accepts, corrects or rejects before they are written.
+"""Stores proposals and the decisions on them, and writes what was accepted.
 
-A proposal is written in one transaction of the log. Its author is who applied it; the log names who had proposed it, too.
+A client proposes records. A reviewer accepts, corrects or rejects each of them. All accepted records are written in one
+transaction. The change log has the reviewer as its author, and also names the API key that proposed the records.
 """
 
 import json
@@ -135,19 +136,7 @@ class Proposals:
 
     def records(self, connection: Connection, proposal_id: str) -> list[Proposed]:
         """Return the records of a proposal, in their order."""
-        names = (
-            "place",
-            "line",
-            "correction",
-            "decision",
-            "seen",
-            "seen_id",
-            "is_alone",
-            "is_told_apart",
-            "reason",
-            "decided_by",
-        )
-        columns = [*(proposed_records.c[name] for name in names), instant_text(proposed_records.c.decided_at)]
+        columns = [*(proposed_records.c[name] for name in Proposed._fields[:-1]), instant_text(proposed_records.c.decided_at)]
         query = sa.select(*columns).where(proposed_records.c.proposal_id == proposal_id).order_by(proposed_records.c.place)
         return [
             Proposed(place, line and json.loads(line), correction and json.loads(correction), Decision(decision), *rest)
@@ -156,9 +145,8 @@ class Proposals:
 
     def examine(self, connection: Connection, several: Sequence[Proposed], *, looks: bool) -> dict[int, Examined]:
         """Examine all records that are not rejected, by their places. `looks` as in `Examiner.examine`."""
-        lines = {
-            each.place: each.stands for each in several if each.stands is not None and each.decision is not Decision.REJECTED
-        }
+        left = (each for each in several if each.decision is not Decision.REJECTED)
+        lines = {each.place: each.stands for each in left if each.stands is not None}
         return {each.place: each for each in self._examiner.examine(connection, lines, looks=looks)}
 
     def paragraphs(self, connection: Connection, ids: Sequence[str]) -> dict[str, list[str]]:
@@ -269,8 +257,8 @@ class Proposals:
             if number not in plain:
                 framed = record if "frame" in record else {"frame": "records", "records": [record]}
                 self._writer.intake.frame(batch, {**common, **framed}, line=str(number))
-        if len(plain) + len(batch.framed) > MOST_RECORDS:
-            raise _too_many(len(plain) + len(batch.framed))
+                if len(plain) + len(batch.framed) > MOST_RECORDS:
+                    raise _too_many(len(plain) + len(batch.framed))
         self._writer.framing.add(connection, batch, self._writer.free_ids(connection))
         if batch.faults:
             faults = [_in_proposal(fault, sent) for fault in batch.faults.told()]
@@ -365,7 +353,8 @@ class Proposals:
             examined = self._examined_with_those_it_needs(connection, several, place)
             self._require_acceptable(examined, wish, proposed)
             values |= {"seen": examined.version, "seen_id": examined.id if examined.version else None}
-        return lambda: [self._decided(connection, proposal, {place: wish.decision}, principal, values)]
+        values |= {"decision": wish.decision.value, "decided_by": principal.name}
+        return lambda: [self._decided(connection, proposal, [place], values)]
 
     def decide_all(
         self, connection: Connection, proposal_id: str, wish: Wish, *, guard: Guard, principal: Principal
@@ -380,8 +369,8 @@ class Proposals:
             chosen = [place for place, each in pending.items() if place in found and _is_fine(found[place], each)]
         else:
             chosen = list(pending)
-        values = {"reason": wish.reason, "is_alone": False}
-        return lambda: [self._decided(connection, proposal, dict.fromkeys(chosen, wish.decision), principal, values)]
+        values = {"reason": wish.reason, "is_alone": False, "decision": wish.decision.value, "decided_by": principal.name}
+        return lambda: [self._decided(connection, proposal, chosen, values)]
 
     def withdraw(self, connection: Connection, proposal_id: str, principal: Principal) -> Apply[list[Report | None]]:
         """Check whether the proposal can be withdrawn, and return the function that withdraws it."""
@@ -514,18 +503,11 @@ class Proposals:
             raise Conflict(_moved_on(examined.id or "", examined.version, proposed), faults=faults)
 
     def _decided(
-        self,
-        connection: Connection,
-        proposal: Proposal,
-        decisions: Mapping[int, Decision],
-        principal: Principal,
-        values: Mapping[str, Any],
+        self, connection: Connection, proposal: Proposal, places: Sequence[int], values: Mapping[str, Any]
     ) -> Proposal:
-        now = datetime.now(UTC)
-        for place, decision in decisions.items():
-            of_it = proposed_records.c.proposal_id == proposal.id, proposed_records.c.place == place
-            decided = {"decision": decision.value, "decided_by": principal.name, "decided_at": now, **values}
-            connection.execute(proposed_records.update().where(*of_it).values(decided))
+        """Store a decision on the records at these places, and return the proposal after it."""
+        these = proposed_records.c.proposal_id == proposal.id, proposed_records.c.place.in_(places)
+        connection.execute(proposed_records.update().where(*these).values(decided_at=datetime.now(UTC), **values))
         self._step(connection, proposal)
         return self.read(connection, proposal.id)
 
@@ -555,20 +537,20 @@ def _require_open(proposal: Proposal) -> None:
 
 def _take_in(lines: list[Content], framed: Iterable[Content]) -> None:
     """Add the records of a frame. What it says more of a record that is there becomes a part of that record."""
-    there = {(each.get("kind"), each["id"]): place for place, each in enumerate(lines) if id_in(each.get("id"))}
+    there = {record_id: place for place, each in enumerate(lines) if (record_id := id_in(each.get("id")))}
     for record in framed:
-        key = record.get("kind"), record.get("id")
-        if key[1] is None or key not in there or "deleted" in lines[there[key]]:
-            there[key] = len(lines)
+        place = there.get(record["id"]) if "id" in record else None
+        if place is None or lines[place].get("kind") != record["kind"] or "deleted" in lines[place]:
+            if "id" in record:
+                there[record["id"]] = len(lines)
             lines.append(record)
             continue
-        known = dict(lines[there[key]])
+        known = dict(lines[place])
         for name, value in record.items():
             before = known.get(name)
-            if isinstance(before, list) and isinstance(value, list):
-                value = [*before, *(each for each in value if each not in before)]  # noqa: PLW2901
-            known[name] = value
-        lines[there[key]] = known
+            is_added = isinstance(before, list) and isinstance(value, list)
+            known[name] = [*before, *(each for each in value if each not in before)] if is_added else value  # type: ignore[misc,operator]
+        lines[place] = known
 
 
 def _in_proposal(fault: Fault, sent: Sent) -> Fault:

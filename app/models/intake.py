@@ -36,7 +36,7 @@ class Document(Base):
 
 
 class Proposal(Base):
-    """Records that somebody proposed, and that others decide on."""
+    """A set of records that a client proposed. Reviewers decide on each record."""
 
     __tablename__ = "proposals"
     __table_args__ = (

@@ -17,6 +17,8 @@ MOST_PLACES = 1_000
 """If a phrase stands at more places, no phrase around it is looked for that stands at one place only."""
 MOST_PARAGRAPHS = 100
 """Maximum number of paragraphs that are named for a phrase."""
+MARKED = 10
+"""Maximum number of places of a quote in one paragraph that count as quoted."""
 NEIGHBOURHOOD = 1_000
 """Number of characters on each side of a phrase in which a longer phrase around it is looked for."""
 _WITHOUT_BLANKS = ("CJK UNIFIED", "CJK COMPATIBILITY", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
@@ -161,14 +163,10 @@ def _places(paragraphs: Sequence[str], phrase: str) -> Iterator[tuple[str, int]]
 
 def sentences(paragraph: str, quotes: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence of a folded paragraph in which no part of any of these quotes stands."""
-    quoted = []
-    for quote in quotes:
-        wanted = folded(quote)
-        place = paragraph.find(wanted) if wanted else -1
-        while place >= 0:
-            quoted.append((place, place + len(wanted)))
-            place = paragraph.find(wanted, place + len(wanted))
-    quoted.sort()
+    found = (
+        (place, wanted) for wanted in set(map(folded, quotes)) for _, place in islice(_places([paragraph], wanted), MARKED)
+    )
+    quoted = sorted((place, place + len(wanted)) for place, wanted in found if wanted)
     start, nearest = 0, 0
     for end in (*(each.end() for each in _END_OF_SENTENCE.finditer(paragraph)), len(paragraph)):
         while nearest < len(quoted) and quoted[nearest][1] <= start:

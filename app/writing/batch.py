@@ -202,7 +202,7 @@ class Batch:
     proves: bool = True
     """Whether a quote that does not stand in its document is a fault. If not, it is a warning."""
     proposed_by: str = ""
-    """For the change log: the name of the key that had proposed these records; empty if nobody had."""
+    """The name of the API key that proposed these records. The change log stores it. Empty if the records were not proposed."""
     resembling: dict[str, list[str]] = field(default_factory=dict)
     """By the id of a new record: stored records with the same address, digest, or series and ordinal (`Resemblance`)."""
     is_open: bool = False
@@ -322,7 +322,7 @@ class Batch:
     def reject(self) -> None:
         """Raise a Problem with all faults, if there are any."""
         if self.faults or self.conflicts:
-            faults = [*self.faults.told(), *self.conflicts.told()]
+            faults = list(dict.fromkeys([*self.faults.told(), *self.conflicts.told()]))
             problem = self.problem or (Invalid if self.faults else Conflict)
             raise problem(summary(faults), faults=faults)
 
@@ -368,7 +368,7 @@ class Intake:
             return batch.faults.add(Fault(f"is no JSON that is read here: {error}", pointer="", line=line.where))
         return self.item(batch, data, mode, line=line.where)
 
-    def item(self, batch: Batch, data: Any, mode: Mode, *, line: str, doing: str = "replace") -> None:
+    def item(self, batch: Batch, data: Any, mode: Mode, *, line: str) -> None:
         """Validate what stands in a line: a record, or a frame. Adds it and its faults to the batch."""
         if not isinstance(data, dict):
             return batch.faults.add(Fault("is no JSON object", pointer="", line=line))
@@ -380,7 +380,7 @@ class Intake:
         manner, fault = _manner_in(data, mode)
         if fault is not None:
             return batch.faults.add(fault._replace(line=line))
-        self.record(batch, schema, data, line=line, identify=ContentSchema.derived_id, doing=doing, manner=manner)
+        self.record(batch, schema, data, line=line, identify=ContentSchema.derived_id, manner=manner)
         return None
 
     def frame(self, batch: Batch, data: Mapping[str, Any], *, line: str | None = None) -> None:
