@@ -259,7 +259,7 @@ class Proposals:
                 self._writer.intake.frame(batch, {**common, **framed}, line=str(number))
                 if len(plain) + len(batch.framed) > MOST_RECORDS:
                     raise _too_many(len(plain) + len(batch.framed))
-        self._writer.framing.add(connection, batch, self._writer.free_ids(connection))
+        self._writer.expand(connection, batch)
         if batch.faults:
             faults = [_in_proposal(fault, sent) for fault in batch.faults.told()]
             raise Invalid(summary(faults), faults=faults)

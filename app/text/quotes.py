@@ -163,10 +163,9 @@ def _places(paragraphs: Sequence[str], phrase: str) -> Iterator[tuple[str, int]]
 
 def sentences(paragraph: str, quotes: Iterable[str]) -> Iterator[tuple[int, int]]:
     """Yield (start, end) of each sentence of a folded paragraph in which no part of any of these quotes stands."""
-    found = (
-        (place, wanted) for wanted in set(map(folded, quotes)) for _, place in islice(_places([paragraph], wanted), MARKED)
-    )
-    quoted = sorted((place, place + len(wanted)) for place, wanted in found if wanted)
+    wanted = {folded(quote) for quote in quotes}
+    found = ((place, each) for each in wanted for _, place in islice(_places([paragraph], each), MARKED))
+    quoted = sorted((place, place + len(each)) for place, each in found if each)
     start, nearest = 0, 0
     for end in (*(each.end() for each in _END_OF_SENTENCE.finditer(paragraph)), len(paragraph)):
         while nearest < len(quoted) and quoted[nearest][1] <= start:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 
-from app.declaration.validation import faults_in
+from app.declaration.validation import escaped, faults_in
 from app.domain.vocabulary import (
     ActionType,
     Confidence,
@@ -189,7 +189,7 @@ class _Expanding:
         own, at = self._own(row, pointer, key)
         common = {name: value for name, value in self._common.items() if own.get(name, value) is not None}
         own = {name: value for name, value in own.items() if value is not None or name not in self._common}
-        fields = {each: f"/{each}" for each in (*common, "meeting", "source") if each not in own}
+        fields = {escaped(each): f"/{escaped(each)}" for each in (*common, "meeting", "source") if each not in own}
         return {**common, **own}, Places(pointer, fields | at)
 
     def _own(self, row: Any, pointer: str, key: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -202,7 +202,7 @@ class _Expanding:
         if len(row) > len(columns):
             self.faults.append(Fault(f"has {len(row)} values, and `columns` names {len(columns)}", pointer=pointer))
         said = {name: value for name, value in zip(columns, row, strict=False) if value is not None}
-        return said, {name: f"{pointer}/{number}" for number, name in enumerate(columns)}
+        return said, {escaped(name): f"{pointer}/{number}" for number, name in enumerate(columns)}
 
     def framed(self, record: dict[str, Any], row: dict[str, Any], places: Places, *, field: str = "", **more: Any) -> Framed:
         """Return a record with its citations. `row`: the row that says how it is cited; `field`: what alone is cited."""

@@ -12,7 +12,6 @@ from app.writing.batch import Batch, Content, Intake, Manner
 from app.writing.deriving import Deriver, Known, furthest
 from app.writing.frames import Framed, Places, new_id
 from app.writing.free_ids import FreeIds
-from app.writing.stored import StoredRecords
 from app.writing.write_schema import ContentSchema, ReferenceField, id_in
 
 _NAME_TYPE = "official"
@@ -20,20 +19,7 @@ _NAME_TYPE = "official"
 
 
 class Framing:
-    """Adds records of frames. The caller holds the write lock."""
-
-    def __init__(self, stored: StoredRecords, intake: Intake, deriver: Deriver) -> None:
-        self._stored = stored
-        self._intake = intake
-        self._deriver = deriver
-
-    def add(self, connection: Connection, batch: Batch, ids: FreeIds) -> None:
-        """Add the records of `batch.framed` to the batch. They merge; what was derived only fills what is empty."""
-        _Adding(connection, batch, ids, self._intake, self._deriver).run()
-
-
-class _Adding:
-    """Adds the frames of one batch."""
+    """Adds the records of `Batch.framed` to the batch. They merge; what was derived only fills what is empty."""
 
     def __init__(self, connection: Connection, batch: Batch, ids: FreeIds, intake: Intake, deriver: Deriver) -> None:
         self._batch = batch

@@ -84,7 +84,6 @@ class Writer(StoredRecords):
         self.integrity = Integrity(self.schemas, compiler, encode)
         self.proofs = Proofs(compiler, encode)
         self.deriver = Deriver(self, self.proofs)
-        self.framing = Framing(self, self.intake, self.deriver)
         self.resemblance = Resemblance(compiler, encode)
         self.projections = Projections(self.resources.values(), encode)
         self.deleting = Deleting(self, self.references)
@@ -123,6 +122,10 @@ class Writer(StoredRecords):
     def free_ids(self, connection: Connection) -> FreeIds:
         """What chooses ids for new records in this transaction."""
         return FreeIds(partial(self.past, connection), partial(self.integrity.country_codes, connection))
+
+    def expand(self, connection: Connection, batch: Batch) -> None:
+        """Add to the batch the records for which its frames stand."""
+        Framing(connection, batch, self.free_ids(connection), self.intake, self.deriver).run()
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +176,7 @@ class Writer(StoredRecords):
         """
         unclear: set[str] = set()
         if batch.framed:
-            self.framing.add(connection, batch, self.free_ids(connection))
+            self.expand(connection, batch)
             check()
         if batch.is_open:
             free = self.free_ids(connection)
