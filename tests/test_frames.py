@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from fastapi.testclient import TestClient
 
 from app.writing.frames import FRAMES
 from tests.conftest import Database, Fresh, run_command
+from tests.depth import thorough, tries
 
 TEXT = (
     "In the presence of premier Orlan, the ministries of Norland and Sudland signed an agreement on networks.\n\n"
@@ -411,3 +413,82 @@ def test_a_line_names_its_frame(desk: Desk) -> None:
         answer = desk.client.post("/v1/import", content=json.dumps({"frame": frame}), headers=headers)
         assert answer.json()["errors"] == [{"pointer": "/frame", "line": "1", "detail": f"must be one of {', '.join(FRAMES)}"}]
     assert desk.client.post("/v1/frames/dance", json={}, headers=desk.key).status_code == 404
+
+
+# -- any values ------------------------------------------------------------------------------------------------------------
+
+
+ODD: list[Any] = [None, 5, -1, 1.5, True, "", [], {}, ["x"], [["x"]], {"id": 5}, {"id": None, "name": "x"}, {"name": ["x"]}]
+ODD += ["\ud800", "a\0", "x" * 20_000, {"kind": ["x"], "name": "y"}, [None], [{}], {"ru": 5}, {"\ud800": "x"}, 10**30, "🙂"]
+FRAMES_OF: dict[str, dict[str, Any]] = {
+    "participants": {"meeting": "signing-2020", "participants": [{"person": "orlan"}]},
+    "instruments": {"instruments": [{"name": "Paper"}], "parties": ["BY"]},
+    "postponement": {"meetings": [{"of": "forum-2020"}], "to": "2020-08"},
+    "membership": {"of": "league", "members": [{"member": "BY"}]},
+    "records": {"records": [{"kind": "topic", "name": "Roads"}]},
+}
+FIELDS = (
+    "person",
+    "organization",
+    "role",
+    "capacity",
+    "names",
+    "name",
+    "citations",
+    "quote",
+    "paragraph",
+    "source",
+    "positions",
+)
+FIELDS += ("date", "version", "id", "kind", "parties", "action", "topics", "of", "to", "from", "member", "attested", "columns")
+
+
+@thorough
+def test_no_value_of_a_frame_or_a_proposal_is_an_error_of_the_server(fresh: Fresh) -> None:
+    database = Database(fresh())
+    with database.client(writes_per_minute=10**6, requests_per_minute=10**6) as client:
+        desk = Desk(database, client)
+        headers = {**desk.key, "Content-Type": "application/json"}
+        tried = [(name, field, value, where) for name in FRAMES for field in FIELDS for value in ODD for where in range(3)]
+        for name, field, value, where in Random(0).sample(tried, tries(300, len(tried))):
+            frame = json.loads(json.dumps(FRAMES_OF[name]))
+            (rows,) = (each for each in frame.values() if isinstance(each, list) and isinstance(each[0], dict))
+            (frame if where == 0 else rows[0])[field] = value
+            path, body = f"/v1/frames/{name}?dry_run=true", frame
+            if where == 2:
+                records = [
+                    {"kind": "topic", "id": "roads", "name": "R"},
+                    {"kind": value, "id": "roads"},
+                    {"frame": name, **frame},
+                ]
+                path, body = "/v1/proposals", {"title": "T", "records": records, "derive": True}
+            answer = client.post(path, content=json.dumps(body), headers=headers)
+            assert answer.status_code < 500, (path, body, answer.text)
+    assert database.disagreements() == []
+    database.engine.dispose()
+
+
+PARTS: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = (
+    ({"kind": "position", "title": None}, {"frame": "participants", "meeting": "signing-2020", "participants": ["orlan"]}),
+    (
+        {"kind": "action", "note": "Later"},
+        {"frame": "instruments", "instruments": ["paper"], "action": "ended", "date": "2021"},
+    ),
+    ({"kind": "action", "date": "2022"}, {"frame": "postponement", "meetings": ["forum-2020"], "to": "2021"}),
+    ({"kind": "party", "note": "Late"}, {"frame": "instruments", "instruments": ["paper"], "parties": ["BY"], "action": None}),
+)
+
+
+@pytest.mark.parametrize(("part", "frame"), PARTS, ids=lambda each: str(each.get("kind") or each.get("frame")))
+def test_lines_that_say_a_part_of_a_record_and_a_frame_about_the_same(
+    desk: Desk, part: dict[str, Any], frame: dict[str, Any]
+) -> None:
+    desk.frame("instruments", {"instruments": [{"id": "paper", "name": "Paper", "parties": ["BY"]}], "date": "2020"})
+    desk.frame("postponement", {"meetings": ["forum-2020"], "to": "2020-12"})
+    plural = {"position": "positions", "action": "actions", "party": "parties"}[part["kind"]]
+    for stored in desk.of(plural):
+        body = "\n".join(map(json.dumps, ({**part, "id": stored["id"]}, frame)))
+        answer = desk.client.post(
+            "/v1/import?mode=merge&dry_run=true", content=body, headers={**desk.key, "Content-Type": "application/x-ndjson"}
+        )
+        assert answer.status_code in (200, 409, 422), answer.text

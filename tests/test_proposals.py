@@ -284,6 +284,7 @@ def test_what_the_cited_paragraph_does_not_say_is_told(office: Office, record: J
     ("body", "status", "word"),
     [
         ({"title": "", "records": [DATED]}, 422, "/title"),
+        ({"title": "名" * 301, "records": [DATED]}, 422, "has 301 letters; at most 300 are taken"),
         ({"title": "T", "records": []}, 422, "/records"),
         ({"title": "T", "records": ["x"]}, 422, "/records/0"),
         ({"title": "T", "records": [DATED], "documents": ["nowhere"]}, 422, "nowhere"),
@@ -339,7 +340,7 @@ def test_nothing_is_accepted_without_the_document_that_proves_it(office: Office)
     assert office.client.delete(path, headers=office.agent).status_code == 204
     for place in (1, 2, None):
         assert "was removed" in office.decide(proposal, place, 409, decision="accept")["detail"]
-    office.client.post("/v1/documents", json={"text": TEXT}, headers=office.agent)
+    office.client.post("/v1/documents", json={"text": TEXT}, headers=office.other)
     office.decide(proposal, 1, 422, decision="accept")
     office.decide(proposal, 2, decision="accept")
 

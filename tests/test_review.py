@@ -87,6 +87,23 @@ def test_a_document_is_proposed_and_reviewed_in_a_terminal(terminal: Terminal, d
         assert client.get("/v1/sources/news").json()["language"] == "en", "the document says it"
 
 
+def test_a_proposal_whose_document_is_gone_is_rejected_in_a_terminal(
+    terminal: Terminal, database: Database, tmp_path: Path
+) -> None:
+    text, lines = tmp_path / "news.txt", tmp_path / "news.ndjson"
+    text.write_text(TEXT, encoding="utf-8")
+    lines.write_text(json.dumps(SOURCE), encoding="utf-8")
+    proposed = terminal.run("propose", str(lines), "--text", str(text), key="agent")
+    (proposal,) = re.findall(r"rapporteur review (\S+)", proposed.output)
+    with database.client() as client:
+        ((document,),) = database.execute("SELECT id FROM documents")
+        assert client.delete(f"/v1/documents/{document}", headers=database.key(name="keeper")).status_code == 204
+    reviewed = terminal.run("review", proposal, typed="a\nr\nno proof\ny\n")
+    assert reviewed.exit_code == 0, reviewed.output
+    assert reviewed.output.count("was removed") == 2, reviewed.output
+    assert "1 rejected" in reviewed.output
+
+
 def test_what_the_server_refuses_is_told_in_the_terminal(terminal: Terminal, tmp_path: Path) -> None:
     lines = tmp_path / "x.ndjson"
     lines.write_text('{"frame": "dance"}\n', encoding="utf-8")

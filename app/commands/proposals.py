@@ -131,7 +131,10 @@ class _Review:
         self._shown = server.ask("GET", path)
         self._paragraphs: list[list[str]] = []
         for document in self._shown["documents"]:
-            self._paragraphs.append(server.ask("GET", f"/v1/documents/{document}")["paragraphs"])
+            try:
+                self._paragraphs.append(server.ask("GET", f"/v1/documents/{document}")["paragraphs"])
+            except OperatorError as error:
+                click.echo(f"without its passages: {error}")
 
     def run(self) -> None:
         """Ask for a decision on each record that waits, then whether to write what was accepted."""

@@ -58,6 +58,8 @@ def message_of(entry: Mapping[str, Any]) -> str:
             return "must be an object"
         case "string_too_short":
             return "is empty: write a value, or leave it out"
+        case "too_long" | "string_too_long" if isinstance(entry["input"], str):
+            return f"has {len(entry['input'])} letters; at most {entry['ctx']['max_length']} are taken"
         case "bool_type" | "bool_parsing":
             return "must be true or false"
         case "list_type":

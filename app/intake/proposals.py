@@ -481,11 +481,14 @@ class Proposals:
         return found
 
     def _require_documents(self, connection: Connection, proposal: Proposal) -> None:
-        """Raise Conflict if a document on which the proposal rests is not kept any more, because it would prove nothing."""
-        kept = self.paragraphs(connection, proposal.documents)
-        if gone := [each for each in proposal.documents if each not in kept]:
-            told = f"the text of the document {gone[0]!r} was removed, so that it proves no quote; send it again, or reject"
-            raise Conflict(told)
+        """Raise Conflict if the text of a document on which the proposal rests is not kept any more, whoever sent it."""
+        same = documents.alias("same")
+        kept = sa.exists().where(same.c.sha256 == documents.c.sha256, same.c.rule == documents.c.rule, same.c.text.is_not(None))
+        query = sa.select(documents.c.id).where(documents.c.id.in_(proposal.documents), sa.not_(kept)).order_by(documents.c.id)
+        if gone := connection.execute(query).scalars().first():
+            raise Conflict(
+                f"the text of the document {gone!r} was removed, so that it proves no quote; send it again, or reject"
+            )
 
     def _require_acceptable(self, examined: Examined, wish: Wish, proposed: Proposed) -> None:
         if examined.faults:
