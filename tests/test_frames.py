@@ -428,19 +428,9 @@ FRAMES_OF: dict[str, dict[str, Any]] = {
     "records": {"records": [{"kind": "topic", "name": "Roads"}]},
 }
 FIELDS = (
-    "person",
-    "organization",
-    "role",
-    "capacity",
-    "names",
-    "name",
-    "citations",
-    "quote",
-    "paragraph",
-    "source",
-    "positions",
-)
-FIELDS += ("date", "version", "id", "kind", "parties", "action", "topics", "of", "to", "from", "member", "attested", "columns")
+    "person organization role capacity names name citations quote paragraph source positions date version id kind parties action"
+    " topics of to from member attested columns"
+).split()
 
 
 @thorough
