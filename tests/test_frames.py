@@ -427,10 +427,32 @@ FRAMES_OF: dict[str, dict[str, Any]] = {
     "membership": {"of": "league", "members": [{"member": "BY"}]},
     "records": {"records": [{"kind": "topic", "name": "Roads"}]},
 }
-FIELDS = (
-    "person organization role capacity names name citations quote paragraph source positions date version id kind parties action"
-    " topics of to from member attested columns"
-).split()
+FIELDS = [
+    "person",
+    "organization",
+    "role",
+    "capacity",
+    "names",
+    "name",
+    "citations",
+    "quote",
+    "paragraph",
+    "source",
+    "positions",
+    "date",
+    "version",
+    "id",
+    "kind",
+    "parties",
+    "action",
+    "topics",
+    "of",
+    "to",
+    "from",
+    "member",
+    "attested",
+    "columns",
+]
 
 
 @thorough
