@@ -17,7 +17,7 @@ from app.http.access import Access
 from app.http.bodies import JSON_TYPES, body_of, checked, header, object_in
 from app.http.endpoints import Endpoint, NoContent, Request, Tagged
 from app.http.negotiation import requested_languages
-from app.http.openapi.shared import CONDITIONAL, OF_BODIES, REF, UNAUTHORIZED, Json, described
+from app.http.openapi.shared import CONDITIONAL, OF_BODIES, REF, UNAUTHORIZED, Json, described, with_repeated
 from app.http.queued import QueuedWrites
 from app.http.responses import language_header, shown_path
 from app.intake import documents
@@ -97,8 +97,7 @@ def router(reader: Reader, access: Access, queue: WriteQueue, queued: QueuedWrit
         more_failures=(*UNAUTHORIZED, *OF_BODIES),
         body={"required": True, "content": {"application/json": shown}},
     )
-    again: Json = {**creating["responses"][201], "description": "The key has sent it before.", "model": DocumentShown}
-    creating["responses"][200] = again
+    creating = with_repeated(creating, "The key has sent it before.", DocumentShown)
 
     @routes.post("/v1/documents", response_model=DocumentShown, **creating)
     async def create_document(

@@ -18,7 +18,7 @@ from app.http.bodies import JSON_TYPES, body_of, checked, object_in
 from app.http.documents import LangQuery
 from app.http.endpoints import Endpoint, NoContent, Request, Tagged
 from app.http.negotiation import requested_languages
-from app.http.openapi.shared import CONFLICT, OF_BODIES, REF, UNAUTHORIZED, Json, described
+from app.http.openapi.shared import CONFLICT, OF_BODIES, REF, UNAUTHORIZED, Json, described, with_repeated
 from app.http.queued import QueuedWrites, Write
 from app.http.responses import language_header, shown_path
 from app.http.snapshots import Snapshots
@@ -113,11 +113,7 @@ def router(
         more_failures=(*UNAUTHORIZED, *OF_BODIES),
         body={"required": True, "content": {"application/json": shown}},
     )
-    creating["responses"][200] = {
-        **creating["responses"][201],
-        "description": "The key has proposed it before.",
-        "model": ProposalShown,
-    }
+    creating = with_repeated(creating, "The key has proposed it before.", ProposalShown)
 
     @routes.post("/v1/proposals", response_model=ProposalShown, **creating)
     async def create_proposal(

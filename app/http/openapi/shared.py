@@ -221,6 +221,12 @@ def described(
     }
 
 
+def with_repeated(documented: Json, description: str, model: type[BaseModel]) -> Json:
+    """Add to the arguments of a route that creates (201) the answer 200, for a request that was sent before."""
+    responses = documented["responses"]
+    return documented | {"responses": {**responses, 200: {**responses[201], "description": description, "model": model}}}
+
+
 def headers(*names: str) -> Json:
     """Return the OpenAPI descriptions of these response headers, by name."""
     known = {
