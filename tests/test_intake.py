@@ -573,6 +573,9 @@ def test_a_quote_is_proved_where_the_document_is_there(desk: Desk) -> None:
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/citations/0/paragraph")
 
 
+LONG_TITLE = "Meeting of the Minister of Communications and Informatization with the Ambassador of the UAE to Belarus"
+
+
 @pytest.mark.parametrize(
     ("plural", "body", "similar"),
     [
@@ -584,6 +587,9 @@ def test_a_quote_is_proved_where_the_document_is_there(desk: Desk) -> None:
         ("organizations", {"name": "Shanghai Cooperation Organisation", "type": "intergovernmental"}, ["sco"]),
         ("topics", {"name": "cybersecurity"}, ["cybersecurity"]),
         ("topics", {"name": "Cybersecurity of bridges"}, []),
+        ("memoranda", {"name": "tunis commitment", "type": "declaration", "status": "adopted"}, ["tunis-commitment"]),
+        ("meetings", {"name": LONG_TITLE, "type": "talks", "status": "held"}, ["by-ae-talks-2026-01-28"]),
+        ("sources", {"title": "Information technologies", "publisher": "X"}, ["by-information-technologies"]),
     ],
 )
 def test_a_dry_run_tells_records_of_the_same_name(desk: Desk, plural: str, body: dict[str, object], similar: list[str]) -> None:

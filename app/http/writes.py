@@ -46,6 +46,7 @@ from app.writing.merging import Merger
 from app.writing.operations import Creation, Done, Operations, Patch
 from app.writing.queue import Apply
 from app.writing.restoring import Restorer
+from app.writing.write_schema import names_in
 from app.writing.writer import Writer
 
 Version = Annotated[int, Field(strict=True, ge=1, le=2_147_483_647)]
@@ -146,7 +147,7 @@ class Writes:
         )
         if parsed.view.dry_run:
             languages = [parsed.view.language] if parsed.view.language else []
-            similar = await self._mentions.namesakes(parsed.resource.kind, _names_in(parsed.resource, data), languages)
+            similar = await self._mentions.namesakes(parsed.resource.kind, [name for name, _ in names_in(data)], languages)
             parsed = parsed._replace(similar=similar)
         joins = parsed.retry is None and _may_join(parsed)
         await self._write(scope, send, request, parsed, self._operations.create, creation, joins=joins)
@@ -385,13 +386,6 @@ class Writes:
             rest = _Rest(changed=changed, left=left).model_dump_json()
             answers.append(Answer(200, f'{{"record":{body},{rest[1:]}', version, language=parsed.view.language))
         return answers
-
-
-def _names_in(resource: Resource, data: Mapping[str, Any]) -> list[str]:
-    """Return the names in the body of a record, which need not be valid."""
-    names = data.get("names")
-    several = [each.get("text") for each in names if isinstance(each, Mapping)] if isinstance(names, list) else []
-    return [each for each in (data.get(resource.named_by), *several) if isinstance(each, str)]
 
 
 def _told_of(done: Done, similar: Sequence[Candidate]) -> str:

@@ -23,6 +23,7 @@ from app.text.quotes import standing
 from app.writing import json_patch
 from app.writing.batch import Batch, Content, Mode, Wanted
 from app.writing.deriving import SURNAME_FIRST, Known
+from app.writing.write_schema import names_in
 from app.writing.writer import Writer
 
 DATES = ("date", "date_before", "date_after", "since", "until")
@@ -329,20 +330,15 @@ def _is_within(stated: str, value: str) -> bool:
 
 def _names_of(content: Content, kind: Kind) -> Iterator[tuple[str, str | None]]:
     """Yield (name, language) for each name of a record, and the surnames of a person."""
-    language = content.get("language")
-    names = [(content.get("name") or content.get("title"), language)]
-    names += [(each.get("text"), each.get("language")) for each in content.get("names", ())]
     if isinstance(acronym := content.get("acronym"), str):
-        names.append((acronym, None))
-    for name, of in names:
-        if not isinstance(name, str):
-            continue
+        yield acronym, None
+    for name, of in names_in(content):
         yield name, of
         words = name.split()
         if kind is Kind.PERSON and len(words) > 1:
             yield words[0 if (of or "").partition("-")[0] in SURNAME_FIRST else -1], of
     if kind is Kind.PERSON and isinstance(sort_name := content.get("sort_name"), str):
-        yield sort_name.partition(",")[0], language
+        yield sort_name.partition(",")[0], content.get("language")
 
 
 def _refused(line: Content) -> Fault | None:
@@ -394,7 +390,7 @@ def _without_doubles(found: list[Examined]) -> list[Examined]:
     """Tell of new records of one proposal that have the same name."""
     bearers: defaultdict[tuple[Kind, str], list[int]] = defaultdict(list)
     for number, each in enumerate(found):
-        name = (each.content or {}).get("name") or (each.content or {}).get("title")
+        name = next((text for text, _ in names_in(each.content or {})), None)
         if each.kind is not None and each.kind.role in (Role.ENTITY, Role.EVENT) and each.version == 0 and name:
             bearers[each.kind, " ".join(name.split()).casefold()].append(number)
     for several in bearers.values():

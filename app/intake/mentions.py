@@ -100,11 +100,8 @@ class Mentions:
 
     async def namesakes(self, kind: Kind, names: Iterable[str], languages: Sequence[str]) -> list[Candidate]:
         """Return at most `MOST_CANDIDATES` records of a kind that have one of these names, in any script and inflection."""
-        ids: dict[str, None] = {}
-        for name in islice((each.strip() for each in names if len(each) <= LONGEST_NAME), MOST_CANDIDATES):
-            for each in await self.of([name], None):
-                if each.mention.start == 0 and each.mention.end == len(name):
-                    ids |= dict.fromkeys(each.mention.records)
+        bearers = await self.bearers([each.strip() for each in islice(names, MOST_CANDIDATES)])
+        ids = {record for several in bearers for record in several}
         found = await self.described(ids, languages) if ids else {}
         return [candidate for candidate in found.values() if candidate.kind is kind][:MOST_CANDIDATES]
 

@@ -14,6 +14,7 @@ from app.intake.examining import Examined
 from app.intake.mentions import MOST_CANDIDATES, Candidate, Mentions
 from app.intake.proposals import Proposal, Proposals, Proposed
 from app.text.quotes import sentences
+from app.writing.write_schema import names_in
 
 MOST_SENTENCES = 500
 """Maximum number of sentences that are listed because no record rests on them."""
@@ -205,7 +206,9 @@ def _names_looked_for(place: int, examined: Examined) -> list[_Name]:
     found = []
     kind = examined.kind
     if kind is not None and kind.role in (Role.ENTITY, Role.EVENT) and examined.version == 0:
-        found = [_Name(place, "", (kind,), text) for text in _names_of(examined.content or {})]
+        found = [
+            _Name(place, "", (kind,), text) for text in dict.fromkeys(name for name, _ in names_in(examined.content or {}))
+        ]
     for pointer, (value, kinds) in examined.unknown.items():
         found.append(_Name(place, pointer, kinds, value.replace("-", " ").title() if value.islower() else value))
     return found
@@ -248,11 +251,6 @@ def _record(
 
 def _remarks(faults: Sequence[Fault]) -> list[RemarkShown]:
     return [RemarkShown(pointer=each.pointer or None, detail=each.detail) for each in faults]
-
-
-def _names_of(content: Mapping[str, Any]) -> list[str]:
-    names = [content.get("name") or content.get("title"), *(each.get("text") for each in content.get("names", ()))]
-    return list(dict.fromkeys(each for each in names if isinstance(each, str)))
 
 
 def listed(proposal: Proposal) -> ProposalListed:

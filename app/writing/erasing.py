@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from app.db.full_text import full_text_of
 from app.db.sql import CHUNK, among, chunks
-from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
 from app.errors import Erased, Merged, NotFound, StillNamed, StillReferenced
 from app.faults import FAULTS_ALIKE, Fault, Faults, summary
@@ -31,6 +30,7 @@ from app.writing.operations import Guard
 from app.writing.private_texts import AT_ONCE, PrivateTexts, pieces, private_texts, strings_in
 from app.writing.queue import Apply
 from app.writing.restoring import Entry, entries
+from app.writing.write_schema import names_in
 from app.writing.writer import Settled, Writer
 
 changes: sa.Table = Change.__table__
@@ -162,13 +162,13 @@ class Eraser:
         record_id, kind = log[-1].id, log[-1].kind
         merged = self._merged_into(connection, record_id)
         histories = [log, *(entries(connection, changes.c.record_id == each) for each in merged)]
-        names = {name for history in histories for entry in history for name in _names_in(self._writer.resources[kind], entry)}
+        names = {name for history in histories for entry in history for name in _names_at(entry)}
         batch = Batch(problem=StillReferenced, conflicts=Faults(alike=FAULTS_ALIKE))
         if log[-1].state is not None:
             self._add(connection, batch, kind, record_id)
         erased = set(batch.wanted)
         ids = {record_id, *merged}
-        names -= self._names_of_others(connection, kind, names - set(_names(self._writer.resources[kind], log)), ids)
+        names -= self._names_of_others(connection, kind, names - set(_names(log)), ids)
         found = {each.seq: each for each in self._log_with(connection, ids, names)}
         last = self._last(connection, {each.id for each in found.values()})
         ids |= {each.id for each in found.values() if each.version == last[each.id][0] and self._links(each, ids)}
@@ -360,20 +360,16 @@ def _drop_answers(connection: Connection, ids: AbstractSet[str], names: Abstract
     return len(dropped)
 
 
-def _names(resource: Resource, log: Iterable[Entry]) -> Iterator[str]:
+def _names(log: Iterable[Entry]) -> Iterator[str]:
     """Yield the last names of a record."""
     states = [entry for entry in log if entry.state is not None]
-    return _names_in(resource, states[-1]) if states else iter(())
+    return _names_at(states[-1]) if states else iter(())
 
 
-def _names_in(resource: Resource, entry: Entry) -> Iterator[str]:
+def _names_at(entry: Entry) -> Iterator[str]:
     """Yield the names that the record had at an entry of its log."""
     content = json.loads(entry.state) if entry.state is not None else {}
-    for name in (
-        content.get(resource.named_by),
-        content.get("sort_name"),
-        *(each["text"] for each in content.get("names", ())),
-    ):
+    for name in (content.get("sort_name"), *(name for name, _ in names_in(content))):
         if name and len(name) >= SHORTEST_NAME:
             yield name
 

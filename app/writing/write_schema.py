@@ -74,6 +74,15 @@ def id_in(value: Any) -> str | None:
         return None
 
 
+def names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The names in the data of a record, which need not be valid: (name or title, its language or None)."""
+    several = data.get("names")
+    named = [each for each in several if isinstance(each, Mapping)] if isinstance(several, list) else []
+    found = [(data.get("name") or data.get("title"), data.get("language"))]
+    found += [(each.get("text"), each.get("language")) for each in named]
+    return [(name, language) for name, language in found if isinstance(name, str)]
+
+
 class ReferenceField(NamedTuple):
     """A field of a content that refers to records: it has one id, an array of ids, or an array of objects with an id."""
 
