@@ -1,4 +1,4 @@
-"""What proposes records to a server and decides on proposals, as any other client would: `propose`, `review`."""
+"""The commands `propose` and `review`. They are HTTP clients of a running server."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -17,15 +17,15 @@ from app.settings import Settings
 from app.writing.write_schema import read_json
 
 SECONDS = 120
-"""Seconds after which an answer is no longer waited for."""
+"""The time limit for one HTTP request, in seconds."""
 TYPES = {".html": "text/html", ".htm": "text/html", ".md": "text/markdown"}
-"""Content types of documents by the ends of their files' names; others are plain texts."""
+"""The content type of a document by the extension of its file. Any other file is sent as plain text."""
 KEYS = "[a]ccept [t]old apart: accept although similar [c]orrect [r]eject [s]kip [A]ll the rest [q]uit"
 SHOWN_OF_A_VALUE = 300
 
 
 class Server:
-    """A client of the server that the settings name."""
+    """An HTTP client of the server in the setting `server`."""
 
     def __init__(self, settings: Settings) -> None:
         if not settings.key:
@@ -38,7 +38,7 @@ class Server:
     def ask(
         self, method: str, path: str, body: Any = None, *, content_type: str = "application/json", version: int | None = None
     ) -> Any:
-        """Send a request, and return the JSON of the answer. Raises OperatorError with what the server says against it."""
+        """Send a request, and return the JSON of the answer. Raises OperatorError with the error message of the server."""
         headers = {"Authorization": f"Bearer {self._key}", "Accept": "application/json"}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
@@ -229,7 +229,7 @@ def _short(value: Any) -> str:
 
 
 def _asked_patch() -> dict[str, Any]:
-    """Ask for a merge patch. Raises OperatorError if it is none."""
+    """Ask the user for a merge patch (RFC 7396), and return it. Raises OperatorError if the input is not a JSON object."""
     try:
         patch = read_json(click.prompt('what changes, as JSON, such as {"date": "2026-03"}'))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Decisions on proposals: `/v1/proposals/{id}/records/{place}/decision`, `…/decision` and `…/apply`."""
+"""Endpoints that decide on proposals: `/v1/proposals/{id}/records/{place}/decision`, `…/decision` and `…/apply`."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal

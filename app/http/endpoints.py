@@ -44,7 +44,7 @@ class Tagged(NamedTuple):
     headers: list[Header]
     status: int = 200
     version: int | None = None
-    """What `If-Match` compares, if it is a version."""
+    """The version in the entity tag, which `If-Match` compares; None if the resource has no versions."""
 
 
 class NoContent(Response):

@@ -1,4 +1,4 @@
-"""`POST /v1/frames/{name}`: write several records from a short form, or see what it stands for."""
+"""`POST /v1/frames/{name}`: writes the records of a frame, or returns them without writing (`dry_run=true`)."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -63,7 +63,7 @@ class FrameQuery(BaseModel):
 
 
 class _Lines:
-    """The response to a dry run: the records that a frame stands for."""
+    """The response to a dry run: the records of the frame as NDJSON."""
 
     def __init__(self, records: Sequence[Content], request: RequestHeaders) -> None:
         self._body = b"".join(to_json(each) + b"\n" for each in records)

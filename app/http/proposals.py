@@ -76,7 +76,7 @@ class ProposalsQuery(BaseModel):
 
 
 class Running:
-    """Runs what is done to proposals in the write queue."""
+    """Runs the writes to proposals in the write queue."""
 
     def __init__(self, queued: QueuedWrites, settings: Settings) -> None:
         self.budget = queued.budget
@@ -84,7 +84,7 @@ class Running:
         self._seconds = settings.import_seconds
 
     async def run(self, principal: Principal, settle: Callable[[Connection], Apply[Sequence[Any]]], *, size: int = 0) -> Any:
-        """Run a function that checks and returns one that applies; return the result of the latter, after the commit."""
+        """Run `settle` and the function that it returns. Returns the result of that function after the commit."""
         results: list[Any] = []
 
         def answers(_: Connection, __: Sequence[None], found: Sequence[Any]) -> list[Answer]:
@@ -201,7 +201,7 @@ def _sent(wanted: ProposalBody, digest: str) -> Sent:
 
 
 def require_storable(value: Any, pointer: str) -> None:
-    """Raise Invalid if a string in a JSON value is no text, with its place."""
+    """Raise Invalid if a string in a JSON value cannot be stored. `pointer` is the JSON Pointer to the value."""
     if isinstance(value, str) and not is_storable(value):
         fault = Fault("holds a NUL character or half a surrogate pair, which is no text", pointer=pointer)
         raise Invalid(str(fault), faults=[fault])
@@ -215,7 +215,7 @@ def require_storable(value: Any, pointer: str) -> None:
 
 
 def storable(proposal_id: str) -> str:
-    """Return the id of a proposal. Raises NotFound if no database could store it."""
+    """Return the id. Raises NotFound if it contains characters that no id has."""
     if not is_storable(proposal_id):
         raise NotFound(f"there is no proposal {proposal_id!r}")
     return proposal_id

@@ -1,4 +1,4 @@
-"""Reads that need the objects of writes, on threads of their own and on one snapshot of the database each."""
+"""Runs read functions that need a SQLAlchemy connection. Each runs on a separate thread, with one database snapshot."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,11 +15,11 @@ from app.errors import Problem
 
 Result = TypeVar("Result")
 AT_ONCE = 2
-"""The maximum number of such reads that run at the same time. Others wait."""
+"""The maximum number of read functions that run at the same time. Further ones wait."""
 
 
 class Snapshots:
-    """Runs functions that read."""
+    """Runs read functions on threads."""
 
     def __init__(self, engine: Engine, availability: Availability) -> None:
         self._engine = engine
@@ -46,7 +46,7 @@ class Snapshots:
 
 
 def problem_of(error: DBAPIError, availability: Availability) -> Problem:
-    """Return the Problem for an error of the database, which is reported. Raises the error itself if it is a fault of ours."""
+    """Report a database error, and return the Problem for it. Raises the error itself if its cause is unknown."""
     known = failure(error.orig) if error.orig is not None else None
     if known is None:
         raise error

@@ -1,6 +1,7 @@
-"""Examines proposed records: what each would do to the registry, what is wrong with it, and what its documents do not support.
+"""Examines proposed records: what each would change, which faults it has, and which statements its documents do not support.
 
-Nothing is written. All records of a proposal are compared with the stored records as one batch, as they would be applied.
+Nothing is written. All records of a proposal are compared with the stored records in one batch, because the proposal will also
+be applied as one batch.
 """
 
 from collections import defaultdict
@@ -31,9 +32,9 @@ DATES = ("date", "date_before", "date_after", "since", "until")
 ACTORS = ("party", "member", "made_by", "made_to", "held_by")
 """The fields whose country or organization should be named in a cited paragraph. A person should be, in any field."""
 LONGEST = 10_000
-"""Maximum number of characters of a paragraph that is looked at, around each quote."""
+"""Maximum number of characters of a paragraph in which names and dates are searched. They are the ones around the quote."""
 LOOKED_AT = 200_000
-"""Maximum number of characters of all paragraphs that are looked at for one proposal."""
+"""Maximum total number of characters in which names and dates are searched for one proposal."""
 MOST_NAMED = 5
 """Maximum number of records of the same name that a warning names."""
 NEED_NO_CITATION = frozenset({"kind", "id", "language", "sort_name", "names", "identifiers"})
@@ -66,23 +67,26 @@ class Examined(NamedTuple):
     faults: list[Fault]
     warnings: list[Fault]
     resembles: list[str]
-    """Records that have the same address, digest, or series and ordinal. To accept it nevertheless takes a word."""
+    """The ids of stored records with the same address, digest, or series and ordinal.
+
+    A reviewer can accept the record only with `similar=allow`.
+    """
     unknown: dict[str, tuple[str, tuple[Kind, ...]]]
-    """By JSON Pointer: a reference that leads nowhere, and the kinds of records that it may mean."""
+    """Each reference to a record that does not exist: its value and the allowed kinds, by its JSON Pointer."""
     uncited: list[str]
     """The fields that no citation supports."""
     quotes: list[Quoted]
 
 
 def _adds_a_text(wanted: Wanted) -> bool:
-    """Whether a stored source would get a text that it does not have."""
+    """Whether the record adds a text to a stored source."""
     known = (wanted.old or {}).get("texts", ())
     is_source = wanted.resource.kind is Kind.SOURCE and wanted.old is not None
     return is_source and any(each not in known for each in wanted.content.get("texts", ()))
 
 
 class _About(NamedTuple):
-    """What is known of a batch that was compared with the stored records."""
+    """A batch that was compared with the stored records, and what was found out about it."""
 
     batch: Batch
     known: Known
@@ -244,7 +248,7 @@ class Examiner:
 
 
 class _Looking:
-    """Looks in cited paragraphs for names and dates, in each once."""
+    """Searches the cited paragraphs for names and dates. Each paragraph is searched only once."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
@@ -257,7 +261,7 @@ class _Looking:
         self._texts: dict[tuple[str, int, str], str] = {}
 
     def look_for(self, target: str, kind: Kind) -> None:
-        """Look for the names of a record."""
+        """Add the names of a record to those that are searched for."""
         if target not in self._looked_for:
             self._looked_for.add(target)
             for name, language in _names_of(self._known.state(kind, target), kind):
@@ -282,7 +286,7 @@ class _Looking:
         return ""
 
     def may_look(self, citation: Content) -> bool:
-        """Whether the paragraph of a citation may be looked at: not if those that were are too long together."""
+        """Whether the paragraph of a citation may be searched. It may not if `LOOKED_AT` is used up."""
         text = self.paragraph(citation)
         if text not in self._printed:
             self._left -= len(text) * (HAN if is_han(text) else 1)
@@ -306,7 +310,7 @@ class _Looking:
         return self._named[key]
 
     def prints(self, citation: Content, value: str) -> bool:
-        """Whether the paragraph of a citation prints a date, or a more precise one. Today is the day of publication."""
+        """Whether the cited paragraph contains the date, or a more precise one. "Today" means the day of publication."""
         bare = value.replace("~", "").removeprefix("../").removesuffix("/..")
         published = self._known.state(Kind.SOURCE, citation["source"]).get("published")
         return any(
@@ -342,7 +346,7 @@ def _names_of(content: Content, kind: Kind) -> Iterator[tuple[str, str | None]]:
 
 
 def _refused(line: Content) -> Fault | None:
-    """Return why a record cannot be proposed, although a line of an import may ask for it."""
+    """Return the fault of a line that an import accepts, but a proposal does not; None if there is none."""
     if "frame" in line:
         return Fault("a frame is no record: it is expanded when it is proposed", pointer="/frame")
     if line.get("links"):
@@ -387,7 +391,7 @@ def _quoted(wanted: Wanted, known: Known) -> Quoted:
 
 
 def _without_doubles(found: list[Examined]) -> list[Examined]:
-    """Tell of new records of one proposal that have the same name."""
+    """Add a warning to each new record that has the same name as another new record of the proposal."""
     bearers: defaultdict[tuple[Kind, str], list[int]] = defaultdict(list)
     for number, each in enumerate(found):
         name = next((text for text, _ in names_in(each.content or {})), None)

@@ -539,7 +539,7 @@ def _require_open(proposal: Proposal) -> None:
 
 
 def _take_in(lines: list[Content], framed: Iterable[Content]) -> None:
-    """Add the records of a frame. What it says more of a record that is there becomes a part of that record."""
+    """Add the records of a frame to `lines`. A record that is already in `lines` gets the additional fields instead."""
     there = {record_id: place for place, each in enumerate(lines) if (record_id := id_in(each.get("id")))}
     for record in framed:
         place = there.get(record["id"]) if "id" in record else None
@@ -575,7 +575,7 @@ def _is_seen(proposed: Proposed, record_id: str | None, version: int) -> bool:
 
 
 def _is_fine(examined: Examined, proposed: Proposed) -> bool:
-    """Whether a record may be accepted together with all others, without a look at it."""
+    """Whether `decide_all` may accept a record, which no reviewer has looked at."""
     is_plain = examined.verdict in (Verdict.NEW, Verdict.SAME, Verdict.CHANGES)
     gets_text = examined.kind is Kind.SOURCE and any(each["path"].startswith("/texts") for each in examined.difference)
     return is_plain and not gets_text and _is_seen(proposed, examined.id, examined.version)
