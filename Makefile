@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --only-binary :all:
 
-.PHONY: help run test test-slow lint types pages screenshot bench lock migration diagram examples openapi countries clean
+.PHONY: help run test test-slow lint types pages screenshot catalogues bench lock migration diagram examples openapi countries clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,14 +42,18 @@ lint: .venv/development  ## style, and which part may import which
 types: .venv/development  ## strict typing
 	@$(BIN)/mypy
 
-pages: .venv/development  ## the docs page in a real browser (needs Chromium)
-	@$(BIN)/python -m pytest tests/pages -n 0
+pages: .venv/development  ## the pages in a real browser (needs Chromium)
+	@$(BIN)/python -m pytest tests/pages -n 2
 
-screenshot: .venv/development  ## make the picture of the docs page in README.md (needs Chromium)
+screenshot: .venv/development  ## make the pictures of the pages in docs/pages, and that of the docs page (needs Chromium)
 	@RAPPORTEUR_SCREENSHOT=1 $(BIN)/python -m pytest tests/pages -n 0 -k test_screenshot
+
+catalogues: .venv/development  ## write the catalogues of translations from what the pages say
+	@$(BIN)/python -m docs.catalogues
 
 bench: .venv/development  ## measure, beside what users would otherwise take (SHORT=1: on little data)
 	@$(BIN)/python -m bench $(if $(SHORT),--short)
+	@$(BIN)/python -m bench.ledger $(if $(SHORT),--short)
 	@$(BIN)/python -m bench.writing $(if $(SHORT),--rounds 1 --seconds 1 --records 12000 --beside 6000)
 	@$(BIN)/python -m bench.search --postgres $(if $(SHORT),--documents 20000 --rounds 1 --seconds 1,--documents 1000000 --connections 1)
 
@@ -57,6 +61,8 @@ lock: .venv/development  ## pin all requirements anew, by hash
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group pyproject.toml:build -o requirements.lock
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet pyproject.toml --group pyproject.toml:build --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
 	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet tests/clients/requirements.in -o tests/clients/requirements.lock
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet tests/clients/subscribers.in -o tests/clients/subscribers.lock
+	@$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --only-binary :all: --upgrade --quiet tests/clients/figures.in -o tests/clients/figures.lock
 
 migration: .venv/development  ## write the migration that the models need: make migration NAME="what changes"
 	@$(BIN)/python -m tests.postgres sh -c '$(BIN)/alembic upgrade head && $(BIN)/alembic revision --autogenerate -m "$(NAME)" --rev-id $$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))'

@@ -1,8 +1,9 @@
-"""A cache whose size is limited in bytes.
+"""Caches whose sizes are limited in bytes.
 
 A limit on the number of entries would not limit the memory, because clients choose the length of the keys.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import update_wrapper
@@ -18,7 +19,7 @@ _ENTRY = 400
 _GENERATIONS = 2
 _MISSING: Any = object()
 _caches: WeakSet[Any] = WeakSet()
-"""The functions of this process whose results are cached."""
+"""The caches of this process: functions whose results are cached, and instances of `Remembered`."""
 
 
 def forget() -> None:
@@ -75,6 +76,43 @@ def cached(
         return remembered
 
     return decorate
+
+
+class Remembered:
+    """Results by key, in at most `most` bytes, for results that are awaited. The result used least recently goes first.
+
+    Like `cached`, it does not keep a result larger than a tenth of `most`, and `forget` empties it.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._results: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
+        self._bytes = 0
+        _caches.add(self)
+
+    def get(self, key: Any) -> Any:
+        """Return the result with this key; None if there is none."""
+        found = self._results.get(key)
+        if found is None:
+            return None
+        self._results.move_to_end(key)
+        return found[0]
+
+    def put(self, key: Any, result: Any) -> None:
+        """Keep a result, which is not None. Each key is put once."""
+        size = _ENTRY + bytes_of(key) + bytes_of(result)
+        if size > self._most // 10 or key in self._results:
+            return
+        self._results[key] = result, size
+        self._bytes += size
+        while self._bytes > self._most:
+            _, (_, freed) = self._results.popitem(last=False)
+            self._bytes -= freed
+
+    def forget(self) -> None:
+        """Drop all results."""
+        self._results.clear()
+        self._bytes = 0
 
 
 def bytes_of(value: Any) -> int:

@@ -155,7 +155,10 @@ class NotAcceptable(Problem):
     status = 406
     code = "not_acceptable"
     title = "None of the formats asked for can be given"
-    explanation = "Records are given as `application/json`; lists also as `text/csv` and `application/x-ndjson`."
+    explanation = (
+        "Records are given as `application/json`; lists also as `text/csv`, `application/x-ndjson`, workbooks and feeds, the"
+        " changes also as `text/event-stream`. The error lists what the address offers."
+    )
 
 
 class RequestTimeout(Problem):

@@ -9,33 +9,47 @@ from fastapi import APIRouter, FastAPI
 
 from app import __version__
 from app.background import Background
+from app.db.driver import Driver
 from app.db.drivers import driver_for
 from app.db.engine import create_engine
 from app.http import (
     about,
     changes,
+    commitments,
+    comparison,
+    counterparts,
     deciding,
     docs,
     documents,
+    dossier,
     erasures,
     frames,
     keys,
+    ledger,
     locating,
+    matrix,
+    network,
+    participation,
     proposals,
     quality,
     routes,
     search,
     transactions,
+    well_known,
 )
 from app.http import exports as exporting
 from app.http import imports as importing
 from app.http.access import Access
 from app.http.bodies import BodyBudget
+from app.http.change_feeds import ChangeFeeds
 from app.http.cors import Preflight
 from app.http.exports import Exports
+from app.http.figures import Figures
+from app.http.files import Files
 from app.http.forwarded import Forwarded
 from app.http.imports import Imports
 from app.http.limits import Limit, Limited
+from app.http.lines import LinesSender
 from app.http.openapi import document
 from app.http.problems import HANDLERS, Mistakes
 from app.http.protocol import Connections
@@ -43,14 +57,24 @@ from app.http.queued import QueuedWrites
 from app.http.records import Records
 from app.http.shutdown import Stopping, about_to_end
 from app.http.snapshots import Snapshots
+from app.http.streams import Streams
+from app.http.viewing import Viewing
 from app.http.writes import Writes
 from app.intake.proposals import Proposals
 from app.intake.reader import Reader
 from app.intake.showing import Showing
+from app.pages import routes as pages
+from app.reading.following import Log
 from app.reading.naming import Meanings
+from app.reading.watching import Watcher
 from app.resources import RESOURCES
 from app.search.service import SearchService
 from app.settings import Settings
+from app.views.commitments import Commitments
+from app.views.dossier import Dossiers
+from app.views.ledger import Ledger
+from app.views.participation import Participations
+from app.workshop import Workshop
 from app.writing.erasing import Eraser
 from app.writing.keys import Keyring
 from app.writing.queue import WriteQueue
@@ -64,7 +88,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     driver = driver_for(url, deadline=settings.read_deadline, connections=settings.read_connections, pooler=pooler)
     stopping = Stopping(settings.stop_seconds)
     meanings = Meanings(driver)
-    records = Records(RESOURCES, driver, meanings, stopping)
+    workshop = Workshop(seconds=settings.making_seconds)
+    files = Files(workshop, stopping, most_bytes=settings.files_limit)
+    records = Records(RESOURCES, driver, meanings, stopping, files, id_host=settings.id_host)
     engine, for_exports, for_snapshots = (
         create_engine(url, patience=settings.write_patience, creates=False, pooler=pooler) for _ in range(3)
     )
@@ -79,7 +105,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     stopping.cut_with(connections.cut)
     queued = QueuedWrites(access, queue, BodyBudget(settings.bodies_limit), writer)
     reader = Reader(driver)
-    writes = Writes(records, writer, queued, access, reader.mentions, settings)
     imports = Imports(writer, queued, settings, stopping)
     snapshots = Snapshots(for_snapshots, driver.availability)
     exports = Exports(writer, for_exports, driver.availability, stopping, seconds=settings.export_seconds)
@@ -102,7 +127,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
                 yield {"connections": connections}
         finally:
             stopping.end()
-            for part in (exports, imports, reader, snapshots):
+            for part in (exports, files, imports, reader, snapshots):
                 part.close()
             await queue.close()
             await driver.close()
@@ -118,10 +143,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         exception_handlers=HANDLERS,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # otherwise each request looks up telemetry settings
     )
-    app.router.routes += routes.of_records(records, writes)
+    app.router.routes += routes.of_records(records, Writes(records, writer, queued, access, reader.mentions, settings))
     for router in (
         search.router(SearchService(driver)),
-        changes.router(driver),
+        *_of_views(records, driver, LinesSender(Viewing(driver, meanings), stopping, files, id_host=settings.id_host)),
+        _of_changes(driver, meanings, queue, connections, background, settings, stopping),
         transactions.router(driver, writer, queued, access, settings),
         exporting.router(exports),
         importing.router(imports, access),
@@ -132,19 +158,66 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         keys.router(access, queue, settings),
         about.router(RESOURCES, driver, stopping, contact=settings.contact),
         quality.router(RESOURCES, driver),
+        *_of_figures(driver, meanings, workshop, settings),
         docs.router(),
         changes.histories(RESOURCES, driver, meanings),
         erasures.router(RESOURCES, Eraser(writer), meanings, queued, access, settings, clearing),
     ):
         app.router.routes += router.routes
-    app.router.routes += routes.of_nothing(records)
+    app.router.routes += [*well_known.routes(RESOURCES), *routes.of_nothing(records)]
     app.openapi = document.builder(app, records, writer.schemas, contact=settings.contact)  # type: ignore[method-assign]
     app.router.routes.append(routes.route("/openapi.json", GET=document.serving(app.openapi)))
+    app.router.routes += pages.routes(app.router)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add what handles each request before its endpoint; the last one added comes first."""
     app.add_middleware(Mistakes)
     app.add_middleware(Limited, limit=Limit("requests", settings.requests_per_minute))
     app.add_middleware(Preflight)
     app.add_middleware(Forwarded, trusted=settings.trusted_proxies, hosts=settings.allowed_hosts.split(","))
-    return app
+
+
+def _of_views(records: Records, driver: Driver, sender: LinesSender) -> tuple[APIRouter, ...]:
+    """Return the routers with the endpoints of views that have lines, and of dossiers."""
+    compiler, dossiers = records.compiler, Dossiers(RESOURCES, records.compiler, records.statement, driver)
+    return (
+        ledger.router(sender, Ledger(compiler, driver)),
+        commitments.router(sender, Commitments(compiler, driver)),
+        participation.router(sender, Participations(compiler, driver)),
+        dossier.router(sender.viewing, dossiers, sender.files, id_host=sender.id_host),
+    )
+
+
+def _of_figures(driver: Driver, meanings: Meanings, workshop: Workshop, settings: Settings) -> tuple[APIRouter, ...]:
+    """Return the routers with the endpoints of figures."""
+    figures = Figures(driver, RESOURCES, meanings, patience=settings.read_deadline)
+    return (
+        matrix.router(figures, driver),
+        network.router(figures, driver, workshop),
+        counterparts.router(figures, driver),
+        comparison.router(figures, driver),
+    )
+
+
+def _of_changes(
+    driver: Driver,
+    meanings: Meanings,
+    queue: WriteQueue,
+    connections: Connections,
+    background: Background,
+    settings: Settings,
+    stopping: Stopping,
+) -> APIRouter:
+    """Return the router with the endpoint of changes. Its streams are told of commits, and of the end of this process."""
+    log, watcher = Log(RESOURCES, driver, meanings), Watcher(driver, comment_seconds=settings.stream_comment_seconds)
+    background.add("watch the change log", watcher.run)
+    queue.tell_after_commits(watcher.tell)
+    streams = Streams(log, watcher, settings, stopping)
+    connections.tell_when_closing(streams.end)
+    return changes.router(log, streams, ChangeFeeds(RESOURCES, settings.id_host))
 
 
 def _of_proposals(

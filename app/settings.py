@@ -44,6 +44,8 @@ SERVER = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 CONTACT = re.compile(r"https?://\S+|[^\s@/:]+@[^\s@/:]+")
 HOST_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
+ID_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+
 
 def default_database() -> Path:
     """The database file if no setting names one. It does not depend on the current folder, so that no command misses it.
@@ -100,6 +102,17 @@ class Settings:
     import_records: int = _setting(100_000, "lines that an import over HTTP may have")
     import_seconds: int = _seconds(120, "seconds after which an import is given up with 503")
     export_seconds: int = _seconds(600, "seconds after which an export is broken off")
+    making_seconds: int = _seconds(60, "seconds after which making a workbook, a calendar or a graph is given up with 503")
+    files_limit: int = _setting(
+        2_147_483_648, "bytes of workbooks, calendars and graphs that are being made, or sent, at once by a process"
+    )
+    streams: int = _setting(
+        100, "streams of changes and requests that wait for a change, open at once, a process", most=100_000
+    )
+    wait_seconds: int = _seconds(60, "seconds after which a request that waits for a change is answered without one")
+    stream_comment_seconds: int = _seconds(
+        15, "seconds after which a stream of changes gets a comment, so that proxies keep it"
+    )
     head_limit: int = _setting(65_536, "bytes that the head of a request may have")
     head_seconds: int = _seconds(10, "seconds in which the head of a request must be whole, from its first byte")
     idle_seconds: int = _seconds(5, "seconds that a connection may stay open without a request")
@@ -122,6 +135,11 @@ class Settings:
     )
     contact: str = _setting(
         "", "where users report a wrong statement, a mail address or the address of a page: shown in `/v1/` and the API's docs"
+    )
+    id_host: str = _setting(
+        "rapporteur.invalid",
+        "a host name of your own, which the ids of events in calendars and of entries in feeds contain; if it changes,"
+        " subscribers see every event and entry a second time",
     )
     trusted_proxies: str = _setting(
         "127.0.0.1", "addresses or networks whose `X-Forwarded-…` headers are believed, separated by commas; `*` for all"
@@ -164,16 +182,21 @@ class Settings:
             yield "database_url", fault
         if not (_is_address(self.host) or HOST_NAME.fullmatch(self.host)):
             yield "host", f"is {_shown(self.host)}: write one IP address or host name, without a port; 0.0.0.0 listens on all"
-        if self.pooler not in POOLERS:
-            yield "pooler", "is neither empty nor `transaction`"
         if fault := _allowed_hosts_fault(self.allowed_hosts):
             yield "allowed_hosts", fault
-        if self.contact and not CONTACT.fullmatch(self.contact):
-            yield "contact", "is neither a mail address nor an address that begins with http:// or https://"
         if fault := _proxies_fault(self.trusted_proxies):
             yield "trusted_proxies", fault
         if not SERVER.fullmatch(self.server):
             yield "server", f"is {_shown(self.server)}: write an address that begins with http:// or https://"
+        yield from self._faults_of_words()
+
+    def _faults_of_words(self) -> Iterator[tuple[str, str]]:
+        if self.pooler not in POOLERS:
+            yield "pooler", "is neither empty nor `transaction`"
+        if self.contact and not CONTACT.fullmatch(self.contact):
+            yield "contact", "is neither a mail address nor an address that begins with http:// or https://"
+        if not ID_HOST.fullmatch(self.id_host):
+            yield "id_host", f"is {_shown(self.id_host)}: write a host name in small letters, such as registry.example"
         if self.review_own not in ("yes", "no"):
             yield "review_own", f"is {_shown(self.review_own)}: write yes or no"
         if self.log_level not in LOG_LEVELS:

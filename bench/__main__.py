@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import cycle
@@ -27,6 +27,8 @@ COMPARED = 25
 WARM_UP_SECONDS = 1.0
 TAGGED = 500
 """Records whose tags are asked for before it is asked whether they changed."""
+BESIDE = [name for name in questions.PATHS["one"] if name != "product"]
+"""Who can be compared with the product; each can at least show one record."""
 TWINS = ("limit", "raw", "orm", "orm joined")
 """Say the same as the product, field by field; others show rows."""
 
@@ -45,36 +47,40 @@ class Found:
         return median(values)
 
 
-def started(stack: ExitStack, database: str, held: Path, url: str, folder: Path) -> list[servers.Server]:
-    """The product and what it is compared with, as far as they know this database."""
+def started(
+    stack: ExitStack, database: str, held: Path, url: str, folder: Path, *, beside: Sequence[str]
+) -> list[servers.Server]:
+    """The product and those of `beside` that know this database, in the order of the reports."""
     python = servers.environment(folder)
     named = "sqlite:///" + str(held) if database == "SQLite" else url
     where = {"BENCH_URL": str(held) if database == "SQLite" else url}
     product = stack.enter_context(servers.product(named, folder))
     _keep_answers(product, held, folder)
 
-    def twin(name: str, module: str, **more: str) -> servers.Server:
-        return stack.enter_context(servers.comparison(name, python, where | more, folder, module=module))
+    def twin(name: str, module: str, **more: str) -> AbstractContextManager[servers.Server]:
+        return servers.comparison(name, python, where | more, folder, module=module)
 
-    found = [
-        twin("floor", "floor", BENCH_ANSWERS=str(folder)),
-        twin("limit", "limit"),
-        twin("raw", "limit", BENCH_FACE="fastapi"),
-        product,
-        twin("orm", "orm"),
-        twin("orm joined", "orm", BENCH_REFERENCES="joined"),
-        twin("FastCRUD", "crud"),
-    ]
+    known: dict[str, AbstractContextManager[servers.Server]] = {
+        "floor": twin("floor", "floor", BENCH_ANSWERS=str(folder)),
+        "limit": twin("limit", "limit"),
+        "raw": twin("raw", "limit", BENCH_FACE="fastapi"),
+        "product": nullcontext(product),
+        "orm": twin("orm", "orm"),
+        "orm joined": twin("orm joined", "orm", BENCH_REFERENCES="joined"),
+        "FastCRUD": twin("FastCRUD", "crud"),
+    }
     if database == "SQLite":
-        found += [
-            twin("DRF", "drf"),
-            stack.enter_context(servers.datasette(python, held, folder)),
-        ]
+        known |= {
+            "DRF": twin("DRF", "drf"),
+            "Datasette": servers.datasette(python, held, folder),
+            "ROAPI": servers.roapi(python, held, folder),
+            "ROAPI by key": servers.roapi_by_key(python, held, folder),
+        }
         if shutil.which("npm"):
-            found.append(stack.enter_context(servers.soul(held, folder)))
-        else:
+            known["soul-cli"] = servers.soul(held, folder)
+        elif "soul-cli" in beside:
             print("there is no npm to install soul-cli with: it is left out")
-    return found
+    return [stack.enter_context(known[name]) for name in known if name == "product" or name in beside]
 
 
 def _keep_answers(product: servers.Server, held: Path, folder: Path) -> None:
@@ -159,7 +165,7 @@ def measured(database: str, held: Path, url: str, folder: Path, given: argparse.
     """All of one database: what was found, and how much memory each server has after it."""
     asked = questions.workloads(held)
     with ExitStack() as stack:
-        running_ = started(stack, database, held, url, folder)
+        running_ = started(stack, database, held, url, folder, beside=given.beside)
         for workload in asked:
             if workload.name != "unchanged":
                 agree(running_, workload, held)
@@ -213,7 +219,13 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=16, help="how many clients ask at once (%(default)s)")
     parser.add_argument("--sizes", type=int, nargs=2, default=(10_000, 200_000), help="of the growth (%(default)s)")
     parser.add_argument("--short", action="store_true", help="10,000 meetings, one run of a second: no figures to quote")
-    parser.add_argument("--only", choices=("reading", "running"), help="the ratios, or growth, isolation, export and start")
+    parser.add_argument(
+        "--only",
+        choices=("reading", "sqlite", "running"),
+        help="reading: the ratios; sqlite: those on SQLite, without Postgres; running: growth, isolation, export and start",
+    )
+    peers = f"whom to compare with: {', '.join(BESIDE)} (all)"
+    parser.add_argument("--beside", nargs="+", metavar="NAME", choices=BESIDE, default=BESIDE, help=peers)
     parser.add_argument("--keep", type=Path, default=ROOT / "build" / "bench", help="where data and report are kept")
     given = parser.parse_args()
     if given.short:
@@ -224,14 +236,18 @@ def main() -> None:
     servers.indexed(f"sqlite:///{held}")
     lines = [about(given), ""]
     kept = []
-    with postgres.server() as url:
-        copying.in_postgres(url, held)
-        for database in ("SQLite", "Postgres") if given.only != "running" else ():
+    compared = {"running": (), "sqlite": ("SQLite",)}.get(given.only, ("SQLite", "Postgres"))
+    with ExitStack() as stack:
+        url = ""
+        if given.only != "sqlite":
+            url = stack.enter_context(postgres.server())
+            copying.in_postgres(url, held)
+        for database in compared:
             now = load.pace()
             one = measured(database, held, url, folder, given)
             lines += report(**one, now=now)
             kept += [{"database": database, **asdict(found)} for found in one["found"]]
-        if given.only != "reading":
+        if given.only in (None, "running"):
             lines += running.measured(held, url, folder, given)
     text = "\n".join(lines)
     print(f"\n{text}")

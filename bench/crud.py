@@ -21,6 +21,7 @@ class MeetingRow(BaseModel):
     ordinal: int | None
     part_of_id: str | None
     date: str | None
+    date_note: str | None
     date_start: str
     date_end: str
     city: str | None
@@ -32,6 +33,8 @@ class MeetingRow(BaseModel):
     summary: str | None
     attendance: int | None
     attendance_qualifier: str | None
+    language: str | None
+    participants_coverage: str | None
 
 
 app = FastAPI(lifespan=lifespan)

@@ -373,13 +373,16 @@ def _make(path: Path, meetings: int) -> None:
         World(loader, meetings).fill()
         loader.flush()
         connection.execute("COMMIT")
-    with writing(engine) as working:
-        writer.projections.rebuild(working)
     with closing(engine.raw_connection()) as pooled:
         connection = pooled.driver_connection
         assert isinstance(connection, sqlite3.Connection)
         for _, sql in indexes:
             connection.execute(sql)
+    with writing(engine) as working:  # with the indexes, because it looks up the acts of each instrument
+        writer.projections.rebuild(working)
+    with closing(engine.raw_connection()) as pooled:
+        connection = pooled.driver_connection
+        assert isinstance(connection, sqlite3.Connection)
         broken = connection.execute("PRAGMA foreign_key_check").fetchmany(5)
         if broken:
             raise ValueError(f"references lead nowhere: {broken}")

@@ -27,8 +27,8 @@ from django.urls import include, path  # noqa: E402
 from rest_framework import pagination, routers, serializers, viewsets  # noqa: E402
 
 _TEXTS = (
-    "created_at updated_at name type series_id part_of_id date date_start date_end city country_id venue format status theme "
-    "summary attendance_qualifier"
+    "created_at updated_at name type series_id part_of_id date date_note date_start date_end city country_id venue format "
+    "status theme summary attendance_qualifier language participants_coverage"
 )
 _NUMBERS = "version ordinal attendance"
 

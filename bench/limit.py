@@ -25,12 +25,12 @@ OBJECT, LIST, TEXT = ("json_build_object", "json_agg", "::text") if ON_POSTGRES 
 LIMIT = 50
 OWN = "id version created_at updated_at"
 OF_MEETINGS = (
-    "name type series ordinal part_of date date_start date_end city country venue format status theme summary attendance "
-    "attendance_qualifier"
+    "name type series ordinal part_of date date_note date_start date_end city country venue format status theme summary "
+    "attendance attendance_qualifier language participants_coverage"
 )
 OF_PARTICIPANTS = (
-    "meeting date date_start date_end person organization country group count count_qualifier role capacity rank on_behalf_of "
-    "presence contribution"
+    "meeting date date_note date_start date_end person organization country group count count_qualifier role capacity rank "
+    "on_behalf_of presence meeting_status contribution language"
 )
 OF_CITATIONS = "record field value source paragraph quote link confidence review"
 RANKS = (
@@ -94,6 +94,16 @@ PARTS = {
         "FROM record_topics r JOIN topics t ON t.id = r.topic_id WHERE r.record_id = m.id",
         order="r.place",
     ),
+    "joint_with": array(
+        f"{OBJECT}('series', {ref('js')}, 'ordinal', j.ordinal)",
+        "FROM joint_series j JOIN series js ON js.id = j.series_id WHERE j.record_id = m.id",
+        order="j.place",
+    ),
+    "also_in": array(
+        f"{OBJECT}('city', f.city, 'country', {ref('fc')})",
+        "FROM further_places f LEFT JOIN countries fc ON fc.id = f.country_id WHERE f.record_id = m.id",
+        order="f.place",
+    ),
 }
 WHEN = " ".join(f"WHEN '{rank}' THEN {place}" for place, rank in enumerate(RANKS))
 RANKED = f"CASE a.rank {WHEN} ELSE {len(RANKS)} END"
@@ -109,6 +119,7 @@ RELATIONS = {
             organization=ref("ao"),
             country=ref("ac"),
             on_behalf_of=ref("ab", kind="ab.kind"),
+            meeting_status="m.status",
         ),
         """FROM participants a LEFT JOIN people ap ON ap.id = a.person_id
         LEFT JOIN organizations ao ON ao.id = a.organization_id LEFT JOIN countries ac ON ac.id = a.country_id

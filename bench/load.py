@@ -142,12 +142,12 @@ async def measure(port: int, pid: int, requests: Iterator[bytes], *, seconds: fl
     loop = asyncio.get_running_loop()
     clients = [(await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port))[1] for _ in range(connections)]
     run.latencies.clear()
-    began, cpu = perf_counter(), _cpu_seconds(pid)
+    began, cpu = perf_counter(), cpu_seconds(pid)
     closed = [client.closed for client in clients]
     await asyncio.wait(closed, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     if not run.latencies:  # somebody is slow: one answer is enough
         await asyncio.wait(closed, timeout=LINGER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-    took, cpu, answered = perf_counter() - began, _cpu_seconds(pid) - cpu, sorted(run.latencies)
+    took, cpu, answered = perf_counter() - began, cpu_seconds(pid) - cpu, sorted(run.latencies)
     run.stopped = True
     await asyncio.wait_for(asyncio.gather(*closed), LINGER_SECONDS)
     if run.failure or not answered:
@@ -156,7 +156,7 @@ async def measure(port: int, pid: int, requests: Iterator[bytes], *, seconds: fl
     return Measured(len(answered) / took, median, slow, cpu / len(answered) * 1e6)
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     """User and system time of a process so far."""
     after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / _TICKS

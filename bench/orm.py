@@ -11,7 +11,7 @@ from fastapi import Depends, FastAPI, HTTPException, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 from sqlalchemy import DateTime, ForeignKey, String, and_, case, event, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import DeclarativeBase, Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.orm import DeclarativeBase, Mapped, foreign, joinedload, mapped_column, relationship, selectinload
 
 RANKS = (
     *("head_of_state", "head_of_government", "deputy_head_of_government", "head_of_organization", "minister"),
@@ -109,6 +109,24 @@ class RecordTopic(Base):
     topic_id: Mapped[str] = mapped_column(ForeignKey("topics.id"))
 
 
+class JointSeries(Base):
+    __tablename__ = "joint_series"
+    record_id: Mapped[str] = mapped_column(ForeignKey("meetings.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    series_id: Mapped[str] = mapped_column(ForeignKey("series.id"))
+    ordinal: Mapped[int | None]
+    series: Mapped[Series] = relationship(lazy="raise_on_sql")
+
+
+class FurtherPlace(Base):
+    __tablename__ = "further_places"
+    record_id: Mapped[str] = mapped_column(ForeignKey("meetings.id"), primary_key=True)
+    place: Mapped[int] = mapped_column(primary_key=True)
+    city: Mapped[str]
+    country_id: Mapped[str | None] = mapped_column(ForeignKey("countries.id"))
+    country: Mapped[Country | None] = relationship(lazy="raise_on_sql")
+
+
 class Involvement(Base):
     __tablename__ = "involvements"
     actor_id: Mapped[str] = mapped_column(ForeignKey("countries.id"), primary_key=True)
@@ -126,6 +144,7 @@ class Participant(Base):
     updated_at: Mapped[Any] = mapped_column(Moment)
     meeting_id: Mapped[str] = mapped_column(ForeignKey("meetings.id"))
     date: Mapped[str | None]
+    date_note: Mapped[str | None]
     date_start: Mapped[str]
     date_end: Mapped[str]
     person_id: Mapped[str | None] = mapped_column(ForeignKey("people.id"))
@@ -140,12 +159,20 @@ class Participant(Base):
     on_behalf_of_id: Mapped[str | None] = mapped_column(ForeignKey("records.id"))
     presence: Mapped[str | None]
     contribution: Mapped[str | None]
+    language: Mapped[str | None]
     # Found in the session, where its meeting is already: no query.
     meeting: Mapped["Meeting"] = relationship(back_populates="participants", lazy="raise_on_sql")
     person: Mapped[Person | None] = relationship(lazy="raise_on_sql")
     organization: Mapped[Organization | None] = relationship(lazy="raise_on_sql")
     country: Mapped[Country | None] = relationship(lazy="raise_on_sql")
     on_behalf_of: Mapped[Record | None] = relationship(lazy="raise_on_sql")
+    involved: Mapped[list[Involvement]] = relationship(
+        primaryjoin=lambda: foreign(Involvement.record_id) == Participant.id, lazy="raise_on_sql", viewonly=True
+    )
+
+    @property
+    def meeting_status(self) -> str | None:
+        return self.meeting.status
 
 
 class Citation(Base):
@@ -184,6 +211,7 @@ class Meeting(Base):
     ordinal: Mapped[int | None]
     part_of_id: Mapped[str | None] = mapped_column(ForeignKey("meetings.id"))
     date: Mapped[str | None]
+    date_note: Mapped[str | None]
     date_start: Mapped[str]
     date_end: Mapped[str]
     city: Mapped[str | None]
@@ -195,6 +223,8 @@ class Meeting(Base):
     summary: Mapped[str | None]
     attendance: Mapped[int | None]
     attendance_qualifier: Mapped[str | None]
+    language: Mapped[str | None]
+    participants_coverage: Mapped[str | None]
     series: Mapped[Series | None] = relationship(lazy="raise_on_sql")
     part_of: Mapped["Meeting | None"] = relationship(lazy="raise_on_sql", remote_side=lambda: Meeting.id)
     country: Mapped[Country | None] = relationship(lazy="raise_on_sql")
@@ -203,6 +233,8 @@ class Meeting(Base):
     topics: Mapped[list[Topic]] = relationship(
         secondary="record_topics", lazy="raise_on_sql", order_by=RecordTopic.place, viewonly=True
     )
+    joint_with: Mapped[list[JointSeries]] = relationship(lazy="raise_on_sql", order_by=JointSeries.place)
+    also_in: Mapped[list[FurtherPlace]] = relationship(lazy="raise_on_sql", order_by=FurtherPlace.place)
     countries: Mapped[list[Country]] = relationship(
         secondary="involvements",
         primaryjoin=lambda: and_(Meeting.id == Involvement.record_id, Involvement.actor_kind == "country"),
@@ -253,6 +285,16 @@ class IdentifierShown(Shown):
     identifier: str
 
 
+class SittingShown(Shown):
+    series: Ref
+    ordinal: int | None
+
+
+class PlaceShown(Shown):
+    city: str
+    country: Ref | None
+
+
 class RecordShown(Shown):
     id: str
     version: int
@@ -268,6 +310,7 @@ class MeetingShown(RecordShown):
     ordinal: int | None
     part_of: Ref | None
     date: str | None
+    date_note: str | None
     date_start: str
     date_end: str
     city: str | None
@@ -279,6 +322,8 @@ class MeetingShown(RecordShown):
     summary: str | None
     attendance: int | None
     attendance_qualifier: str | None
+    language: str | None
+    participants_coverage: str | None
 
 
 class MeetingRecord(MeetingShown):
@@ -286,12 +331,15 @@ class MeetingRecord(MeetingShown):
     names: list[NameShown]
     identifiers: list[IdentifierShown]
     topics: list[Ref]
+    joint_with: list[SittingShown]
+    also_in: list[PlaceShown]
 
 
 class ParticipantShown(RecordShown):
     kind: Literal["participant"] = "participant"
     meeting: Ref
     date: str | None
+    date_note: str | None
     date_start: str
     date_end: str
     person: Ref | None
@@ -305,7 +353,9 @@ class ParticipantShown(RecordShown):
     rank: str | None
     on_behalf_of: AnyRef | None
     presence: str | None
+    meeting_status: str | None
     contribution: str | None
+    language: str | None
 
 
 class CitationShown(RecordShown):
@@ -370,6 +420,8 @@ PARTS = (
     selectinload(Meeting.names),
     selectinload(Meeting.identifiers),
     selectinload(Meeting.topics),
+    selectinload(Meeting.joint_with).options(to_one(JointSeries.series)),
+    selectinload(Meeting.also_in).options(to_one(FurtherPlace.country)),
 )
 RELATIONS = (
     selectinload(Meeting.participants).options(

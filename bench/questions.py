@@ -27,6 +27,8 @@ PATHS: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(("product", "floor", "limit", "raw", "orm", "orm joined", "FastCRUD", "DRF"), ONE),
         "Datasette": "/{file}/meetings/{id}.json?_shape=array",
         "soul-cli": "/api/tables/meetings/rows/{id}",
+        "ROAPI": "/api/tables/meetings?filter[id]='{id}'",
+        "ROAPI by key": "/api/kv/meetings/{id}",
     },
     "unchanged": {"product": ONE},
     "list": {
@@ -38,6 +40,8 @@ PATHS: Mapping[str, Mapping[str, str]] = {
         "Datasette": "/{file}/meetings.json?country_id={country}&date_end__gte={first}&date_start__lte={last}&" + _NAKED,
         "soul-cli": "/api/tables/meetings/rows?_filters=country_id:{country},date_end__gte:{first},date_start__lte:{last}"
         "&_ordering=-date_start&_limit=50",
+        "ROAPI": "/api/tables/meetings?filter[country_id]='{country}'&filter[date_end]gte='{first}'"
+        "&filter[date_start]lte='{last}'&sort=-date_start&limit=50",
     },
     "deep": {
         "product": "/v1/meetings?limit=50&cursor={cursor}",
@@ -46,6 +50,7 @@ PATHS: Mapping[str, Mapping[str, str]] = {
         "FastCRUD": "/v1/meetings?sort=-date_start,-id&offset={offset}&limit=50",
         "Datasette": f"/{{file}}/meetings.json?{_NAKED}&_next={{before_date}},{{before_id}}",
         "soul-cli": "/api/tables/meetings/rows?_ordering=-date_start&_limit=50&_page={page}",
+        "ROAPI": "/api/tables/meetings?sort=-date_start&limit=50&page={page}",
     },
     "relations": {
         **dict.fromkeys(("product", "floor"), ONE + RELATIONS),

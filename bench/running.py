@@ -147,25 +147,25 @@ def grown(url: str, folder: Path, given: argparse.Namespace) -> list[str]:
     lines.append("|---|---|--:|--:|--:|--:|--:|")
     files = {size: data.database(folder, size) for size in given.sizes}
     for held in files.values():
-        _read_through(held)
+        read_through(held)
     for database in ("SQLite", "Postgres"):
         with ExitStack() as stack:
             stands = {}
             for size, held in files.items():
-                named = f"sqlite:///{held}" if database == "SQLite" else _filled(url, held, size, given)
+                named = f"sqlite:///{held}" if database == "SQLite" else filled(url, held, size, given)
                 stands[size] = Stand(database, stack.enter_context(servers.product(named, folder)), held)
             lines += _growth(stands, given)
     return [*lines, ""]
 
 
-def _read_through(file: Path) -> None:
+def read_through(file: Path) -> None:
     """Bring a file into the system's memory: what is compared is the work, not the disk."""
     with file.open("rb") as opened:
         while opened.read(1 << 24):
             pass
 
 
-def _filled(url: str, held: Path, size: int, given: argparse.Namespace) -> str:
+def filled(url: str, held: Path, size: int, given: argparse.Namespace) -> str:
     if size == given.meetings:
         return url  # which has them already
     name = f"of_{size}"

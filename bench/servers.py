@@ -1,6 +1,8 @@
 """The servers that are measured: each one process on a loopback port of its own, ended by whoever started it."""
 
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,6 +13,7 @@ from hashlib import sha256
 from http.client import HTTPConnection
 from pathlib import Path
 from socket import create_connection, socket
+from typing import Any
 
 from app.settings import PREFIX, ROOT
 
@@ -54,10 +57,10 @@ class Server:
         if not answer.startswith(b"HTTP/1.1 20"):
             raise RuntimeError(f"{self.name}: {answer.decode()}")
 
-    def header(self, path: str, name: str) -> str:
-        """A header of one answer."""
+    def header(self, path: str, name: str, **headers: str) -> str:
+        """A header of one answer. `headers`: those of the request."""
         with closing(HTTPConnection("127.0.0.1", self.port, timeout=START_SECONDS)) as connection:
-            connection.request("GET", path)
+            connection.request("GET", path, headers=headers)
             return str(connection.getresponse().headers[name])
 
 
@@ -106,6 +109,44 @@ def soul(database: Path, folder: Path) -> Iterator[Server]:
         home.mkdir(exist_ok=True)
         subprocess.run(["npm", "install", "--silent", "--prefix", str(home), SOUL], check=True)
     with _running("soul-cli", [str(program), "-d", str(database), "-p", str(port)], {}, port=port, folder=folder) as server:
+        yield server
+
+
+@contextmanager
+def roapi(python: Path, database: Path, folder: Path) -> Iterator[Server]:
+    """ROAPI, a server in Rust, with the table of meetings, which it reads from SQLite into memory when it starts."""
+    configuration = {"tables": [{"name": "meetings", "uri": f"sqlite://{database}"}]}
+    with _roapi("ROAPI", python, configuration, folder) as server:
+        yield server
+
+
+@contextmanager
+def roapi_by_key(python: Path, database: Path, folder: Path) -> Iterator[Server]:
+    """ROAPI with a key-value store, which looks up one text: here the JSON of a meeting, as ROAPI itself shows the row."""
+    exported = folder / "meetings.ndjson"
+    with (
+        closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as connection,
+        exported.open("w", encoding="utf-8") as lines,
+    ):
+        connection.row_factory = sqlite3.Row
+        for row in connection.execute("SELECT * FROM meetings"):
+            # ROAPI leaves out what is empty.
+            shown = {name: value for name, value in zip(row.keys(), row, strict=True) if value is not None}
+            text = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+            lines.write(json.dumps({"id": row["id"], "text": text}) + "\n")
+    store = {"name": "meetings", "uri": str(exported), "key": "id", "value": "text"}
+    with _roapi("ROAPI by key", python, {"tables": [], "kvstores": [store]}, folder) as server:
+        yield server
+
+
+@contextmanager
+def _roapi(name: str, python: Path, configuration: dict[str, Any], folder: Path) -> Iterator[Server]:
+    """A ROAPI with its default settings. It also serves Postgres's protocol and Flight SQL, on whatever ports are free."""
+    port, file = _free_port(), folder / f"{name}.yml"
+    addresses = {"http": f"127.0.0.1:{port}", "postgres": "127.0.0.1:0", "flight_sql": "127.0.0.1:0"}
+    file.write_text(json.dumps({"addr": addresses} | configuration), encoding="utf-8")  # JSON is YAML, too
+    command = [str(python.with_name("roapi")), "--config", str(file)]
+    with _running(name, command, {}, port=port, folder=folder) as server:
         yield server
 
 

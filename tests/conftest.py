@@ -1,5 +1,6 @@
 """Databases of both kinds, fresh or seeded, and a client for the application over each."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from app.writing.batch import Line, Report
 from app.writing.keys import Keyring, Scope
 from app.writing.writer import Writer
 from tests import postgres
+from tests.synthetic import registry
 
 SEED = ROOT / "seed"
 DOCUMENTS = ROOT.parent / "shared" / "seeds"
@@ -204,6 +206,23 @@ def seeded(fresh: Fresh) -> Iterator[Database]:
 def client(seeded: Database) -> Iterator[TestClient]:
     """A client of the application over the first data set."""
     with seeded.client() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def synthetic(fresh: Fresh) -> Iterator[Database]:
+    """A database that came to the made-up registry in three imports; tests must not write to it."""
+    database = Database(fresh())
+    for batch in registry().batches:
+        database.load(*(json.dumps(record) for record in batch))
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="session", name="reading")
+def reading_of_synthetic(synthetic: Database) -> Iterator[TestClient]:
+    """A client of the application over the made-up registry."""
+    with synthetic.client() as opened:
         yield opened
 
 

@@ -253,7 +253,9 @@ def test_streams_that_nobody_reads_end_and_others_have_their_turn(server: Server
         while (status := exported(server)[0]) == 503 and time.monotonic() < until:
             time.sleep(0.2)
         assert status == 200
-        assert not all_of(one).endswith(b"0\r\n\r\n"), "a stream that was broken off does not look whole"
+        # The place of one of them was enough; the other may still go on, and end well now that it is read.
+        broken_off = [not all_of(connection).endswith(b"0\r\n\r\n") for connection in (one, other)]
+        assert any(broken_off), "a stream that was broken off does not look whole"
 
 
 def test_a_stream_ends_with_its_client_also_where_others_wait_behind_it(server: Server) -> None:

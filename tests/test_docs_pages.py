@@ -54,7 +54,7 @@ def test_a_file_under_another_address_is_asked_for_anew(client: TestClient, quer
 
 def test_the_digest_is_that_of_the_file(client: TestClient, seeded: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {address.partition("?")[0]: address for address in linked(client, "/docs")}
-    changed = docs._PAGES / "page.css"
+    changed = docs._FILES / "page.css"
     real = type(changed).read_text
     monkeypatch.setattr(
         type(changed), "read_text", lambda path, **options: real(path, **options) + ("/* */" if path == changed else "")

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from app.cli import main
+from app.http.representations import REPRESENTATIONS
 from app.resources import RESOURCES
 from app.settings import PREFIX, ROOT, Settings
 from docs import diagram
@@ -114,3 +116,32 @@ def test_the_natural_keys_are_those_of_the_page() -> None:
 
 def test_the_diagram_is_drawn_from_the_models() -> None:
     assert diagram.TARGET.read_text(encoding="utf-8") == diagram.text()
+
+
+@pytest.mark.parametrize("page", ["views", "analysts", "newsrooms", "integrators", "figures"])
+def test_every_address_of_a_page_for_users_has_something(client: TestClient, page: str) -> None:
+    text = (ROOT / "docs" / f"{page}.md").read_text(encoding="utf-8")
+    found = re.findall(r"http://127\.0\.0\.1:8000(/v1/[^\s\"]+)", text) + re.findall(
+        r"`(/(?:v1/[^`{?]*\?|\.well-known|llms)[^`{]*)`", text
+    )
+    addresses = [address for address in found if "POSITION" not in address and "after=" not in address]
+    assert addresses
+    for address in addresses:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        assert answer.content, address
+
+
+def test_every_address_of_the_page_on_calendars_and_feeds_has_something(client: TestClient) -> None:
+    page = (ROOT / "docs" / "calendars-and-feeds.md").read_text(encoding="utf-8")
+    addresses = re.findall(r"http://127\.0\.0\.1:8000(/\S+)", page) + re.findall(r"`(/v1/\S+format=\S+)`", page)
+    assert len(addresses) >= 7
+    for address in addresses:
+        answer = client.get(address)
+        assert answer.status_code == 200, address
+        begins_a_year_ago = "format=ics" in address and "date_from" not in address and address.startswith("/v1/meetings?")
+        assert begins_a_year_ago or re.search(r"BEGIN:VEVENT|<entry>|\"items\":\[\{", answer.text), address
+    for address in re.findall(r"^\| `(/\S+)` \|", page, re.MULTILINE):
+        assert client.get(address).status_code == 200
+    names = {each.name for each in REPRESENTATIONS}
+    assert set(re.findall(r"format=(\w+)", page)) <= names

@@ -72,6 +72,38 @@ def test_a_dear_statement_is_tried_on_the_loop_again(seeded: Database, monkeypat
     run(seeded, work)
 
 
+def test_an_interrupted_statement_is_prepared_once_more_and_no_more(database: Database) -> None:
+    if database.engine.dialect.name != "sqlite":
+        pytest.skip("Postgres interrupts nothing")
+    numbers = (
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :last) SELECT n FROM numbers"
+    )
+
+    async def work(driver: Driver) -> None:
+        assert isinstance(driver, SqliteDriver)
+        prepared: list[int] = []
+        assert driver._loop is not None
+
+        def authorize(action: int, *_names: str | None) -> int:
+            """SQLite asks this whenever a statement is prepared."""
+            prepared.append(action)
+            return sqlite3.SQLITE_OK
+
+        driver._loop.set_authorizer(authorize)
+        statement = Statement(numbers, {})
+        for _ in range(2):
+            assert len(await driver.fetch(statement, {"last": 100_000})) == 100_000
+            assert statement.dear
+            statement.dear = 0
+            assert await driver.fetch(statement, {"last": 2}) == [(1,), (2,)]
+            assert prepared
+            prepared.clear()
+            assert await driver.fetch(statement, {"last": 3}) == [(1,), (2,), (3,)]
+            assert not prepared
+
+    run(database, work)
+
+
 def test_cheap_reads_go_on_beside_a_dear_one(seeded: Database) -> None:
     async def work(driver: Driver) -> None:
         endless = asyncio.create_task(driver.fetch(Statement(ENDLESS, {}), {}))

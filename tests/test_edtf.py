@@ -513,3 +513,24 @@ def test_bounds_are_told_by_the_shortest_date(date: str, shortest: str) -> None:
 
 def test_no_bounds_are_told_by_no_date() -> None:
     assert edtf.spanning(edtf.NONE) is None
+
+
+@many
+@given(text=days, mark=st.sampled_from(["", *"~?%"]))
+def test_a_day_is_stated_whatever_its_qualifier(text: str, mark: str) -> None:
+    assert edtf.stated_days(text + mark) == (text, text, mark in ("~", "%"), mark in ("?", "%"))
+
+
+@many
+@given(first=days, last=days, mark=st.sampled_from(["", *"~?%"]))
+def test_an_interval_of_days_states_both(first: str, last: str, mark: str) -> None:
+    expected = (first, last, mark in ("~", "%"), mark in ("?", "%")) if first <= last else None
+    assert edtf.stated_days(f"{first}/{last}{mark}") == expected
+    assert edtf.stated_days(f"{first}{mark}/{last}") == expected
+
+
+@many
+@given(text=st.one_of(months, years, unspecified, seasons), mark=st.sampled_from(["", *"~?%"]), day=days)
+def test_a_month_or_a_year_states_no_days(text: str, mark: str, day: str) -> None:
+    for written in (text + mark, f"{text}{mark}/{day}", f"{day}/{text}{mark}", f"../{day}", f"{day}/.."):
+        assert edtf.stated_days(written) is None

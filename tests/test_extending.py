@@ -1,8 +1,12 @@
 """What CONTRIBUTING promises: a representation, and a list across kinds, are a file and a line."""
 
 import json
+import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urljoin
 
 import pytest
 import sqlalchemy as sa
@@ -15,14 +19,17 @@ from app.db.driver import Driver, Row, to_statement
 from app.db.drivers import driver_for
 from app.db.sql import concatenated, json_string, literal
 from app.db.types import Exact
+from app.declaration.resource import Resource
+from app.domain.vocabulary import Kind
+from app.files.listing import Job, Listing
+from app.files.tables import TableColumn
 from app.http import endpoints, queries, representations
 from app.http.endpoints import Endpoint, Request, Tagged
-from app.http.representations import JSON, Page, WritesPages, WritesRecords, WritesStreams
+from app.http.representations import JSON, Page, WritesFiles, WritesPages, WritesRecords, WritesStreams
 from app.http.responses import page_links
 from app.models.records import Involvement
 from app.reading import cursor as cursors
 from app.reading.paging import PagedRead, key_parameters
-from app.reading.shapes import TableColumn
 from app.settings import Settings
 from tests.conftest import Database
 
@@ -65,10 +72,42 @@ class Tabs(WritesStreams):
             head = ""
 
 
+def count(lines: Path, result: Path, listing: Listing) -> None:
+    """The job of a worker process: how many records there are, and what it was told."""
+    with lines.open() as file:
+        ids = [json.loads(line)["id"] for line in file]
+    result.write_text(f"{len(ids)} {listing.plural} {listing.record_id} {listing.as_of} {os.getpid()} {' '.join(ids)}\n" * 99)
+
+
+class Counted(WritesFiles):
+    """How many records there are, for two kinds only; of single records, too."""
+
+    name = "counted"
+    media_type = content_type = "text/x-counted"
+    suffix = "counted"
+    kinds = frozenset((Kind.MEETING, Kind.ACTION))
+    of_records = True
+    most = 3
+    refuses = frozenset(("fields",))
+
+    @property
+    def job(self) -> Job:
+        """What a worker process does."""
+        return count
+
+    def needs(self, resource: Resource) -> tuple[str, ...]:
+        """Citations, if there are some."""
+        return tuple({"citations"} & resource.includes.keys())
+
+    def defaults(self, resource: Resource, given: Mapping[str, Any], today: date) -> Mapping[str, Any]:
+        """The first ones by their ids."""
+        return {"sort": ["id"], "limit": 2}
+
+
 @pytest.fixture
 def extended(seeded: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """An application with two more representations: the line of `representations/__init__.py`."""
-    more = (*representations.REPRESENTATIONS, Titles(), Tabs())
+    more = (*representations.REPRESENTATIONS, Titles(), Tabs(), Counted())
     for module in (representations, queries):
         monkeypatch.setattr(module, "REPRESENTATIONS", more)
     with seeded.client() as client:
@@ -90,7 +129,8 @@ def test_a_new_representation_is_negotiated_paged_streamed_and_described(extende
     assert extended.get("/v1/countries/BY").json()["name"] == "Belarus"
 
     tabs = extended.get("/v1/countries?format=tabs&fields=name&sort=id")
-    assert tabs.headers["content-disposition"] == 'attachment; filename="countries.tabs"'
+    seq, _, _ = extended.get("/v1/export").headers["rapporteur-position"].partition(".")
+    assert tabs.headers["content-disposition"] == f'attachment; filename="countries-{seq}.tabs"'
     lines = tabs.text.splitlines()
     total = extended.get("/v1/countries?count=true&limit=1").json()["page"]["total"]
     assert (lines[0], len(lines)) == ("id\tname", total + 1)
@@ -105,6 +145,78 @@ def test_a_new_representation_is_negotiated_paged_streamed_and_described(extende
     formats = {each["name"]: each["schema"] for each in listed["parameters"]}
     assert {"titles", "tabs"} <= set(formats["format"]["enum"])
     assert "gap" in formats
+
+
+def test_a_new_representation_may_be_a_file_that_a_worker_process_makes(extended: TestClient) -> None:
+    ids = [each["id"] for each in extended.get("/v1/meetings?sort=id&limit=3").json()["data"]]
+    file = extended.get("/v1/meetings?format=counted&country=CN", headers={"Accept-Encoding": "gzip"})
+    assert file.status_code == 200, file.text
+    number, plural, record_id, as_of, pid, *found = file.text.splitlines()[0].split()
+    assert (number, plural, record_id, pid != str(os.getpid())) == ("2", "meetings", "None", True)
+    assert found == sorted(found)
+    assert file.headers["content-encoding"] == "gzip"
+    assert file.headers["content-disposition"] == (
+        f'attachment; filename="meetings-country-CN-{as_of.partition(".")[0]}.counted"'
+    )
+    plain = extended.get("/v1/meetings?format=counted", headers={"Accept-Encoding": "identity"})
+    assert plain.headers["content-length"] == str(len(plain.content))
+    assert plain.text.splitlines()[0].split()[5:] == ids[:2], "its own order and limit"
+    assert extended.get("/v1/meetings?format=counted&limit=3").text.splitlines()[0].split()[5:] == ids
+    tag = {"If-None-Match": plain.headers["etag"], "Accept-Encoding": "identity"}
+    assert extended.get("/v1/meetings?format=counted", headers=tag).status_code == 304
+    assert extended.get("/v1/meetings?format=counted&sort=-id", headers=tag).status_code == 200
+    head = extended.head("/v1/meetings?format=counted")
+    assert (head.status_code, head.content, "content-length" in head.headers) == (200, b"", False)
+
+    one = extended.get(f"/v1/meetings/{ids[0]}?format=counted", headers={"Accept-Encoding": "identity"})
+    assert one.text.splitlines()[0].split()[:3] == ["1", "meetings", ids[0]]
+    tag = {"If-None-Match": one.headers["etag"], "Accept-Encoding": "identity"}
+    assert extended.get(f"/v1/meetings/{ids[0]}?format=counted", headers=tag).status_code == 304
+
+    refused = extended.get("/v1/meetings?format=counted&limit=4&fields=name&count=true")
+    assert {each["parameter"] for each in refused.json()["errors"]} == {"limit", "fields", "count"}
+    assert extended.get("/v1/countries?format=counted").status_code == 422
+    assert extended.get("/v1/countries", headers={"Accept": "text/x-counted"}).status_code == 406
+    described = extended.get("/openapi.json").json()["paths"]
+    for path, has_it in (("/v1/meetings", True), ("/v1/meetings/{id}", True), ("/v1/countries", False)):
+        content = described[path]["get"]["responses"]["200"]["content"]
+        formats = next(each["schema"]["enum"] for each in described[path]["get"]["parameters"] if each["name"] == "format")
+        assert (("text/x-counted" in content), ("counted" in formats)) == (has_it, has_it), path
+
+
+def test_every_list_and_record_leads_to_its_other_formats(extended: TestClient) -> None:
+    def alternates(path: str) -> dict[str, str]:
+        links = extended.get(path).headers["link"].split(", ")
+        return {each.partition("type=")[2].strip('"'): each[1 : each.index(">")] for each in links if 'rel="alternate"' in each}
+
+    assert alternates("/v1/countries/BY?lang=ru") == {
+        "text/html": "../../countries/BY",
+        "text/x-titles": "?lang=ru&format=titles",
+    }
+    whole = alternates("/v1/meetings?lang=ru&country=CN&count=true&fields=name&csv_safe=true")
+    assert whole == {
+        "text/html": "../meetings?lang=ru&country=CN",
+        "text/csv": "?lang=ru&country=CN&fields=name&csv_safe=true&format=csv",
+        "application/x-ndjson": "?lang=ru&country=CN&fields=name&csv_safe=true&format=ndjson",
+        representations.Xlsx.media_type: "?lang=ru&country=CN&fields=name&csv_safe=true&format=xlsx",
+        "application/atom+xml": "?lang=ru&country=CN&csv_safe=true&format=atom",
+        "application/feed+json": "?lang=ru&country=CN&csv_safe=true&format=jsonfeed",
+        "text/calendar": "?lang=ru&country=CN&csv_safe=true&format=ics",
+        "text/x-titles": "?lang=ru&country=CN&count=true&fields=name&csv_safe=true&format=titles",
+        "text/x-tabs": "?lang=ru&country=CN&fields=name&csv_safe=true&format=tabs",
+        "text/x-counted": "?lang=ru&country=CN&csv_safe=true&format=counted",
+    }
+    assert alternates("/v1/meetings?include=participants")["text/csv"] == "?format=csv"
+    assert "cursor" not in "".join(alternates(extended.get("/v1/meetings?limit=2").json()["links"]["next"]).values())
+    for path, query in (("/v1/meetings", "limit=2&include=participants"), ("/v1/meetings/sco-ict-2025", "fields=name")):
+        found = alternates(f"{path}?{query}")
+        assert len(found) >= 2
+        for media_type, reference in found.items():
+            answer = extended.get(urljoin(path, reference))
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"].startswith(media_type)
+    long = "&".join(f"participant=organization-{number:03}" for number in range(90))
+    assert "link" not in extended.get(f"/v1/meetings?participant=BY&{long}").headers
 
 
 # -- a list across kinds -----------------------------------------------------------------------------------------------------

@@ -372,6 +372,8 @@ def test_where_the_database_is_is_told_without_its_password(monkeypatch: pytest.
         ("LOG_LEVEL", "loud", "is none of critical, error, warning, info, debug"),
         ("POOLER", "session", "is neither empty nor `transaction`"),
         ("CONTACT", "the office", "is neither a mail address nor an address that begins with http:// or https://"),
+        ("ID_HOST", "Registry.example", "is 'Registry.example': write a host name in small letters, such as registry.example"),
+        ("ID_HOST", "https://registry.example", "is 'https://registry.example': write a host name"),
         ("DATABASE_URL", "mysql://me@host/name", "is neither sqlite:///PATH nor postgresql://USER:PASSWORD@HOST/NAME"),
         ("DATABASE_URL", "postgresqlite://host/name", "is neither sqlite:///PATH nor postgresql://"),
         ("DATABASE_URL", "postgres://host", "is neither sqlite:///PATH nor postgresql://"),

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from urllib.request import urlopen
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.serving import served
 RARELY_LIMITED = {
     "RAPPORTEUR_REQUESTS_PER_MINUTE": "10000000",
     "RAPPORTEUR_WRITES_PER_MINUTE": "10000000",
+    "RAPPORTEUR_WAIT_SECONDS": "1",
     "RAPPORTEUR_REVIEW_OWN": "yes",  # there is one key, which also decides on what it proposed
 }
 OF_ONE_KIND = ["--include-tag", "meetings", "--include-tag", "keys", "--include-tag", "records"]
@@ -32,6 +34,8 @@ RUNS = {
 def test_no_request_made_from_the_document_finds_a_fault(database: Database, options: list[str]) -> None:
     database.seed()
     with served(database.url, **RARELY_LIMITED) as address:
+        # The document is made for the first request. Schemathesis waits 10 s for it, which a busy machine may need.
+        urlopen(f"{address}/openapi.json", timeout=120).close()
         command = [sys.executable, "-m", "schemathesis.cli", "--config-file", "tests/schemathesis.toml", "run"]
         key = ["--header", f"Authorization: {database.key()['Authorization']}"]
         done = subprocess.run(

@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.testclient import TestClient
 
 from app.domain.identifiers import normal, normal_scheme, readings
 from app.writing.batch import Batch, Line
@@ -138,6 +140,30 @@ def test_an_identifier_in_a_path_leads_to_the_record(clerk: Clerk) -> None:
     refused(clerk.get("organizations/identifier/-/Q9"), 404, "not_found")
     refused(clerk.get(f"organizations/identifier/wikidata/{'x' * 501}"), 404, "not_found")
     assert clerk.client.request("DELETE", "/v1/organizations/identifier/wikidata/Q1").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("name", "topic"),
+    [
+        ("Artificial intelligence", "artificial-intelligence"),
+        ("Cloud computing", "cloud-technologies"),
+        ("Cybercrime", "cybercrime"),
+        ("Sustainable development", "sustainable-development"),
+    ],
+)
+def test_a_topic_is_found_by_the_name_that_the_digital_watch_gives_it(client: TestClient, name: str, topic: str) -> None:
+    assert ids(client.get("/v1/topics", params={"identifier": f"digital-watch:{name}"})) == [topic]
+    assert ids(client.get(f"/v1/topics?identifier=digital-watch:{name.replace(' ', '+')}")) == [topic]
+    assert ids(client.get("/v1/records", params={"identifier": f"Digital Watch:{name}"})) == [topic]
+    answer = client.get(f"/v1/topics/identifier/digital-watch/{quote(name)}")
+    assert (answer.status_code, answer.headers["location"]) == (308, f"/v1/topics/{topic}")
+
+
+def test_a_name_of_the_digital_watch_is_an_identifier_in_its_own_case_and_of_topics_only(client: TestClient) -> None:
+    assert ids(client.get("/v1/topics", params={"identifier": "digital-watch:cloud computing"})) == []
+    refused(client.get("/v1/topics/identifier/digital-watch/cloud%20computing"), 404, "not_found")
+    refused(client.get("/v1/series/identifier/digital-watch/Cloud%20computing"), 404, "not_found")
+    refused(client.get("/v1/topics/identifier/digital-watch/E-waste"), 404, "not_found")
 
 
 # -- one record has an identifier ---------------------------------------------------------------------------------------------

@@ -3,18 +3,24 @@
 import re
 from dataclasses import fields
 
+from app import workshop
 from app.declaration import filters, model
+from app.declaration.filters import values
 from app.domain import collation
 from app.faults import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
-from app.http import endpoints, exports, parameters, queries, records
+from app.files import calendars, workbook
+from app.http import counterparts, endpoints, exports, matrix, parameters, queries, records
 from app.http import proposals as proposals_over_http
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
 from app.intake import examining, proposals
-from app.reading import changes, paging
+from app.reading import changes, following, paging
 from app.search import candidates, finder, service, suggesting, tiers
+from app.search import models as search_models
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
+from app.views import dossier, results, selection
+from app.views import network as views_network
 from app.writing import frames, json_patch, queue, write_schema
 
 ROWS = [
@@ -27,10 +33,32 @@ FIXED = {
     "parameters of an address": parameters.MAX_PARAMETERS,
     "exports at once, a process": exports.AT_ONCE,
     "exports at once of one client": exports.OF_ONE_CLIENT,
+    "records of a calendar": calendars.MOST_EVENTS,
+    "participants that an event lists": calendars.MOST_PARTICIPANTS,
+    "edges of a network": views_network.MAX_EDGES,
+    "rows, and columns, of a matrix": matrix.MAX_LIMIT,
+    "figures that wait to be counted, a process": results.MOST_WAITING,
+    "statements of each query of figures": selection.STATEMENT_BYTES,
+    "numbers that figures counted": results.REMEMBERED_BYTES,
     "values of one filter": filters.MAX_VALUES,
     "ids of `/v1/records`": queries.MAX_IDS,
+    "actors of `between`, and of a comparison": values.MOST_ACTORS,
+    "counterparts of an answer": counterparts.MAX_LIMIT,
+    "hits of a page of a search": search_models.MAX_HITS,
+    "names of an answer of suggestions": search_models.MAX_SUGGESTED,
+    "such files that are made at once, a process": workshop.AT_ONCE,
+    "such files that wait to be made, a process": workshop.MOST_WAITING,
+    "such files of one client that are made, one after another, or wait": workshop.OF_ONE_CLIENT,
     "records of a page of a list": queries.MAX_LIMIT,
+    "records that `limit` asks of a format of whole lists": queries.MAX_WHOLE_LIMIT,
+    "columns that `columns` adds": queries.MAX_COLUMNS,
+    "records of a workbook": workbook.MOST_ROWS,
+    "records of a dossier": dossier.MOST_RECORDS,
+    "letters of a cell of a workbook": workbook.MOST_LETTERS,
+    "links of a sheet of a workbook": workbook.MOST_LINKS,
+    "bytes of the links to other formats in the header `Link`": queries.MAX_ALTERNATES,
     "entries of a page of the changes": changes.MAX_CHANGES,
+    "seconds of `wait`": changes.MAX_WAIT,
     "letters of a page: of a list, a history, the changes": paging.PAGE_LETTERS,
     "rows of a frame": frames.MOST_ROWS,
     "records that a frame stands for": frames.MOST_EXPANDED,
@@ -70,6 +98,7 @@ FIXED = {
     "requests as they were read, for each of four sorts": records.PARSED_BYTES,
     "statements": records.STATEMENT_BYTES,
     "statements of search": candidates.STATEMENT_BYTES,
+    "statements of the changes": following.STATEMENT_BYTES,
 }
 CACHES = {
     "forms of words": analyzer._forms,
@@ -95,7 +124,7 @@ def test_each_limit_with_a_setting_is_its_default() -> None:
     assert {name: number_in(limit) for name, limit in told.items()} == {name: settings[name] for name in told}
     # Those that bound nothing of a client's: where the database is and how it is reached, and how the server listens.
     others = {"database_url", "host", "port", "workers", "pooler", "read_connections", "allowed_hosts"}
-    others |= {"key_secret", "trusted_proxies", "log_level", "contact", "server", "key", "review_own"}
+    others |= {"key_secret", "trusted_proxies", "log_level", "contact", "server", "key", "review_own", "id_host"}
     assert set(told) == set(settings) - others, "every setting that is a limit has its row"
 
 

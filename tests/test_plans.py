@@ -59,7 +59,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[s
 
 def listing(asked: list[tuple[str, dict[str, Any]]], table: str) -> tuple[str, dict[str, Any]]:
     """The statement that reads the list; another may follow that looks up what the values of an empty list mean."""
-    return next(each for each in asked if f"FROM {table} AS t" in each[0])
+    return next(each for each in asked if f"FROM {table} AS t" in each[0] or f"JOIN {table} AS t" in each[0])
 
 
 def plan(database: Database, sql: str, given: dict[str, Any]) -> str:
@@ -122,6 +122,11 @@ def test_each_sort_alone_is_the_order_of_an_index(database: Database, monkeypatc
     assert not missed, "\n\n".join(missed)
 
 
+def as_the_driver_connects(database: Database) -> "psycopg.Connection[Any]":
+    """Connect to Postgres with the settings under which it plans reads."""
+    return psycopg.connect(database.url, options=" ".join(f"-c {name}={value}" for name, value in READING_SETTINGS.items()))
+
+
 def cost(database: Database, sql: str, given: dict[str, Any]) -> int:
     """What the database did for it: steps of SQLite's machine, pages that Postgres looked at."""
     if database.engine.dialect.name == "sqlite":
@@ -136,7 +141,7 @@ def cost(database: Database, sql: str, given: dict[str, Any]) -> int:
             driver.execute(sql, given).fetchall()
             driver.set_progress_handler(None, 0)
         return steps[0]
-    with psycopg.connect(database.url) as opened:
+    with as_the_driver_connects(database) as opened:
         ((told,),) = opened.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", given).fetchall()
         return int(told[0]["Plan"]["Shared Hit Blocks"] + told[0]["Plan"]["Shared Read Blocks"])
 
@@ -166,6 +171,33 @@ def test_the_first_the_middle_and_the_last_page_cost_the_same(
             following = page["links"]["next"]
     assert len(costs) == MEETINGS // PAGE
     assert max(costs) <= 1.3 * min(costs[:-1]), costs
+
+
+def meetings_of_three(numbers: range) -> Iterator[Content]:
+    """Meetings in which the same three take part."""
+    for number in numbers:
+        meeting = f"meeting-{number}"
+        yield {"kind": "meeting", "id": meeting, "name": "M", "date": f"{2001 + number % 20}-{number % 12 + 1:02}"}
+        for name in ("one", "two", "three"):
+            yield {"kind": "participant", "meeting": meeting, "organization": name, "role": "delegation"}
+
+
+def test_a_page_of_what_actors_did_together_costs_the_same_however_often_they_met(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.load(*(json.dumps({"kind": "organization", "id": name, "name": name}) for name in ("one", "two", "three")))
+    costs = []
+    with database.client() as client:
+        for numbers in (range(300), range(300, MEETINGS)):
+            database.load(*map(json.dumps, meetings_of_three(numbers)))
+            with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql("VACUUM ANALYZE")
+            with recorded(monkeypatch) as asked:
+                page = client.get(f"/v1/meetings?between=one,two,three&limit={PAGE}").json()
+            assert len(page["data"]) == PAGE
+            costs.append(cost(database, *listing(asked, "meetings")))
+    assert costs[1] <= 1.3 * costs[0], costs
 
 
 def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Database) -> None:
@@ -205,9 +237,7 @@ def test_postgres_finds_what_few_entries_have_by_their_terms(
         assert client.get(f"/v1/search?q=word131{window}").json()["data"]
     finding = [(sql, given) for sql, given in asked if "@@" in sql]
     assert finding
-    with psycopg.connect(
-        database.url, options=" ".join(f"-c {name}={value}" for name, value in READING_SETTINGS.items())
-    ) as connection:
+    with as_the_driver_connects(database) as connection:
         for sql, given in finding:
             told = "\n".join(str(row[0]) for row in connection.execute(f"EXPLAIN {sql}", given))
             assert "Seq Scan" not in told, told

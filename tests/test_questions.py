@@ -1,5 +1,6 @@
 """The questions the registry must answer, each as one request over HTTP."""
 
+import re
 from typing import Any
 
 import pytest
@@ -141,3 +142,29 @@ def test_every_answer_leads_back_to_its_source(client: TestClient) -> None:
     assert first["link"].startswith("https://mpt.gov.by/")
     assert "#:~:text=" in first["link"]
     assert " " not in first["link"]
+
+
+# -- questions across kinds, and the formats that their askers read (the ledger's own are in tests/test_ledger.py) -----------
+
+
+def test_who_meets_belarus_most(client: TestClient) -> None:
+    found = ask(client, "/v1/counterparts?of=BY")
+    told = [(each["actor"]["name"], each["meetings"]["count"], each["last_day"]) for each in found]
+    assert told[:2] == [("China", 4, "2025-06-17"), ("United Arab Emirates", 3, "2026-01-28")]
+
+
+def test_what_happened_in_june_2025(client: TestClient) -> None:
+    found = ask(client, "/v1/search?date_from=2025-06-01&date_to=2025-06-30&limit=50")
+    assert ids(found) >= {"by-cn-talks-2025-06-16", "sco-ict-2025", "china-sco-forum-2025"}
+    lines = ask(client, "/v1/ledger?of=CN&date_from=2025-06-01&date_to=2025-06-30")
+    assert ("reviewed", "by-cn-ict-mou-2024") in {(line["what"], line["record"]["id"]) for line in lines}
+
+
+def test_the_meetings_of_2025_as_a_calendar(client: TestClient) -> None:
+    answer = client.get("/v1/meetings?format=ics&date_from=2025-01-01&date_to=2025-12-31")
+    assert answer.headers["content-type"].startswith("text/calendar")
+    text = answer.text.replace("\r\n ", "")
+    assert text.count("BEGIN:VEVENT") == len(ask(client, "/v1/meetings?date_from=2025-01-01&date_to=2025-12-31&limit=200"))
+    assert "DTSTART;VALUE=DATE:20250616" in text
+    whole = client.get("/v1/meetings?format=ics&date_from=2000-01-01").text.replace("\r\n ", "")
+    assert re.search(r"Left out: [1-9]", whole), "some have a month, a year or no date"

@@ -34,23 +34,6 @@ each_kind = pytest.mark.parametrize("kind", PLURALS)
 each_listed = pytest.mark.parametrize("kind", FILTERS)
 
 
-@pytest.fixture(scope="session")
-def synthetic(fresh: Fresh) -> Iterator[Database]:
-    """A database that came to the made-up registry in three imports; tests must not write to it."""
-    database = Database(fresh())
-    for batch in MODEL.batches:
-        database.load(*(json.dumps(record) for record in batch))
-    yield database
-    database.engine.dispose()
-
-
-@pytest.fixture(scope="session")
-def reading(synthetic: Database) -> Iterator[TestClient]:
-    """A client of the application over the made-up registry."""
-    with synthetic.client() as opened:
-        yield opened
-
-
 class Query(NamedTuple):
     """What is asked of a list."""
 

@@ -423,6 +423,16 @@ def suggested(client: TestClient, q: str, **parameters: Any) -> list[str]:
     return [each["id"] for each in answer.json()["data"]]
 
 
+def test_every_name_is_suggested_as_it_is_typed_word_by_word(client: TestClient) -> None:
+    """Short words, such as `of`, hide nothing."""
+    for plural in ("memoranda", "meetings", "outcomes", "organizations", "series", "people", "topics"):
+        for record in client.get(f"/v1/{plural}?limit=200").json()["data"]:
+            words = record["name"].split()
+            for count in {min(2, len(words)), min(3, len(words)), len(words)}:
+                typed = " ".join(words[:count])
+                assert record["id"] in suggested(client, typed, kind=record["kind"], limit=20), typed
+
+
 @pytest.mark.parametrize("name", ["Zalessky", "Залесский", "Zalesskij"])
 def test_a_name_is_completed_letter_by_letter(client: TestClient, name: str) -> None:
     for length in range(1, len(name) + 1):

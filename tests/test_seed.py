@@ -131,6 +131,22 @@ def test_every_named_record_lists_its_own_name_among_its_names() -> None:
         assert record["name"] in [name["text"] for name in record["names"]], record["id"]
 
 
+def test_the_page_tells_which_topics_have_names_of_the_digital_watch_and_which_have_none() -> None:
+    page = (SEED.parent / "docs" / "records.md").read_text(encoding="utf-8")
+    mapped, _, left_out = page.partition("### Topics of the Digital Watch")[2].partition("These have none:")
+    told = dict(re.findall(r"^\| `([a-z-]+)` \| ([^|]+) \|$", mapped, re.MULTILINE))
+    given = {
+        topic["id"]: identifier["identifier"]
+        for topic in records("topics")
+        for identifier in topic.get("identifiers", ())
+        if identifier["scheme"] == "digital-watch"
+    }
+    assert told == given != {}
+    first_cells = " ".join(re.findall(r"^\| (`[^|]+) \|", left_out, re.MULTILINE))
+    without = re.findall("`([a-z-]+)`", first_cells)
+    assert sorted([*told, *without]) == [topic["id"] for topic in records("topics")]
+
+
 def test_no_name_is_listed_twice_in_a_language() -> None:
     for record in everything():
         listed = [(name["language"], name["text"]) for name in record.get("names", ())]

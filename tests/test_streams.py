@@ -85,7 +85,7 @@ def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Dat
 
         async def hanging_at_last(*given: Any) -> Any:
             asked.append("begun")
-            if len(asked) < 3:
+            if len(asked) < 4:
                 return await fetch(*given)
             try:
                 await asyncio.Event().wait()
@@ -96,7 +96,7 @@ def test_a_page_that_was_asked_for_ahead_is_given_up_with_the_client(seeded: Dat
         monkeypatch.setattr(records.driver, "fetch", hanging_at_last)
         assert client.portal is not None
         client.portal.call(partial(asyncio.wait_for, client.app(query, receive, send), 5))
-    assert asked == ["begun"] * 3 + ["given up"]
+    assert asked == ["begun"] * 4 + ["given up"], "the end of the log, then pages"
     assert sum(message.get("body", b"").count(b"\n") for message in sent) == 7, "the first page, and no more"
 
 

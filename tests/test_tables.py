@@ -11,11 +11,13 @@ from starlette.testclient import TestClient
 
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
+from app.reading.paging import PagedRead
 from app.resources import RESOURCES
 from app.settings import ROOT
 from tests.conftest import Database
 from tests.test_contract import walk
 
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MARK = b"\xef\xbb\xbf"
 each_resource = pytest.mark.parametrize("resource", RESOURCES, ids=lambda resource: resource.plural)
 cited = pytest.mark.parametrize(
@@ -177,6 +179,177 @@ def test_the_parameter_says_what_a_table_takes(client: TestClient) -> None:
         assert ("CSV takes only these, and `citations`" in told["include"]) == ("citations" in resource.includes)
         assert "Excel" in told["bom"]
         assert "address" in told["csv_address"]
+
+
+# -- further columns -----------------------------------------------------------------------------------------------------
+
+
+@each_resource
+@pytest.mark.parametrize("lang", ["", "&lang=ru"])
+def test_columns_add_what_is_no_field(client: TestClient, resource: Resource, lang: str) -> None:
+    """Each cell is compared with what JSON says of the record."""
+    arrays = ["topics", *(["countries"] if "countries" in resource.model.model_fields else [])]
+    cited_too = ["citation"] if "citations" in resource.includes else []
+    asked = ["name.ru", *arrays, "identifiers.wikidata", *cited_too, "name.zh-CN"]
+    rows = table(client, f"{resource.path}?format=csv&fields=version&columns={','.join(asked)}&sort=id{lang}")
+    include = ",".join([*arrays, "names", "identifiers", *(["citations"] if cited_too else [])])
+    records = walk(client, f"{resource.path}?limit=200&fields=version&include={include}&sort=id{lang}")
+    assert [row["id"] for row in rows] == [record["id"] for record in records]
+    for row, record in zip(rows, records, strict=True):
+        expected = {"id": record["id"], "version": str(record["version"])}
+        for name in sorted(arrays, key=list(resource.model.model_fields).index):
+            expected |= {f"{name}.{part}": "; ".join(each[part] for each in record[name]) for part in ("id", "name")}
+        in_russian = {name["text"] for name in record["names"] if name["language"] == "ru"}
+        assert row["name.ru"] in (in_russian or {""})
+        assert bool(row["name.ru"]) == bool(in_russian)
+        expected["name.ru"] = row["name.ru"]
+        found = [each["identifier"] for each in record["identifiers"] if each["scheme"] == "wikidata"]
+        expected["identifiers.wikidata"] = "; ".join(found)
+        if cited_too:
+            first = record["citations"][0] if record["citations"] else {}
+            source = first.get("source", {})
+            expected["citation.quote"], expected["citation.link"] = first.get("quote", ""), first.get("link") or ""
+            expected |= {f"citation.source.{part}": source.get(part, "") for part in ("id", "name")}
+        expected["name.zh-CN"] = row["name.zh-CN"]
+        assert row == expected
+
+
+def test_the_first_data_set_has_values_in_further_columns(client: TestClient) -> None:
+    meetings = table(client, "/v1/meetings?format=csv&columns=countries,citation,name.ru")
+    assert any(row["countries.id"] == "BY; CN" and row["citation.link"].startswith("https://") for row in meetings)
+    by = next(row for row in table(client, "/v1/countries?format=csv&columns=name.ru,name.zh,name.fr") if row["id"] == "BY")
+    assert (by["name"], by["name.ru"], by["name.zh"]) == ("Belarus", "Беларусь", "白俄罗斯")
+    assert list(by)[-3:] == ["name.ru", "name.zh", "name.fr"]
+
+
+def test_a_table_may_have_each_of_an_array_once(client: TestClient) -> None:
+    both = table(client, "/v1/meetings?format=csv&fields=name&include=topics&columns=topics,name.ru")
+    assert list(both[0]) == ["id", "name", "topics.id", "topics.name", "name.ru"]
+
+
+def test_an_identifier_and_a_name_are_those_of_their_scheme_and_language(database: Database) -> None:
+    names = [{"language": language, "text": text, "type": "official"} for language, text in (("ru", "Тема"), ("pt", "Tema"))]
+    schemes = (("wikidata", "Q2"), ("ror", "01abc23"), ("wikidata", "Q10"))
+    identifiers = [{"scheme": scheme, "identifier": identifier} for scheme, identifier in schemes]
+    database.load(json.dumps({"kind": "topic", "id": "a", "name": "Topic", "names": names, "identifiers": identifiers}))
+    with database.client() as client:
+        columns = "identifiers.wikidata,name.pt-BR,identifiers.ror,identifiers.doi,name.en,name.ru"
+        (row,) = table(client, f"/v1/topics?format=csv&fields=version&columns={columns}")
+    told = (*(row[f"identifiers.{scheme}"] for scheme in ("wikidata", "ror", "doi")), row["name.pt-BR"], row["name.ru"])
+    assert told == ("Q2; Q10", "01abc23", "", "Tema", "Тема")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            "colour",
+            "'colour' is no column that can be added; there are topics, countries, citation, identifiers.SCHEME, name.LAN",
+        ),
+        ("name", "'name' is no column"),
+        ("name.", "'name.' is no column"),
+        ("name.r u", "'name.r u' is no column"),
+        ("name.рус", "is no column"),
+        ("identifiers.Wikidata", "is no column"),
+        ("citation.quote", "is no column"),
+        ("", "is no column"),
+        ("topics,topics", "names a column twice"),
+        ("name." + "x" * 4_000, "is no column"),
+        (",".join(f"name.{chr(97 + n)}{chr(97 + n)}" for n in range(21)), "at most 20 items"),
+    ],
+)
+def test_a_column_that_there_is_not_is_a_fault(client: TestClient, columns: str, told: str) -> None:
+    fault = faults(client, f"/v1/meetings?format=csv&columns={columns}")["columns"]
+    assert told in fault
+    assert len(fault) < 300
+
+
+def test_columns_are_a_matter_of_tables(client: TestClient) -> None:
+    assert faults(client, "/v1/meetings?columns=topics") == {
+        "columns": "only a table has columns; send format=csv or xlsx, or use include"
+    }
+    assert "columns" in faults(client, "/v1/meetings?format=ndjson&columns=topics")
+    assert "citation" not in faults(client, "/v1/citations?format=csv&columns=x")["columns"]
+    assert client.get("/v1/meetings?columns=topics", headers={"Accept": "text/csv"}).status_code == 200
+
+
+# -- how many ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_a_limit_bounds_a_whole_list(client: TestClient, form: str) -> None:
+    def ids(query: str) -> list[str]:
+        text = client.get(f"/v1/citations?format={form}&sort=id{query}").text
+        lines = text.splitlines()
+        return (
+            [row["id"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+            if form == "csv"
+            else [json.loads(line)["id"] for line in lines]
+        )
+
+    whole = ids("")
+    assert len(whole) > 200
+    for limit in (1, 49, 50, 51, 200, 201, len(whole), 1_000_000):
+        assert ids(f"&limit={limit}") == whole[:limit]
+    assert "limit" in faults(client, f"/v1/citations?format={form}&limit=1000001")
+    assert "limit" in faults(client, f"/v1/citations?format={form}&limit=0")
+    assert faults(client, "/v1/citations?limit=201")["limit"].startswith("a page of json has at most 200 records")
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson"])
+def test_a_whole_list_that_is_there_already_is_not_read_again(
+    client: TestClient, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get(f"/v1/meetings?format={form}")
+    monkeypatch.setattr(PagedRead, "pages", None)
+    assert client.get(f"/v1/meetings?format={form}", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    assert client.head(f"/v1/meetings?format={form}", headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+
+
+def test_a_whole_list_has_another_tag_after_any_write(database: Database) -> None:
+    with database.client() as client:
+        database.load('{"kind": "topic", "id": "a", "name": "A"}')
+        before = client.get("/v1/topics?format=csv").headers["etag"]
+        assert client.get("/v1/topics?format=csv").headers["etag"] == before
+        assert client.get("/v1/topics?format=csv&bom=true").headers["etag"] != before
+        database.load('{"kind": "topic", "id": "b", "name": "B"}')
+        again = client.get("/v1/topics?format=csv", headers={"If-None-Match": before})
+        assert (again.status_code, again.headers["etag"] != before) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("accept", "expected"),
+    [
+        ("*/*", "application/json"),
+        ("text/csv, */*;q=0.1", "text/csv; charset=utf-8"),
+        ("text/csv;q=0.9, */*;q=0.8", "text/csv; charset=utf-8"),
+        ("text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "application/json"),
+        ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet, text/csv;q=0.5", XLSX),
+        ("application/vnd.ms-excel, text/csv;q=0.9, */*;q=0.1", "text/csv; charset=utf-8"),
+    ],
+)
+def test_spreadsheets_and_browsers_get_what_they_ask_for(client: TestClient, accept: str, expected: str) -> None:
+    assert client.get("/v1/topics?limit=2", headers={"Accept": accept}).headers["content-type"] == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("", "meetings"),
+        ("country=CN&date_from=2025-01-01&date_to=2025-12-31", "meetings-country-CN-2025"),
+        ("date_from=2025-06-16&lang=ru&limit=3", "meetings-from-2025-06-16-ru"),
+        ("date_to=2025-06-16", "meetings-to-2025-06-16"),
+        ("q=совещание%20/../..%22%0d%0a&sort=name", "meetings-q-soveshchanie"),
+        ("topic=artificial-intelligence&topic=networks", "meetings-topic-artificial-intelligence-networks"),
+        ("city=" + "ж" * 200, "meetings-city-" + "zh" * 43),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_file_is_named_by_what_was_asked_for(client: TestClient, query: str, name: str, form: str) -> None:
+    answer = client.get(f"/v1/meetings?format={form}&{query}")
+    assert answer.status_code == 200, answer.text
+    seq, _, _ = client.get("/v1/export").headers["rapporteur-position"].partition(".")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{name}-{seq}.{form}"'
 
 
 def test_the_address_of_the_page_gives_the_columns_that_it_tells_of(client: TestClient) -> None:

@@ -12,6 +12,9 @@ from app.db.availability import Availability
 
 Row = tuple[Any, ...]
 
+MOST_SPACES = 1_000
+"""More than the prepared statements that a connection keeps, so that a text is forgotten before it is executed again."""
+
 
 @dataclass
 class Statement:
@@ -21,9 +24,25 @@ class Statement:
     constants: Mapping[str, Any]
     dear: int = 0
     """How many of the next executions run on a thread. The number is 0 unless the statement was too slow for the event loop."""
+    interrupted: int = 0
+    """How many executions on the event loop were interrupted."""
     planned_anew: bool = False
     """Whether Postgres must plan the statement again for each set of values. This is needed if rare values need another plan
     than common ones."""
+
+    def interrupt(self) -> None:
+        """Note that an execution on SQLite's event loop was interrupted.
+
+        In Python 3.11, a prepared statement that was interrupted between two rows counts as used from then on, so the module
+        `sqlite3` would prepare the same text again for each execution. Another text is prepared once.
+        """
+        self.interrupted += 1
+        self.loop_sql = self.sql + " " * (self.interrupted % MOST_SPACES)
+
+    @cached_property
+    def loop_sql(self) -> str:
+        """The SQL as SQLite's event loop executes it."""
+        return self.sql
 
     @cached_property
     def looks_for_terms(self) -> bool:

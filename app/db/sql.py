@@ -21,7 +21,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from app.db import types
-from app.db.postgres_plans import ONE_OF_ANY, ONE_OF_FEW
+from app.db.postgres_plans import NOT_BY_INDEX, ONE_OF_ANY, ONE_OF_FEW
 from app.db.types import Exact
 
 Item = TypeVar("Item")
@@ -126,6 +126,27 @@ def _string_agg(element: comma_joined, compiler: SQLCompiler, **kw: Any) -> str:
     return f"coalesce(string_agg({compiler.process(element.clauses, **kw)}, ','), '')"
 
 
+class separated(FunctionElement[Any]):  # noqa: N801
+    """The values that `comma_joined` joined, as rows with a column `value`: `separated(text).table_valued("value")`.
+
+    The values must not have characters that JSON escapes, and no commas.
+    """
+
+    type = sa.String()
+    inherit_cache = True
+
+
+@compiles(separated, "sqlite")
+def _json_each(element: separated, compiler: SQLCompiler, **kw: Any) -> str:
+    text = compiler.process(element.clauses, **kw)
+    return f"""json_each('["' || replace({text}, ',', '","') || '"]')"""
+
+
+@compiles(separated, "postgresql")
+def _json_array_elements(element: separated, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"json_array_elements_text(array_to_json(string_to_array({compiler.process(element.clauses, **kw)}, ',')))"
+
+
 class matches_one_of(FunctionElement[Any]):  # noqa: N801
     """Whether a column equals one of several values. All values are ONE parameter, so the SQL does not depend on their number.
 
@@ -164,6 +185,51 @@ def _any(element: matches_one_of, compiler: SQLCompiler, **kw: Any) -> str:
 def _any_unnested(element: is_one_of, compiler: SQLCompiler, **kw: Any) -> str:
     column, values = (compiler.process(clause, **kw) for clause in element.clauses)
     return ONE_OF_FEW.format(column=column, values=values)
+
+
+class unindexed(FunctionElement[Any]):  # noqa: N801
+    """The column in a form for which SQLite uses no index of its table, so that its table is read before the other one.
+
+    Postgres chooses the order of tables by its statistics.
+    """
+
+    inherit_cache = True
+
+    def __init__(self, column: sa.ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(unindexed, "sqlite")
+def _unary_plus(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kw)}"
+
+
+@compiles(unindexed, "postgresql")
+def _as_it_is(element: unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+def in_index_order(statement: sa.Select[Any], table: sa.FromClause, index: sa.Index) -> sa.Select[Any]:
+    """Make SQLite read an alias of a table in the order of an index that has all columns that the statement needs."""
+    return statement.with_hint(table, f"INDEXED BY {index.name}", "sqlite")
+
+
+class unindexed_on_postgres(FunctionElement[str]):  # noqa: N801
+    """A column with text, in a form for which Postgres uses no index, so that it uses the index on another column."""
+
+    type = Exact
+    inherit_cache = True
+
+
+@compiles(unindexed_on_postgres)
+def _column(element: unindexed_on_postgres, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(unindexed_on_postgres, "postgresql")
+def _expression(element: unindexed_on_postgres, compiler: SQLCompiler, **kw: Any) -> str:
+    return NOT_BY_INDEX.format(column=compiler.process(element.clauses, **kw))
 
 
 class rank_in(FunctionElement[int]):  # noqa: N801

@@ -11,8 +11,10 @@ from operator import itemgetter
 from typing import Any
 
 from pydantic_core import to_json
-from sqlalchemy.dialects import sqlite as sqlite_dialect
+from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql.expression import FromClause
 
 from app.db.availability import Availability
 from app.db.driver import Row, Statement
@@ -45,10 +47,24 @@ WATCH_SECONDS = 0.5
 _REVISION = "SELECT max(version_num) FROM alembic_version"
 
 
+class _Compiler(SQLiteCompiler):
+    """Writes the hints of statements (`in_index_order`), which SQLAlchemy leaves out for SQLite."""
+
+    def get_from_hint_text(self, table: FromClause, text: str | None) -> str | None:
+        """Return the text after the name of a table."""
+        del table
+        return text
+
+
+class _Dialect(SQLiteDialect_pysqlite):
+    statement_compiler = _Compiler
+    supports_statement_cache = True
+
+
 class SqliteDriver:
     """The driver for SQLite: one connection for the event loop, and one for each of two threads."""
 
-    dialect: Dialect = sqlite_dialect.dialect(paramstyle="named")
+    dialect: Dialect = _Dialect(paramstyle="named")
 
     def __init__(self, url: str, *, deadline: float) -> None:
         self.reads = 0
@@ -75,6 +91,8 @@ class SqliteDriver:
 
     def _open_loops(self) -> None:
         self._loop = self._connect()
+        # A small sort in a temporary file costs more to prepare than to do. The limit on steps bounds what is sorted here.
+        self._loop.execute("PRAGMA temp_store = MEMORY")
         self._loop.set_progress_handler(self._over_budget, LOOP_CHECK_STEPS)
 
     def _over_budget(self) -> bool:
@@ -211,11 +229,12 @@ class SqliteDriver:
         if self._loop is not None and not statement.dear and not statement.looks_for_terms:
             self._checks = 0
             try:
-                return _rows(self._loop.execute(statement.sql, given), letters)
+                return _rows(self._loop.execute(statement.loop_sql, given), letters)
             except sqlite3.Error as error:
                 if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_INTERRUPT:
                     raise self._told(error) from error
                 statement.dear = DEAR_FOR
+                statement.interrupt()
         statement.dear = max(statement.dear - 1, 0)
         until = time.monotonic() + self._deadline
         loop = asyncio.get_running_loop()

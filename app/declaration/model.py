@@ -20,6 +20,7 @@ from app.domain.texts import cleaned
 from app.domain.vocabulary import Kind
 
 ID_PATTERN = r"^([A-Z]{2}|[A-Z]{4}|[a-z0-9]+(-[a-z0-9]+)*)$"
+NO_ID = "is no id: ids look like CN, sco or by-mci; /v1/suggest?q= finds them by name"
 NAMING_PATTERN = r"^([A-Za-z]{2,4}|[a-z0-9]+(-[a-z0-9]+)*)$"
 """The form of a value that refers to a record: its id, the former id of a merged record, or the code of a country."""
 ALPHA_3_PATTERN = r"^[A-Z]{3}$"

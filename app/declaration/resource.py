@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from app.declaration.filters import Filter
 from app.declaration.model import Model, Part
-from app.domain.vocabulary import Kind, NameType, Vocabulary
+from app.domain.vocabulary import Confidence, Kind, NameType, Vocabulary
 from app.models.columns import Content
 
 VERSION_PREFIX = "/v1"
@@ -43,6 +43,16 @@ def _column(attribute: Any) -> sa.Column[Any]:
 
 CITED = "citations"
 """The include of the citations of a record. Only this one can be embedded in included records, too."""
+
+
+def most_telling(citations: Any) -> tuple[sa.ColumnElement[Any], ...]:
+    """Return the order of the citations of a record, so that the first one supports the record best.
+
+    `citations`: the columns of the table. First come the citations of the record as a whole, because those of a field support
+    only that field, such as the date; among these, what a source states comes before what is inferred.
+    """
+    stated: sa.ColumnElement[str] = sa.literal_column(f"'{Confidence.STATED}'")
+    return citations.field.is_not(None), citations.confidence != stated, citations.source_id, citations.paragraph, citations.id
 
 
 def ordered(*columns: str) -> Callable[[sa.FromClause], tuple[sa.ColumnElement[Any], ...]]:

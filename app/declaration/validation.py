@@ -10,6 +10,7 @@ from app.declaration.model import (
     ID_PATTERN,
     LANGUAGE_PATTERN,
     NAMING_PATTERN,
+    NO_ID,
     NO_NUL_PATTERN,
     NUMERIC_PATTERN,
     POINTER_PATTERN,
@@ -24,11 +25,10 @@ from app.faults import Fault
 SHOWN_OF_A_VALUE = 60
 """The maximum number of characters of a value that a message quotes."""
 _LANGUAGE_TAG = "is no language tag (BCP 47), such as ru or zh-Hant"
-_NO_ID = "is no id: ids look like CN, sco or by-mci"
 _FORMS = {
     ALPHA_3_PATTERN: "is no alpha-3 code (ISO 3166-1): write three capital letters, such as BLR",
-    ID_PATTERN: _NO_ID,
-    NAMING_PATTERN: _NO_ID,
+    ID_PATTERN: NO_ID,
+    NAMING_PATTERN: NO_ID,
     NUMERIC_PATTERN: "is no numeric code (ISO 3166-1): write three digits, such as 112",
     POINTER_PATTERN: "is no JSON Pointer: write the way to the place, such as /topics/- or /names/0",
     SCHEME_PATTERN: "is no scheme: write small letters, digits and hyphens, such as wikidata",

@@ -27,6 +27,7 @@ _DATE = re.compile(
 )
 """The groups are: 1 a decade or century; otherwise 2 a year, 3 a month or season, 4 a day; 5 the qualifier. A month `XX` is in
 no group."""
+_DAY = re.compile(r"(\d{4}-\d\d-\d\d)([~?%]?)", re.ASCII)
 _SEASONS = {"21": ("03-01", "05-31"), "22": ("06-01", "08-31"), "23": ("09-01", "11-30")}
 _WINTER = "24"
 _QUALIFIERS = "~?%"
@@ -46,6 +47,15 @@ class Bounds(NamedTuple):
 
 
 NONE = Bounds(NO_START, NO_END)
+
+
+class Days(NamedTuple):
+    """The first and the last day that a date states, as YYYY-MM-DD, and what it says of them."""
+
+    first: str
+    last: str
+    is_approximate: bool
+    is_uncertain: bool
 
 
 def bounds(text: str) -> Bounds:
@@ -114,6 +124,19 @@ def surely(text: str) -> Bounds:
         return bounds(_WINTER_OF.sub(r"\1-12", exact))
     except ValueError:
         return Bounds(NO_END, NO_START)
+
+
+def stated_days(text: str) -> Days | None:
+    """Return the days that a valid date or interval names, whatever its qualifiers; None if it names no first or no last day.
+
+    Unlike the bounds of a date, these days are never the first and the last one of a month or a year.
+    """
+    sides = [_DAY.fullmatch(side) for side in text.split("/")]
+    days = [side[1] for side in sides if side]
+    if len(days) < len(sides) or days[0] > days[-1]:  # 2025-06-20~/2025-06-17 is valid, because `~` widens its first day
+        return None
+    qualifiers = "".join(side[2] for side in sides if side)
+    return Days(days[0], days[-1], not {*"~%"}.isdisjoint(qualifiers), not {*"?%"}.isdisjoint(qualifiers))
 
 
 def overlap(one: Sequence[str | None], other: Sequence[str | None]) -> bool:

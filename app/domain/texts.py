@@ -36,3 +36,16 @@ def composed(text: str) -> str:
 def address_digest(address: str | None) -> str | None:
     """Return a short digest of an address, because an address is too long for an index. None if there is no address."""
     return blake2b(address.encode(), digest_size=16).hexdigest() if address else None
+
+
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""The characters that no XML document may contain (XML 1.0, section 2.2), not even escaped."""
+_BREAKS = re.compile("[\x0b\x0c]")
+"""Those of them that part words: the line break of some word processors, and the page break."""
+
+
+def xml_text(text: str) -> str:
+    """Return a text without the characters that XML forbids. Those that part words become blanks."""
+    if text.isprintable():
+        return text
+    return _NOT_IN_XML.sub("", _BREAKS.sub(" ", text))

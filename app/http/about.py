@@ -7,19 +7,18 @@ import sqlalchemy as sa
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from app import __version__
+from app import DATA_LICENCE, __version__
 from app.db.driver import Driver, to_statement
 from app.db.sql import instant_text
 from app.declaration.resource import Resource
 from app.domain import vocabulary
-from app.http.endpoints import Endpoint, Request
+from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.openapi.shared import NOT_MODIFIED
-from app.http.responses import shown_path
+from app.http.queries import with_page
+from app.http.responses import link_header, shown_path
 from app.http.shutdown import Stopping
 from app.models.records import Change, Record
 from app.reading.changes import Position, end_of_log
-
-DATA_LICENCE = "CC-BY-4.0"
 
 
 class Health(BaseModel):
@@ -76,10 +75,13 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
     resources = tuple(resources)
     counts = to_statement(sa.select(Record.kind, sa.func.count()).group_by(Record.kind), driver.dialect)
     last = to_statement(end_of_log().add_columns(instant_text(Change.__table__.c.at)), driver.dialect)
-    words = _vocabularies()
+    words = _vocabularies().model_dump_json().encode()
     links = {
         **{resource.plural: resource.path for resource in resources},
         "records": "/v1/records",
+        "search": "/v1/search",
+        "commitments": "/v1/commitments",
+        "network": "/v1/network",
         "changes": "/v1/changes",
         "export": "/v1/export",
         "vocabularies": "/v1/vocabularies",
@@ -102,11 +104,11 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
         return Health(status="ok")
 
     @routes.get("/v1/", include_in_schema=False)
-    @routes.get("/v1", operation_id="get_index", summary="What this registry is and holds")
-    async def index(request: Request) -> Index:
+    @routes.get("/v1", operation_id="get_index", summary="What this registry is and holds", response_model=Index)
+    async def index(request: Request) -> Tagged:
         """Returns the version, the licence of the data, the number of records of each kind, the last change, and links."""
         found = await driver.fetch(last, {})
-        return Index(
+        told = Index(
             name="Rapporteur",
             description="The system of record for international cooperation in ICT",
             version=__version__,
@@ -116,14 +118,20 @@ def router(resources: Iterable[Resource], driver: Driver, stopping: Stopping, *,
             last_change=LastChange(seq=found[0][0], position=str(Position(*found[0][:2])), at=found[0][2]) if found else None,
             links={name: shown_path(request.scope, path) for name, path in links.items()},
         )
+        return Tagged(told.model_dump_json().encode(), link_header(with_page("", shown_path(request.scope, "/about"))))
 
-    @routes.get("/v1/vocabularies", operation_id="get_vocabularies", summary="The closed vocabularies, explained")
-    async def vocabularies() -> Vocabularies:
+    @routes.get(
+        "/v1/vocabularies",
+        operation_id="get_vocabularies",
+        summary="The closed vocabularies, explained",
+        response_model=Vocabularies,
+    )
+    async def vocabularies() -> Tagged:
         """Returns all closed vocabularies by name.
 
         A field with a closed vocabulary accepts only its words; each word is explained.
         """
-        return words
+        return Tagged(words, link_header(with_page("", "../vocabularies")))
 
     return routes
 

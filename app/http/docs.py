@@ -1,28 +1,22 @@
 """The documentation pages: Swagger UI, the list of all problems, and what `/v1` promises.
 
-The files of Swagger UI are served by the application itself, so that a browser loads nothing from other servers. They are sent
-compressed, and a page names each file with a digest of its content, so that a browser loads it once and then keeps it.
+The files of Swagger UI are served by the application itself, so that a browser loads nothing from other servers.
 """
 
-import gzip
 import re
 from collections.abc import Callable
-from functools import cached_property
-from hashlib import sha256
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Request
-from starlette.responses import RedirectResponse, Response
+from fastapi import APIRouter
 
-from app import __version__
-from app.http.about import DATA_LICENCE
+from app import DATA_LICENCE, __version__
 from app.http.openapi.document import INTRODUCTION, QUESTIONS
 from app.http.problems import all_problems
-from app.http.responses import SAFELY, matches, request_headers
+from app.http.static_files import StaticFile, text_file
 
 POLICY = (
     # `data:` is allowed for images, because Swagger UI's style sheet embeds its icons. Everything else is loaded from this
@@ -30,15 +24,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    **{name.decode(): value.decode() for name, value in SAFELY},
-    "content-security-policy": POLICY,
-    "vary": "Accept-Encoding",
+_FILES = Path(__file__).parent / "docs_files"
+BASE, ICON = "docs/base.css", "docs/icon.svg"
+"""The style and the icon that all pages share."""
+SHARED = {
+    BASE: text_file("text/css", _FILES / "base.css", POLICY),
+    ICON: text_file("image/svg+xml", _FILES / "icon.svg", POLICY),
 }
-_REVALIDATED = "no-cache"
-_KEPT = "public, max-age=31536000, immutable"
-_COMPRESSION = 9
-"""The level for gzip. The compressed bytes are kept, so that only the first request waits for them."""
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -52,10 +44,10 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <header class="bar"><nav aria-label="Rapporteur">
-<a class="home" href="{base}docs"><img src="{icon}" alt="" width="28" height="28">API</a>
+<a class="home" href="{base}."><img src="{icon}" alt="" width="28" height="28">Rapporteur</a>
+<a href="{base}docs">API</a>
 <a href="{base}docs/problems">Problems</a>
 <a href="{base}docs/promise">Promise</a>
-<a href="{base}v1/vocabularies">Vocabularies</a>
 <a href="{base}openapi.json">OpenAPI</a>
 </nav></header>
 {body}
@@ -64,9 +56,8 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_STYLES = ("docs/assets/swagger-ui.css", "docs/page.css")
+_STYLES = ("docs/assets/swagger-ui.css", BASE, "docs/page.css")
 _SCRIPTS = ("docs/assets/swagger-ui-bundle.js", "docs/page.js")
-_ICON = "docs/icon.svg"
 _BELOW: Any = {"styles": _STYLES[1:], "base": "../"}
 """Arguments of `_page` for the pages below `/docs`: their style sheets, and the relative URL to the application's root."""
 _DOCS = """<main id="docs"><div class="plain">
@@ -96,55 +87,23 @@ _PROBLEM = """<section id="{code}">
 </section>"""
 
 
-class _File:
-    """A file or page. Its content is made at the first request, so that it delays no start of the application."""
-
-    def __init__(self, media_type: str, content: Callable[[], str]) -> None:
-        self._media_type = media_type
-        self._content = content
-
-    @cached_property
-    def _made(self) -> tuple[str, bytes]:
-        content = self._content().encode()
-        return sha256(content, usedforsecurity=False).hexdigest()[:16], gzip.compress(content, _COMPRESSION, mtime=0)
-
-    @property
-    def version(self) -> str:
-        """A digest of the content. A browser may keep for ever what has this digest in its URL (`?v=…`)."""
-        return self._made[0]
-
-    def response(self, request: Request) -> Response:
-        """Return the content, compressed if the client takes gzip; or 304 if the client has it already."""
-        wanted = request_headers(request.scope)
-        version, compressed = self._made
-        tag = f'"{version}-gzip"' if wanted.gzip else f'"{version}"'
-        headers = _HEADERS | {"etag": tag}
-        headers["cache-control"] = _KEPT if request.query_params.get("v") == version else _REVALIDATED
-        if wanted.if_none_match and matches(wanted.if_none_match, tag):
-            return Response(status_code=304, headers=headers)
-        if wanted.gzip:
-            headers["content-encoding"] = "gzip"
-        content = compressed if wanted.gzip else gzip.decompress(compressed)
-        return Response(content, media_type=self._media_type, headers=headers)
-
-
 def router() -> APIRouter:
     """Return a router with the documentation pages, and the scripts, style sheets and images that these pages use.
 
     Raises RuntimeError if the package `fastapi-offline`, which contains the files of Swagger UI, is missing.
     """
     swagger = _swagger()
-    files: dict[str, _File] = {
-        "docs/assets/swagger-ui.css": _read("text/css", swagger / "swagger-ui.css"),
-        "docs/assets/swagger-ui-bundle.js": _read("text/javascript", swagger / "swagger-ui-bundle.js"),
-        "docs/page.js": _read("text/javascript", _PAGES / "page.js"),
-        "docs/page.css": _read("text/css", _PAGES / "page.css"),
-        _ICON: _read("image/svg+xml", _PAGES / "icon.svg"),
+    files: dict[str, StaticFile] = {
+        "docs/assets/swagger-ui.css": text_file("text/css", swagger / "swagger-ui.css", POLICY),
+        "docs/assets/swagger-ui-bundle.js": text_file("text/javascript", swagger / "swagger-ui-bundle.js", POLICY),
+        "docs/page.js": text_file("text/javascript", _FILES / "page.js", POLICY),
+        "docs/page.css": text_file("text/css", _FILES / "page.css", POLICY),
+        **SHARED,
     }
 
     def page(
         title: str, body: Callable[[], str], *, styles: tuple[str, ...], scripts: tuple[str, ...] = (), base: str = ""
-    ) -> _File:
+    ) -> StaticFile:
         """A whole HTML page. `base`: the relative URL from the page to the application's root."""
 
         def address(name: str) -> str:
@@ -154,7 +113,7 @@ def router() -> APIRouter:
             return _PAGE.format(
                 title=title,
                 base=base,
-                icon=address(_ICON),
+                icon=address(ICON),
                 styles="\n".join(f'<link rel="stylesheet" href="{address(style)}">' for style in styles),
                 body=body(),
                 scripts="\n".join(f'<script src="{address(script)}"></script>' for script in scripts),
@@ -162,10 +121,10 @@ def router() -> APIRouter:
                 licence=DATA_LICENCE,
             )
 
-        return _File("text/html", content)
+        return StaticFile("text/html", content, POLICY)
 
     def promise() -> str:
-        return (_PAGES / "promise.html").read_text(encoding="utf-8")
+        return (_FILES / "promise.html").read_text(encoding="utf-8")
 
     served = files | {
         "docs": page("Rapporteur: the API", _docs, styles=_STYLES, scripts=_SCRIPTS),
@@ -173,13 +132,9 @@ def router() -> APIRouter:
         "docs/promise": page("Rapporteur: what /v1 promises", promise, **_BELOW),
     }
     routes = APIRouter(include_in_schema=False)
-    routes.add_api_route("/", _home, methods=["GET", "HEAD"])
     for path, file in served.items():
         routes.add_api_route(f"/{path}", file.response, methods=["GET", "HEAD"])
     return routes
-
-
-_PAGES = Path(__file__).parent / "pages"
 
 
 def _swagger() -> Path:
@@ -188,14 +143,6 @@ def _swagger() -> Path:
     if spec is None or spec.origin is None:
         raise RuntimeError("the package fastapi-offline, which brings the docs page's files, is not installed")
     return Path(spec.origin).parent / "static"
-
-
-def _read(media_type: str, path: Path) -> _File:
-    return _File(media_type, lambda: path.read_text(encoding="utf-8"))
-
-
-async def _home() -> Response:
-    return RedirectResponse("docs", headers=_HEADERS | {"cache-control": _REVALIDATED})
 
 
 def _docs() -> str:

@@ -30,21 +30,27 @@ MAX_ADDRESS = 16_384
 
 
 class Request(FastApiRequest):
-    """A request. Its attribute `wants` contains the request headers on which the response depends."""
+    """A request.
+
+    Its attribute `wants` contains the request headers on which the response depends,
+    `representation` the representation that the client prefers among those that the endpoint offers.
+    """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self.wants: RequestHeaders = request_headers(scope)
+        self.representation: Representation = JSON
 
 
 class Tagged(NamedTuple):
-    """A JSON response that is sent with its entity tag."""
+    """A response, of JSON if nothing else is said, that is sent with its entity tag."""
 
     body: bytes
     headers: list[Header]
     status: int = 200
     version: int | None = None
     """The version in the entity tag, which `If-Match` compares; None if the resource has no versions."""
+    content_type: str = "application/json"
 
 
 class NoContent(Response):
@@ -123,7 +129,7 @@ class Endpoint(APIRoute):
             query = validated(model, query_pairs(scope["query_string"]))
             if name is not None:
                 given[name] = query
-            negotiated(request.wants.accept, *self.offered)
+            request.representation = self._form(getattr(query, "format", None), request.wants.accept)
         given |= {name: scope["path_params"][place] for name, place in self._path.items()}
         if self._request is not None:
             given[self._request] = request
@@ -136,10 +142,32 @@ class Endpoint(APIRoute):
         if isinstance(result, BaseModel):
             result = Tagged(result.model_dump_json().encode(), [])
         if isinstance(result, Tagged):
-            version, headers = result.version, result.headers
-            await send_tagged(send, result.body, request.wants, status=result.status, version=version, headers=headers)
+            await send_tagged(
+                send,
+                result.body,
+                request.wants,
+                status=result.status,
+                version=result.version,
+                headers=result.headers,
+                content_type=result.content_type,
+            )
         else:
             await result(scope, receive, send)
+
+    def _form(self, name: str | None, accept: str) -> Representation:
+        """Return the offered representation that the parameter `format` names; without it, the one that `Accept` prefers."""
+        if name is None:
+            return negotiated(accept, *self.offered)
+        return next(each for each in self.offered if each.name == name)
+
+
+def offering(*representations: Representation) -> type[Endpoint]:
+    """Return a class of routes whose responses have one of these representations. Their query models have a field `format`."""
+
+    class Offering(Endpoint):
+        offered = representations
+
+    return Offering
 
 
 def require_short(scope: Scope) -> None:

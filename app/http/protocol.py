@@ -7,6 +7,7 @@ problem document, too.
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Any, cast
 from urllib.parse import unquote
 from weakref import WeakSet
@@ -54,6 +55,7 @@ class Connections:
         self.most: int = settings.connections
         self._most_unsent: int = settings.unsent_limit
         self._open: WeakSet[Protocol] = WeakSet()
+        self._closing: Callable[[], None] = _nothing
         self._unsent: dict[Protocol, None] = {}
         """The connections with a slow client, in the order in which they became slow.
 
@@ -82,10 +84,22 @@ class Connections:
         """Unregister a connection, because its client has received most of the data, or because the connection has ended."""
         self._unsent.pop(protocol, None)
 
+    def tell_when_closing(self, callback: Callable[[], None]) -> None:
+        """Register the function that is called when the server waits for connections to close. It may be called again."""
+        self._closing = callback
+
+    def closing(self) -> None:
+        """Tell that the server accepts no more connections, and waits until those that are open are closed."""
+        self._closing()
+
     def cut(self) -> None:
         """Abort all connections immediately, even those with unfinished requests, because the shutdown time is almost over."""
         for each in list(self._open):
             each.transport.abort()
+
+
+def _nothing() -> None:
+    """Do nothing. It is called if no function was registered with `tell_when_closing`."""
 
 
 class Protocol(HttpToolsProtocol):
@@ -127,6 +141,14 @@ class Protocol(HttpToolsProtocol):
             self._answering.disconnected = True
             self._answering.message_event.set()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """Called by uvicorn when the server has stopped accepting connections: close this one, now or after its response.
+
+        uvicorn then waits until all connections are closed. A stream of changes has no end of its own, so it is told to end.
+        """
+        super().shutdown()
+        self._limits.closing()
 
     # -- incoming data -------------------------------------------------------------------------------------------------
 
@@ -231,6 +253,7 @@ class Protocol(HttpToolsProtocol):
                 if name == b"content-length" and len(value) < 20:
                     self._body_left = int(value)
         self.scope["break_off"] = self.break_off  # type: ignore[typeddict-unknown-key]
+        self.scope["watch_outgoing"] = self.watch_outgoing  # type: ignore[typeddict-unknown-key]
         if b"%2" in self.scope["raw_path"]:
             # An escaped slash belongs to a path segment (RFC 3986). Keep it escaped, because it could otherwise select another
             # route.

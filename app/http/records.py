@@ -6,15 +6,18 @@ OpenAPI document describes the endpoints from the same declarations that the end
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache, partial
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
+from app import __version__
 from app.caching import cached
 from app.db.driver import Driver, Row, Statement
 from app.db.types import Exact
@@ -25,9 +28,14 @@ from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
 from app.domain.vocabulary import Kind
 from app.errors import Conflict, Erased, Gone, Invalid, NotFound
 from app.faults import Fault, summary
+from app.files.listing import Listing
+from app.files.tables import TableColumn
+from app.http.file_names import disposition, file_name
+from app.http.files import Files, Making
 from app.http.negotiation import negotiated, requested_languages
 from app.http.parameters import query_pairs, validated
 from app.http.queries import (
+    DEFAULT_LIMIT,
     MAX_IDS,
     AnyManyQuery,
     AnyOneQuery,
@@ -37,23 +45,31 @@ from app.http.queries import (
     list_request,
     record_request,
     with_other_ids,
+    with_page,
 )
-from app.http.representations import JSON, Page, WritesStreams
+from app.http.representations import JSON, Page, WritesFiles, WritesPages, WritesRecords, WritesStreams
 from app.http.responses import (
+    ALWAYS,
     RequestHeaders,
     base_url,
     language_header,
+    link_header,
     moved,
     page_links,
+    request_url,
     send_stream,
     send_tagged,
+    send_unchanged,
     shown_path,
+    tag_from,
 )
 from app.http.shutdown import Stopping
+from app.http.viewing import basis_of
 from app.models.records import Record
 from app.reading import naming
+from app.reading.changes import End, end_of, newest
 from app.reading.compiler import Compiler
-from app.reading.names import language_parameters
+from app.reading.names import language_parameters, names_of
 from app.reading.naming import Meanings
 from app.reading.paging import PAGE_LETTERS, PagedRead, read_page
 from app.reading.paging import Page as Rows
@@ -70,8 +86,19 @@ STATEMENT_BYTES = 8_000_000
 class Records:
     """The endpoints that read the records of all resources."""
 
-    def __init__(self, resources: Iterable[Resource], driver: Driver, meanings: Meanings, stopping: Stopping) -> None:
+    def __init__(
+        self,
+        resources: Iterable[Resource],
+        driver: Driver,
+        meanings: Meanings,
+        stopping: Stopping,
+        files: Files,
+        *,
+        id_host: str,
+    ) -> None:
         self._stopping = stopping
+        self._id_host = id_host
+        self._files = files
         self.resources = {resource.plural: resource for resource in resources}
         self.compiler = Compiler(self.resources.values(), driver.dialect)
         kind_of = {resource.table.name: resource.kind for resource in self.resources.values()}
@@ -91,6 +118,8 @@ class Records:
         self.for_put = self._parsing("put")
         self.for_delete = self._parsing("delete")
         self._many: Callable[[str, bytes, str, str, str], ListRequest] = cached(PARSED_BYTES)(self._parse_list)
+        self._newest = self.compiler.to_statement(newest())
+        self._names_of: Callable[[int], Statement] = lru_cache(3)(lambda several: self.compiler.to_statement(names_of(several)))
         self._coverages = {
             each.kind: self.compiler.to_statement(_coverage(each, self.by_kind.values()))
             for each in self.by_kind.values()
@@ -114,7 +143,8 @@ class Records:
         return cached(PARSED_BYTES)(parse)
 
     def _parse_list(self, plural: str, query_string: bytes, accept: str, language: str, prefix: str) -> ListRequest:
-        return list_request(self.queries[plural], query_string, accept, language, prefix, encode=self.driver.encode)
+        models, today = self.queries[plural], datetime.now(UTC).date()
+        return list_request(models, query_string, accept, language, prefix, today, encode=self.driver.encode)
 
     def resource(self, scope: Scope) -> Resource:
         """Return the resource whose collection is named in the URL's path."""
@@ -133,8 +163,41 @@ class Records:
             await self._explain_miss(scope, receive, send, record_id, resource)
             return
         text, version, _ = row
-        headers, form = language_header(wanted.language), wanted.form
-        await send_tagged(send, form.record(text), request, version=version, headers=headers, content_type=form.content_type)
+        links = with_page(wanted.alternates, f"../../{resource.plural}/{record_id}")
+        headers, form = [*language_header(wanted.language), *link_header(links)], wanted.form
+        if isinstance(form, WritesRecords):
+            body, content_type = form.record(text), form.content_type
+            await send_tagged(send, body, request, version=version, headers=headers, content_type=content_type)
+            return
+        if fault := form.fault(text, wanted.options):
+            raise Invalid(fault, faults=[Fault(fault, parameter="format")])
+        end = await self._end()
+        listing = Listing(
+            kind=resource.kind,
+            plural=resource.plural,
+            record_id=record_id,
+            url=request_url(scope),
+            collection_url=f"{base_url(scope)}{resource.path}",
+            language=wanted.language,
+            filters={},
+            options=wanted.options,
+            columns=(),
+            as_of=str(end.position),
+            changed_at=end.at,
+            id_host=self._id_host,
+        )
+        tag, is_known = tag_from(f"{__version__} {listing.url} {text}".encode(), request, is_packed=form.is_packed)
+        if is_known:
+            await send_unchanged(send, [*ALWAYS, tag, *headers])
+            return
+
+        async def lines() -> AsyncGenerator[str]:
+            yield f"{text}\n"
+
+        if form.suffix is not None:
+            headers.append(disposition(f"{record_id}-{version}.{form.suffix}"))
+        making = Making(form.job, lines, lambda: listing, form.content_type, form.is_packed)
+        await self._files.send(scope, receive, send, request, making, [tag, *headers])
 
     async def read_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/records/{id}`: the record with this id; it may be of any kind."""
@@ -202,16 +265,18 @@ class Records:
         prefix = shown_path(scope, "")
         wanted = self._many(resource.plural, scope["query_string"], request.accept, request.accept_language, prefix)
         form = wanted.form
-        if isinstance(form, WritesStreams):
-            if wanted.ids:
-                wanted, _ = await self._answerable(resource, wanted, limit=1)
-            await self._stream(scope, receive, send, request, wanted, form)
+        if not isinstance(form, WritesPages):
+            await self._send_whole(scope, receive, send, request, resource, wanted)
             return
-        wanted, (rows, next_cursor) = await self._answerable(resource, wanted, limit=wanted.limit)
+        limit = wanted.limit or DEFAULT_LIMIT
+        wanted, (rows, next_cursor) = await self._answerable(resource, wanted, limit=limit)
         total = await self._count(wanted, wanted.shape.filters) if wanted.count else None
-        links, headers = page_links(scope, f"{wanted.query}cursor={next_cursor}" if next_cursor is not None else None)
+        query = f"{wanted.query}cursor={next_cursor}" if next_cursor is not None else None
+        links, headers = page_links(scope, query, wanted.alternates)
         gaps = {**await self._undated(resource, wanted), **await self._coverage(resource, wanted)}
-        body = form.page([row[0] for row in rows], Page(wanted.limit, next_cursor, total, links, gaps))
+        listing = await self._listing(scope, resource, wanted, await self._end(), ()) if form.tells_of_list else None
+        page = Page(limit, next_cursor, total, links, gaps, listing)
+        body = form.page([row[0] for row in rows], page)
         headers = [*language_header(wanted.language), *headers]
         await send_tagged(send, body, request, headers=headers, content_type=form.content_type)
 
@@ -294,20 +359,96 @@ class Records:
 
         return PagedRead(statement, wanted.parameters, len(shape.sort) + 1, wanted.digest, shape.after)
 
-    async def _stream(
-        self, scope: Scope, receive: Receive, send: Send, request: RequestHeaders, wanted: ListRequest, form: WritesStreams
+    async def _end(self) -> End:
+        """Return the end of the change log. It is read before the records, so that these are never older than it says."""
+        return end_of(await self.driver.fetch(self._newest, {}))
+
+    async def _send_whole(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        request: RequestHeaders,
+        resource: Resource,
+        wanted: ListRequest,
     ) -> None:
-        headers = language_header(wanted.language)
+        """Send a whole list: a stream, or a file that a worker process makes.
+
+        The entity tag follows from the end of the change log, so a client that has the list already gets 304, and nothing is
+        read or made.
+        """
+        form = wanted.form
+        if wanted.day is not None and wanted.day != datetime.now(UTC).date():
+            query, languages = scope["query_string"], request.accept_language
+            wanted = self._parse_list(resource.plural, query, request.accept, languages, shown_path(scope, ""))
+        end = await self._end()
+        basis = basis_of(scope, request, end.position, form.content_type, str(wanted.day or ""))
+        tag, is_known = tag_from(basis, request, is_packed=isinstance(form, WritesFiles) and form.is_packed)
+        headers = [tag, *language_header(wanted.language), *link_header(wanted.alternates)]
+        if is_known:
+            await send_unchanged(send, [*ALWAYS, *headers])
+            return
+        if wanted.ids:
+            wanted, _ = await self._answerable(resource, wanted, limit=1)
         if form.suffix is not None:
-            name = f"{self.resource(scope).plural}.{form.suffix}"
-            headers.append((b"content-disposition", f'attachment; filename="{name}"'.encode()))
+            language = wanted.language if wanted.is_language_chosen else None
+            name = file_name(resource.plural, wanted.values, language, end.position.seq, form.suffix)
+            headers.append(disposition(name))
         shape = replace(wanted.shape, purpose="table") if form.is_table else wanted.shape
-        columns = self.compiler.table(shape) if form.is_table else []
-        async with aclosing(self._read(shape, wanted).pages(self.driver)) as pages:
-            chunks = form.stream(pages, columns, wanted.options, f"{base_url(scope)}{self.resource(scope).path}")
-            await send_stream(
-                scope, receive, send, chunks, request, self._stopping, content_type=form.content_type, headers=headers
-            )
+        columns = self.compiler.table(shape, wanted.columns) if form.is_table else []
+        listing = await self._listing(scope, resource, wanted, end, columns)
+        if form.tells_of_list:
+            undated = await self._undated(resource, replace(wanted, count=True))
+            listing = listing._replace(undated=undated.get("undated"))
+        read = self._read(shape, wanted)
+        if isinstance(form, WritesFiles):
+            lines = partial(_lines, read, self.driver, wanted)
+            making = Making(form.job, lines, lambda: listing, form.content_type, form.is_packed)
+            await self._files.send(scope, receive, send, request, making, headers)
+            return
+        assert isinstance(form, WritesStreams)
+        async with aclosing(read.pages(self.driver, wanted.limit)) as pages:
+            chunks = form.stream(pages, columns, wanted.options, listing.collection_url)
+            content_type = form.content_type
+            await send_stream(scope, receive, send, chunks, request, self._stopping, content_type=content_type, headers=headers)
+
+    async def _listing(
+        self, scope: Scope, resource: Resource, wanted: ListRequest, end: End, columns: Sequence[TableColumn]
+    ) -> Listing:
+        """Return what the writer of a list is told besides the records."""
+        return Listing(
+            kind=resource.kind,
+            plural=resource.plural,
+            record_id=None,
+            url=request_url(scope),
+            collection_url=f"{base_url(scope)}{resource.path}",
+            language=wanted.language,
+            filters=wanted.values,
+            options=wanted.options,
+            columns=tuple(columns),
+            as_of=str(end.position),
+            changed_at=end.at,
+            id_host=self._id_host,
+            added=wanted.added,
+            names=await self._names(resource, wanted) if wanted.form.tells_of_list else {},
+        )
+
+    async def _names(self, resource: Resource, wanted: ListRequest) -> dict[str, str]:
+        """Return, by value of a filter, the name of the record that it stands for, in the language asked for."""
+        if not wanted.ids:
+            return {}
+        found = await self.meanings.of([value for several in wanted.ids.values() for value in several])
+        kinds = self.queries[resource.plural].names
+        meant = {
+            value: naming.meaning(value, found[value], kinds[name]).id
+            for name, several in wanted.ids.items()
+            for value in several
+        }
+        ids = self.driver.encode([record_id for record_id in meant.values() if record_id is not None])
+        languages = {name: value for name, value in wanted.parameters.items() if name in ("language", "languages")}
+        rows = await self.driver.fetch(self._names_of(wanted.shape.languages), {"ids": ids, **languages})
+        named: dict[str, str] = dict(rows)
+        return {value: named[record_id] for value, record_id in meant.items() if record_id in named}
 
     async def list_any(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/records?ids=a,b`: the records with these ids, in the order of `ids`; they may be of different kinds.
@@ -346,6 +487,27 @@ class Records:
             detail = f"these records have more than {PAGE_LETTERS} letters together; ask for fewer at once"
             raise Invalid(detail, faults=[Fault(detail, parameter=parameter)])
         return {row[1]: row[0] for row in rows}
+
+
+async def _lines(read: PagedRead, driver: Driver, wanted: ListRequest) -> AsyncGenerator[str]:
+    """Yield the lines of a list for a job: a line for each record.
+
+    If the list is too long for the format, Invalid is raised, or the line after the last one is the end of a list that is cut.
+    """
+    most, count = wanted.form.most, 0
+    beyond = None if most is None or wanted.limit is not None else most + 1
+    async with aclosing(read.pages(driver, wanted.limit or beyond)) as pages:
+        async for rows in pages:
+            count += len(rows)
+            if most is not None and count > most and not wanted.form.cuts:
+                fault = Fault(
+                    f"{wanted.form.name} has at most {most} records; narrow the list, or send a limit", parameter="format"
+                )
+                raise Invalid(str(fault), faults=[fault])
+            if wanted.form.is_table:
+                yield "".join(f"{to_json(row).decode()}\n" for row in rows)
+            else:
+                yield "".join(f"{row[0]}\n" for row in rows)
 
 
 def _coverage(resource: Resource, resources: Iterable[Resource]) -> sa.CompoundSelect[Any]:

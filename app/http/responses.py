@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from hashlib import sha256
 from typing import NamedTuple
 from urllib.parse import quote
@@ -33,8 +33,8 @@ SAFELY: tuple[Header, ...] = (
 )
 """Security headers. They forbid a browser to guess the content type, to run scripts, and to show the response in a frame."""
 EXPOSED = (
-    b"Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy, Rapporteur-Position,"
-    b" Retry-After"
+    b"Content-Disposition, Content-Language, ETag, Idempotent-Replayed, Link, Location, RateLimit, RateLimit-Policy,"
+    b" Rapporteur-Position, Retry-After"
 )
 ALWAYS: tuple[Header, ...] = (
     (b"vary", b"Accept, Accept-Language, Accept-Encoding"),
@@ -124,9 +124,61 @@ async def send_tagged(
     tag = tag_of(body, version, encoding="-gzip" if compressed else "")
     common = [*ALWAYS, (b"etag", tag.encode()), *headers]
     if request.if_none_match and request.reads and matches(request.if_none_match, tag):
-        await send({"type": "http.response.start", "status": 304, "headers": common})
-        await send({"type": "http.response.body", "body": b""})
+        await send_unchanged(send, common)
         return
+    await send_body(send, body, request, status, common, content_type, compressed=compressed)
+
+
+async def send_derived(
+    send: Send,
+    request: RequestHeaders,
+    basis: bytes,
+    make: Callable[[], Awaitable[bytes]],
+    *,
+    headers: Iterable[Header] = (),
+    content_type: str = "application/json",
+) -> None:
+    """Send a body that follows from `basis`, such as a position of the change log and the request; `make` makes it.
+
+    The entity tag is a digest of `basis`, so a client that has this body already gets 304 and nothing is made.
+    """
+    tag, is_known = tag_from(basis, request)
+    common = [*ALWAYS, tag, *headers]
+    if is_known:
+        await send_unchanged(send, common)
+        return
+    body = await make()
+    compressed = request.gzip and len(body) >= COMPRESSED_FROM
+    await send_body(send, body, request, 200, common, content_type, compressed=compressed)
+
+
+def tag_from(basis: bytes, request: RequestHeaders, *, is_packed: bool = False) -> tuple[Header, bool]:
+    """Return the entity tag of a body that follows from `basis`, as a header, and whether the client has this body already.
+
+    `is_packed`: the body is never compressed for the transfer.
+    """
+    tag = tag_of(basis, None, encoding="-gzip" if request.gzip and not is_packed else "")
+    is_known = bool(request.if_none_match) and request.reads and matches(request.if_none_match, tag)
+    return (b"etag", tag.encode()), is_known
+
+
+async def send_unchanged(send: Send, headers: list[Header]) -> None:
+    """Send 304: the client has the body already."""
+    await send({"type": "http.response.start", "status": 304, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def send_body(
+    send: Send,
+    body: bytes,
+    request: RequestHeaders,
+    status: int,
+    common: list[Header],
+    content_type: str,
+    *,
+    compressed: bool,
+) -> None:
+    """Send a body with the headers `common`, compressed if asked for. A request with the method HEAD gets the headers alone."""
     if compressed:
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW)
         body = packer.compress(body) + packer.flush()
@@ -158,11 +210,11 @@ async def send_stream(
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_WINDOW) if request.gzip else None
     if packer:
         common.append((b"content-encoding", b"gzip"))
-    gone = asyncio.create_task(_until_gone(receive))
+    gone = asyncio.create_task(until_gone(receive))
 
     def break_off() -> None:
         gone.cancel()
-        scope.get("break_off", _cannot_be_broken_off)()
+        break_connection(scope)
 
     loop = asyncio.get_running_loop()
     timer = loop.call_later(seconds, break_off) if seconds is not None else None
@@ -188,11 +240,17 @@ async def send_stream(
         await chunks.aclose()
 
 
+def break_connection(scope: Scope) -> None:
+    """Abort the connection, so that no client takes a truncated body for a whole one. Do nothing if the server cannot."""
+    scope.get("break_off", _cannot_be_broken_off)()
+
+
 def _cannot_be_broken_off() -> None:
-    """Do nothing. `send_stream` calls this function if the ASGI server cannot abort a connection (has no `break_off`)."""
+    """Do nothing. This function is called if the ASGI server cannot abort a connection (has no `break_off`)."""
 
 
-async def _until_gone(receive: Receive) -> None:
+async def until_gone(receive: Receive) -> None:
+    """Return when the client has disconnected. What it still sends of the request is discarded."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -205,18 +263,24 @@ async def _send_chunk(send: Send, packer: "zlib._Compress | None", chunk: str) -
         await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-def page_links(scope: Scope, query_of_next: str | None) -> tuple[dict[str, str | None], list[Header]]:
+def page_links(scope: Scope, query_of_next: str | None, alternates: str = "") -> tuple[dict[str, str | None], list[Header]]:
     """Return the URLs of this page and of the next page, and the `Link` header with the URL of the next page.
 
-    `query_of_next`: the query string of the next page. On the last page it is None; then there is no `Link` header.
+    `query_of_next`: the query string of the next page; None on the last page. `alternates`: links to the other formats, which
+    the header has, too. If it would have no link, there is no header.
     """
     here = f"{base_url(scope)}{scope['path']}"
-    query = scope["query_string"].decode("latin-1")
-    links: dict[str, str | None] = {"self": f"{here}?{query}" if query else here, "next": None}
+    links: dict[str, str | None] = {"self": request_url(scope), "next": None}
     if query_of_next is None:
-        return links, []
+        return links, link_header(alternates)
     links["next"] = f"{here}?{query_of_next}"
-    return links, [(b"link", f'<{links["next"]}>; rel="next"'.encode())]
+    following = f'<{links["next"]}>; rel="next"'
+    return links, link_header(f"{following}, {alternates}" if alternates else following)
+
+
+def link_header(links: str) -> list[Header]:
+    """Return the `Link` header with these links; an empty list if there are none."""
+    return [(b"link", links.encode())] if links else []
 
 
 def language_header(language: str | None = None) -> list[Header]:
@@ -249,6 +313,12 @@ def base_url(scope: Scope) -> str:
         host, port = scope.get("server") or ("localhost", None)
         host = f"{f'[{host}]' if ':' in host else host}:{port}" if port else host
     return f"{scope['scheme']}://{host}{shown_path(scope, '')}"
+
+
+def request_url(scope: Scope) -> str:
+    """Return the URL that the client used, with its scheme and host."""
+    query = scope["query_string"].decode("latin-1")
+    return f"{base_url(scope)}{scope['path']}" + (f"?{query}" if query else "")
 
 
 def address(scope: Scope) -> str:

@@ -50,9 +50,9 @@ def of_nothing(records: Records) -> list[Route]:
     return [Route("/v1/{plural}", nothing), Route("/v1/{plural}/{rest:path}", nothing)]
 
 
-def route(path: str, **endpoints: Answering) -> Route:
-    """Return a route for a path, with one endpoint for each HTTP method."""
-    return Route(path, _HotPath(endpoints))
+def route(path: str, kind: type[Route] = Route, /, **endpoints: Answering) -> Route:
+    """Return a route for a path, with one endpoint for each HTTP method. `kind`: the class of the route."""
+    return kind(path, _HotPath(endpoints))
 
 
 class _HotPath:

@@ -11,6 +11,7 @@ from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.negotiation import requested_languages
 from app.http.openapi.shared import CONDITIONAL, described
 from app.http.parameters import query_pairs, window_fault
+from app.http.queries import with_page
 from app.http.responses import language_header, page_links
 from app.reading import cursor as cursors
 from app.search.models import SearchAnswer, SearchPage, SearchQuery, Suggestions, SuggestQuery
@@ -63,7 +64,8 @@ def router(service: SearchService) -> APIRouter:
         found = await service.search(query, languages, offset=offset)
         next_cursor = cursors.encode([str(offset + query.limit)], digest) if found.more else None
         kept = [(name, value) for name, value in query_pairs(request.scope["query_string"]) if name != "cursor"]
-        links, headers = page_links(request.scope, urlencode([*kept, ("cursor", next_cursor)]) if next_cursor else None)
+        following = urlencode([*kept, ("cursor", next_cursor)]) if next_cursor else None
+        links, headers = page_links(request.scope, following, with_page("", "../search", kept))
         answer = SearchAnswer(
             data=found.hits,
             page=SearchPage(limit=query.limit, next_cursor=next_cursor, total=found.total, truncated=found.truncated),

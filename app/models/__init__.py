@@ -7,7 +7,17 @@ from app.models.evidence import Citation, Source, SourceText, Topic
 from app.models.instruments import Action, Gap, Memorandum, OtherActor, Outcome, Party, Relation, Signatory
 from app.models.intake import Document, Proposal, ProposedRecord
 from app.models.meetings import JointSeries, Meeting, Participant, Series
-from app.models.records import Change, FurtherPlace, Identifier, Involvement, Name, Record, RecordTopic, Redirect
+from app.models.records import (
+    Change,
+    FurtherPlace,
+    Identifier,
+    Involvement,
+    LedgerEntry,
+    Name,
+    Record,
+    RecordTopic,
+    Redirect,
+)
 from app.models.search import SearchEntry
 
 __all__ = [
@@ -25,6 +35,7 @@ __all__ = [
     "Involvement",
     "JointSeries",
     "Key",
+    "LedgerEntry",
     "Meeting",
     "Membership",
     "Memorandum",

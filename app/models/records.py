@@ -109,6 +109,34 @@ class Involvement(Base):
     actor_kind: Mapped[str] = mapped_column(Exact, comment="what they are", info={"words": tuple(Kind)})
 
 
+ENTRIES = ("all", "one", "instrument")
+"""The sorts of entries of the ledger."""
+
+
+class LedgerEntry(Base):
+    """One row for each actor whom an act concerns: an action, or an instrument that no action tells of.
+
+    The table is a projection: its rows are computed from actions, instruments and `involvements`.
+    """
+
+    __tablename__ = "ledger_entries"
+    __table_args__ = (
+        sa.Index(None, "entry_id", "actor_id"),
+        {"comment": "projection: the acts of instruments, outcomes and meetings, by the actors whom they concern"},
+    )
+
+    actor_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="whom it concerns")
+    entry_kind: Mapped[str] = mapped_column(
+        Exact,
+        primary_key=True,
+        comment="what it is: `all`: an action that concerns all sides; `one`: one side's own; `instrument`: one that no action"
+        " tells of",
+        info={"words": ENTRIES},
+    )
+    date_start: Mapped[str] = mapped_column(Exact, primary_key=True, comment="its first day")
+    entry_id: Mapped[str] = mapped_column(Exact, primary_key=True, comment="the action or the instrument")
+
+
 class Change(Base):
     """The change log: one row for each version of a record, in the order of commits."""
 

@@ -7,6 +7,7 @@ another digest or none, so that a follower learns that it has to start over.
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import sqlalchemy as sa
@@ -15,15 +16,19 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from app.db.driver import Row
 from app.db.sql import assembled, concatenated, instant_text, json_string, literal
 from app.db.types import Exact
+from app.declaration.filters import MAX_VALUES
 from app.declaration.filters.values import WHOLE
-from app.declaration.model import Instant
+from app.declaration.model import Instant, Naming
 from app.domain.vocabulary import Kind
 from app.models.records import Change as ChangeRow
+from app.reading.concerning import Concern
 
 changes: sa.Table = ChangeRow.__table__
 Uri = Annotated[str, Field(json_schema_extra={"format": "uri"})]
 Operation = Literal["create", "replace", "patch", "delete", "merge", "restore", "erase"]
 MAX_CHANGES = 1_000
+MAX_WAIT = 60
+"""The maximum number of seconds for which a request may ask to wait."""
 MAX_SEQ = 2**63 - 1
 
 
@@ -47,12 +52,20 @@ class Position(NamedTuple):
 
 
 POSITION_PATTERN = r"^[0-9]{1,19}(\.[0-9a-f]{8})?$"
+END = "end"
+"""The value of `before` with which the newest changes are asked for."""
 
 
-def _position(text: str) -> str:
+def position(text: str, *, also: str = "0") -> str:
+    """Return the text if it is a position. Raises ValueError if not. `also`: what the message proposes in place of one."""
     if not re.fullmatch(POSITION_PATTERN, text, re.ASCII) or Position.parsed(text).seq > MAX_SEQ:
-        raise ValueError(f"{text!r} is no position: send the `position` of a page or of a change, such as 907.1f0c9a3e, or 0")
+        told = f"{text!r} is no position: send the `position` of a page or of a change, such as 907.1f0c9a3e, or {also}"
+        raise ValueError(told)
     return text
+
+
+def _position_or_end(text: str) -> str:
+    return text if text == END else position(text, also=f"`{END}` for the newest changes")
 
 
 class Change(BaseModel):
@@ -107,7 +120,12 @@ class HistoryPage(_Strict):
 class ChangesPage(HistoryPage):
     """The size of this page, whether more entries follow, and the position in the log at which this page ends."""
 
-    position: Annotated[str, Field(description="what to ask `after` next", examples=["907.1f0c9a3e"])]
+    position: Annotated[
+        str,
+        Field(
+            description="what to ask `after` next, or `before` on a page that was asked for with it", examples=["907.1f0c9a3e"]
+        ),
+    ]
     last_seq: Annotated[int, Field(description="the number in `position`")]
     complete: Annotated[bool, Field(description="whether the last transaction on this page ends with it")]
 
@@ -139,10 +157,48 @@ class ChangesQuery(_Strict):
             " and has no such position; the number alone is taken, too",
             examples=["0"],
         ),
-        AfterValidator(_position),
+        AfterValidator(position),
     ] = "0"
+    before: Annotated[
+        str | None,
+        Field(
+            json_schema_extra={"pattern": f"^{END}$|{POSITION_PATTERN}"},
+            description=f"in place of `after`: changes before this position, the newest first; `{END}` for the newest of all",
+            examples=[END],
+        ),
+        AfterValidator(_position_or_end),
+    ] = None
     limit: Annotated[int, Field(ge=1, le=MAX_CHANGES, description="how many at the most", examples=[10]), WHOLE] = 100
+    wait: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=MAX_WAIT,
+            description="if there is nothing behind `after`: how many seconds to wait for a change, before the answer is an"
+            " empty page; the server may answer earlier",
+            examples=[30],
+        ),
+        WHOLE,
+    ] = 0
     kind: Annotated[Kind | None, Field(description="of records of this kind alone", examples=["meeting"])] = None
+    of: Annotated[
+        Naming | None,
+        Field(
+            description="of this record, and of the records that refer to it now, such as its citations, participants or"
+            " actions; the record may have been deleted",
+            examples=["by-cn-ict-mou-2024"],
+        ),
+    ] = None
+    topic: Annotated[
+        list[Naming] | None,
+        Field(
+            min_length=1,
+            max_length=MAX_VALUES,
+            description="of records that are now about this topic or a narrower one, themselves or by what they link; several"
+            " are OR",
+            examples=["artificial-intelligence"],
+        ),
+    ] = None
     transaction: Annotated[
         str | None, Field(min_length=1, max_length=100, description="of this one transaction: all that was written together")
     ] = None
@@ -150,6 +206,14 @@ class ChangesQuery(_Strict):
         bool,
         Field(description="end the page with a whole transaction; one longer than `limit` still comes in several pages"),
     ] = False
+    format: Annotated[
+        Literal["json", "events", "atom", "jsonfeed"] | None,
+        Field(
+            description="`events`: a stream of server-sent events, which does not end; `atom`, `jsonfeed`: a feed, the newest"
+            " changes first; goes before `Accept`",
+            examples=["json"],
+        ),
+    ] = None
 
 
 class HistoryQuery(_Strict):
@@ -161,16 +225,42 @@ class HistoryQuery(_Strict):
     limit: Annotated[int, Field(ge=1, le=200, description="how many at the most", examples=[10]), WHOLE] = 50
 
 
-def since(*narrowed: str) -> sa.Select[Any]:
-    """Return a SELECT of rows (entry as JSON, seq, digest, transaction) after the parameter `after`, the oldest first.
+@dataclass(frozen=True)
+class LogShape:
+    """Everything in a request for the log on which its SQL statement depends."""
 
-    `narrowed`: the columns (`kind`, `transaction`) whose values must equal the parameters of the same names.
+    equal: tuple[str, ...] = ()
+    """The columns (`kind`, `transaction`) whose values must equal the parameters of the same names."""
+    of: Kind | None = None
+    """The kind of the record with the parameter `of`, if the changes of a record are asked for."""
+    has_topic: bool = False
+    """Whether the changes of the records about the topics in the parameter `topic` are asked for."""
+    backwards: bool = False
+    """Whether the newest come first: those before the parameter `start`. Otherwise the oldest come first, from those after it.
     """
-    columns = (changes.c.seq, changes.c.digest, changes.c.transaction)
-    statement = sa.select(_entry(), *columns).where(changes.c.seq > sa.bindparam("after", type_=sa.BigInteger))
-    for name in narrowed:
-        statement = statement.where(changes.c[name] == sa.bindparam(name, type_=Exact))
-    return statement.order_by(changes.c.seq).limit(sa.bindparam("limit", type_=sa.Integer))
+    walks: bool = True
+    """Whether the log is walked through and each entry is looked at. Otherwise the records that are concerned are found first.
+    """
+
+
+def entries(shape: LogShape, concerns: Sequence[Concern] = ()) -> sa.Select[Any]:
+    """Return a SELECT of rows (entry as JSON, seq, digest, transaction, operation), at most as many as the parameter `limit`.
+
+    `concerns`: the records whose changes are meant, those of all of these together.
+    """
+    table, seq = changes.c, changes.c.seq
+    # If the records are found first, no index on `seq` may be used, as it leads through the whole log. See postgres_plans.py.
+    place = seq if shape.walks else seq + sa.literal_column("0")
+    start, limit = sa.bindparam("start", type_=sa.BigInteger), sa.bindparam("limit", type_=sa.Integer)
+    wanted: list[sa.ColumnElement[bool]] = [place < start if shape.backwards else place > start]
+    wanted += [table[name] == sa.bindparam(name, type_=Exact) for name in shape.equal]
+    wanted += [each.is_of(changes) if shape.walks else table.record_id.in_(each.ids()) for each in concerns]
+    shown = sa.select(_entry(), seq, table.digest, table.transaction, table.operation)
+    if shape.walks:
+        return shown.where(*wanted).order_by(seq.desc() if shape.backwards else seq).limit(limit)
+    # The entries are chosen by their numbers alone, so that JSON is written of those only that are shown.
+    chosen = sa.select(seq).where(*wanted).order_by(place.desc() if shape.backwards else place).limit(limit)
+    return shown.where(seq.in_(chosen)).order_by(seq.desc() if shape.backwards else seq)
 
 
 def end_of_log() -> sa.Select[Any]:
@@ -178,11 +268,34 @@ def end_of_log() -> sa.Select[Any]:
     return sa.select(changes.c.seq, changes.c.digest).order_by(changes.c.seq.desc()).limit(sa.literal_column("1"))
 
 
+class End(NamedTuple):
+    """The end of the change log: the position after the newest change, and when that change was made."""
+
+    position: Position
+    at: str
+    """An instant (RFC 3339). Empty if the log is empty."""
+
+
+def newest() -> sa.Select[Any]:
+    """Return a SELECT of (seq, digest, time) of the newest change."""
+    return end_of_log().add_columns(instant_text(changes.c.at))
+
+
+def end_of(rows: Sequence[Sequence[Any]]) -> End:
+    """The end of the log that the rows of `newest` give."""
+    return End(Position(*rows[0][:2]), rows[0][2]) if rows else End(Position(0), "")
+
+
 def standing() -> sa.Select[Any]:
-    """Return a SELECT of one row: (the last seq of the log or 0, the digest of the change `after`; null if there is none)."""
-    last = sa.select(sa.func.max(changes.c.seq)).scalar_subquery()
+    """Return a SELECT of one row: (seq and digest of the newest change, digest of the change `after`).
+
+    The seq is 0 if the log is empty. A digest is null if there is no such change.
+    """
+    last = end_of_log().subquery("last")
     there = sa.select(changes.c.digest).where(changes.c.seq == sa.bindparam("after", type_=sa.BigInteger)).scalar_subquery()
-    return sa.select(sa.func.coalesce(last, sa.literal_column("0")), there)
+    one = sa.select(sa.literal_column("1")).subquery("one")
+    found = sa.select(sa.func.coalesce(last.c.seq, sa.literal_column("0")), last.c.digest, there)
+    return found.select_from(one.outerjoin(last, sa.true()))
 
 
 def position_of(rows: Sequence[Sequence[Any]]) -> Position:

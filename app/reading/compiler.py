@@ -32,20 +32,25 @@ from app.db.sql import as_instant, comma_joined, ids_parameter, instant_text, is
 from app.db.types import Exact, Instant
 from app.declaration.completeness import require_complete
 from app.declaration.filters import Narrowing
-from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref
+from app.declaration.model import AnyRef, Computed, OnDay, Part, Ref, Url
 from app.declaration.resource import CITED, INCLUDED_AT_MOST, Include, ReferenceColumn, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
+from app.files.tables import TableColumn
 from app.models.records import Record
+from app.reading import extra_columns
+from app.reading.extra_columns import ExtraColumn
 from app.reading.names import name_in
-from app.reading.shapes import FieldPlan, Shape, TableColumn, column_name, field_plans, reference_type
+from app.reading.shapes import FieldPlan, Shape, column_name, field_plans, reference_type
 
 records: sa.Table = Record.__table__
 
 Referred = Mapping[str, sa.FromClause]
 """Maps the name of a reference field to the alias of `records` that is joined to read the target of the reference."""
-_ASKED_FOR = records.alias("ref")
+ASKED_FOR = records.alias("ref")
 """The alias of `records` in a subquery that reads the target of a reference. It is used where the target is not joined."""
+IDS = "ids"
+"""In place of the name of a filter, in a shape that no client asks for: the records whose ids are in the parameter `ids`."""
 LINK_PREFIX = "link_prefix"
 """The name of the parameter that stands before the paths of links: the path prefix of a proxy, or an empty text."""
 
@@ -85,7 +90,7 @@ class Compiler:
             rows = resource.table.alias("t")
             shape = Shape(kind, languages=languages, purpose="one")
             is_kind, is_it = table.c.kind == literal(kind), rows.c.id == table.c.id
-            branches.append((is_kind, self._objects(rows, shape).where(is_it).correlate(table).scalar_subquery()))
+            branches.append((is_kind, self.objects(rows, shape).where(is_it).correlate(table).scalar_subquery()))
             versions.append((is_kind, sa.select(rows.c.version).where(is_it).correlate(table).scalar_subquery()))
         shown = [sa.case(*branches)] if many else [sa.case(*branches), sa.case(*versions)]
         return self.to_statement(sa.select(*shown, table.c.id).where(self._asked_for(table.c.id, many=many)))
@@ -97,7 +102,7 @@ class Compiler:
     def _by_id(self, shape: Shape, resource: Resource) -> sa.Select[Any]:
         rows = resource.table.alias("t")
         asked_for = self._asked_for(rows.c.id, many=shape.purpose == "some")
-        return self._objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(asked_for)
+        return self.objects(rows, shape).add_columns(rows.c.version, rows.c.id).where(asked_for)
 
     def _asked_for(self, ids: sa.ColumnElement[Any], *, many: bool) -> sa.ColumnElement[Any]:
         """Return the condition that selects records by id.
@@ -151,7 +156,10 @@ class Compiler:
             sort = resource.sorts[shape.sort[0].removeprefix("-")]
             narrowing.walked = (sort.descending if shape.sort[0].startswith("-") else sort.ascending).name
         for name, filter_shape in shape.filters:
-            resource.filters[name].narrow(name, filter_shape, narrowing)
+            if name == IDS:
+                narrowing.conditions.append(is_one_of(rows.c.id, ids_parameter()))
+            else:
+                resource.filters[name].narrow(name, filter_shape, narrowing)
         return narrowing
 
     def _order(self, shape: Shape, resource: Resource, narrowing: Narrowing) -> list[tuple[sa.ColumnElement[Any], bool]]:
@@ -169,8 +177,8 @@ class Compiler:
 
     # -- the values of a record ------------------------------------------------------------------------------------
 
-    def table(self, shape: Shape) -> list[TableColumn]:
-        """Return the columns of this shape in a tabular format such as CSV, in order."""
+    def table(self, shape: Shape, more: Iterable[ExtraColumn] = ()) -> list[TableColumn]:
+        """Return the columns of this shape in a tabular format such as CSV, in order. `more`: those of `shape.columns`."""
         found: list[TableColumn] = []
         table = self.resources[shape.kind].table
         for plan in self._shown(shape):
@@ -181,15 +189,16 @@ class Compiler:
                 found.append(TableColumn(plan.name, True, tuple(item.model_fields) if item in (Ref, AnyRef) else ()))
             else:
                 holds_list = plan.source is None and plan.name in table.c and "list" in table.c[plan.name].info
-                found.append(TableColumn(plan.name, holds_list))
+                address = plan.name if plan.annotation == Url or plan.name == "link" else ""
+                found.append(TableColumn(plan.name, holds_list, is_date=_is_date(plan.name, table), address=address))
         for name, include in self._included_in(shape).items():
             model = self.resources[include.kind].model
             parts: list[str] = []
             for field in include.columns:
                 reference = reference_type(model.model_fields[field].annotation)
                 parts += [field] if reference is None else [f"{field}.{part}" for part in reference.model_fields]
-            found.append(TableColumn(name, True, tuple(parts)))
-        return found
+            found.append(TableColumn(name, True, tuple(parts), address="link" if "link" in parts else ""))
+        return [*found, *(each.column for each in more)]
 
     def _cells(self, rows: sa.FromClause, shape: Shape, referred: Referred) -> Iterator[sa.ColumnElement[Any]]:
         """Yield the SQL values of the columns that `table` returns, in the same order. A missing value is null."""
@@ -209,8 +218,18 @@ class Compiler:
         for included, include in self._included_in(shape).items():
             own = self.resources[include.kind].table.alias(f"r_{included}")
             items = self._related(included, own, rows, shape, fields=frozenset(include.columns)).subquery(f"i_{included}")
-            joined = sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery()
-            yield written_text(["[", joined, "]"])
+            yield _array(sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery())
+        for place, holds in enumerate(shape.columns):
+            if holds == extra_columns.NAME:
+                yield extra_columns.name_column(place, rows)
+            elif holds == extra_columns.IDENTIFIERS:
+                part = self.resources[shape.kind].parts["identifiers"]
+                yield _array(extra_columns.identifiers_column(place, rows, part))
+            else:
+                own = self.resources[Kind.CITATION].table.alias(f"x_{place}")
+                first = self._related(CITED, own, rows, shape, fields=frozenset(extra_columns.CITED_FIELDS))
+                items = first.limit(sa.literal_column("1")).subquery(f"y_{place}")
+                yield _array(sa.select(comma_joined(items.c.item)).correlate(rows).scalar_subquery())
 
     def _included_in(self, shape: Shape) -> dict[str, Include]:
         """Return the includes of this shape, by name, in the order of their declaration."""
@@ -229,7 +248,7 @@ class Compiler:
         references = (plan for plan in self._shown(shape) if plan.annotation in (Ref, AnyRef))
         return {plan.name: records.alias(f"{rows.name}_{plan.name}") for plan in references}
 
-    def _objects(self, rows: NamedFromClause, shape: Shape) -> sa.Select[Any]:
+    def objects(self, rows: NamedFromClause, shape: Shape) -> sa.Select[Any]:
         """Return a SELECT in which the database serializes each record as JSON, with the fields of its read model."""
         referred = self._referred(rows, shape)
         item = self._sql.json(self._object(rows, shape, referred)).label("item")
@@ -261,8 +280,8 @@ class Compiler:
             return Word(shape.kind)
         column = rows.c[column_name(plan)]
         if plan.annotation in (Ref, AnyRef):
-            target = referred.get(plan.name, _ASKED_FOR)
-            return _reference(column, plan.annotation, shape.languages, target, nullable=plan.nullable)
+            target = referred.get(plan.name, ASKED_FOR)
+            return reference_to(column, plan.annotation, shape.languages, target, nullable=plan.nullable)
         if plan.name == self.resources[shape.kind].named_by:
             return Text(name_in(rows.c.id, column, shape.languages), nullable=plan.nullable)
         return _column(column, self.resources[shape.kind].table.c[column.name], nullable=plan.nullable)
@@ -277,7 +296,7 @@ class Compiler:
         own = part.table.alias("own")
         if item in (Ref, AnyRef):
             key = own.c[part.columns[0]]
-            shown = Text(key, plain=True) if exchange else _reference(key, item, languages, _ASKED_FOR)
+            shown = Text(key, plain=True) if exchange else reference_to(key, item, languages, ASKED_FOR)
             text = joined_text(self._sql.text(shown))
         elif exchange:
             text = self._object_in_exchange(item, part, own)
@@ -286,7 +305,7 @@ class Compiler:
             for name, (column, reference) in _members(item, part):
                 value, nullable = own.c[column.name], bool(column.nullable)
                 members[name] = (
-                    _reference(value, reference, languages, _ASKED_FOR, nullable=nullable)
+                    reference_to(value, reference, languages, ASKED_FOR, nullable=nullable)
                     if reference is not None
                     else _column(value, column, nullable=nullable)
                 )
@@ -338,7 +357,7 @@ class Compiler:
         refers = _refers(self.resources[include.kind].reference(include.through), own, rows)
         cited = (CITED,) if f"{name}.{CITED}" in shape.include else ()
         inner = Shape(include.kind, fields=fields, include=cited, languages=shape.languages)
-        return self._objects(own, inner).where(refers).order_by(*include.order(own)).correlate(rows)
+        return self.objects(own, inner).where(refers).order_by(*include.order(own)).correlate(rows)
 
     def _content(self, rows: sa.FromClause, resource: Resource) -> sa.ColumnElement[str]:
         """Return the SQL for a record in the exchange format.
@@ -385,12 +404,28 @@ def _joined_with(referred: Referred, rows: sa.FromClause, source: sa.FromClause)
     return source
 
 
-def _reference(
-    key: sa.ColumnElement[Any], annotation: Any, languages: int, target: sa.FromClause, *, nullable: bool = False
+def _array(items: sa.ColumnElement[Any]) -> sa.ColumnElement[str]:
+    """Return the SQL for a JSON array, of the texts of its items joined by commas."""
+    return written_text(["[", items, "]"])
+
+
+def _is_date(field: str, table: sa.Table) -> bool:
+    """Whether a field is a date, or the first or the last day that a date can mean."""
+    own, meant = table.c.get(field), table.c.get(field.removesuffix("_start").removesuffix("_end"))
+    return any(column is not None and "edtf" in column.info for column in (own, meant))
+
+
+def reference_to(
+    key: sa.ColumnElement[Any],
+    annotation: Any,
+    languages: int,
+    target: sa.FromClause = ASKED_FOR,
+    *,
+    nullable: bool = False,
 ) -> Object:
     """Return the tree of SQL expressions for a reference. It contains the id and the name of the target record.
 
-    If `target` is `_ASKED_FOR`, the name is read by a subquery. Otherwise, `target` is an alias that is already joined.
+    If `target` is `ASKED_FOR`, the name is read by a subquery. Otherwise, `target` is an alias that is already joined.
     """
 
     def within(sql: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
@@ -400,7 +435,7 @@ def _reference(
     if annotation is AnyRef:
         members["kind"] = Text(target.c.kind, plain=True)
     members["name"] = Text(name_in(key, target.c.name, languages))
-    return Object(members, key.is_(None) if nullable else None, within if target is _ASKED_FOR else None)
+    return Object(members, key.is_(None) if nullable else None, within if target is ASKED_FOR else None)
 
 
 def _refers(reference: ReferenceColumn, own: sa.FromClause, to: sa.FromClause) -> sa.ColumnElement[bool]:

@@ -1,6 +1,7 @@
 """Reads lists page by page: limits the size of a page, makes the cursor of the next page, and streams whole lists."""
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -48,20 +49,25 @@ class PagedRead(NamedTuple):
         rows, beyond = await read_page(driver, self.statement(after=self.after), self.parameters, limit)
         return Page(rows, cursors.encode(rows[-1][-self.key :], self.digest) if beyond is not None else None)
 
-    async def pages(self, driver: Driver) -> AsyncGenerator[list[Row]]:
-        """Yield all pages, without the key columns. While the caller uses one page, Postgres already computes the next one."""
-        limit, reads = STREAM_PAGE, driver.reads
+    async def pages(self, driver: Driver, most: int | None = None) -> AsyncGenerator[list[Row]]:
+        """Yield all pages, without the key columns. While the caller uses one page, Postgres already computes the next one.
+
+        `most`: the most rows of all pages together; None for all rows.
+        """
+        left = sys.maxsize if most is None else most
+        limit, reads = min(STREAM_PAGE, left), driver.reads
         parameters = {**self.parameters, "limit": limit}
         rows = await driver.fetch(self.statement(after=self.after), parameters)
         following: asyncio.Task[list[Row]] | None = None
         try:
             while True:
-                if len(rows) == limit:
+                left -= len(rows)
+                if len(rows) == limit and left:
                     alone = driver.reads == reads + 1
                     # Grow in small steps, because a large page makes other requests wait. A request is noticed only when it
                     # starts a read, so a request that is waiting is not noticed.
                     limit = min(limit + limit // 4, STREAM_PAGE_ALONE) if alone else STREAM_PAGE
-                    limit = min(limit, _as_many_as_fit(rows))
+                    limit = min(limit, left, _as_many_as_fit(rows))
                     reads = driver.reads
                     parameters |= {"limit": limit, **key_parameters(rows[-1][-self.key :])}
                     following = asyncio.create_task(driver.fetch(self.statement(after=True), parameters))
@@ -82,17 +88,17 @@ def key_parameters(key: Sequence[Any]) -> dict[str, Any]:
 
 
 async def read_page(
-    driver: Driver, statement: Statement, parameters: Mapping[str, Any], limit: int
+    driver: Driver, statement: Statement, parameters: Mapping[str, Any], limit: int, *, letters: int = PAGE_LETTERS
 ) -> tuple[list[Row], Row | None]:
-    """Read the first rows of a statement, at most `limit` rows and `PAGE_LETTERS` characters.
+    """Read the first rows of a statement, at most `limit` rows and `letters` characters, but at least one row.
 
     Returns (rows, the row that follows them). The second value is None if no row follows.
     """
-    rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=PAGE_LETTERS)
+    rows = await driver.fetch(statement, {**parameters, "limit": limit + 1}, letters=letters)
     kept = rows[:limit]
-    letters = sum(map(len, map(_FIRST, kept)))
-    while letters > PAGE_LETTERS and len(kept) > 1:
-        letters -= len(kept.pop()[0])
+    total = sum(map(len, map(_FIRST, kept)))
+    while total > letters and len(kept) > 1:
+        total -= len(kept.pop()[0])
     return kept, rows[len(kept)] if len(kept) < len(rows) else None
 
 

@@ -1,25 +1,17 @@
 """The part of a request that decides which SQL is used (`Shape`), and the source of each read model field (`FieldPlan`)."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
 import sqlalchemy as sa
+from pydantic import BaseModel
 
+from app.declaration.filters import kinds_of
 from app.declaration.model import AnyRef, Computed, Derived, OnDay, Part, Ref
-from app.declaration.resource import Resource
+from app.declaration.resource import ReferenceColumn, Resource
 from app.domain.vocabulary import Kind
-
-
-class TableColumn(NamedTuple):
-    """A column of a list in a tabular format such as CSV: a field, or one part of a reference."""
-
-    name: str
-    holds_list: bool = False
-    """Whether the values in the column are JSON arrays."""
-    parts: tuple[str, ...] = ()
-    """If the arrays contain references: the parts of a reference (`id`, `name`). If they contain related records: the parts of
-    these (`source.id`). The column is to be shown as one for each part."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +23,8 @@ class Shape:
     include: tuple[str, ...] = ()
     filters: tuple[tuple[str, int], ...] = ()
     sort: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    """What the additional columns of a table hold, in order: the `holds` of each `ExtraColumn`."""
     after: bool = False
     languages: int = 0
     """0: main names; 1: names in one language; 2: names in one of several languages, in order of preference."""
@@ -53,6 +47,11 @@ class FieldPlan:
     nullable: bool
     source: Any
     writable: bool
+
+    @property
+    def refers(self) -> bool:
+        """Whether the field is a reference, or an array of references."""
+        return self.annotation in (Ref, AnyRef) or get_args(self.annotation)[:1] in ((Ref,), (AnyRef,))
 
 
 def field_plans(resource: Resource) -> tuple[FieldPlan, ...]:
@@ -80,6 +79,39 @@ _KEPT_BY_THE_REGISTRY = ("version", "created_at", "updated_at")
 def reference_type(annotation: Any) -> Any:
     """Return `Ref` or `AnyRef` if a field with this annotation refers to a record; otherwise None."""
     return next((each for each in (annotation, *get_args(annotation)) if each in (Ref, AnyRef)), None)
+
+
+class ReferencePlan(NamedTuple):
+    """A writable field that refers to records, or a member of the items of an array that does."""
+
+    name: str
+    allowed: tuple[Kind, ...]
+    """The kinds of the records to which it may refer."""
+    column: ReferenceColumn
+    is_array: bool = False
+    member: str = ""
+    """The field of the objects in the array that has the id; empty if the field itself has the id or the ids."""
+
+
+def reference_plans(resource: Resource, plans: Iterable[FieldPlan], kind_of: Mapping[str, Kind]) -> list[ReferencePlan]:
+    """Return the references that clients may write to records of a resource.
+
+    `kind_of`: by name of a table, the kind whose records it holds.
+    """
+    found = []
+    for plan in plans:
+        is_array = isinstance(plan.source, Part)
+        item = get_args(plan.annotation)[0] if is_array else plan.annotation
+        members = [""] if item in (Ref, AnyRef) else references_of(item) if is_array else []
+        for member in members if plan.writable else ():
+            column = resource.reference(f"{plan.name}.{member}" if member else plan.name)
+            found.append(ReferencePlan(plan.name, kinds_of(column.column, kind_of), column, is_array, member))
+    return found
+
+
+def references_of(item: type[BaseModel]) -> list[str]:
+    """Return the fields of an array's items that are references."""
+    return [name for name, info in item.model_fields.items() if reference_type(info.annotation) is not None]
 
 
 def _without_none(annotation: Any) -> tuple[Any, bool]:

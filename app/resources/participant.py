@@ -12,6 +12,7 @@ from app.declaration.model import AnyRef, Computed, Count, Derived, DerivedDay, 
 from app.declaration.resource import Actor, Attendance, Resource, Searched, by
 from app.domain.vocabulary import Kind, MeetingStatus, ParticipantRole, Presence, Qualifier, Rank
 from app.models.columns import Content
+from app.reading.ranks import place_of_rank
 from app.resources.record import (
     CITATIONS,
     IN_SERIES,
@@ -69,10 +70,7 @@ class Participant(Record):
 
 def by_rank(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
     """Return the sort order of participants: the highest rank first; within a rank, people before all others; then by id."""
-    places: list[tuple[sa.ColumnElement[bool], sa.ColumnElement[Any]]] = [
-        (table.c.rank == sa.literal_column(f"'{rank}'"), sa.literal_column(str(place))) for place, rank in enumerate(Rank)
-    ]
-    return (sa.case(*places, else_=sa.literal_column(str(len(places)))), table.c.person_id.is_(None), table.c.id)
+    return place_of_rank(table.c.rank), table.c.person_id.is_(None), table.c.id
 
 
 def _names_somebody(content: Content) -> Iterator[tuple[str, str]]:

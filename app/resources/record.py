@@ -9,7 +9,7 @@ from app import models
 from app.db.sql import literal
 from app.declaration.filters import Among, Equals, Filter, From, HasIdentifier, HasTopic, To, Uncited, UpdatedSince, Words
 from app.declaration.model import SCHEME_PATTERN, Derived, Id, Instant, Language, Model, OnDay, Ordinal, Part, Ref, Text
-from app.declaration.resource import Include, Sort, by, ordered
+from app.declaration.resource import Include, Sort, by, most_telling
 from app.domain import edtf
 from app.domain.collation import spelling_key
 from app.domain.identifiers import MAX_IDENTIFIER, normal, normal_scheme
@@ -245,7 +245,11 @@ def label_of(*fields: str) -> Any:
     return label
 
 
-CITATIONS = {"citations": Include(Kind.CITATION, "record", ordered("source_id", "paragraph"), columns=("source", "link"))}
+def _cited_in_order(table: sa.FromClause) -> tuple[sa.ColumnElement[Any], ...]:
+    return most_telling(table.c)
+
+
+CITATIONS = {"citations": Include(Kind.CITATION, "record", _cited_in_order, columns=("source", "link"))}
 
 
 def ends_after_it_starts(first: str, last: str) -> Any:

@@ -1,21 +1,19 @@
 """Facets: counts the hits of a search by kind, year, country and topic."""
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from app.db.driver import Driver, Statement, to_statement
+from app.db.driver import Driver, to_statement
 from app.db.sql import is_one_of
 from app.models.evidence import Topic
-from app.models.records import Involvement, Record, RecordTopic
+from app.models.records import Involvement, RecordTopic
 from app.models.search import SearchEntry
-from app.reading.names import language_parameters, name_in
+from app.reading.names import Names
 from app.search.models import FacetValue
 
 search_entries: sa.Table = SearchEntry.__table__
-records: sa.Table = Record.__table__
 involvements: sa.Table = Involvement.__table__
 record_topics: sa.Table = RecordTopic.__table__
 topics: sa.Table = Topic.__table__
@@ -31,7 +29,7 @@ class Facets:
     def __init__(self, driver: Driver) -> None:
         self._driver = driver
         self._counts = to_statement(_counts(), driver.dialect)
-        self._named = lru_cache(3)(self._named_with)
+        self._names = Names(driver)
 
     async def of(self, docids: Sequence[int], wanted: Sequence[str], languages: Sequence[str]) -> dict[str, list[FacetValue]]:
         """Return the values of each wanted facet, with the number of hits that have the value. The most frequent comes first.
@@ -44,22 +42,14 @@ class Facets:
             if facet in found:
                 found[facet].append((value, count))
         best = {facet: sorted(several, key=lambda each: (-each[1], each[0]))[:MAX_FACET] for facet, several in found.items()}
-        names = await self._names_of([value for facet in ("country", "topic") for value, _ in best.get(facet, ())], languages)
+        named = await self._names.of([value for facet in ("country", "topic") for value, _ in best.get(facet, ())], languages)
         return {
-            facet: [FacetValue(value=value, name=names.get(value), count=count) for value, count in several]
+            facet: [
+                FacetValue(value=value, name=named[value].name if value in named else None, count=count)
+                for value, count in several
+            ]
             for facet, several in best.items()
         }
-
-    async def _names_of(self, ids: Sequence[str], languages: Sequence[str]) -> dict[str, str]:
-        if not ids:
-            return {}
-        parameters = {"ids": self._driver.encode(ids), **language_parameters(languages, self._driver.encode)}
-        return dict(await self._driver.fetch(self._named(min(len(languages), 2)), parameters))
-
-    def _named_with(self, languages: int) -> Statement:
-        ids = sa.bindparam("ids", type_=sa.ARRAY(records.c.id.type))
-        names = sa.select(records.c.id, name_in(records.c.id, records.c.name, languages))
-        return to_statement(names.where(is_one_of(records.c.id, ids)), self._driver.dialect)
 
 
 def _counts() -> sa.CompoundSelect[Any]:

@@ -105,7 +105,10 @@ class Hit(BaseModel):
     kind: Kind
     id: str
     name: Annotated[str, Field(description="its name in the language asked for, or what it says of itself")]
-    date: Annotated[str | None, Field(description="when it was (EDTF)")]
+    date: Annotated[
+        str | None,
+        Field(description="when it was (EDTF); if its own date is not known, the days that its acts or its meeting can mean"),
+    ]
     country: Annotated[Ref | None, Field(description="where it was, or whose it is")]
     snippet: Annotated[str, Field(description="its own words, HTML, with `<mark>` around what was found")]
     score: Annotated[

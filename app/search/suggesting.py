@@ -27,7 +27,7 @@ from app.search.tiers import Narrowed
 from app.text.analyzer import MAX_WORD, analyze
 from app.text.nodes import NOTHING, Node, all_of, any_of, term
 from app.text.query import Query, Slot, Typed
-from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, Letters, Own, Weight, grams
+from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, SHORTEST_BEGINNING, Letters, Own, Weight, grams
 
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
@@ -67,13 +67,21 @@ class Suggester:
         If there are no such records, return records with similar names. The names with the fewest typing errors come first.
         """
         letters = Letters()
+        found = await self._begun(query, narrowed, languages, letters, limit)
+        if not found and (joined := query.joined_up()) != query:
+            found = await self._begun(joined, narrowed, languages, letters, limit)
+        if not found:
+            found = await self._nearest(query, slips(query), narrowed, languages, letters)
+        return [suggestion for _, suggestion in found[:limit]]
+
+    async def _begun(
+        self, query: Query, narrowed: Narrowed, languages: Sequence[str], letters: Letters, limit: int
+    ) -> list[tuple[int, Suggestion]]:
         found: list[tuple[int, Suggestion]] = []
         for stage in begun(query):
             if len(found) < limit:
                 found += await self._nearest(query, stage, narrowed, languages, letters, enough=limit)
-        if not found:
-            found = await self._nearest(query, slips(query), narrowed, languages, letters)
-        return [suggestion for _, suggestion in found[:limit]]
+        return found
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
         """Return the names for `did_you_mean`.
@@ -175,13 +183,15 @@ def _forms(word: Typed) -> tuple[str, ...]:
 def begun(query: Query) -> list[Node]:
     """Return two queries for names with words that begin with the typed words.
 
-    The first query is for entities, the second for all other records. The list is empty if no word was typed.
+    The first query is for entities, the second for all other records, which have no terms for the shortest beginnings; so it
+    leaves out words such as `of`, which only the comparison with the names sees. The list is empty if no word was typed.
     """
-    if not query.words:
-        return []
+    several = [_forms(word) for word in query.words]
+    longer = [forms for forms in several if min(map(len, forms)) >= SHORTEST_BEGINNING]
     return [
-        all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in _forms(word)) for word in query.words)
-        for sort in BEGINNINGS
+        all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in forms) for forms in each)
+        for sort, each in zip(BEGINNINGS, (several, longer), strict=True)
+        if each
     ]
 
 

@@ -53,6 +53,8 @@ NAME_IS, NAME_SOUNDS = "=", "~"
 BEGINS, GRAM = "p", "g"
 BEGINNINGS = (BEGINS, BEGINS * 2)
 """The marks of terms for beginnings of words in names: the first for entities, the second for all other records."""
+SHORTEST_BEGINNING = 3
+"""The number of letters of the shortest beginning by which records are found that are no entities."""
 REFERS, KIND = "@", "#"
 BETWEEN = "|"
 INVOLVES = "@="
@@ -284,10 +286,11 @@ def begin(form: str, *, named: bool) -> tuple[str, ...]:
     """Return the terms by which a word of a name is found while a user types it.
 
     For an entity (`named`), these are the beginnings of the word with one letter or more, and its trigrams. For any other
-    record, these are the beginnings with three letters or more.
+    record, these are the beginnings with `SHORTEST_BEGINNING` letters or more.
     """
     sort = BEGINNINGS[not named]
-    beginnings = (sort + form[:length] for length in range(1 if named else 3, min(len(form), LONGEST_BEGINNING) + 1))
+    lengths = range(1 if named else SHORTEST_BEGINNING, min(len(form), LONGEST_BEGINNING) + 1)
+    beginnings = (sort + form[:length] for length in lengths)
     return (*beginnings, *(f"{GRAM}{gram}" for gram in grams(form) if named))
 
 

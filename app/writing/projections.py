@@ -19,6 +19,8 @@ from app.declaration.resource import Only, Resource
 from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.models import Involvement, Organization
+from app.writing import ledger_entries
+from app.writing.ledger_entries import LedgerEntries
 from app.writing.spans import SPAN, SPANNED, SPANNED_BY, SPANNING, Spans
 
 involvements: sa.Table = Involvement.__table__
@@ -131,6 +133,7 @@ class Projections:
         self._say_who = tuple(each for each in declared if each.actors)
         self._involve = {*self._events, *(each.kind for each in declared if each.actors or each.sides)}
         self._spans = Spans(encode)
+        self._entries = LedgerEntries(encode)
         self._derived_from = self._fields()
         depending = {each.kind for each in declared if each.actors or each.sides or each.dated_by} | {Kind.MEMBERSHIP}
         self._depended_on = self._derived_from.keys() - depending
@@ -151,6 +154,7 @@ class Projections:
                 fields[link.target.kind].add(attendance.status)
         for each in self._dates.values():
             fields.setdefault(each.target.kind, set()).add("date")
+        fields[Kind.ACTION] |= ledger_entries.DERIVED_FROM
         return fields
 
     def columns_of(self, kind: Kind, content: Mapping[str, Any]) -> Collection[str]:
@@ -288,8 +292,10 @@ class Projections:
             redated = self._spans.refresh(connection, spanned, met=touched.get(Kind.MEETING, ()), founded=founded)
             if redated:
                 touched.setdefault(Kind.MEMORANDUM, set()).update(redated)
+            involving = ledger_entries.done_to(several)
             if not self._involve.isdisjoint(touched):
-                self._refresh_involvements(connection, occasions.union(*touched.values()))
+                involving.update(self._refresh_involvements(connection, occasions.union(*touched.values())))
+            self._entries.refresh(connection, touched.get(Kind.ACTION, ()), involving, touched.get(Kind.MEETING, ()))
         return occasions.union(*touched.values(), self._following(connection, occasions, touched))
 
     def _changes_something(self, kind: Kind, old: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> bool:
@@ -309,7 +315,8 @@ class Projections:
         for link in self._dates.values():
             connection.execute(_dating(link))
         self._spans.rebuild(connection)
-        self._refresh_involvements(connection, None)
+        self._replace_involvements(connection, None)
+        self._entries.rebuild(connection)
 
     def _add_parts_played(
         self, connection: Connection, moved: Collection[str], touched: dict[Kind, set[str]], occasions: set[str]
@@ -354,8 +361,13 @@ class Projections:
                 found.append(sa.select(link.table.c.id).where(at, link.table.c.date.is_(None)))
         return set(connection.execute(sa.union_all(*found)).scalars()) if found else set()
 
-    def _refresh_involvements(self, connection: Connection, touched: Collection[str] | None) -> None:
-        affected = None if touched is None else values_parameter(self._affected(connection, touched), self._encode)
+    def _refresh_involvements(self, connection: Connection, touched: Collection[str]) -> list[str]:
+        """Compute the involvements in the touched records, and in those that follow them, anew. Returns the ids of all."""
+        affected = self._affected(connection, touched)
+        self._replace_involvements(connection, values_parameter(affected, self._encode))
+        return affected
+
+    def _replace_involvements(self, connection: Connection, affected: SaidBy) -> None:
         wanted = self._rows(affected).subquery("wanted")
         insert = sa.select(*(wanted.c[name] for name in _ACTOR))
         delete = sa.delete(involvements)
@@ -384,6 +396,7 @@ class Projections:
             for record in connection.execute(sa.select(link.table.c.id).where(*_misdated(link))).scalars():
                 yield f"{link.table.name}: {record} has not the dates of its {link.field}"
         yield from self._spans.disagreements(connection)
+        yield from self._entries.disagreements(connection)
 
 
 def _first_day(table: sa.Table) -> sa.Column[Any]:

@@ -99,12 +99,17 @@ class WriteQueue:
         self._beginning: Sequence[_Waiting[Any, Any]] = ()
         """The writes whose transaction waits for the database's lock. None of them is settled yet, so `end` can refuse all."""
         self._beginning_lock = threading.Lock()
+        self._committed: list[Callable[[], None]] = []
         self._is_settling = False
         """Whether the transaction of the current group has begun. If so, a single write of the group may cause an error."""
         self._queue: queue.SimpleQueue[_Waiting[Any, Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="write", daemon=True)
         if availability is not None:
             availability.listen(lambda trouble: cut_connections(engine) if trouble.reads is not None else None)
+
+    def tell_after_commits(self, callback: Callable[[], None]) -> None:
+        """Register a function that is called on the event loop after each commit. It must return at once."""
+        self._committed.append(callback)
 
     def open(self) -> None:
         """Start the thread."""
@@ -231,7 +236,20 @@ class WriteQueue:
                     self._do([each])
                 return
             outcomes = [told] * len(group)
-        group[0].result.get_loop().call_soon_threadsafe(_tell, group, outcomes)
+        group[0].result.get_loop().call_soon_threadsafe(self._tell, group, outcomes)
+
+    def _tell(self, group: Sequence[_Waiting[Any, Any]], outcomes: Sequence[Any]) -> None:
+        """Set the results of the whole group in one call on the event loop."""
+        for each, outcome in zip(group, outcomes, strict=True):
+            if each.result.done():  # the request was cancelled, or `end` has refused it
+                continue
+            if isinstance(outcome, Exception):
+                each.result.set_exception(outcome)
+            else:
+                each.result.set_result(outcome)
+        if group[0].keep:
+            for callback in self._committed:
+                callback()
 
     def _within_one_transaction(self, group: Sequence[_Waiting[Any, Any]]) -> list[Any]:
         """For each write, its result or the Problem that refused it.
@@ -276,17 +294,6 @@ def _outcomes(connection: Connection, alike: Sequence[_Waiting[Any, Any]]) -> li
             return [problem]
         return [outcome for waiting in alike for outcome in _outcomes(connection, [waiting])]
     return apply()
-
-
-def _tell(group: Sequence[_Waiting[Any, Any]], outcomes: Sequence[Any]) -> None:
-    """Set the results of the whole group in one call on the event loop."""
-    for each, outcome in zip(group, outcomes, strict=True):
-        if each.result.done():  # the request was cancelled, or `end` has refused it
-            continue
-        if isinstance(outcome, Exception):
-            each.result.set_exception(outcome)
-        else:
-            each.result.set_result(outcome)
 
 
 class _OutcomeUnknown(Exception):

@@ -7,19 +7,18 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from json.encoder import encode_basestring
-from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic_core import to_json
 
-from app.declaration.filters import kinds_of
 from app.declaration.model import AnyRef, Computed, Derived, Flag, Id, Naming, OnDay, Part, Ref
-from app.declaration.resource import ReferenceColumn, Resource
+from app.declaration.resource import Resource
 from app.declaration.validation import faults_in
 from app.domain.vocabulary import Kind
 from app.faults import Fault
-from app.reading.shapes import FieldPlan, reference_type
+from app.reading.shapes import FieldPlan, ReferencePlan, reference_plans, references_of
 from app.writing.identity import uuid5
 
 NAMESPACE = UUID("6f1d8f0e-6b1c-5c57-9d1b-3a4f4f7d2b11")
@@ -83,16 +82,8 @@ def names_in(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return [(name, language) for name, language in found if isinstance(name, str)]
 
 
-class ReferenceField(NamedTuple):
+class ReferenceField(ReferencePlan):
     """A field of a content that refers to records: it has one id, an array of ids, or an array of objects with an id."""
-
-    name: str
-    allowed: tuple[Kind, ...]
-    """The kinds of the records to which it may refer."""
-    column: ReferenceColumn
-    is_array: bool = False
-    member: str = ""
-    """The field of the objects in the array that has the id; empty if the field itself has the id or the ids."""
 
     def ids(self, content: Mapping[str, Any]) -> list[str]:
         """The ids to which the field of this content refers."""
@@ -145,7 +136,7 @@ class ContentSchema:
         self.model = self._model()
         self._part = _optional(self.model)
         """The same fields as in `model`, but none is required, and scalars may be null."""
-        self.references = self._references(kinds)
+        self.references = [ReferenceField(*each) for each in reference_plans(resource, self.plans, kinds)]
         """The fields that refer to records."""
 
     @property
@@ -175,17 +166,6 @@ class ContentSchema:
                     annotation = Annotated[annotation, mark]
                 fields[plan.name] = (annotation, default)
         return create_model(f"{self.resource.title}Content", __config__=ConfigDict(extra="forbid"), **fields)
-
-    def _references(self, kinds: Mapping[str, Kind]) -> list[ReferenceField]:
-        found = []
-        for plan in self.plans:
-            is_array = isinstance(plan.source, Part)
-            item = get_args(plan.annotation)[0] if is_array else plan.annotation
-            members = [""] if item in (Ref, AnyRef) else _references_of(item) if is_array else []
-            for member in members:
-                column = self.resource.reference(f"{plan.name}.{member}" if member else plan.name)
-                found.append(ReferenceField(plan.name, kinds_of(column.column, kinds), column, is_array, member))
-        return found
 
     def check(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         """Validate `data`. Returns (content, faults).
@@ -355,18 +335,13 @@ def _optional(model: type[BaseModel]) -> type[BaseModel]:
     return create_model(f"{model.__name__}Part", __config__=ConfigDict(extra="forbid"), **fields)
 
 
-def _references_of(item: type[BaseModel]) -> list[str]:
-    """The fields of an array's items that are references."""
-    return [name for name, info in item.model_fields.items() if reference_type(info.annotation) is not None]
-
-
 def _written_item(item: Any) -> Any:
     """The type of an array's items as clients write them: each reference is an id, or the object that a read returns."""
     if item is Ref:
         return Reference
     references: dict[str, Any] = {
         name: (Reference if item.model_fields[name].is_required() else Reference | None, item.model_fields[name])
-        for name in _references_of(item)
+        for name in references_of(item)
     }
     if not references:
         return item

@@ -7,6 +7,7 @@ import type { components, paths } from "./schema.js";
 type Meeting = components["schemas"]["Meeting"];
 type AnyRecord = paths["/v1/records/{id}"]["get"]["responses"][200]["content"]["application/json"];
 type Problem = components["schemas"]["Problem"];
+type Feed = components["schemas"]["JsonFeed"];
 
 declare const process: { env: Record<string, string | undefined> };
 
@@ -17,11 +18,11 @@ const writer = createClient<paths>({
   headers: { Authorization: `Bearer ${process.env["KEY"] ?? ""}` },
 });
 
-/** What was asked for as JSON; an answer without it is an error that says why. A list is text only if CSV or NDJSON is asked for. */
-function found<Data>(answer: { data?: Data; error?: unknown }): Exclude<Data, string | undefined> {
+/** What was asked for as JSON; an answer without it is an error that says why. A list is text or a feed only if such a format is asked for. */
+function found<Data>(answer: { data?: Data; error?: unknown }): Exclude<Data, string | Feed | undefined> {
   const { data, error } = answer;
   if (data === undefined || typeof data === "string") throw new Error(JSON.stringify(error));
-  return data as Exclude<Data, string | undefined>;
+  return data as Exclude<Data, string | Feed | undefined>;
 }
 
 function tag(response: Response): string {

@@ -148,7 +148,15 @@ def headless(path: str) -> Iterator[Browser]:
 @pytest.fixture
 def visit(chromium: Browser, origin: str) -> Iterator[Visit]:
     """A page that may ask only its own origin, violate no policy and log no error."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 1000}, locale="en-GB")
+    with visiting(chromium, origin) as visit:
+        yield visit
+
+
+@contextmanager
+def visiting(chromium: Browser, origin: str, **options: Any) -> Iterator[Visit]:
+    """A page as above. `options`: those of the browser's context, such as the language."""
+    given: dict[str, Any] = {"viewport": {"width": 1280, "height": 1000}, "locale": "en-GB", **options}
+    context = chromium.new_context(**given)
     visit = Visit(origin, context, context.new_page())
 
     def only_own(route: Route) -> None:

@@ -58,6 +58,13 @@ def seeded_server(database: Database) -> Iterator[Server]:
         yield server
 
 
+def test_the_script_of_the_pages_is_typed(packages: Path) -> None:
+    """TypeScript checks the types that the script's comments (JSDoc) give."""
+    shutil.copy(ROOT / "app" / "pages" / "static" / "pages.js", packages / "pages.js")
+    checked = run(installed(packages, "tsc"), "--project", "pages.tsconfig.json", start=packages)
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_a_strict_typescript_program_lists_reads_writes_and_pages(
     packages: Path, database: Database, seeded_server: Server
 ) -> None:

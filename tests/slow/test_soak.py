@@ -127,6 +127,17 @@ class Load:
         self.ask("POST", "/v1/import", "\n".join(lines).encode(), "application/x-ndjson")
         time.sleep(20)
 
+    def follow(self, chance: random.Random) -> None:
+        """A stream of changes, from somewhere in the log, that ends after a while."""
+        with suppress(OSError), socket.socket() as connection:
+            connection.settimeout(20)
+            connection.connect(("127.0.0.1", self._server.port))
+            query = chance.choice(("after=0", "after=0&of=BY", "topic=cybersecurity", "kind=person"))
+            connection.sendall(f"GET /v1/changes?format=events&{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            for _ in range(chance.randrange(200)):
+                if not connection.recv(65_536):
+                    return
+
     def take_slowly(self, chance: random.Random) -> None:
         """A stream that is read slowly, or not at all."""
         with suppress(OSError), socket.socket() as connection:
@@ -152,6 +163,7 @@ def test_three_minutes_of_everything(database: Database) -> None:
             (load.export, 1),
             (load.load, 1),
             (load.take_slowly, 3),
+            (load.follow, 5),
         ):
             load.begin(work, count)
         probe = subprocess.Popen(

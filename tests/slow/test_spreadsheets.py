@@ -5,7 +5,9 @@ import io
 import json
 import re
 import subprocess
+import sys
 import venv
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +46,9 @@ def written(client: TestClient, tmp_path: Path) -> Path:
     folder.mkdir()
     for resource in RESOURCES:
         include = ["names", "topics", *(["citations"] if "citations" in resource.includes else [])]
-        path = f"{resource.path}?format=csv&lang=ru&csv_address=true&include={','.join(include)}"
+        columns = ["name.ru", "identifiers.wikidata", *(["citation"] if "citations" in resource.includes else [])]
+        shown = f"include={','.join(include)}&columns={','.join(columns)}"
+        path = f"{resource.path}?format=csv&lang=ru&csv_address=true&{shown}"
         (folder / f"{resource.plural}.csv").write_bytes(client.get(path).content)
         (folder / f"{resource.plural}-bom.csv").write_bytes(client.get(f"{path}&bom=true").content)
     return folder
@@ -112,3 +116,78 @@ def test_libreoffice_reads_every_collection_with_cyrillic_intact(written: Path, 
         assert again == columns
         found += require_same_texts(seen, rows, columns)
     assert found > 1_000
+
+
+EVERY_SHEET = f"csv:Text - txt - csv (StarCalc):44,34,{UTF_8},1,,0,false,true,false,false,false,-1"
+"""LibreOffice's filter for CSV: cells as they are shown, each sheet in a file of its own."""
+
+
+def test_libreoffice_opens_every_workbook_with_cyrillic_intact(client: TestClient, tmp_path: Path) -> None:
+    """Workbooks of every collection and a dossier. Each cell shows what CSV has: days as days, and texts as texts."""
+    command = [program("soffice", optional=True), "--headless", f"-env:UserInstallation=file://{tmp_path}/profile"]
+    back = tmp_path / "back"
+    told: dict[str, str] = {}
+    for resource in RESOURCES:
+        columns = f"name.ru{',citation' if 'citations' in resource.includes else ''}"
+        query = f"lang=ru&include=names,topics&columns={columns}"
+        (tmp_path / f"{resource.plural}.xlsx").write_bytes(client.get(f"{resource.path}?format=xlsx&{query}").content)
+        told[f"{resource.plural}-{resource.plural}.csv"] = client.get(f"{resource.path}?format=csv&{query}").text
+    (tmp_path / "dossier.xlsx").write_bytes(client.get("/v1/dossier?of=BY&lang=ru").content)
+    with zipfile.ZipFile(io.BytesIO(client.get("/v1/dossier?of=BY&lang=ru&format=csv-zip").content)) as archive:
+        sheets = [name for name in archive.namelist() if name != "about.csv"]
+        told |= {f"dossier-{name}": archive.read(name).decode() for name in sheets}
+    files = sorted(tmp_path.glob("*.xlsx"))
+    subprocess.run([*command, "--convert-to", EVERY_SHEET, "--outdir", back, *files], check=True, capture_output=True)
+    found = 0
+    for name, text in told.items():
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        seen = list(csv.reader(io.StringIO((back / name).read_text(encoding="utf-8"), newline="")))
+        assert [[_as_lines(cell) for cell in row] for row in seen] == [[_as_lines(cell) for cell in row] for row in rows], name
+        found += sum(bool(CYRILLIC.search(cell)) for row in rows for cell in row)
+    assert found > 1_000
+    assert (back / "dossier-About.csv").read_text(encoding="utf-8").startswith("What,Dossier of Беларусь")
+
+
+def _as_lines(text: str) -> str:
+    """The text with the breaks of lines that XML has."""
+    return text.replace("\r\n", "\n")
+
+
+def test_pandas_reads_workbooks(python: Path, client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "meetings.xlsx").write_bytes(client.get("/v1/meetings?format=xlsx&lang=ru&columns=citation").content)
+    source = "import json, sys, pandas; t = pandas.read_excel(sys.argv[1]); print(t.to_json(date_format='iso'))"
+    done = subprocess.run([python, "-c", source, tmp_path / "meetings.xlsx"], capture_output=True, text=True, check=True)
+    table = json.loads(done.stdout)
+    rows = list(csv.DictReader(io.StringIO(client.get("/v1/meetings?format=csv&lang=ru&columns=citation").text, newline="")))
+    assert list(table["name"].values()) == [row["name"] for row in rows]
+    assert [value or "" for value in table["citation.quote"].values()] == [row["citation.quote"] for row in rows]
+
+
+def test_the_memory_of_a_workbook_does_not_grow_with_its_rows(tmp_path: Path) -> None:
+    """Both have more links than Excel opens, which are kept until the end."""
+    source = """
+import re, sys
+from pathlib import Path
+from app.files import workbook
+from app.files.listing import Listing
+from app.files.tables import TableColumn
+
+def peak():
+    return int(re.search("VmHWM:\\s+([0-9]+)", Path("/proc/self/status").read_text())[1])
+
+folder = Path(sys.argv[1])
+columns = [TableColumn("id"), TableColumn("name"), TableColumn("number"), TableColumn("day", is_date=True)]
+with (folder / "lines").open("w", encoding="utf-8") as lines:
+    for number in range(int(sys.argv[2])):
+        lines.write(f'["id-{number}", "Совещание {number}", {number}, "2025-06-17"]\\n')
+listing = Listing("topic", "topics", None, "http://a/", "http://a/v1/topics", None, {}, {}, columns, "1.0", "", "a")
+before = peak()
+workbook.write(folder / "lines", folder / "result", listing)
+print(peak() - before)
+"""
+    taken = [
+        int(subprocess.run([sys.executable, "-c", source, tmp_path, str(rows)], capture_output=True, check=True).stdout)
+        for rows in (80_000, 240_000)
+    ]
+    assert taken[0] > 1_000, "the kilobytes of the links"
+    assert taken[1] < taken[0] + 8_000

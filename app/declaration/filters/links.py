@@ -186,7 +186,7 @@ class Involves(Filter):
         """Keep records for which the table `involvements` has a row with one of the actors.
 
         For one actor and the default order, the table is joined, because its index returns the rows of an actor in that order.
-        Otherwise, a subquery is used.
+        Each row is then looked up for further actors. In another order, the records of an actor are found by a subquery.
         """
         if shape == 1 and narrowing.default_order and not narrowing.order and "date_start" in narrowing.table.c:
             walked = involvements.alias(f"by_{name}")
@@ -196,6 +196,16 @@ class Involves(Filter):
                 walked.c.record_kind == literal(self.kind),
             ]
             narrowing.order = {"date_start": walked.c.date_start, "id": walked.c.record_id}
+        elif shape == 1 and narrowing.order:
+            also = involvements.alias(f"also_{name}")
+            narrowing.conditions.append(
+                sa.exists().where(
+                    matches(also.c.actor_id, name, shape),
+                    also.c.record_kind == literal(self.kind),
+                    also.c.date_start == narrowing.order["date_start"],
+                    also.c.record_id == narrowing.order["id"],
+                )
+            )
         else:
             involved = sa.select(involvements.c.record_id).where(
                 matches(involvements.c.actor_id, name, shape),

@@ -2,12 +2,13 @@
 
 import re
 from datetime import date, datetime
+from functools import partial
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from app.db.types import instant_text
-from app.declaration.model import NAMING_PATTERN, NO_NUL_PATTERN
+from app.declaration.model import NAMING_PATTERN, NO_ID, NO_NUL_PATTERN
 from app.domain import edtf
 from app.domain.collation import words
 from app.domain.identifiers import MAX_IDENTIFIER
@@ -16,7 +17,9 @@ from app.domain.languages import LANG_PATTERN, MAX_LANGUAGE
 MAX_VALUES = 100
 """Maximum number of values of one filter."""
 MAX_WORDS = 8
-_IDS_PATTERN = rf"{NAMING_PATTERN[:-1]}(,{NAMING_PATTERN[1:-1]}){{1,4}}$"
+MOST_ACTORS = 5
+"""Maximum number of actors of one filter that names several, such as `between`."""
+_IDS_PATTERN = rf"{NAMING_PATTERN[:-1]}(,{NAMING_PATTERN[1:-1]}){{1,{MOST_ACTORS - 1}}}$"
 _IDS_LENGTH = 505
 _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _PLUS_LOST = re.compile(r"\d \d\d:?\d\d\Z", re.ASCII)
@@ -59,11 +62,14 @@ def _aware(instant: datetime) -> datetime:
     return instant
 
 
-def separate(value: str) -> str:
-    """Validate two to five different ids of actors, with commas between them."""
+def separate(value: str, parameter: str = "between") -> str:
+    """Validate two to five different ids of actors, with commas between them. `parameter`: its name, for the message."""
     ids = value.split(",")
+    faulty = next((each for each in ids if each and not re.fullmatch(NAMING_PATTERN, each)), None)
+    if faulty is not None and len(value) <= _IDS_LENGTH:
+        raise ValueError(f"{faulty!r} {NO_ID}")
     if len(value) > _IDS_LENGTH or not re.fullmatch(_IDS_PATTERN, value) or len(set(ids)) != len(ids):
-        raise ValueError("name two to five different actors, separated by commas: between=BY,CN")
+        raise ValueError(f"name two to five different actors, separated by commas: {parameter}=BY,CN")
     return value
 
 
@@ -92,7 +98,9 @@ QueryText = Annotated[
     StringConstraints(min_length=1, max_length=200, pattern=NO_NUL_PATTERN),
     AfterValidator(_words_to_find),
 ]
-IdList = Annotated[str, AfterValidator(separate), Field(json_schema_extra={"pattern": _IDS_PATTERN, "maxLength": _IDS_LENGTH})]
+_IDS = Field(json_schema_extra={"pattern": _IDS_PATTERN, "maxLength": _IDS_LENGTH})
+IdList = Annotated[str, AfterValidator(separate), _IDS]
+ComparedList = Annotated[str, AfterValidator(partial(separate, parameter="actors")), _IDS]
 JOINED_BY_COMMAS: dict[str, Any] = {"explode": False}
 """What OpenAPI says of a list parameter whose values a client may join by commas. It marks such parameters for us, too."""
 Lang = Annotated[

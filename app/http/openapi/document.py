@@ -54,6 +54,9 @@ Reading is open; writing takes a key.
 - Nothing is stated more precisely than its source states it: what no document says is `null`.
 - [`/v1/search`]({search}) finds records of all kinds by what is typed, in any script, spelling and inflection;
   `/v1/suggest` completes a name; `q` searches within a list.
+- [`/v1/ledger`]({ledger}) tells all that happened between actors, or in the life of a record, each line with its sentences;
+  `/v1/commitments` what was promised and what came of it. Lists and records lead to their other formats (CSV, workbook,
+  calendar, feed) in the header `Link`.
 - Names come in the language of `lang` or `Accept-Language` where a record has one: try `lang=ru`.
 - Writing needs a key (“Authorize”): POST, PUT, PATCH and DELETE on every collection, `dry_run=true` to try. PUT, PATCH and
   DELETE say in `If-Match` which version they mean, by the `ETag` that was read; every version stays in `…/history`.
@@ -66,6 +69,7 @@ QUESTIONS = {
     "member": "/v1/memberships?of=sco&member=BY&valid_at=2025-01-01",
     "topic": "/v1/memoranda?topic=artificial-intelligence&include=citations",
     "search": "/v1/search?q=Zalessky",
+    "ledger": "/v1/ledger?between=BY,AE",
     "meetings": "/v1/meetings?country=CN&date_from=2025-01-01&date_to=2025-12-31&lang=ru",
 }
 
@@ -146,6 +150,10 @@ def _document(app: FastAPI, records: Records, writable: Mapping[Kind, ContentSch
             operation.setdefault("security", [])  # says that everybody may do it, not that the document does not tell
     document["tags"] = [
         {"name": "search", "description": "Find records of all kinds by typed text."},
+        {
+            "name": "views",
+            "description": "Answers across kinds: all between two actors, what was promised, who meets whom and on what.",
+        },
         *(
             {"name": resource.plural, "description": resource.description}
             for resource in sorted(resources, key=lambda each: each.plural not in _ASKED_FIRST)

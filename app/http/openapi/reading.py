@@ -24,12 +24,12 @@ from app.http.openapi.shared import (
 )
 from app.http.queries import AnyManyQuery, AnyOneQuery, QueryModels
 from app.http.records import Records
-from app.http.representations import JSON, Representation, of_lists, of_records, of_streams
+from app.http.representations import JSON, Representation, of_lists, of_records, of_whole_lists
 from app.reading.compiler import is_shown
 from app.reading.shapes import Shape, column_name
 from app.writing.write_schema import OF_WRITES
 
-EXAMPLES = Path(__file__).parent.parent / "pages" / "examples.json"
+EXAMPLES = Path(__file__).parent.parent / "docs_files" / "examples.json"
 """The file with the examples: one record of each kind from the first data set, in English and in Russian.
 
 `make examples` writes this file.
@@ -111,7 +111,7 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
     own = [f"{name}={entry.example}" for name, entry in resource.filters.items() if name not in _SHARED_FILTERS]
     examples = [f"{resource.path}?{query}" for query in [*own, "limit=5"][:2]]
     examples.append(f"{examples[0]}&lang=ru")
-    streams = " or ".join(each.name.upper() for each in of_streams())
+    whole = " or ".join(each.name.upper() for each in of_whole_lists(resource.kind))
     return {
         "tags": [resource.plural],
         "operationId": f"list_{resource.plural}",
@@ -120,9 +120,9 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
         "parameters": [*parameters(models.records, schemas), *CONDITIONAL],
         "responses": {
             "200": {
-                "description": f"A page of {resource.plural}, or all of them as {streams}.",
+                "description": f"A page of {resource.plural}, or all of them as {whole}.",
                 "headers": headers("ETag", "Content-Language", "Link", "Vary"),
-                "content": _content(f"{resource.title}List", of_lists()),
+                "content": _content(f"{resource.title}List", of_lists(resource.kind)),
             },
             **NOT_MODIFIED,
             **failures(FAILURES_OF_LISTS),
@@ -132,8 +132,8 @@ def list_operation(resource: Resource, models: QueryModels, schemas: Json) -> Js
 
 def _content(model: str, formats: Sequence[Representation]) -> Json:
     """Return the content of a response in these formats. `model`: the name of the schema of its JSON."""
-    schema, text = {"$ref": REF.format(model=model)}, {"type": "string"}
-    return {each.media_type: {"schema": schema if each is JSON else text} for each in formats}
+    schema = {"$ref": REF.format(model=model)}
+    return {each.media_type: {"schema": schema if each is JSON else each.schema} for each in formats}
 
 
 def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Json:
@@ -150,8 +150,10 @@ def one_operation(resource: Resource, models: QueryModels, schemas: Json) -> Jso
         "responses": {
             "200": {
                 "description": f"The {resource.kind}.",
-                "headers": headers("ETag", "Content-Language", "Vary"),
-                "content": _content(resource.title, of_records()),
+                "headers": headers(
+                    "ETag", "Content-Language", *(["Link"] if len(of_records(resource.kind)) > 1 else []), "Vary"
+                ),
+                "content": _content(resource.title, of_records(resource.kind)),
             },
             **NOT_MODIFIED,
             "308": {
@@ -174,7 +176,7 @@ def identified_operation(resource: Resource) -> Json:
         "responses": {
             "200": {
                 "description": f"The {resource.kind}, for a client that follows the redirect.",
-                "content": _content(resource.title, of_records()),
+                "content": _content(resource.title, of_records(resource.kind)),
             },
             "308": {"description": "The record has this id.", "headers": headers("Location")},
             **failures((("404", "NotFound"), ("409", "Conflict"))),

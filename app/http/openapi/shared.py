@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from app import errors
 from app.http.problems import MEDIA_TYPE, PAGE
+from app.http.representations import JSON, Representation
 
 REF = "#/components/schemas/{model}"
 Json = dict[str, Any]
@@ -67,10 +68,50 @@ def _closer(problem: type[errors.Problem]) -> list[str]:
     return [f"`{each.code}`: {each.explanation}" for each in problem.__subclasses__()]
 
 
+def _json_feed(text: Json, uri: Json) -> Json:
+    instant = {**text, "format": "date-time"}
+    item = {
+        "id": {**text, "description": "a tag URI of the record, which never changes"},
+        "url": {**uri, "description": "the record"},
+        "external_url": {**uri, "description": "the source of the quote, opened at the passage"},
+        "title": text,
+        "summary": text,
+        "content_html": {**text, "description": "what is said of the record, its facts, and a quote with its source"},
+        "date_published": {**instant, "description": "when the record was made"},
+        "date_modified": {**instant, "description": "when it was changed last"},
+        "tags": {"type": "array", "items": text, "description": "the names of its topics"},
+    }
+    feed = {
+        "version": text,
+        "title": {**text, "description": "what the list is about"},
+        "home_page_url": {**uri, "description": "the same list as JSON"},
+        "feed_url": {**uri, "description": "this page"},
+        "next_url": {**uri, "description": "the next page, if there is one"},
+        "language": {**text, "description": "the language asked for"},
+        "authors": {"type": "array", "items": {"type": "object", "properties": {"name": text}}},
+        "items": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": item,
+                "required": ["id", "url", "title", "content_html", "date_published", "date_modified"],
+            },
+        },
+    }
+    return {
+        "type": "object",
+        "title": "JsonFeed",
+        "description": "A list as a JSON Feed, version 1.1.",
+        "properties": feed,
+        "required": ["version", "title", "home_page_url", "feed_url", "authors", "items"],
+    }
+
+
 def shared_schemas() -> Json:
-    """Return the component schemas that are not made from a model: `Problem`, and `Page` and `Links` of lists."""
+    """Return the component schemas that are not made from a model: `Problem`, `JsonFeed`, and `Page` and `Links` of lists."""
     text, uri = {"type": "string"}, {"type": "string", "format": "uri"}
     return {
+        "JsonFeed": _json_feed(text, uri),
         "Problem": {
             "type": "object",
             "title": "Problem",
@@ -200,15 +241,22 @@ def described(
     examples: Sequence[str] = (),
     more_failures: Iterable[tuple[str, str]] = (),
     more_parameters: Sequence[Json] = (),
+    also: Iterable[Representation] = (),
+    more_content: Json | None = None,
     body: Json | None = None,
 ) -> Json:
     """Return arguments of a FastAPI route that describe what FastAPI cannot read from the function's signature or docstring.
 
     `name`: the id of the operation. `answer`: what a successful response contains. `shown`: the names of the headers of this
     response. `examples`: paths that a reader can try. `more_failures`: (status, name) of the problems that this
-    operation has in addition to FAILURES_OF_LISTS. `more_parameters`: the request headers that the operation reads.
+    operation has in addition to FAILURES_OF_LISTS. `more_parameters`: the request headers that the operation reads. `also`:
+    the formats besides JSON in which it answers. `more_content`: by media type, the descriptions of further successful
+    responses.
     """
     success: Json = {"headers": headers(*shown)} if shown else {}
+    contents: Json = {each.media_type: {"schema": {"type": "string"}} for each in also if each.media_type != JSON.media_type}
+    if contents | (more_content or {}):
+        success["content"] = contents | (more_content or {})
     unchanged = NOT_MODIFIED if CONDITIONAL[0] in more_parameters else {}
     extra: Json = {EXAMPLES: list(examples)} | ({"parameters": list(more_parameters)} if more_parameters else {})
     return {
@@ -232,7 +280,7 @@ def headers(*names: str) -> Json:
     known = {
         "ETag": "what this answer is known by; send it back in `If-None-Match`",
         "Content-Language": "the language asked for",
-        "Link": "the next page, RFC 8288",
+        "Link": "`next`: the next page of a list; `alternate`: other formats. RFC 8288",
         "Vary": "the request headers that the answer depends on",
         "Location": "where the record is",
         "Idempotent-Replayed": "`true` where this is the first answer again",

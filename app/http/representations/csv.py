@@ -8,22 +8,16 @@ that contains JSON.
 
 import csv
 import io
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
 from pydantic import Field
 
 from app.db.driver import Row
+from app.files.tables import BYTE_ORDER_MARK, TableColumn, cells, column_names, without_formula
 from app.http.representations.representation import WritesStreams
-from app.reading.shapes import TableColumn
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""The characters at the beginning of a cell that make a spreadsheet run the cell as a formula."""
-SEPARATOR = "; "
-"""What stands between the references of one cell."""
-BYTE_ORDER_MARK = "\ufeff"
 _BOM = (
     "`true`: CSV begins with a byte order mark, by which Excel sees that the text is UTF-8; without it, Excel shows wrong"
     " letters in place of Cyrillic ones"
@@ -57,50 +51,22 @@ class Csv(WritesStreams):
     ) -> AsyncGenerator[str]:
         """Yield the row of column names together with the first page of rows, then the rows of each further page."""
         lists = any(column.holds_list for column in columns)
-        names = [name for column in columns for name in _names(column)]
-        key = names.index("id")
+        names = column_names(columns)
         addressed = options["csv_address"]
+        key = names.index("id") if addressed else 0
         head = (BYTE_ORDER_MARK if options["bom"] else "") + _lines([[*names, "address"] if addressed else names])
         async for rows in pages:
-            readable: Sequence[Sequence[Any]] = [list(_readable(row, columns)) for row in rows] if lists else rows
+            readable: Sequence[Sequence[Any]] = [list(cells(row, columns)) for row in rows] if lists else rows
             if addressed:
                 readable = [[*row, f"{where}/{quote(row[key])}"] for row in readable]
-            yield head + _lines([map(_without_formula, row) for row in readable] if options["csv_safe"] else readable)
+            yield head + _lines([map(without_formula, row) for row in readable] if options["csv_safe"] else readable)
             head = ""
 
 
-def _without_formula(cell: Any) -> Any:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
-
-
-def _names(column: TableColumn) -> list[str]:
-    return [f"{column.name}.{part}" for part in column.parts] or [column.name]
-
-
-def _readable(row: Row, columns: Sequence[TableColumn]) -> Iterator[Any]:
-    """Yield the cells of a row: of an array the parts of its references, or JSON with non-ASCII characters unescaped."""
-    for value, column in zip(row, columns, strict=True):
-        if not column.holds_list:
-            yield value
-            continue
-        items = json.loads(value)
-        if column.parts:
-            yield from (_joined([_part_of(item, part) for item in items]) for part in column.parts)
-        else:
-            yield json.dumps(items, ensure_ascii=False)
-
-
-def _part_of(item: Mapping[str, Any], part: str) -> str:
-    """Return the member of an item that a path such as `source.id` leads to; an empty text if there is none."""
-    value: Any = item
-    for name in part.split("."):
-        value = value[name]
-    return value or ""
-
-
-def _joined(values: Sequence[str]) -> str:
-    """Return the values of one cell. Empty ones keep their place, so that the n-th of each column belong together."""
-    return SEPARATOR.join(values) if any(values) else ""
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]], *, safe: bool, bom: bool) -> bytes:
+    """Return a whole table. `safe` and `bom`: the values of the parameters `csv_safe` and `bom`."""
+    cells = (map(without_formula, row) for row in rows) if safe else rows
+    return f"{BYTE_ORDER_MARK if bom else ''}{_lines([names])}{_lines(cells)}".encode()
 
 
 def _lines(rows: Iterable[Iterable[Any]]) -> str:

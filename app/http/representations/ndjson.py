@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from app.db.driver import Row
+from app.files.tables import TableColumn
 from app.http.representations.representation import WritesStreams
-from app.reading.shapes import TableColumn
 
 
 class Ndjson(WritesStreams):

@@ -1,0 +1,79 @@
+"""The pages of figures: the matrix and the network."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from app.domain.vocabulary import Kind
+from app.pages.drawing.network import network as drawn
+from app.pages.filters import ACTORS
+from app.pages.records import LAST_CHANGE, cited
+from app.pages.serving import Page
+from app.pages.shown import Shown
+from app.pages.views import named_in
+from app.pages.visit import Visit
+from app.views.matrix_queries import Dimension
+from app.views.network import ActorKind
+
+MATRIX_LIMIT = 30
+SHADES = 5
+
+
+async def matrix(visit: Visit) -> Page:
+    """`/matrix`: how many records have each pair of two values, such as a country and a year."""
+    pairs, named = await named_in(visit, {"topic": (Kind.TOPIC,), "participant": ACTORS})
+    visit.settle(pairs)
+    given = dict(pairs)
+    asked = [*pairs, *((name, value) for name, value in _MATRIX.items() if name not in given)]
+    found, changes = await visit.ask_all(("/v1/matrix", asked), *LAST_CHANGE)
+
+    def context(_shown: Shown) -> Mapping[str, Any]:
+        title = visit.language.texts.gettext("How much, by two dimensions")
+        return {
+            "title": title,
+            "found": found,
+            "dimensions": get_args(Dimension),
+            "most": max((cell["count"] for row in found["cells"] for cell in row), default=0),
+            "shades": SHADES,
+            **named,
+            "formats": _figure_formats(visit, "/v1/matrix", asked, ("CSV", "csv"), ("JSON-stat", "jsonstat")),
+            "cited": cited(visit, title, changes),
+        }
+
+    return Page("matrix.html", context, json=visit.link("/v1/matrix", asked))
+
+
+_MATRIX = {"rows": "country", "columns": "year", "limit": str(MATRIX_LIMIT)}
+
+
+async def network(visit: Visit) -> Page:
+    """`/network`: who takes part in the same meetings, or is party to the same instruments, as a picture and a table."""
+    pairs, named = await named_in(visit, {"topic": (Kind.TOPIC,), "participant": ACTORS})
+    visit.settle(pairs)
+    asked = [*pairs, ("project", "true")]
+    found, changes = await visit.ask_all(("/v1/network", asked), *LAST_CHANGE)
+    picture = await asyncio.to_thread(drawn, found["nodes"], found["edges"])
+
+    def context(_shown: Shown) -> Mapping[str, Any]:
+        title = visit.language.texts.gettext("Who is involved with whom")
+        return {
+            "title": title,
+            "found": found,
+            "picture": picture,
+            "actor_kinds": get_args(ActorKind),
+            "names": {node["id"]: node for node in found["nodes"]},
+            "edges": sorted(found["edges"], key=lambda edge: -edge["weight"])[:MOST_EDGES],
+            **named,
+            "formats": _figure_formats(visit, "/v1/network", asked, ("CSV", "csv"), ("GraphML", "graphml"), ("GEXF", "gexf")),
+            "cited": cited(visit, title, changes),
+        }
+
+    return Page("network.html", context, json=visit.link("/v1/network", asked))
+
+
+MOST_EDGES = 100
+"""The number of edges in the table of the page at the most; the other formats have all."""
+
+
+def _figure_formats(visit: Visit, path: str, asked: list[tuple[str, str]], *forms: tuple[str, str]) -> list[tuple[str, str]]:
+    return [("JSON", visit.link(path, asked)), *((name, visit.link(path, [*asked, ("format", form)])) for name, form in forms)]
