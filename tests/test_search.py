@@ -22,7 +22,7 @@ from app.db.schema import migrate
 from app.settings import ROOT
 from app.text.analyzer import analyze, forms, typed_forms
 from app.text.docids import first_docid
-from app.text.nodes import FTS5, TSQUERY, Node, all_of, any_of, beginning, but_not, in_a_row, share, term
+from app.text.nodes import FTS5, TSQUERY, Node, Shares, all_of, any_of, beginning, but_not, in_a_row, share, term
 from app.text.query import parsed
 from tests import postgres
 from tests.conftest import Database, run_command
@@ -140,14 +140,16 @@ def test_check_finds_what_the_full_text_index_lacks(database: Database) -> None:
         (but_not(term("a"), term("b")), 0.4),
         (in_a_row(["a", "b"]), 0.2),
         (beginning("a"), 0.5),
+        (beginning("a2"), 0.4),
+        (beginning("c"), 0),
     ],
 )
 def test_how_large_a_part_of_the_documents_has_it(node: Node, part: float) -> None:
-    assert share(node, {"a": 0.5, "a2": 0.4, "b": 0.2}) == pytest.approx(part)
+    assert share(node, Shares({"a": 0.5, "a2": 0.4, "b": 0.2})) == pytest.approx(part)
 
 
 FREQUENT = plans.Frequencies(
-    1_000_000, {"nsa": 0.1, "nsb": 0.3, "pa": 0.04, "#named": 0.05, "#0001": 0.05, "#2023": 0.01, "#2025": 0.05}
+    1_000_000, Shares({"nsa": 0.1, "nsb": 0.3, "pa": 0.04, "#named": 0.05, "#0001": 0.05, "#2023": 0.01, "#2025": 0.05})
 )
 
 

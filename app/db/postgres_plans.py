@@ -6,13 +6,12 @@ of this, because its planner takes the only index that fits, and FTS5 returns th
 
 # ruff: noqa: S608 - only numbers and our own names are formatted into SQL, never input from clients
 
-from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
 from app.domain.edtf import NO_START
 from app.text.docids import first_docid
-from app.text.nodes import Node, all_of, any_of, share, term
+from app.text.nodes import Node, Shares, all_of, any_of, share, term
 from app.text.terms import BEGINNINGS, BEGINS, KIND, NAMED
 
 READING_SETTINGS = {"jit": "off", "random_page_cost": "1.1"}
@@ -70,11 +69,10 @@ class Frequencies(NamedTuple):
     """
 
     entries: float
-    shares: Mapping[str, float]
-    """For each term, the share of the entries that have it."""
+    shares: Shares
 
 
-UNKNOWN = Frequencies(0, {})
+UNKNOWN = Frequencies(0, Shares({}))
 
 
 class Way(Enum):
@@ -108,6 +106,8 @@ class Chosen(NamedTuple):
 
 def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
     """Choose how to read the newest `limit` matches of a query."""
+    if not known.entries:
+        return Chosen(Way.INDEX)
     part = share(node, known.shares)
     if part * known.entries <= _FEW:
         return Chosen(Way.INDEX)
@@ -115,7 +115,7 @@ def chosen(node: Node, known: Frequencies, limit: int) -> Chosen:
         return Chosen(Way.ORDER)
     if _is_undated(node):
         return Chosen(Way.INDEX)
-    years = {int(each[1:]): part for each, part in known.shares.items() if each[:1] == KIND and each[1:].isdecimal()}
+    years = {int(each[1:]): part for each, part in known.shares.of_terms.items() if each[:1] == KIND and each[1:].isdecimal()}
     years.pop(_NEVER, None)
     room = _ENOUGH * limit / (part * known.entries)
     for year in sorted(years, reverse=True):

@@ -32,13 +32,14 @@ MAX_ADDRESS = 16_384
 class Request(FastApiRequest):
     """A request.
 
-    Its attribute `wants` contains the request headers on which the response depends,
+    Its attribute `wants` contains the request headers on which the response depends, `pairs` the parameters of its query, and
     `representation` the representation that the client prefers among those that the endpoint offers.
     """
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)
         self.wants: RequestHeaders = request_headers(scope)
+        self.pairs: list[tuple[str, str]] = []
         self.representation: Representation = JSON
 
 
@@ -126,7 +127,8 @@ class Endpoint(APIRoute):
         if self.offered:
             require_short(scope)
             name, model = self._query
-            query = validated(model, query_pairs(scope["query_string"]))
+            request.pairs = query_pairs(scope["query_string"])
+            query = validated(model, request.pairs)
             if name is not None:
                 given[name] = query
             request.representation = self._form(getattr(query, "format", None), request.wants.accept)

@@ -14,7 +14,7 @@ from app.domain.vocabulary import Kind
 from app.errors import Invalid
 from app.faults import Fault, summary
 from app.http.endpoints import Request
-from app.http.parameters import query_pairs, window_fault
+from app.http.parameters import window_fault
 from app.http.queries import with_page
 from app.http.representations import JSON, Representation
 from app.http.representations.csv import Csv
@@ -144,7 +144,7 @@ def headers_of(
     is, relative to the request; empty if there is none.
     """
     form = request.representation
-    kept = [(key, value) for key, value in query_pairs(request.scope["query_string"]) if key != "format"]
+    kept = [(key, value) for key, value in request.pairs if key != "format"]
     others = [each for each in offered if each is not form]
     links = [
         *links,

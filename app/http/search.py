@@ -10,7 +10,7 @@ from app.errors import CursorInvalid, Invalid
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.negotiation import requested_languages
 from app.http.openapi.shared import CONDITIONAL, described
-from app.http.parameters import query_pairs, window_fault
+from app.http.parameters import window_fault
 from app.http.queries import with_page
 from app.http.responses import language_header, page_links
 from app.reading import cursor as cursors
@@ -63,7 +63,7 @@ def router(service: SearchService) -> APIRouter:
         languages = requested_languages(query.lang, request.wants.accept_language)
         found = await service.search(query, languages, offset=offset)
         next_cursor = cursors.encode([str(offset + query.limit)], digest) if found.more else None
-        kept = [(name, value) for name, value in query_pairs(request.scope["query_string"]) if name != "cursor"]
+        kept = [(name, value) for name, value in request.pairs if name != "cursor"]
         following = urlencode([*kept, ("cursor", next_cursor)]) if next_cursor else None
         links, headers = page_links(request.scope, following, with_page("", "../search", kept))
         answer = SearchAnswer(

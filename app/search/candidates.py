@@ -17,7 +17,7 @@ from app.domain.edtf import NO_START
 from app.search.index import LONG_FROM
 from app.search.tiers import CANDIDATES, Narrowed
 from app.text.docids import DAY, first_docid
-from app.text.nodes import NOTHING, Node, all_of, term
+from app.text.nodes import NOTHING, Node, Shares, all_of, term
 from app.text.terms import LONG
 
 STATEMENT_BYTES = 2_000_000
@@ -89,7 +89,7 @@ class Candidates:
         if statistics is not None and time.monotonic() >= self._known_until:
             self._known_until = time.monotonic() + FREQUENCIES_KNOWN_FOR
             for entries, terms, shares in await self._driver.fetch(Statement(statistics, {}), {}):
-                self._frequencies = Frequencies(entries, dict(zip(terms, shares, strict=False)))
+                self._frequencies = Frequencies(entries, Shares(dict(zip(terms, shares, strict=False))))
         return self._frequencies
 
     def _search_of(self, tiers: Mapping[Any, Node], narrowed: Narrowed, known: Frequencies, limit: int) -> TierSearch | None:

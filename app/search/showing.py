@@ -81,11 +81,13 @@ class Showing:
             for word in slot.words
         ]
         self._others = [frozenset(stems) for stems in other_names]
-        self._stems = frozenset[str]().union(*(looked.stems for looked in self._looked), *self._others)
+        self._typed: dict[str, set[str]] = {}
+        """The typed words, without case and marks, by their stems."""
+        for looked in self._looked:
+            for stem in looked.stems:
+                self._typed.setdefault(stem, set()).add(looked.folded)
         self._skeletons = frozenset[str]().union(*(looked.skeletons for looked in self._looked))
-        starred = [looked for looked in self._looked if looked.starred]
-        self._beginnings = tuple(looked.folded for looked in starred)
-        self._beginnings_in_sound = tuple(start for looked in starred for start in looked.skeletons)
+        self._starred = [looked for looked in self._looked if looked.starred]
 
     def matched(self, own: Sequence[Own]) -> Matched:
         """Return the record's text that contains the largest number of the typed words.
@@ -97,8 +99,8 @@ class Showing:
             if best is not None and -best[0][0] >= len(self._looked) and each.weight is not best[1].weight:
                 break  # a text of higher weight already contains all typed words
             words = list(analyze(text, each.language))
-            stems = {word.forms.stem for word in words}
-            others = frozenset[str]().union(*(name for name in self._others if name <= stems))
+            stems = {word.forms.stem for word in words} if self._others else ()
+            others = frozenset[str]().union(*(name for name in self._others if name.issubset(stems)))
             found = [(word, form) for word in words if (form := self._form(each.text, word, others))]
             if not found:
                 continue
@@ -119,26 +121,21 @@ class Showing:
 
         `others`: the stems of all names in `other_names` that are completely contained in the text.
         """
-        _, stem, skeletons = word.forms
-        if (
-            stem not in self._stems
-            and self._skeletons.isdisjoint(skeletons)
-            and not word.forms.folded.startswith(self._beginnings)
-            and not any(each.startswith(self._beginnings_in_sound) for each in skeletons)
-        ):
-            return None
-        found: list[Form] = [Form.OTHER_NAME] if stem in others else []
-        for looked in self._looked:
-            if stem in looked.stems:
-                same = fold(text[word.start : word.end][:MAX_WORD]) == looked.folded or not skeletons
-                found.append(Form.AS_TYPED if same else Form.INFLECTED)
-            elif not looked.skeletons.isdisjoint(skeletons):
-                found.append(Form.TRANSLITERATED)
-            elif looked.starred and word.forms.folded.startswith(looked.folded):
-                found.append(Form.BEGINNING)
-            elif looked.starred and any(each.startswith(start) for start in looked.skeletons for each in skeletons):
-                found.append(Form.TRANSLITERATED)
-        return min(found, key=_BEST_FIRST.index, default=None)
+        folded, stem, skeletons = word.forms
+        if typed := self._typed.get(stem):
+            same = not skeletons or fold(text[word.start : word.end][:MAX_WORD]) in typed
+            return Form.AS_TYPED if same else Form.INFLECTED
+        found = Form.OTHER_NAME if stem in others else None
+        if not self._skeletons.isdisjoint(skeletons):
+            found = Form.TRANSLITERATED
+        for looked in self._starred:
+            if not looked.skeletons.isdisjoint(skeletons):
+                continue
+            if folded.startswith(looked.folded):
+                return Form.BEGINNING
+            if any(each.startswith(start) for start in looked.skeletons for each in skeletons):
+                found = Form.TRANSLITERATED
+        return found
 
 
 def _telling(own: Sequence[Own]) -> str:

@@ -171,42 +171,50 @@ def _called(run: tuple[Typed, ...]) -> Node:
     return whole_name(run)[1] if len(run) <= SOUNDING_HAN else exact_name(run)
 
 
-def by_name(query: Query) -> list[dict[Tier, Node]]:
+def by_name(query: Query, *, only_whole: bool = False) -> list[dict[Tier, Node]]:
     """Return the queries that search only names, as a list of stages.
 
     The caller runs the stages in order. If a tier of a stage has `CANDIDATES` records, the caller skips the later stages.
+    `only_whole`: leave out names that have further words besides the typed ones.
     """
     if not query.slots:
         return []
     slots = query.slots
     is_, sounds = whole_name(query.words) if query.is_plain else (NOTHING, NOTHING)
+    whole = {Tier.NAME_IS: is_, Tier.NAME_SOUNDS: sounds}
+    if only_whole:
+        return [_permitted(query, whole)]
     in_name, in_name_sounds = (all_slots(slots, Weight.NAME, sound=sound) for sound in (False, True))
-    named = {
-        Tier.NAME_IS: is_,
-        Tier.NAME_SOUNDS: sounds,
-        Tier.NAMED: all_of((in_name, term(NAMED))),
-        Tier.NAMED_SOUNDS: all_of((in_name_sounds, term(NAMED))),
-    }
-    stages = (named, {Tier.IN_NAME: in_name}, {Tier.IN_NAME_SOUNDS: in_name_sounds})
+    named = {Tier.NAMED: all_of((in_name, term(NAMED))), Tier.NAMED_SOUNDS: all_of((in_name_sounds, term(NAMED)))}
+    stages = (whole | named, {Tier.IN_NAME: in_name}, {Tier.IN_NAME_SOUNDS: in_name_sounds})
     return [_permitted(query, stage) for stage in stages]
 
 
-def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known]) -> dict[Tier, Node]:
+def all_words(query: Query, called: Sequence[Known]) -> Node:
+    """Return the query for records that have all typed words, or other names of the records that `called` has.
+
+    What matches IN_NAME, IN_TITLE, ANYWHERE, OTHER_NAME or HOLDER matches it, too. `called` is that of `elsewhere`.
+    """
+    groups = _by_other_names(query, called)[0] if query.is_plain else map(Slot.anywhere, query.slots)
+    return but_not(all_of(groups), query.barred())
+
+
+def elsewhere(query: Query, called: Sequence[Known], named: Sequence[Known], *, only_related: bool = False) -> dict[Tier, Node]:
     """Return, by tier, the queries that search beyond the names of the records to be found.
 
     They search titles, texts, and what stands for a record that the typed query mentions: its other names, and references to
     it. `called`: the mentioned records, whose complete name the query contains. `named`: at most `BEST_NAMES` records with a
-    name that contains all typed words.
+    name that contains all typed words. `only_related`: search only for references to the records in `named`.
     """
     slots = query.slots
     if not slots:
         return {}
     related = any_of(term(REFERS + each.record_id.lower()) for each in named)
-    found = {
-        Tier.IN_TITLE: all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots),
-        Tier.ANYWHERE: all_of(slot.anywhere() for slot in slots),
-        Tier.RELATED: but_not(related, term(LINK)),
-    }
+    found = {Tier.RELATED: but_not(related, term(LINK))}
+    if only_related:
+        return _permitted(query, found)
+    found[Tier.IN_TITLE] = all_of(any_of((slot.sound(Weight.NAME), slot.sound(Weight.TITLE))) for slot in slots)
+    found[Tier.ANYWHERE] = all_of(map(Slot.anywhere, slots))
     if query.is_plain:
         groups, unnamed = _by_other_names(query, called)
         found[Tier.OTHER_NAME] = but_not(all_of(groups), term(LINK)) if len(unnamed) < len(slots) else NOTHING

@@ -43,6 +43,8 @@ _WORD = re.compile(f"{_DOTTED}|{_LETTERS}(?:['’ʼʻ‘`]{_LETTERS})*")
 _COMPOUND = re.compile(f"{_LETTERS}(?:[-‐‑]{_LETTERS})+")
 _HYPHENS = re.compile("[-‐‑]")
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u3040-\u30ff\uac00-\ud7af]+")
+_RUN = re.compile(rf"{_HAN.pattern}|[^\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+")
+"""Characters of a word that are all Han, or all others."""
 _CYRILLIC = re.compile(r"[\u0400-\u052f]")
 _ARABIC = re.compile(r"[\u0620-\u064a\u066e-\u06d3]")
 _ARABIC_SPELLINGS = str.maketrans("ىیےکگةە", "يييككهه", "ـ")
@@ -147,13 +149,14 @@ def analyze(text: str, language: str | None = None) -> Iterator[Word]:
         if word.isascii() or not _HAN.search(word):
             yield Word(start, found.end(), forms(word, primary))
             continue
-        for run in re.finditer(rf"{_HAN.pattern}|[^\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]+", word):
+        for run in _RUN.finditer(word):
             if not _HAN.match(run[0]):
                 yield Word(start + run.start(), start + run.end(), forms(run[0], primary))
                 continue
-            for place in range(max(len(run[0]) - 1, 1)):
-                pair = run[0][place : place + 2]
-                yield Word(start + run.start() + place, start + run.start() + place + len(pair), Forms(pair, pair, ()))
+            letters, first = run[0], start + run.start()
+            for place in range(max(len(letters) - 1, 1)):
+                pair = letters[place : place + 2]
+                yield Word(first + place, first + place + len(pair), Forms(pair, pair, ()))
 
 
 def all_forms(text: str, language: str | None = None) -> list[Forms]:

@@ -1,6 +1,8 @@
 """Full-text queries as trees of nodes, and their serialization in the query syntax of each database."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice, takewhile
 from math import prod
 from typing import Any, NamedTuple
 
@@ -43,7 +45,9 @@ def all_of(nodes: Iterable[Node]) -> Node:
 
 
 def _joined(sort: str, nodes: Iterable[Node]) -> Node:
-    parts = tuple(dict.fromkeys(node for node in nodes if node != NOTHING))
+    distinct = dict.fromkeys(nodes)
+    distinct.pop(NOTHING, None)
+    parts = tuple(distinct)
     if not parts:
         return NOTHING
     return parts[0] if len(parts) == 1 else Node(sort, parts)
@@ -54,7 +58,21 @@ def but_not(node: Node, without: Node) -> Node:
     return node if NOTHING in (node, without) else Node("not", (node, without))
 
 
-def share(node: Node, shares: Mapping[str, float]) -> float:
+class Shares:
+    """For each frequent term, the share of the search entries that have it."""
+
+    def __init__(self, shares: Mapping[str, float]) -> None:
+        self.of_terms = shares
+        self._in_order = sorted(shares)
+
+    def of_beginning(self, start: str) -> float:
+        """Return the largest share of a term that begins with `start`."""
+        following = islice(self._in_order, bisect_left(self._in_order, start), None)
+        begun = takewhile(lambda each: each.startswith(start), following)
+        return max((self.of_terms[each] for each in begun), default=0)
+
+
+def share(node: Node, shares: Shares) -> float:
     """Estimate the share of search entries that match a node, from the shares of the frequent terms.
 
     The share of `or` is the largest share of its parts, not their sum, because the forms of a word occur in the same entries.
@@ -62,11 +80,11 @@ def share(node: Node, shares: Mapping[str, float]) -> float:
     sort, parts = node
     match sort:
         case "term":
-            return shares.get(parts[0], 0)
+            return shares.of_terms.get(parts[0], 0)
         case "beginning":
-            return max((part for each, part in shares.items() if each.startswith(parts[0])), default=0)
+            return shares.of_beginning(parts[0])
         case "row":
-            return min(shares.get(each, 0) for each in parts)
+            return min(shares.of_terms.get(each, 0) for each in parts)
         case "or":
             return max(share(part, shares) for part in parts)
         case "and":

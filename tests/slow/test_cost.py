@@ -5,6 +5,7 @@ import random
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from math import inf
 from urllib.parse import quote
 
 import pytest
@@ -67,17 +68,19 @@ def questions() -> Iterator[str]:
 
 
 def test_no_question_costs_more_than_50_ms(loaded: tuple[Database, Server]) -> None:
-    """The processor's time of the whole process; the least of nine, since others' work on the machine only adds to it."""
+    """The processor's time of the whole process; the least of nine, since others' work on the machine only adds to it.
+
+    Such work goes on for seconds, so the nine are measured in nine rounds.
+    """
     _, server = loaded
     connection = HTTPConnection("127.0.0.1", server.port, timeout=60)
-    dear: dict[str, float] = {}
-    for question in questions():
-        for path in ("search", "suggest"):
-            costs = [_cost(server, connection, f"/v1/{path}?q={quote(question)}")]
-            while min(costs) >= MOST_SECONDS and len(costs) < TIMES:
-                costs.append(_cost(server, connection, f"/v1/{path}?q={quote(question)}"))
-            if (cost := min(costs)) >= MOST_SECONDS and cost >= MOST_SECONDS * slowness():
-                dear[f"{path} {question[:40]!r}… of {len(question)}"] = cost
+    costs = dict.fromkeys(((path, question) for question in questions() for path in ("search", "suggest")), inf)
+    for _ in range(TIMES):
+        for path, question in [asked for asked, cost in costs.items() if cost >= MOST_SECONDS]:
+            cost = _cost(server, connection, f"/v1/{path}?q={quote(question)}")
+            costs[path, question] = min(costs[path, question], cost)
+    most = MOST_SECONDS * slowness()
+    dear = {f"{path} {question[:40]!r}… of {len(question)}": cost for (path, question), cost in costs.items() if cost >= most}
     assert dear == {}
 
 
