@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from app.db import postgres_plans as plans
 from app.db.postgres_plans import Chosen, Way
 from app.db.schema import migrate
+from app.search.finder import MOST_TOGETHER, Finder
 from app.settings import ROOT
 from app.text.analyzer import analyze, forms, typed_forms
 from app.text.docids import first_docid
@@ -100,6 +101,26 @@ def test_a_slip_of_the_finger(client: TestClient) -> None:
     assert found["did_you_mean"] == ["Smart cities"]
     found = search(client, "Karomey")
     assert (found["data"], found["page"]["total"]) == ([], 0)
+
+
+def test_what_a_long_question_leaves_out_would_find_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether any record has all its words is asked first. The answer is that of asking all queries."""
+    texts: list[str] = []
+    for kind in ("meetings", "memoranda", "organizations", "people"):
+        for record in client.get(f"/v1/{kind}?limit=4&include=names").json()["data"]:
+            names = [each["text"] for each in record["names"]]
+            texts += [record["name"], " ".join(names), " ".join(names[::-1]), record.get("summary") or ""]
+    questions = [" ".join(text.split()[start:][:14]) for text in texts for start in (0, 4)]
+    questions += [f"{question} nowhere" for question in questions[::5]]
+    long = [question for question in dict.fromkeys(questions) if len(parsed(question).words) > MOST_TOGETHER]
+    found = [search(client, question) for question in long]
+    assert {hit["matched"]["tier"] for each in found for hit in each["data"]} >= {"in_name", "anywhere", "other_name"}
+
+    async def is_met(*_: object) -> bool:
+        return True
+
+    monkeypatch.setattr(Finder, "_is_met", is_met)
+    assert [search(client, question) for question in long] == found
 
 
 # -- the index -----------------------------------------------------------------------------------------------------------
