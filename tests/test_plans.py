@@ -200,6 +200,42 @@ def test_a_page_of_what_actors_did_together_costs_the_same_however_often_they_me
     assert costs[1] <= 1.3 * costs[0], costs
 
 
+def meetings_of_two_decades() -> Iterator[Content]:
+    """In the first decade one meets often and the other seldom, in the second it is the other way round."""
+    for decade, (often, seldom) in (("200", ("one", "other")), ("201", ("other", "one"))):
+        for number in range(1_000):
+            meeting = f"meeting-{decade}-{number}"
+            yield {"kind": "meeting", "id": meeting, "name": "M", "date": f"{decade}{number % 10}-{number % 12 + 1:02}"}
+            for name in (often, seldom) if number % 5 == 0 else (often,):
+                yield {"kind": "participant", "meeting": meeting, "organization": name, "role": "delegation"}
+
+
+def test_a_ledger_is_read_by_who_met_less_often_at_that_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    countries = (("one", "BY", "BLR", "112"), ("other", "CN", "CHN", "156"))
+    for name, alpha_2, alpha_3, numeric in countries:
+        country = {"kind": "country", "id": alpha_2, "name": alpha_2, "alpha_3": alpha_3, "numeric": numeric}
+        database.load(json.dumps(country), json.dumps({"kind": "organization", "id": name, "name": name, "country": alpha_2}))
+    database.load(*map(json.dumps, meetings_of_two_decades()))
+    walked = []
+    with database.client() as client:
+        for query in (
+            "date_from=2000-01-01",
+            "date_from=2010-01-01",
+            "date_to=2019-12-31&sort=-date",
+            "date_to=2009-12-31&sort=-date",
+        ):
+            for pair in ("BY,CN", "CN,BY"):
+                following = f"/v1/ledger?between={pair}&{query}&limit={PAGE}"
+                for _ in range(2):
+                    with recorded(monkeypatch) as asked:
+                        page = client.get(following).json()
+                    assert len(page["data"]) == PAGE
+                    _, given = max(asked, key=lambda each: len(each[0]))
+                    walked.append(given["side_0"])
+                    following = page["links"]["next"]
+    assert walked == ["CN"] * 4 + ["BY"] * 8 + ["CN"] * 4
+
+
 def test_postgres_knows_that_what_is_one_of_several_is_not_absent(database: Database) -> None:
     """Indexes over what may be absent have entries for what is there alone: several values must lead to them, too."""
     if database.engine.dialect.name != "postgresql":

@@ -10,6 +10,7 @@ from pydantic import Field
 from app.db.driver import Driver, Statement
 from app.db.record_sql import Node, Object, Text, Truth, record_sql_of
 from app.db.sql import ids_parameter, is_one_of, literal
+from app.db.types import Exact
 from app.declaration.filters import From
 from app.declaration.model import AnyRef, DerivedDay, EventDate, Model, Ref
 from app.domain import edtf
@@ -35,8 +36,8 @@ record_topics: sa.Table = RecordTopic.__table__
 STATEMENT_BYTES = 8_000_000
 FEW = 2_000
 """The number of records about topics up to which they are looked up before lines are read."""
-COUNTED = 2_000
-"""The number of records of an actor that are counted, to find the one with the fewest."""
+RUN = 200
+"""The number of meetings of an actor over which is looked how close together they are."""
 KINDS = (*ACTORS, Kind.TOPIC, Kind.SERIES, Kind.MEETING, Kind.MEMORANDUM, Kind.OUTCOME)
 """The kinds of records that have a timeline."""
 
@@ -96,7 +97,7 @@ class Ledger:
         self._sql = record_sql_of(driver.dialect)
         self._parts = LineParts(compiler)
         self._statements = Statements(self._compile, STATEMENT_BYTES)
-        self._used = compiler.to_statement(_used())
+        self._reached = {descending: compiler.to_statement(_reached(descending=descending)) for descending in (False, True)}
         self._about = compiler.to_statement(_about())
 
     async def read(self, asked: Asked, digest: str, key: Sequence[str] | None = None) -> PagedRead:
@@ -105,7 +106,7 @@ class Ledger:
         `key`: the key behind which the first page begins.
         """
         actors = asked.actors or ((asked.of,) if asked.of is not None and asked.of[1] in ACTORS else ())
-        walked = await self._rarest_first(actors) if len(actors) > 1 else list(actors)
+        walked = await self._sparsest_first(actors, asked, key) if len(actors) > 1 else list(actors)
         shape = Shape(
             actors=tuple(kind for _, kind in walked),
             of=asked.of[1] if asked.of is not None else None,
@@ -131,15 +132,21 @@ class Ledger:
         statements = {after: await self._statements.of(replace(shape, after=after)) for after in {key is not None, True}}
         return PagedRead(lambda *, after: statements[after], parameters, 3, digest, key is not None)
 
-    async def _rarest_first(self, actors: Sequence[tuple[str, Kind]]) -> list[tuple[str, Kind]]:
+    async def _sparsest_first(
+        self, actors: Sequence[tuple[str, Kind]], asked: Asked, key: Sequence[str] | None
+    ) -> list[tuple[str, Kind]]:
         """Return the actors in the order in which their records are read and compared.
 
-        The lines of the first one are read. An organization comes last, because it is also linked by its series, and an actor
-        with few records comes first.
+        The lines of the first one are read, so it is the one with the fewest meetings near the beginning of the page: the one
+        whose next `RUN` meetings reach the furthest. An organization comes last, because it is also linked by its series.
         """
-        ids = self._driver.encode([actor for actor, _ in actors])
-        used = {row[0]: row[1] for row in await self._driver.fetch(self._used, {"ids": ids})}
-        return sorted(actors, key=lambda actor: (actor[1] is Kind.ORGANIZATION, used.get(actor[0], 0)))
+        start, end = (edtf.NO_END, edtf.NO_START) if asked.descending else (edtf.NO_START, edtf.NO_END)
+        given = asked.date_to if asked.descending else asked.date_from
+        parameters = {"ids": self._driver.encode([actor for actor, _ in actors]), "start": key[0] if key else given or start}
+        rows = await self._driver.fetch(self._reached[asked.descending], parameters)
+        reached = {actor: day or end for actor, day in rows}
+        by_reach = sorted(actors, key=lambda actor: reached.get(actor[0], end), reverse=not asked.descending)
+        return sorted(by_reach, key=lambda actor: actor[1] is Kind.ORGANIZATION)
 
     async def _topics(self, topics: Sequence[str]) -> Topics:
         """Return how lines on these topics are found."""
@@ -218,10 +225,14 @@ def _about() -> sa.Select[Any]:
     return sa.select(sa.func.count()).select_from(found.limit(sa.literal_column(str(FEW))).subquery())
 
 
-def _used() -> sa.Select[Any]:
-    """Return the SELECT of how often each of the actors `ids` is involved, counted up to COUNTED."""
-    one: Sql = sa.literal_column("1")
-    found = sa.select(one).where(involvements.c.actor_id == records.c.id)
-    found = found.limit(sa.literal_column(str(COUNTED))).correlate(records)
-    counted = sa.select(sa.func.count()).select_from(found.subquery()).scalar_subquery()
-    return sa.select(records.c.id, counted).where(is_one_of(records.c.id, ids_parameter()))
+def _reached(*, descending: bool) -> sa.Select[Any]:
+    """Return the SELECT of the day on which each of the actors `ids` has its meeting number `RUN` after the day `start`.
+
+    The day is null if there are not so many.
+    """
+    met, start = involvements.c, sa.bindparam("start", type_=Exact)
+    found = sa.select(met.date_start).where(met.actor_id == records.c.id, met.record_kind == literal(Kind.MEETING))
+    found = found.where(met.date_start < start if descending else met.date_start > start)
+    found = found.order_by(met.date_start.desc() if descending else met.date_start.asc())
+    found = found.limit(sa.literal_column("1")).offset(sa.literal_column(str(RUN - 1))).correlate(records)
+    return sa.select(records.c.id, found.scalar_subquery()).where(is_one_of(records.c.id, ids_parameter()))

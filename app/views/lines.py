@@ -282,13 +282,14 @@ def _events(shape: Shape, kind: Kind, make: Make, meeting: str) -> Iterator[_Bra
     def linked(branch: _Branch, places: range) -> _Branch:
         by_series = []
         for place in places:
-            is_involved: Sql = _involves(place, kind, branch)
+            also, is_it = _involvement(place, kind, branch)
             if shape.actors[place] is Kind.ORGANIZATION:
+                is_involved = sa.exists().where(is_it).correlate_except(also)
                 by_series.append((~is_involved, literal("series")))
-                is_involved = sa.or_(
-                    is_involved, branch.rows.c[meeting].in_(_meetings_of(series.c.organization_id == side(place)))
-                )
-            branch.where(is_involved)
+                at_its_meetings = branch.rows.c[meeting].in_(_meetings_of(series.c.organization_id == side(place)))
+                branch.where(sa.or_(is_involved, at_its_meetings))
+            else:
+                branch.source = branch.source.join(also, is_it)
         return branch.where(via=sa.case(*by_series)) if by_series else branch
 
     others = range(1, len(shape.actors))
@@ -296,7 +297,8 @@ def _events(shape: Shape, kind: Kind, make: Make, meeting: str) -> Iterator[_Bra
     if shape.actors[0] is Kind.ORGANIZATION:
         branch = linked(make(), others)
         at_its_meetings = branch.rows.c[meeting].in_(_meetings_of(series.c.organization_id == side(0)))
-        yield branch.where(at_its_meetings, ~_involves(0, kind, branch), via=literal("series"))
+        also, is_it = _involvement(0, kind, branch)
+        yield branch.where(at_its_meetings, ~sa.exists().where(is_it).correlate_except(also), via=literal("series"))
 
 
 def _acts(shape: Shape) -> Iterator[_Branch]:
@@ -554,15 +556,20 @@ def _linked(place: int, shape: Shape, branch: _Branch, record: str, *, is_own: b
     return sa.or_(*found)
 
 
-def _involves(place: int, kind: Kind, branch: _Branch) -> sa.Exists:
-    """Return the condition that a meeting or an outcome involves a side. It reads only the index that the branch walks."""
+def _involvement(place: int, kind: Kind, branch: _Branch) -> tuple[NamedFromClause, Sql]:
+    """Return the involvements, and the condition for the one of a side in a meeting or an outcome: there is at most one.
+
+    Only the index that the branch walks is read. Where the side must be involved, the involvement is joined, because SQLite
+    takes a third fewer steps for a join than for EXISTS.
+    """
     also = involvements.alias(f"i{place}")
-    return sa.exists().where(
+    is_it = sa.and_(
         also.c.actor_id == side(place),
         also.c.record_kind == literal(kind),
         also.c.date_start == branch.day,
         also.c.record_id == branch.line.entry_id,
     )
+    return also, is_it
 
 
 def _involved_in(place: int, shape: Shape, record: Sql) -> sa.Exists:
