@@ -86,6 +86,15 @@ def test_the_rest_is_counted(client: TestClient) -> None:
     assert part["left_out"] == len(whole["data"]) - 1
 
 
+def test_those_behind_the_first_are_counted_too(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = answer(client, "/v1/counterparts?of=BY&kind=organization&limit=200")
+    monkeypatch.setattr("app.views.counterparts.MOST", 2)
+    part = answer(client, "/v1/counterparts?of=BY&kind=organization&limit=200&date_from=1900-01-01")
+    ids = [[each["actor"]["id"] for each in found["data"]] for found in (part, whole)]
+    assert ids[0] == ids[1][:2]
+    assert part["left_out"] == len(ids[1]) - 2 > 0
+
+
 def test_partners_and_contacts_of_a_comparison(client: TestClient) -> None:
     found = answer(client, "/v1/compare?actors=BY,CN,AE&lang=ru")
     assert [each["actor"]["name"] for each in found["data"]] == ["Беларусь", "Китай", "ОАЭ"]

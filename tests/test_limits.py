@@ -9,7 +9,7 @@ from app.declaration.filters import values
 from app.domain import collation
 from app.faults import FAULTS_ALIKE, MAX_FAULTS, MOST_FAULTS
 from app.files import calendars, workbook
-from app.http import counterparts, endpoints, exports, matrix, parameters, queries, records
+from app.http import endpoints, exports, matrix, parameters, queries, records
 from app.http import proposals as proposals_over_http
 from app.http.problems import all_problems
 from app.http.protocol import LEAST_RATE
@@ -19,7 +19,7 @@ from app.search import candidates, finder, service, suggesting, tiers
 from app.search import models as search_models
 from app.settings import PREFIX, ROOT, Settings
 from app.text import analyzer, query, terms
-from app.views import dossier, results, selection
+from app.views import counterparts, dossier, results, selection
 from app.views import network as views_network
 from app.writing import frames, json_patch, queue, write_schema
 
@@ -43,7 +43,7 @@ FIXED = {
     "values of one filter": filters.MAX_VALUES,
     "ids of `/v1/records`": queries.MAX_IDS,
     "actors of `between`, and of a comparison": values.MOST_ACTORS,
-    "counterparts of an answer": counterparts.MAX_LIMIT,
+    "counterparts of an answer": counterparts.MOST,
     "hits of a page of a search": search_models.MAX_HITS,
     "names of an answer of suggestions": search_models.MAX_SUGGESTED,
     "such files that are made at once, a process": workshop.AT_ONCE,

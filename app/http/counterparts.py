@@ -19,11 +19,11 @@ from app.http.representations import JSON
 from app.http.representations.csv import table
 from app.http.viewing import Derived
 from app.reading.names import Called
-from app.views.counterparts import Common, Counterparts, CounterpartsView, Wanted, shown
+from app.views.counterparts import MOST, Common, Counterparts, CounterpartsView, Wanted
 from app.views.selection import COUNTED, Selection
 
 FORMS = (JSON, CSV)
-DEFAULT_LIMIT, MAX_LIMIT = 20, 200
+DEFAULT_LIMIT = 20
 
 
 class CounterpartsQuery(FigureQuery):
@@ -33,7 +33,7 @@ class CounterpartsQuery(FigureQuery):
     kind: Annotated[
         Literal["country", "organization"], Field(description="the kind of the counterparts", examples=["organization"])
     ] = "country"
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT, description="how many counterparts at the most", examples=[10]), WHOLE] = (
+    limit: Annotated[int, Field(ge=1, le=MOST, description="how many counterparts at the most", examples=[10]), WHOLE] = (
         DEFAULT_LIMIT
     )
     format: Annotated[Literal["json", "csv"] | None, Field(description="goes before `Accept`", examples=["csv"])] = None
@@ -105,8 +105,8 @@ def router(figures: Figures, driver: Driver) -> APIRouter:
         form = request.representation
 
         async def make() -> bytes:
-            counted = Counterparts.read(await figures.results.of(as_of, wanted.asked, lambda: view.count(wanted))).found
-            rows = shown(counted, query.limit)
+            counted = Counterparts.read(await figures.results.of(as_of, wanted.asked, lambda: view.count(wanted)))
+            rows = list(counted.first.items())[: query.limit]
             named = {actor, *(other for other, _ in rows), *(each.last for _, each in rows if each.last)}
             names = await figures.names.of(named, languages)
             known = [(other, each) for other, each in rows if other in names]  # one may have been deleted meanwhile
@@ -119,7 +119,7 @@ def router(figures: Figures, driver: Driver) -> APIRouter:
                 "data": [
                     _counterpart(actor, other, each, names, selection, figures, prefix(request, form)) for other, each in known
                 ],
-                "left_out": len(counted) - len(rows),
+                "left_out": counted.total - len(rows),
                 "as_of": str(as_of),
             }
             return to_json(answer)

@@ -89,7 +89,7 @@ class Comparison:
         return largest(shown, MOST_VALUES)
 
     async def _common(self, actor: str, kind: Kind, of_kind: Kind, selection: Selection) -> dict[str, Common]:
-        return await self._counterparts.count(WantedCounterparts(actor, kind, of_kind, selection))
+        return await self._counterparts.all_of(WantedCounterparts(actor, kind, of_kind, selection))
 
 
 def by_topic(counted: Counted, shapes: Shapes) -> sa.Select[Any]:

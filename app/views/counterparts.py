@@ -1,13 +1,15 @@
 """Counterparts: with whom an actor has the most meetings, instruments and outcomes in common, and when last."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import Any, Self
 
 import sqlalchemy as sa
 from pydantic_core import from_json
 
-from app.db.driver import Driver, to_statement
+from app.db.driver import Driver, Row, to_statement
 from app.db.sql import literal, unindexed
 from app.db.types import Exact
 from app.domain import edtf
@@ -20,6 +22,8 @@ involvements: sa.Table = Involvement.__table__
 organizations: sa.Table = Organization.__table__
 KINDS = (Kind.COUNTRY, Kind.ORGANIZATION)
 """The kinds of counterparts. Whom people met is told by the ledger."""
+MOST = 200
+"""Maximum number of counterparts that a request can ask for, and that are remembered."""
 NOT_HELD = (MeetingStatus.PLANNED, MeetingStatus.POSTPONED, MeetingStatus.CANCELLED)
 """The statuses of meetings that did not take place."""
 
@@ -42,14 +46,18 @@ class Common:
 
 @dataclass
 class Counterparts:
-    """The counterparts of an actor, those with the most meetings in common first."""
+    """The first `MOST` counterparts of an actor, those with the most meetings in common first."""
 
-    found: dict[str, Common]
+    first: dict[str, Common]
+    """By the id of the counterpart: what the two have in common."""
+    total: int
+    """The number of all counterparts."""
 
     @classmethod
     def read(cls, text: bytes) -> Self:
         """Return the counterparts from their JSON."""
-        return cls({actor: Common(**common) for actor, common in from_json(text).items()})
+        found = from_json(text)
+        return cls({actor: Common(**common) for actor, common in found["first"].items()}, found["total"])
 
 
 @dataclass(frozen=True)
@@ -78,18 +86,33 @@ class CounterpartsView:
         self._common = Queries(driver, kinds).of(common)
         self._own = {kind: to_statement(query, driver.dialect) for kind, query in _own().items()}
 
-    async def count(self, wanted: Wanted) -> dict[str, Common]:
+    async def count(self, wanted: Wanted) -> Counterparts:
+        """Return the first counterparts of the actor, and how many there are."""
+        return await asyncio.to_thread(_first, await self.all_of(wanted))
+
+    async def all_of(self, wanted: Wanted) -> dict[str, Common]:
         """Return what the actor has in common with each counterpart, by the counterpart's id."""
         own = {row[0] for row in await self._driver.fetch(self._own[wanted.kind], {"actor": wanted.actor})} | {wanted.actor}
-        found: dict[str, Common] = {}
+        rows: dict[str, list[Row]] = {}
         for plural, counted in self._kinds.items():
             shapes = wanted.selection.shapes(counted)
             given = {**wanted.selection.parameters(counted, self._driver.encode), "actor": wanted.actor}
-            rows = await self._driver.fetch(self._common(plural, wanted.of_kind, shapes), given)
-            for actor, records, first, last in rows:
-                if actor not in own:
-                    _add(found.setdefault(actor, Common()), plural, records, first, last)
-        return dict(sorted(found.items(), key=lambda item: item[1].order(item[0])))
+            rows[plural] = await self._driver.fetch(self._common(plural, wanted.of_kind, shapes), given)
+        return await asyncio.to_thread(_by_counterpart, rows, own)
+
+
+def _first(found: Mapping[str, Common]) -> Counterparts:
+    return Counterparts(dict(nsmallest(MOST, found.items(), key=lambda item: item[1].order(item[0]))), len(found))
+
+
+def _by_counterpart(rows: Mapping[str, Sequence[Row]], own: set[str]) -> dict[str, Common]:
+    """Return what each has in common. `rows`: what the query `common` found, by list. `own`: who is no counterpart."""
+    found: dict[str, Common] = {}
+    for plural, several in rows.items():
+        for actor, records, first, last in several:
+            if actor not in own:
+                _add(found.setdefault(actor, Common()), plural, records, first, last)
+    return found
 
 
 def _add(common: Common, plural: str, records: int, first: str | None, last: str | None) -> None:
@@ -166,8 +189,3 @@ def _own() -> dict[Kind, sa.SelectBase]:
         ),
         Kind.PERSON: acted.where(mine.c.actor_id == actor, mine.c.record_kind.in_(links)).distinct(),
     }
-
-
-def shown(found: Mapping[str, Common], limit: int) -> Sequence[tuple[str, Common]]:
-    """Return the first counterparts, at most `limit`."""
-    return list(found.items())[:limit]
