@@ -116,10 +116,10 @@ def test_what_a_long_question_leaves_out_would_find_nothing(client: TestClient, 
     found = [search(client, question) for question in long]
     assert {hit["matched"]["tier"] for each in found for hit in each["data"]} >= {"in_name", "anywhere", "other_name"}
 
-    async def is_met(*_: object) -> bool:
+    async def are_met(*_: object) -> bool:
         return True
 
-    monkeypatch.setattr(Finder, "_is_met", is_met)
+    monkeypatch.setattr(Finder, "_are_met", are_met)
     assert [search(client, question) for question in long] == found
 
 

@@ -63,18 +63,17 @@ class Finder:
     async def find(self, query: Query, narrowed: Narrowed) -> Ranking:
         """Run the stages in order. As soon as a tier has `CANDIDATES` records, skip the remaining stages."""
         rows: list[Row] = []
-        all_words = tiers.all_words(query, ())
-        is_met = await self._is_met(query, all_words, narrowed)
-        for stage in tiers.by_name(query, only_whole=not is_met):
+        are_met = await self._are_met(query, (), narrowed)
+        for stage in tiers.by_name(query, only_whole=not are_met):
             rows += await self._candidates.newest(stage, narrowed)
             if tiers.is_cut(rows):
                 return _ordered(rows)
         called, named = await self._mentioned.by_name(query)
         query = tiers.with_names_apart(query, called)
-        if all_words != (all_words := tiers.all_words(query, called)):
-            is_met = await self._is_met(query, all_words, narrowed)
+        if called:
+            are_met = await self._are_met(query, called, narrowed)
         letters = Letters(NAMES_LETTERS)
-        stage = tiers.elsewhere(query, called, named, only_related=not is_met)
+        stage = tiers.elsewhere(query, called, named, only_related=not are_met)
         found, holders = await self._run(query, stage, narrowed, letters)
         rows += found
         if len(rows) >= ENOUGH or not query.slots or any(tier <= Tier.IN_NAME_SOUNDS for tier, _ in rows):
@@ -91,11 +90,15 @@ class Finder:
             return _ordered(rows, called, holders)
         return await self._nearly(query, narrowed, called, spread, letters)
 
-    async def _is_met(self, query: Query, all_words: Node, narrowed: Narrowed) -> bool:
-        """Whether a record has all words of the query. A short query is not looked at, because each of its tiers is cheap."""
+    async def _are_met(self, query: Query, called: Sequence[Known], narrowed: Narrowed) -> bool:
+        """Whether a record has all words of the query, some of them perhaps by other names of the records in `called`.
+
+        If none has, most queries for a long query need not be run. Those for a short one are cheap, so it is not looked.
+        """
         if len(query.words) <= MOST_TOGETHER:
             return True
-        return bool(await self._candidates.newest({Tier.ANYWHERE: all_words}, replace(narrowed, kinds=()), limit=1))
+        wanted = {Tier.ANYWHERE: tiers.all_words(query, called)}
+        return bool(await self._candidates.newest(wanted, replace(narrowed, kinds=()), limit=1))
 
     async def everything(self, narrowed: Narrowed) -> Ranking:
         """Find the newest records that the filters leave, without typed words."""
