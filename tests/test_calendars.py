@@ -227,7 +227,7 @@ def test_an_event_says_who_met_where_and_which_sentence_says_so() -> None:
     assert found["dtstamp"].to_ical() == found["last-modified"].to_ical() == b"20261130T065818Z"
     assert found["dtstart"].params["value"] == found["dtend"].params["value"] == "DATE"
     assert found["transp"] == "TRANSPARENT"
-    assert found["url"] == "http://registry.example/v1/meetings/talks"
+    assert found["url"] == "http://registry.example/meetings/talks"
     assert found["location"] == "Hall; 2, Karamay, China; Minsk, Belarus; Geneva"
     assert [str(each) for each in found["categories"].cats] == ["Networks, clouds", "Облака"]
     assert "attendee" not in found
@@ -271,7 +271,7 @@ def test_an_action_is_an_event_on_its_own_day() -> None:
     )
     assert found["summary"] == "Memorandum: signed"
     assert found["status"] == "CONFIRMED"
-    assert found["url"] == "http://registry.example/v1/meetings/signing"
+    assert found["url"] == "http://registry.example/meetings/signing"
     assert found["description"] == "Between the ministries.\n\nAt: Visit\nBy: Belarus"
     assert days_of(found) == (date(2024, 8, 22), date(2024, 8, 22))
 

@@ -26,6 +26,7 @@ ENTRY = Entry(
     "tag:registry.example,2026:meetings/talks",
     "Talks",
     "http://registry.example/v1/meetings/talks",
+    "http://registry.example/meetings/talks",
     "2026-01-01T00:00:00.000000Z",
     "2026-02-01T00:00:00.000000Z",
     "meeting, talks, 2025-06-16",
@@ -48,8 +49,9 @@ def texts(element: ET.Element, *names: str) -> list[str | None]:
 
 
 def links(element: ET.Element) -> dict[str, str]:
-    """The addresses of the links of an element, by relation."""
-    return {link.attrib["rel"]: link.attrib["href"] for link in element.findall(f"{ATOM}link")}
+    """The addresses of the links of an element, by relation, and of alternates by their type."""
+    found = [link.attrib for link in element.findall(f"{ATOM}link")]
+    return {each["type"] if each["rel"] == "alternate" else each["rel"]: each["href"] for each in found}
 
 
 def test_an_entry_of_atom_says_what_is_said_of_the_record_and_which_sentence_says_so() -> None:
@@ -59,12 +61,17 @@ def test_an_entry_of_atom_says_what_is_said_of_the_record_and_which_sentence_say
     assert root.findtext(f"{ATOM}author/{ATOM}name") == "Rapporteur"
     assert links(root) == {
         "self": FEED.url,
-        "alternate": FEED.list_url,
+        "text/html": "http://registry.example/meetings",
+        "application/json": FEED.list_url,
         "next": "http://registry.example/v1/meetings?format=atom&cursor=c",
     }
     (entry,) = root.findall(f"{ATOM}entry")
     assert texts(entry, "id", "title", "published", "updated") == [ENTRY.id, "Talks", ENTRY.published, ENTRY.updated]
-    assert links(entry) == {"alternate": ENTRY.url, "via": "https://news.example/1?a=b&c#:~:text=d"}
+    assert links(entry) == {
+        "text/html": ENTRY.page,
+        "application/json": ENTRY.url,
+        "via": "https://news.example/1?a=b&c#:~:text=d",
+    }
     (category,) = entry.findall(f"{ATOM}category")
     assert category.attrib == {"term": "networks", "label": "Networks", "scheme": FEED.topics_url}
     summary = entry.find(f"{ATOM}summary")
@@ -81,7 +88,7 @@ def test_the_json_feed_says_the_same() -> None:
     assert json.loads(json_feed(FEED._replace(language="ru", next_url="http://registry.example/next"), [ENTRY])) == {
         "version": "https://jsonfeed.org/version/1.1",
         "title": "Meetings",
-        "home_page_url": FEED.list_url,
+        "home_page_url": "http://registry.example/meetings",
         "feed_url": FEED.url,
         "next_url": "http://registry.example/next",
         "language": "ru",
@@ -89,7 +96,7 @@ def test_the_json_feed_says_the_same() -> None:
         "items": [
             {
                 "id": ENTRY.id,
-                "url": ENTRY.url,
+                "url": ENTRY.page,
                 "external_url": "https://news.example/1?a=b&c#:~:text=d",
                 "title": "Talks",
                 "summary": "On networks.\nAnd on clouds.",
@@ -129,7 +136,7 @@ def test_deletions_are_tombstones_in_atom_and_items_in_json_feed() -> None:
 def test_no_text_breaks_a_feed() -> None:
     """Neither the XML nor the HTML in it."""
     quote = Quote(NASTY, NASTY, "https://news.example/\x0b")
-    entry = Entry(NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, quote, [{"id": NASTY, "name": NASTY}])
+    entry = Entry(NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, NASTY, quote, [{"id": NASTY, "name": NASTY}])
     root = parsed(entry, title=NASTY, url=NASTY, language=NASTY)
     assert root.findtext(f"{ATOM}title") == CLEAN
     assert links(root)["self"] == CLEAN
@@ -266,6 +273,7 @@ def test_an_entry_of_a_change_has_the_id_of_the_change() -> None:
         "tag:registry.example,2026:changes/7.1f0c9a3e",
         "paper: signed: changed",
         "http://registry.example/v1/actions/signing",
+        "http://registry.example/actions/signing",
         "2026-03-01T00:00:00.000000Z",
         "2026-03-01T00:00:00.000000Z",
         "action, signed",

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from app.db import postgres_plans as plans
 from app.db.postgres_plans import Chosen, Way
 from app.db.schema import migrate
+from app.search.dated import dated
 from app.search.finder import MOST_TOGETHER, Finder
 from app.settings import ROOT
 from app.text.analyzer import analyze, forms, typed_forms
@@ -101,6 +102,33 @@ def test_a_slip_of_the_finger(client: TestClient) -> None:
     assert found["did_you_mean"] == ["Smart cities"]
     found = search(client, "Karomey")
     assert (found["data"], found["page"]["total"]) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("q", "first"),
+    [
+        ("2026-01-28", {"by-ae-talks-2026-01-28", "by-ae-dialogue-2026", "by-ae-ems-pledge-2026"}),
+        ("2025-06", {"by-cn-talks-2025-06-16", "sco-ict-2025", "china-sco-forum-2025"}),
+        ("June 2025", {"by-cn-talks-2025-06-16", "sco-ict-2025", "china-sco-forum-2025"}),
+        ("17 июня 2025", {"sco-ict-2025", "china-sco-forum-2025"}),
+        ("визит в Дубай октябрь 2025", {"by-ae-dubai-understandings-2025", "by-visit-dubai-2025"}),
+        ("meeting June 2025 Karamay", {"sco-ict-2025", "china-sco-forum-2025"}),
+        ("Zalessky 28 January 2026", {"by-ae-talks-2026-01-28"}),
+    ],
+)
+def test_a_date_finds_what_happened_then(client: TestClient, q: str, first: set[str]) -> None:
+    assert set(ids(search(client, q))[: len(first)]) == first
+
+
+@pytest.mark.parametrize("q", ["70/125", "05/06/2025", "January", "17 June 2025 and 18 June 2025", "2025-13", "2025"])
+def test_what_is_no_single_date_is_words(q: str) -> None:
+    assert dated(q) is None
+
+
+def test_between_need_not_stand_in_what_is_found(client: TestClient) -> None:
+    assert "by-cn-ict-mou-2024" in ids(search(client, "memorandum between Belarus and China"))
+    assert ids(search(client, "agreement between Belarus and the UAE"))[0] == "by-ae-services-investment"
+    assert "by-cn-talks-2025-06-16" in ids(search(client, "переговоры между Беларусью и Китаем"))
 
 
 def test_what_a_long_question_leaves_out_would_find_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

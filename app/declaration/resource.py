@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from app import API_PATH
 from app.declaration.filters import Filter
 from app.declaration.model import Model, Part
 from app.domain.vocabulary import Confidence, Kind, NameType, Vocabulary
 from app.models.columns import Content
 
-VERSION_PREFIX = "/v1"
+VERSION_PREFIX = API_PATH
 INCLUDED_AT_MOST = 200
 """Maximum number of related records in one include. If there are more, the response has a link to their list."""
 

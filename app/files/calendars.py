@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.domain import edtf
 from app.domain.texts import xml_text
 from app.files.listing import Listing
-from app.files.wording import Record, first_quote, in_words, list_in_words, said_of, title_of, topics_of
+from app.files.wording import Record, first_quote, in_words, list_in_words, page_of, said_of, title_of, topics_of
 
 if TYPE_CHECKING:
     from icalendar import Calendar, Component, Event, Timezone
@@ -170,7 +170,7 @@ def _event(record: Record, told: Told) -> "Event | None":
     event.add("dtstart", date.fromisoformat(days.first))
     event.add("dtend", date.fromisoformat(days.last) + timedelta(1))
     event.add("transp", "TRANSPARENT")
-    event.add("url", _text(f"{told.collection_url}/{record['id']}"))
+    event.add("url", _text(page_of(f"{told.collection_url}/{record['id']}")))
     _add(event, "summary", _title(record, days))
     _add(event, "status", _STATUSES.get(record.get("status") or "", "") if record["kind"] == "meeting" else "CONFIRMED")
     _add(event, "location", _place(record))

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from app.domain.texts import xml_text
-from app.files.wording import Quote, Record, facts_of, first_quote, in_words, said_of, title_of, topics_of
+from app.files.wording import Quote, Record, facts_of, first_quote, in_words, page_of, said_of, title_of, topics_of
 
 ATOM = "http://www.w3.org/2005/Atom"
 DELETED = "http://purl.org/atompub/tombstones/1.0"
@@ -29,6 +29,9 @@ class Entry(NamedTuple):
     id: str
     title: str
     url: str
+    """The URL of the record, or of its history, as JSON."""
+    page: str | None
+    """The address of its page for people; None if there is none."""
     published: str
     updated: str
     facts: str = ""
@@ -79,6 +82,7 @@ def entry_of(record: Record, host: str, collection: str, collection_url: str) ->
         tag_of(host, f"{collection}/{record['id']}"),
         title_of(record),
         f"{collection_url}/{quote(record['id'])}",
+        page_of(f"{collection_url}/{quote(record['id'])}"),
         record["created_at"],
         record["updated_at"],
         facts_of(record),
@@ -115,6 +119,7 @@ def entry_of_change(change: Record, host: str, plural: str, collection_url: str)
         tag_of(host, f"changes/{change['position']}"),
         f"{title}: {_DONE[operation]}",
         f"{address}/history" if is_end else address,
+        None if is_end else page_of(address),
         change["at"],
         change["at"],
         facts_of(state),
@@ -146,7 +151,8 @@ def atom(feed: Feed, entries: Iterable[Entry | Deletion]) -> bytes:
         _element(root, name, text)
     _element(_element(root, "author"), "name", AUTHOR)
     _link(root, "self", feed.url, "application/atom+xml")
-    _link(root, "alternate", feed.list_url)
+    _link(root, "alternate", page_of(feed.list_url), "text/html")
+    _link(root, "alternate", feed.list_url, "application/json")
     if feed.next_url is not None:
         _link(root, "next", feed.next_url, "application/atom+xml")
     for each in several:
@@ -167,7 +173,7 @@ def json_feed(feed: Feed, entries: Iterable[Entry | Deletion]) -> bytes:
         entry = each.entry if isinstance(each, Deletion) else each
         item = {
             "id": entry.id,
-            "url": entry.url,
+            "url": entry.page or entry.url,
             "external_url": entry.quote.link if entry.quote else None,
             "title": entry.title,
             "summary": entry.said or entry.facts,
@@ -181,7 +187,7 @@ def json_feed(feed: Feed, entries: Iterable[Entry | Deletion]) -> bytes:
     about = {
         "version": JSON_FEED,
         "title": feed.title,
-        "home_page_url": feed.list_url,
+        "home_page_url": page_of(feed.list_url),
         "feed_url": feed.url,
         "next_url": feed.next_url,
         "language": feed.language,
@@ -197,8 +203,9 @@ def _write_entry(root: ET.Element, entry: Entry, feed: Feed) -> None:
         _element(element, name, text)
     if entry.author:
         _element(_element(element, "author"), "name", entry.author)
-    # Without a media type, because feed readers overlook an alternate that is not HTML.
-    _link(element, "alternate", entry.url)
+    if entry.page is not None:
+        _link(element, "alternate", entry.page, "text/html")
+    _link(element, "alternate", entry.url, "application/json")
     if entry.quote and entry.quote.link:
         _link(element, "via", entry.quote.link, title=entry.quote.source)
     for topic in entry.topics:

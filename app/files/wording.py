@@ -6,6 +6,8 @@ A record is the JSON object that the API shows, with its citations and topics if
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from app import API_PATH
+
 Record = Mapping[str, Any]
 
 TITLES: Mapping[str, tuple[str, ...]] = {
@@ -37,6 +39,13 @@ class Quote(NamedTuple):
     def __str__(self) -> str:
         lines = [f"“{self.text}”", self.source, self.link]
         return "\n".join(line for line in lines if line)
+
+
+def page_of(url: str) -> str:
+    """Return the address of the page for people that shows what a URL of the API has as data."""
+    path, mark, query = url.partition("?")
+    root, _, rest = path.rpartition(f"{API_PATH}/")
+    return f"{root}/{rest}{mark}{query}"
 
 
 def title_of(record: Record) -> str:

@@ -12,7 +12,8 @@ from app.files.feeds import Deletion, Entry, entry_of_change
 from app.files.wording import list_in_words
 from app.http.endpoints import Tagged
 from app.http.parameters import query_pairs
-from app.http.representations import WritesFeeds
+from app.http.queries import alternates_of
+from app.http.representations import ATOM, JSON, JSON_FEED, WritesFeeds
 from app.http.responses import base_url, page_links
 from app.reading.following import Read
 
@@ -36,7 +37,8 @@ class ChangeFeeds:
         """Return a page of the feed. `read`: changes of the log, the newest first."""
         kept = kept_pairs(scope)
         following = urlencode([*kept, ("before", str(read.end)), ("limit", str(limit))]) if read.more else None
-        links, headers = page_links(scope, following)
+        others = (JSON, *(each for each in (ATOM, JSON_FEED) if each is not form))
+        links, headers = page_links(scope, following, alternates_of(kept, form, others, lambda _: ()))
         assert links["self"] is not None
         filters = {name: [value for each, value in kept if each == name] for name, _ in kept if name in _FILTERS}
         title = list_in_words("changes", filters, {})

@@ -16,7 +16,7 @@ from app.faults import Fault, summary
 from app.http.change_feeds import ChangeFeeds, kept_pairs
 from app.http.endpoints import Endpoint, Request, Tagged
 from app.http.openapi.shared import CONDITIONAL, described, header
-from app.http.queries import with_page
+from app.http.queries import alternates_of, with_page
 from app.http.representations import ATOM, EVENTS, JSON, JSON_FEED, Representation, WritesFeeds
 from app.http.responses import page_links
 from app.http.streams import Streams
@@ -158,7 +158,8 @@ def _page_of_log(request: Request, query: changes.ChangesQuery, read: Read) -> T
     following = [*kept_pairs(request.scope), ("after" if query.before is None else "before", end), ("limit", str(query.limit))]
     # There may always be news after the last page, but nothing before the first one.
     goes_on = query.before is None or read.more
-    shown = with_page("", "../changes", kept_pairs(request.scope))
+    kept = kept_pairs(request.scope)
+    shown = with_page(alternates_of(kept, JSON, ChangesEndpoint.offered, lambda _: ()), "../changes", kept)
     return _page(request, [row[0] for row in read.rows], page, following if goes_on else None, shown)
 
 

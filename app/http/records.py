@@ -211,7 +211,8 @@ class Records:
             await self._explain_miss(scope, receive, send, record_id, None)
             return
         text, version, _ = row
-        await send_tagged(send, text.encode(), request, version=version, headers=language_header(*languages[:1]))
+        headers = [*language_header(*languages[:1]), *link_header(with_page("", f"../../records/{record_id}"))]
+        await send_tagged(send, text.encode(), request, version=version, headers=headers)
 
     async def read_identified(self, scope: Scope, request: RequestHeaders, receive: Receive, send: Send) -> None:
         """`GET /v1/{plural}/identifier/{scheme}/{identifier}`: a redirect to the record that has the identifier."""

@@ -1,6 +1,7 @@
 """The form above a list: one field for each filter that people need, filled with what the address says."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from app.declaration.filters import From, To
@@ -13,6 +14,8 @@ from app.resources import RESOURCES
 
 _KIND_OF = {resource.table.name: resource.kind for resource in RESOURCES}
 ACTORS = (Kind.COUNTRY, Kind.ORGANIZATION, Kind.PERSON)
+BETWEEN = "between"
+_JOINTS = re.compile("[,;]")
 _FOR_PROGRAMS = frozenset(("topic_exact", "member_exact", "identifier", "updated_since", "uncited"))
 """Filters that only programs need. In an address they work on pages, too."""
 
@@ -32,8 +35,8 @@ class Choice(NamedTuple):
     kinds: Sequence[str] = ()
 
 
-def choices(resource: Resource, visit: Visit, names: Mapping[str, Named]) -> list[Choice]:
-    """Return the fields of the form of a collection. `names`: by id, the records that the address names."""
+def choices(resource: Resource, visit: Visit, named: Mapping[str, Sequence[Named]]) -> list[Choice]:
+    """Return the fields of the form of a collection. `named`: by parameter, the records that the address names."""
     found = []
     for name, each in resource.filters.items():
         if name in _FOR_PROGRAMS:
@@ -45,7 +48,7 @@ def choices(resource: Resource, visit: Visit, names: Mapping[str, Named]) -> lis
         elif isinstance(each, (From, To)):
             found.append(Choice(name, "day", values))
         elif kinds := kinds_named(resource, name):
-            records = [names.get(value) or Named(value, value, "") for value in values]
+            records = named[name] or [Named(value, value, "") for value in values]
             shown = [each.name for each in records]
             found.append(Choice(name, "record", shown, records=records, kinds=[kind.value for kind in kinds]))
         else:
@@ -59,21 +62,33 @@ def kinds_named(resource: Resource, name: str) -> Sequence[Kind]:
     return each.names(resource.table, _KIND_OF) if each is not None else ()
 
 
-async def with_ids(visit: Visit, resource: Resource) -> tuple[list[tuple[str, str]], dict[str, Named]]:
-    """Return the parameters of the address with ids in place of names, and by id the records named."""
+async def named_in(
+    visit: Visit, kinds_of: Mapping[str, Sequence[Kind]], *, joined: Container[str] | None = None
+) -> tuple[list[tuple[str, str]], dict[str, list[Named]]]:
+    """Return the parameters with ids in place of names, and by parameter the records that it names.
+
+    `kinds_of`: by parameter that names records, their kinds. `joined`: those whose values may be several names with commas
+    between them, as in the API; all if it is None.
+    """
+    records: dict[str, list[Named]] = {name: [] for name in kinds_of}
     pairs: list[tuple[str, str]] = []
-    records: dict[str, Named] = {}
     names = Names(visit)
-    for name, value in visit.pairs:
-        kinds = kinds_named(resource, name)
-        if not kinds:
-            pairs.append((name, day_typed(name, value) if name in DAYS else value))
+    for name in dict.fromkeys(name for name, _ in visit.pairs):
+        values = visit.values(name)
+        if name not in kinds_of:
+            pairs += [(name, day_typed(name, value) if name in DAYS else value) for value in values]
             continue
         ids = []
-        for piece in value.split(",") if name == "between" else [value]:
-            found = await names.named(piece.strip(), kinds)
+        for typed in several(values) if joined is None or name in joined else values:
+            found = await names.named(typed, kinds_of[name])
             if found is not None:
-                records[found.id] = found
-            ids.append(found.id if found is not None else piece.strip())
-        pairs.append((name, ",".join(ids)))
+                records[name].append(found)
+            ids.append(found.id if found is not None else typed)
+        # A form has a field for each of several actors; the API takes all of them in one parameter.
+        pairs += [(name, ",".join(ids))] if name == BETWEEN else [(name, each) for each in ids]
     return pairs, records
+
+
+def several(values: Iterable[str]) -> Iterator[str]:
+    """Yield the names in values that commas or semicolons may join."""
+    return (piece.strip() for value in values for piece in _JOINTS.split(value) if piece.strip())

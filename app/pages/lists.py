@@ -6,7 +6,7 @@ from typing import Any
 from app.declaration.resource import CITED
 from app.domain.vocabulary import Kind
 from app.pages import facts
-from app.pages.filters import Choice, choices, with_ids
+from app.pages.filters import BETWEEN, Choice, choices, kinds_named, named_in
 from app.pages.records import LAST_CHANGE, cited
 from app.pages.resources import BY_PLURAL
 from app.pages.serving import Page
@@ -19,13 +19,14 @@ _CALENDARS = frozenset((Kind.MEETING, Kind.ACTION))
 async def collection(visit: Visit) -> Page:
     """`/{plural}`, with the filters, the order and the pages of the API."""
     resource = BY_PLURAL[visit.scope["path_params"]["plural"]]
-    pairs, records = await with_ids(visit, resource)
+    kinds_of = {name: kinds for name in resource.filters if (kinds := kinds_named(resource, name))}
+    pairs, named = await named_in(visit, kinds_of, joined=(BETWEEN,))
     visit.settle(pairs)
     include = [("include", CITED)] if CITED in resource.includes else []
     found, changes = await visit.ask_all((resource.path, [*pairs, *include, ("count", "true")]), *LAST_CHANGE)
 
     def context(shown: Shown) -> Mapping[str, Any]:
-        title, fields = shown.collection(resource.plural), choices(resource, visit, records)
+        title, fields = shown.collection(resource.plural), choices(resource, visit, named)
         return {
             "title": title,
             "resource": resource,
@@ -71,7 +72,8 @@ def formats(
     if table:
         found += [("CSV", address("csv", ("bom", "true"))), ("Excel", address("xlsx"))]
     if calendar:
-        found.append(("Calendar", address("ics")))
+        is_dated = any(name in ("date_from", "date_to") for name, _ in pairs)
+        found.append(("Calendar" if is_dated else "Coming", address("ics")))
     if feeds:
         found.append(("Feed", address("atom")))
     return found

@@ -7,6 +7,7 @@ from app.domain import vocabulary
 from app.domain.vocabulary import Kind
 from app.pages.language import later
 from app.pages.lists import formats
+from app.pages.names import DAYS, day_typed
 from app.pages.resources import BY_KIND
 from app.pages.serving import Page
 from app.pages.shown import Shown
@@ -15,6 +16,8 @@ from app.resources import RESOURCES
 
 NEWEST = 8
 CHANGES = 50
+_RECORDS = ("country", "topic", "topic_exact", "organization", "participant", "between")
+"""The parameters of a search that name records."""
 QUESTIONS: Sequence[tuple[str, str]] = (
     (later("Who took part in the negotiations of 16 June 2025, and in what capacity?"), "/meetings/by-cn-talks-2025-06-16"),
     (later("What was signed between Belarus and China, and what happened to it later?"), "/ledger?between=BY,CN"),
@@ -46,17 +49,22 @@ async def home(visit: Visit) -> Page:
 
 async def search(visit: Visit) -> Page:
     """`/search`: what was found for the words typed, in any script, and how to narrow it."""
-    found = None
-    if visit.pairs:
-        found = await visit.ask("/v1/search", [*visit.pairs, ("facets", "kind,year,country,topic")])
+    pairs = [(name, day_typed(name, value) if name in DAYS else value) for name, value in visit.pairs]
+    visit.settle(pairs)
+    found, names = None, {}
+    if pairs:
+        found = await visit.ask("/v1/search", [*pairs, ("facets", "kind,year,country,topic")])
+        if ids := [value for name, value in pairs for value in value.split(",") if name in _RECORDS]:
+            named = await visit.ask("/v1/records", [("ids", ",".join(ids))])
+            names = {each["id"]: each["name"] for each in named["data"]}
 
-    def context(_shown: Shown) -> Mapping[str, Any]:
+    def context(shown: Shown) -> Mapping[str, Any]:
         return {
             "typed": visit.value("q") or "",
             "found": found,
             "kinds": [kind.value for kind in Kind if BY_KIND[kind.value].searched is not None],
             "facets": _facets(visit, found["facets"]) if found else [],
-            "chosen": _chosen(visit, found) if found else [],
+            "chosen": _chosen(shown, names),
             "formats": formats(visit, "/v1/search", table=False) if found else [],
         }
 
@@ -78,12 +86,15 @@ def _narrowed(facet: str, value: str) -> dict[str, str | None]:
     return {facet: value, "cursor": None}
 
 
-def _chosen(visit: Visit, found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+def _chosen(shown: Shown, names: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """Return what narrows the search now: the parameter, its value in words, and the address without it."""
-    names = {each["value"]: each["name"] for values in found["facets"].values() for each in values if each["name"]}
     return [
-        (name, names.get(value, value), visit.here({name: None, "cursor": None}))
-        for name, value in visit.pairs
+        (
+            name,
+            shown.kind(value) if name == "kind" else ", ".join(names.get(each, each) for each in value.split(",")),
+            shown.here({name: None, "cursor": None}),
+        )
+        for name, value in shown.visit.pairs
         if name not in ("q", "cursor")
     ]
 
@@ -93,12 +104,15 @@ async def changes(visit: Visit) -> Page:
     before = [] if visit.value("before") or visit.value("after") else [("before", "end")]
     pairs = [*visit.pairs, *before, ("limit", str(CHANGES))]
     found = await visit.ask("/v1/changes", pairs)
+    ids = dict.fromkeys(each["id"] for each in found["data"] if each["state"] and each["state"].get("name"))
+    named = await visit.ask("/v1/records", [("ids", ",".join(ids))]) if ids and visit.language.tag != "en" else {"data": ()}
+    names = {each["id"]: each.get("name") for each in named["data"]}
 
     def context(shown: Shown) -> Mapping[str, Any]:
         return {
             "found": found,
             "previous": found["data"][-1]["position"] if len(found["data"]) == CHANGES else None,
-            "name_of": lambda state: shown.title(state) if state else None,
+            "name_of": lambda change: names.get(change["id"]) or (shown.title(change["state"]) if change["state"] else None),
             "formats": [("JSON", visit.link("/v1/changes", pairs)), ("Feed", visit.link("/v1/changes", [("format", "atom")]))],
         }
 

@@ -216,4 +216,11 @@ def _of_unknown(typed: str) -> Page:
 
 
 def _of_problem(body: bytes, status: int) -> Page:
-    return Page("problem.html", lambda _shown: {"problem": from_json(body)}, status)
+    problem = from_json(body)
+    faulty = {each.get("parameter") for each in problem.get("errors", ())}
+
+    def context(shown: Shown) -> Mapping[str, Any]:
+        fitting = [(name, value) for name, value in shown.visit.pairs if name not in faulty]
+        return {"problem": problem, "fitting": fitting if len(fitting) < len(shown.visit.pairs) else []}
+
+    return Page("problem.html", context, status)

@@ -117,6 +117,10 @@ class Shown(Atoms):
             if name not in (*fields, "cursor")
         ]
 
+    def filtered(self, name: str, value: str, kinds: Sequence[str]) -> str:
+        """Return the value of a filter of records of these kinds as people write it: a word of a vocabulary, or as it is."""
+        return next((self.word(each, value) for each in words.vocabularies_with(value, name, kinds)), value)
+
     def of_list(self, link: str) -> str:
         """Return the address of the page for a link of the API to a list, such as the records behind a number."""
         path, _, query = link.partition("?")

@@ -1,13 +1,12 @@
 """The pages of views: the ledger, commitments, counterparts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from app.domain.vocabulary import Kind
 from app.pages.drawing.timeline import timeline
-from app.pages.filters import ACTORS
+from app.pages.filters import ACTORS, named_in, several
 from app.pages.lists import formats
-from app.pages.names import DAYS, Named, Names, day_typed
 from app.pages.records import LAST_CHANGE, cited
 from app.pages.serving import Page
 from app.pages.shown import Shown
@@ -21,7 +20,7 @@ async def ledger(visit: Visit) -> Page:
     """`/ledger`: everything between actors (`between`), or the life of one record (`of`)."""
     pairs, named = await named_in(visit, {"between": ACTORS, "of": KINDS, "topic": (Kind.TOPIC,)})
     between, of = named["between"], named["of"]
-    if len([*_several(visit.values("between"))]) == 1 and not of:  # of one actor there is no "between", but a life
+    if len([*several(visit.values("between"))]) == 1 and not of:  # of one actor there is no "between", but a life
         pairs = [("of" if name == "between" else name, value) for name, value in pairs]
     visit.settle(pairs)
     found = changes = None
@@ -93,33 +92,3 @@ async def counterparts(visit: Visit) -> Page:
         }
 
     return Page("counterparts.html", context, json=visit.link("/v1/counterparts", pairs) if found else None)
-
-
-async def named_in(
-    visit: Visit, kinds_of: Mapping[str, tuple[Kind, ...]]
-) -> tuple[list[tuple[str, str]], dict[str, list[Named]]]:
-    """Return the parameters with ids in place of names, and by parameter the records that it names.
-
-    A form has a field for each of several actors; the API takes all of them in one parameter.
-    """
-    records: dict[str, list[Named]] = {name: [] for name in kinds_of}
-    pairs: list[tuple[str, str]] = []
-    names = Names(visit)
-    for name in dict.fromkeys(name for name, _ in visit.pairs):
-        values = visit.values(name)
-        if name not in kinds_of:
-            pairs += [(name, day_typed(name, value) if name in DAYS else value) for value in values]
-            continue
-        ids = []
-        for typed in _several(values):
-            found = await names.named(typed, kinds_of[name])
-            if found is not None:
-                records[name].append(found)
-            ids.append(found.id if found is not None else typed)
-        pairs += [(name, ",".join(ids))] if name == "between" else [(name, each) for each in ids]
-    return pairs, records
-
-
-def _several(values: Iterable[str]) -> Iterator[str]:
-    """Yield the names of actors. Commas may join them, as in the API, or a form has a field for each."""
-    return (piece.strip() for value in values for piece in value.split(",") if piece.strip())

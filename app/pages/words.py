@@ -1,7 +1,7 @@
 """Words for the names of fields, the words of vocabularies and the kinds of records, in the language of the interface."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, get_args
 
@@ -11,6 +11,7 @@ from app.pages.language import Language
 from app.reading.changes import Operation
 from app.resources import RESOURCES
 from app.views.lines import VIA, WORDS
+from app.views.matrix_queries import Dimension
 
 PLURALS: Mapping[str, str] = {resource.kind.value: resource.plural for resource in RESOURCES}
 """By kind, the name of its collection."""
@@ -114,6 +115,14 @@ def vocabulary_of(kind: str, field: str) -> str | None:
     return _vocabularies().get((kind, field))
 
 
+def vocabularies_with(value: str, field: str, kinds: Sequence[str]) -> Iterator[str]:
+    """Yield the names of the vocabularies of a field, for records of these kinds, that have a word."""
+    for kind in kinds:
+        name = vocabulary_of(kind, field)
+        if name is not None and value in [each.value for each in getattr(vocabulary, name)]:
+            yield name
+
+
 @cache
 def _vocabularies() -> dict[tuple[str, str], str]:
     return {
@@ -141,7 +150,7 @@ def all_words() -> Iterator[tuple[str, str]]:
             yield HEADING, heading_text(resource.kind, name)
         for name in resource.filters:
             yield FILTER, filter_text(name, resource.kind)
-    yield FIELD, "year"
+    yield from ((FIELD, field_text(name)) for name in get_args(Dimension))
     for name in ("kind", "year", "country", "organization", "topic", "between", "participant"):
         yield FILTER, name
     for operation in get_args(Operation):

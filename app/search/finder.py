@@ -50,6 +50,20 @@ class Ranking(NamedTuple):
     is_ranked: bool = False
     """Whether the order depends on which words a record has. It must not be changed then."""
 
+    dated: frozenset[int] = frozenset()
+    """The docids of candidates of the time that the question names. Their texts need not say so."""
+
+    def with_dated(self, there: "Ranking") -> "Ranking":
+        """Return the candidates with those of the time that the question names, which are found by its other words."""
+        found = Ranking([]) if self.relaxed else self
+        return found._replace(
+            rows=tiers.merged(sorted([*found.rows, *there.rows])),
+            truncated=found.truncated or there.truncated,
+            known=[*found.known, *there.known],
+            titles={**there.titles, **found.titles},
+            dated=frozenset(docid for _, docid in there.rows),
+        )
+
 
 class Finder:
     """Runs the stages of a search in one database."""

@@ -1,6 +1,7 @@
 """The search service: finds records by full-text search, and suggests names. It does not depend on HTTP."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from app.reading import naming
 from app.reading.names import language_parameters, name_in
 from app.reading.naming import Meanings
 from app.search.candidates import Candidates
+from app.search.dated import dated
 from app.search.facets import THESE, Facets
 from app.search.finder import Finder, Ranking
 from app.search.linked import LinkedRecords
@@ -41,6 +43,8 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
     "between": ACTORS,
 }
 """The filters whose values stand for records, each with the kinds of these records."""
+_HAPPENED = (Kind.MEETING, Kind.MEMORANDUM, Kind.OUTCOME)
+"""What is shown of a time if a question names nothing else."""
 BY_OFFICE = (*HOLDERS, Tier.MOST_WORDS, Tier.ANY_WORD)
 """The tiers in which a person may be found by an office."""
 RELAXED_LETTERS = 5_000
@@ -90,7 +94,7 @@ class SearchService:
         """
         query = parsed(wanted.q or "")
         narrowed, faults = await self._narrowed(wanted)
-        found = await (self._finder.everything(narrowed) if wanted.q is None else self._finder.find(query, narrowed))
+        found = await self._found(wanted.q, query, narrowed)
         if faults and not found.rows:
             raise Invalid(summary(faults), faults=faults)
         hits = await self._hits(query, found, offset, wanted.limit, languages)
@@ -110,6 +114,22 @@ class SearchService:
             did_you_mean=meant,
             facets=facets,
         )
+
+    async def _found(self, question: str | None, query: Query, narrowed: Narrowed) -> Ranking:
+        """Return the candidates. If the question names a date, those of that time with all other words are among them."""
+        if question is None:
+            return await self._finder.everything(narrowed)
+        found = await self._finder.find(query, narrowed)
+        date = dated(question) if not narrowed.is_dated else None
+        if date is None:
+            return found
+        then = replace(narrowed, date_from=date.date_from, date_to=date.date_to)
+        rest = parsed(date.rest)
+        if rest.slots:
+            there = await self._finder.find(rest, then)
+        else:
+            there = await self._finder.everything(replace(then, kinds=then.kinds or _HAPPENED))
+        return found if there.relaxed or not there.rows else found.with_dated(there)
 
     async def _narrowed(self, wanted: SearchQuery) -> tuple[Narrowed, list[Fault]]:
         """Return the filters with the ids of the records that are meant, and the faults of values that mean none."""
@@ -180,7 +200,8 @@ class SearchService:
             showing = by_other_names if tier == Tier.OTHER_NAME else plain
             title = found.titles.get(docid) if tier in BY_OFFICE else None
             matched = title or showing.matched(own_of(rows[docid][4]))
-            fit = 0 if found.is_ranked else matched.fit if place < RANKED else MOST_OFF
+            is_told = found.is_ranked or docid in found.dated
+            fit = 0 if is_told else matched.fit if place < RANKED else MOST_OFF
             off = min(fit, MOST_OFF)
             hit = _hit(Tier(tier), rows[docid], matched, off, typed=bool(query.slots))
             hits.append(((place >= RANKED, tier, fit, place), hit))

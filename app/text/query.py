@@ -63,6 +63,8 @@ _DOT_FOLLOWS = re.compile(r"\.|[-‐‑][^\W\d_]{1,2}\.")
 _ABBREVIATIONS = ("г",)
 """Single letters that stand for a word if a dot follows: г. is the city, or the year."""
 _FORMS_IN_A_NAME = 4
+_OF_QUESTIONS = frozenset(("between", "among", "about", "межд", "паміж", "мiж", "arasinda", "ortasinda"))
+"""Stems of further words that questions need not have in common with what is found. In names they count as words."""
 
 
 class Typed(NamedTuple):
@@ -98,8 +100,9 @@ class Slot(NamedTuple):
 
     @property
     def is_function_word(self) -> bool:
-        """Whether this is a word such as `of`, which need not occur in what is found."""
-        return len(self.words) == 1 and not self.starred and not self.initials and self.words[0].stems[0] in FUNCTION_WORDS
+        """Whether this is a word such as `of` or `between`, which need not occur in what is found."""
+        is_plain = len(self.words) == 1 and not self.starred and not self.initials
+        return is_plain and (self.words[0].stems[0] in FUNCTION_WORDS or self.words[0].stems[0] in _OF_QUESTIONS)
 
     @property
     def is_run_of_han(self) -> bool:
