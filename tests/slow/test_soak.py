@@ -135,7 +135,7 @@ class Load:
             query = chance.choice(("after=0", "after=0&of=BY", "topic=cybersecurity", "kind=person"))
             connection.sendall(f"GET /v1/changes?format=events&{query} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
             for _ in range(chance.randrange(200)):
-                if not connection.recv(65_536):
+                if self._stop.is_set() or not connection.recv(65_536):
                     return
 
     def take_slowly(self, chance: random.Random) -> None:
