@@ -74,6 +74,7 @@ def form(*fields: tuple[str, Any]) -> Step:
                 field.select_option(shown)
             else:
                 field.fill(shown)
+                field.press("Tab")  # whoever leaves a field closes its suggestions
         page.locator("main form button:not([type])").last.click()
 
     return step

@@ -105,7 +105,11 @@ const complete = (input) => {
       close();
     }
   });
-  input.addEventListener("blur", close);
+  input.addEventListener("blur", () => {
+    clearTimeout(timer);
+    asked += 1; // an answer that comes later would cover what stands below
+    close();
+  });
 };
 
 /**
