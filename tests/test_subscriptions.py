@@ -152,7 +152,7 @@ def test_the_host_of_ids_is_a_setting_and_never_the_header(seeded: Database) -> 
         for host in ("evil.example", "other.example:8000"):
             file: Any = Calendar.from_ical(client.get(LAST_YEAR, headers={"Host": host}).content)
             assert all(event["uid"].endswith("@registry.example") for event in file.events)
-            assert all(event["url"].startswith(f"http://{host}/v1/meetings/") for event in file.events)
+            assert all(event["url"].startswith(f"http://{host}/meetings/") for event in file.events)
             feed = ET.fromstring(client.get("/v1/meetings?format=atom", headers={"Host": host}).content)
             assert all(str(each.text).startswith("tag:registry.example,2026:meetings") for each in feed.iter(f"{ATOM}id"))
 
@@ -164,7 +164,7 @@ def test_one_meeting_is_put_into_a_calendar(client: TestClient) -> None:
     file: Any = Calendar.from_ical(answer.content)
     (event,) = file.events
     assert event["uid"] == "sco-ict-2025@rapporteur.invalid"
-    assert event["url"] == "http://testserver/v1/meetings/sco-ict-2025"
+    assert event["url"] == "http://testserver/meetings/sco-ict-2025"
     assert event["location"] == "Karamay, Китай"
     assert "Павел Ткач" in event["description"]
     assert file["name"].replace("\\,", ",") == event["summary"], "the library does not know that it is a text"
@@ -303,9 +303,11 @@ def test_any_list_is_a_feed_whose_entries_are_its_records(client: TestClient, re
         title = entry.findtext(f"{ATOM}title")
         assert title
         assert title == record.get("name", record.get("title") if resource.plural == "sources" else title)
-        link = entry.find(f"{ATOM}link[@rel='alternate']")
-        assert link is not None
-        assert link.attrib["href"] == f"http://testserver{resource.path}/{record['id']}"
+        leads_to = {link.attrib["type"]: link.attrib["href"] for link in entry.findall(f"{ATOM}link[@rel='alternate']")}
+        assert leads_to == {
+            "text/html": f"http://testserver/{resource.plural}/{record['id']}",
+            "application/json": f"http://testserver{resource.path}/{record['id']}",
+        }
     items = client.get(f"{resource.path}?format=jsonfeed")
     assert items.headers["content-type"] == "application/feed+json"
     feed = items.json()
@@ -387,7 +389,7 @@ def test_the_address_behind_a_proxy_is_that_of_the_proxy(seeded: Database) -> No
         assert file["source"] == f"https://registry.example/ict{LAST_YEAR}"
         one: Any = Calendar.from_ical(client.get("/v1/meetings/sco-ict-2025?format=ics", headers=headers).content)
         assert one["source"] == "https://registry.example/ict/v1/meetings/sco-ict-2025?format=ics"
-        assert one.events[0]["url"] == "https://registry.example/ict/v1/meetings/sco-ict-2025"
+        assert one.events[0]["url"] == "https://registry.example/ict/meetings/sco-ict-2025"
         feed = client.get("/v1/meetings?format=jsonfeed&limit=1", headers=headers).json()
         assert feed["items"][0]["url"].startswith("https://registry.example/ict/v1/meetings/")
         assert feed["home_page_url"] == "https://registry.example/ict/v1/meetings"
