@@ -391,8 +391,8 @@ def test_the_address_behind_a_proxy_is_that_of_the_proxy(seeded: Database) -> No
         assert one["source"] == "https://registry.example/ict/v1/meetings/sco-ict-2025?format=ics"
         assert one.events[0]["url"] == "https://registry.example/ict/meetings/sco-ict-2025"
         feed = client.get("/v1/meetings?format=jsonfeed&limit=1", headers=headers).json()
-        assert feed["items"][0]["url"].startswith("https://registry.example/ict/v1/meetings/")
-        assert feed["home_page_url"] == "https://registry.example/ict/v1/meetings"
+        assert feed["items"][0]["url"].startswith("https://registry.example/ict/meetings/")
+        assert feed["home_page_url"] == "https://registry.example/ict/meetings"
 
 
 # -- the log as a feed -------------------------------------------------------------------------------------------------------
