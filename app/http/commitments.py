@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from app.declaration.filters import MAX_VALUES, DayValue
+from app.declaration.filters import MAX_VALUES, DayValue, Topics
 from app.declaration.model import Naming
 from app.domain.vocabulary import Kind
 from app.http import lines
@@ -52,15 +52,7 @@ class CommitmentsQuery(LinesQuery):
         list[Status] | None,
         Field(min_length=1, max_length=MAX_VALUES, description="its status; several are OR", examples=["open"]),
     ] = None
-    topic: Annotated[
-        list[Naming] | None,
-        Field(
-            min_length=1,
-            max_length=MAX_VALUES,
-            description="about this topic or a narrower one; several are OR",
-            examples=["cybersecurity"],
-        ),
-    ] = None
+    topic: Topics = None
     without_sign_since: Annotated[
         DayValue | None,
         Field(

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.driver import Driver
-from app.declaration.filters import MAX_VALUES, DayValue, Lang
+from app.declaration.filters import MAX_VALUES, FromDay, Lang, ToDay, Topics
 from app.declaration.model import Naming
 from app.declaration.resource import Resource
 from app.domain.vocabulary import Kind
@@ -38,21 +38,9 @@ class FigureQuery(BaseModel):
     """The query parameters that all figures have."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    date_from: Annotated[
-        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2024-01-01"])
-    ] = None
-    date_to: Annotated[
-        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-12-31"])
-    ] = None
-    topic: Annotated[
-        list[Naming] | None,
-        Field(
-            min_length=1,
-            max_length=MAX_VALUES,
-            description="what is about this topic or a narrower one: the topic's id; several are OR",
-            examples=["digital-trade"],
-        ),
-    ] = None
+    date_from: FromDay = None
+    date_to: ToDay = None
+    topic: Topics = None
     lang: Lang = None
     csv_safe: Annotated[bool, Csv.parameters["csv_safe"][1]] = False
     bom: Annotated[bool, Csv.parameters["bom"][1]] = False

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from app.declaration.filters import MAX_VALUES, DayValue
+from app.declaration.filters import MAX_VALUES, FromDay, ToDay, Topics
 from app.declaration.filters.values import IdList
 from app.declaration.model import Naming
 from app.domain.vocabulary import Kind
@@ -14,7 +14,7 @@ from app.errors import Invalid
 from app.faults import Fault
 from app.http import lines
 from app.http.endpoints import Request
-from app.http.lines import Lines, LinesAnswer, LinesQuery, LinesSender, LinesView, Reading
+from app.http.lines import ByDate, Lines, LinesAnswer, LinesQuery, LinesSender, LinesView, Reading
 from app.http.viewing import Viewing
 from app.views.ledger import KINDS, Asked, Ledger, LedgerLine
 from app.views.lines import ACTORS
@@ -44,21 +44,9 @@ class LedgerQuery(LinesQuery):
             examples=["by-cn-ict-mou-2024"],
         ),
     ] = None
-    date_from: Annotated[
-        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2024-01-01"])
-    ] = None
-    date_to: Annotated[
-        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-12-31"])
-    ] = None
-    topic: Annotated[
-        list[Naming] | None,
-        Field(
-            min_length=1,
-            max_length=MAX_VALUES,
-            description="about this topic or a narrower one; several are OR",
-            examples=["cybersecurity"],
-        ),
-    ] = None
+    date_from: FromDay = None
+    date_to: ToDay = None
+    topic: Topics = None
     kind: Annotated[
         list[LineKind] | None,
         Field(
@@ -68,9 +56,7 @@ class LedgerQuery(LinesQuery):
             examples=["memorandum"],
         ),
     ] = None
-    sort: Annotated[Literal["date", "-date"], Field(description="`-date`: the newest first; what has no date comes last")] = (
-        "date"
-    )
+    sort: ByDate = "date"
 
     def faults(self) -> list[Fault]:
         """Return the faults of parameters that contradict each other."""

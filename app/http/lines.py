@@ -54,6 +54,9 @@ Cell = Callable[[Mapping[str, Any]], Any]
 """Returns the value of a cell from a line."""
 
 
+ByDate = Annotated[Literal["date", "-date"], Field(description="`-date`: the newest first; what has no date comes last")]
+
+
 class LinesQuery(BaseModel):
     """The query parameters that all views with lines have."""
 

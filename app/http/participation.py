@@ -1,16 +1,15 @@
 """The endpoint of a person's participation in meetings."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
 
-from app.declaration.filters import DayValue
+from app.declaration.filters import FromDay, ToDay
 from app.domain.vocabulary import Kind
 from app.http import lines
 from app.http.endpoints import Request
-from app.http.lines import Lines, LinesAnswer, LinesQuery, LinesSender, LinesView, Reading
+from app.http.lines import ByDate, Lines, LinesAnswer, LinesQuery, LinesSender, LinesView, Reading
 from app.http.openapi.shared import FAILURES_OF_ONE
 from app.views.participation import Asked, Participation, Participations
 
@@ -32,15 +31,9 @@ _VIEW = LinesView(
 class ParticipationQuery(LinesQuery):
     """The query parameters of a person's participation."""
 
-    date_from: Annotated[
-        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2024-01-01"])
-    ] = None
-    date_to: Annotated[
-        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-12-31"])
-    ] = None
-    sort: Annotated[Literal["date", "-date"], Field(description="`-date`: the newest first; what has no date comes last")] = (
-        "-date"
-    )
+    date_from: FromDay = None
+    date_to: ToDay = None
+    sort: ByDate = "-date"
 
 
 class ParticipationAnswer(LinesAnswer):

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, DayValue, Lang
+from app.declaration.filters import JOINED_BY_COMMAS, MAX_VALUES, FromDay, Lang, ToDay
 from app.declaration.filters.values import WHOLE, IdList
 from app.declaration.model import Naming, Ref
 from app.domain.vocabulary import Kind
@@ -53,12 +53,8 @@ class SearchQuery(BaseModel):
         IdList | None,
         Field(description="records in which all of two to five take part, separated by commas", examples=["BY,CN"]),
     ] = None
-    date_from: Annotated[
-        DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2025-10-14"])
-    ] = None
-    date_to: Annotated[
-        DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-10-17"])
-    ] = None
+    date_from: FromDay = None
+    date_to: ToDay = None
     facets: Annotated[
         list[Literal["kind", "country", "topic", "year"]] | None,
         _several("count the hits by these", "kind", json_schema_extra=JOINED_BY_COMMAS),

@@ -18,7 +18,17 @@ from app.declaration.filters.links import (
     Words,
     with_narrower,
 )
-from app.declaration.filters.values import JOINED_BY_COMMAS, MAX_VALUES, MAX_WORDS, DayValue, IdentifierValue, Lang
+from app.declaration.filters.values import (
+    JOINED_BY_COMMAS,
+    MAX_VALUES,
+    MAX_WORDS,
+    DayValue,
+    FromDay,
+    IdentifierValue,
+    Lang,
+    ToDay,
+    Topics,
+)
 
 __all__ = [
     "JOINED_BY_COMMAS",
@@ -32,6 +42,7 @@ __all__ = [
     "Equals",
     "Filter",
     "From",
+    "FromDay",
     "HasIdentifier",
     "HasTopic",
     "IdentifierValue",
@@ -41,6 +52,8 @@ __all__ = [
     "Parameters",
     "Stated",
     "To",
+    "ToDay",
+    "Topics",
     "Uncited",
     "UpdatedSince",
     "ValidAt",

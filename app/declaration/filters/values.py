@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from app.db.types import instant_text
-from app.declaration.model import NAMING_PATTERN, NO_ID, NO_NUL_PATTERN
+from app.declaration.model import NAMING_PATTERN, NO_ID, NO_NUL_PATTERN, Naming
 from app.domain import edtf
 from app.domain.collation import words
 from app.domain.identifiers import MAX_IDENTIFIER
@@ -101,6 +101,19 @@ QueryText = Annotated[
 _IDS = Field(json_schema_extra={"pattern": _IDS_PATTERN, "maxLength": _IDS_LENGTH})
 IdList = Annotated[str, AfterValidator(separate), _IDS]
 ComparedList = Annotated[str, AfterValidator(partial(separate, parameter="actors")), _IDS]
+FromDay = Annotated[
+    DayValue | None, Field(description="what can still have been going on on this day or later", examples=["2024-01-01"])
+]
+ToDay = Annotated[DayValue | None, Field(description="what can have begun on this day or before", examples=["2025-12-31"])]
+Topics = Annotated[
+    list[Naming] | None,
+    Field(
+        min_length=1,
+        max_length=MAX_VALUES,
+        description="about this topic or a narrower one; several are OR",
+        examples=["cybersecurity"],
+    ),
+]
 JOINED_BY_COMMAS: dict[str, Any] = {"explode": False}
 """What OpenAPI says of a list parameter whose values a client may join by commas. It marks such parameters for us, too."""
 Lang = Annotated[
