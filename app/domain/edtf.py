@@ -127,9 +127,9 @@ def surely(text: str) -> Bounds:
 
 
 def stated_days(text: str) -> Days | None:
-    """Return the days that a valid date or interval names, whatever its qualifiers; None if it names no first or no last day.
+    """Return the first and the last day that are written in a valid date or interval. Returns None if either is not written.
 
-    Unlike the bounds of a date, these days are never the first and the last one of a month or a year.
+    Unlike bounds, these days are never computed from a month or a year. Qualifiers such as `~` do not move them.
     """
     sides = [_DAY.fullmatch(side) for side in text.split("/")]
     days = [side[1] for side in sides if side]

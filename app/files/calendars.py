@@ -223,7 +223,7 @@ _OF_ACTIONS = {"meeting": "At", "party": "By", "date_before": "Date before", "da
 
 
 def _participants(record: Record) -> str:
-    """Return who took part, one line for each, with all roles; an empty text if nobody is known."""
+    """Return the participants as text, with a line for each and all roles. The text is empty if no participant is known."""
     roles: dict[str, dict[str, None]] = {}
     for participant in record.get("participants") or ():
         known = roles.setdefault(_who(participant), {})
@@ -249,7 +249,7 @@ def _who(participant: Record) -> str:
 
 
 def _parts_of(participant: Record) -> Iterator[str]:
-    """Yield in what capacity and in which role somebody took part, and that they were absent."""
+    """Yield the capacity, the role and the presence of a participant, as far as they are stated, in words."""
     if participant["capacity"]:
         yield participant["capacity"]
     if participant["role"] and participant["role"] != "participant":

@@ -102,7 +102,7 @@ def _rows(lines: Iterator[str], following: list[str]) -> Iterator[list[Any]]:
 
 
 def _told(listing: Listing, name: str) -> Told:
-    """Return what is said of the dossier: (label, text). `name`: the name of the record that it is about."""
+    """Return the facts about the dossier, as pairs (label, text). `name`: the name of the record that it is about."""
     told = [("What", f"Dossier of {name}: all that the registry Rapporteur has about the {listing.kind} {listing.record_id}")]
     told += [("Address", listing.url)]
     told += [(f"Only {name}", values[0]) for name, values in listing.filters.items() if name.startswith("date_")]

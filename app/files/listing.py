@@ -1,4 +1,4 @@
-"""What the writer of a file is told besides the records: what was asked for, and how the registry stood."""
+"""The facts that a file states besides its records: the request, and the state of the registry."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

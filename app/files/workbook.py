@@ -111,7 +111,8 @@ class _Formats:
         self.day = book.add_format({"num_format": "yyyy-mm-dd", "align": "left"})
         self.text = book.add_format()
         self.text.set_quote_prefix()
-        """The format of a text that a spreadsheet would run as a formula as soon as somebody edits its cell."""
+        """The format of a text that looks like a formula. It is needed because a spreadsheet would otherwise run the text as a
+        formula when a user edits the cell."""
 
 
 class Sheet:

@@ -31,7 +31,7 @@ class Making(NamedTuple):
     lines: Callable[[], AsyncGenerator[str]]
     """Reads the lines that the job reads, some at a time; each ends with a newline."""
     listing: Callable[[], Listing]
-    """Returns what the job is told. It is called when all lines were read."""
+    """Returns the facts that the file states besides its lines. It is called after the last line was read."""
     content_type: str
     is_packed: bool
     """Whether the file is compressed by itself."""

@@ -238,7 +238,7 @@ class Lines(NamedTuple):
         await send_stream(scope, receive, send, chunks, request, stopping, content_type=form.content_type, headers=headers)
 
     def _listing(self, scope: Scope, asked: Mapping[str, Sequence[str]]) -> Listing:
-        """Return what the writer of a file is told besides the lines."""
+        """Return the facts that a file of these lines states besides them, such as its address and its filters."""
         return Listing(
             kind=self.view.name,
             plural=self.view.name,
