@@ -114,6 +114,10 @@ def test_a_slip_of_the_finger(client: TestClient) -> None:
         ("визит в Дубай октябрь 2025", {"by-ae-dubai-understandings-2025", "by-visit-dubai-2025"}),
         ("meeting June 2025 Karamay", {"sco-ict-2025", "china-sco-forum-2025"}),
         ("Zalessky 28 January 2026", {"by-ae-talks-2026-01-28"}),
+        ("what happened in June 2025", {"by-cn-talks-2025-06-16", "sco-ict-2025", "china-sco-forum-2025"}),
+        ("что было 16-18 июня 2025 г.", {"by-cn-talks-2025-06-16", "sco-ict-2025", "china-sco-forum-2025"}),
+        ("2025年6月17日", {"sco-ict-2025", "china-sco-forum-2025"}),
+        ("28/01/2026", {"by-ae-talks-2026-01-28", "by-ae-dialogue-2026", "by-ae-ems-pledge-2026"}),
     ],
 )
 def test_a_date_finds_what_happened_then(client: TestClient, q: str, first: set[str]) -> None:

@@ -54,7 +54,9 @@ class Ranking(NamedTuple):
     """The docids of candidates of the time that the question names. Their texts need not say so."""
 
     def with_dated(self, there: "Ranking") -> "Ranking":
-        """Return the candidates with those of the time that the question names, which are found by its other words."""
+        """Return the candidates with those of the time that the question names, which have all its other words."""
+        if not there.rows:
+            return self
         found = Ranking([]) if self.relaxed else self
         return found._replace(
             rows=tiers.merged(sorted([*found.rows, *there.rows])),
@@ -62,6 +64,16 @@ class Ranking(NamedTuple):
             known=[*found.known, *there.known],
             titles={**there.titles, **found.titles},
             dated=frozenset(docid for _, docid in there.rows),
+        )
+
+    def behind_dated(self, there: "Ranking") -> "Ranking":
+        """Return the candidates, which have some of the words, behind those of the time that the question names."""
+        dated = [(int(Tier.MOST_WORDS), docid) for _, docid in there.rows]
+        return self._replace(
+            rows=tiers.merged([*dated, *self.rows]),
+            truncated=self.truncated or there.truncated,
+            relaxed=bool(dated or self.rows),
+            dated=frozenset(docid for _, docid in dated),
         )
 
 

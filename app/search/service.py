@@ -116,7 +116,10 @@ class SearchService:
         )
 
     async def _found(self, question: str | None, query: Query, narrowed: Narrowed) -> Ranking:
-        """Return the candidates. If the question names a date, those of that time with all other words are among them."""
+        """Return the candidates. If the question names a date, what happened then and has all other words is among them.
+
+        If nothing has the other words, as in `what happened in June 2025`, what happened then comes before what has some words.
+        """
         if question is None:
             return await self._finder.everything(narrowed)
         found = await self._finder.find(query, narrowed)
@@ -127,9 +130,12 @@ class SearchService:
         rest = parsed(date.rest)
         if rest.slots:
             there = await self._finder.find(rest, then)
-        else:
-            there = await self._finder.everything(replace(then, kinds=then.kinds or _HAPPENED))
-        return found if there.relaxed or not there.rows else found.with_dated(there)
+            if there.rows and not there.relaxed:
+                return found.with_dated(there)
+            if found.rows and not found.relaxed:
+                return found
+        there = await self._finder.everything(replace(then, kinds=then.kinds or _HAPPENED))
+        return found.behind_dated(there) if rest.slots else found.with_dated(there)
 
     async def _narrowed(self, wanted: SearchQuery) -> tuple[Narrowed, list[Fault]]:
         """Return the filters with the ids of the records that are meant, and the faults of values that mean none."""
