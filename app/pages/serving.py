@@ -32,6 +32,7 @@ from app.http.routes import route
 from app.http.static_files import StaticFile
 from app.pages.api import Api, Refused
 from app.pages.atoms import LINKS
+from app.pages.filters import several
 from app.pages.language import language
 from app.pages.names import UnknownName
 from app.pages.shown import Shown
@@ -212,7 +213,11 @@ def _about(problem: Problem, scope: Scope) -> Page:
 
 def _of_unknown(typed: str) -> Page:
     """Return the page for a name in a form that no record has."""
-    return Page("unknown.html", lambda _shown: {"typed": typed}, 422)
+
+    def context(shown: Shown) -> Mapping[str, Any]:
+        return {"typed": typed, "fitting": _fitting(shown, lambda _name, value: typed in several([value]))}
+
+    return Page("unknown.html", context, 422)
 
 
 def _of_problem(body: bytes, status: int) -> Page:
@@ -220,7 +225,13 @@ def _of_problem(body: bytes, status: int) -> Page:
     faulty = {each.get("parameter") for each in problem.get("errors", ())}
 
     def context(shown: Shown) -> Mapping[str, Any]:
-        fitting = [(name, value) for name, value in shown.visit.pairs if name not in faulty]
-        return {"problem": problem, "fitting": fitting if len(fitting) < len(shown.visit.pairs) else []}
+        return {"problem": problem, "fitting": _fitting(shown, lambda name, _value: name in faulty)}
 
     return Page("problem.html", context, status)
+
+
+def _fitting(shown: Shown, is_faulty: Callable[[str, str], bool]) -> list[tuple[str, str]]:
+    """Return the parameters of a faulty address that are not at fault; none if it is unknown which ones are."""
+    pairs = shown.visit.pairs
+    fitting = [(name, value) for name, value in pairs if not is_faulty(name, value)]
+    return fitting if len(fitting) < len(pairs) else []
