@@ -99,7 +99,7 @@ class SearchService:
             raise Invalid(summary(faults), faults=faults)
         hits = await self._hits(query, found, offset, wanted.limit, languages)
         meant: list[str] = []
-        if found.relaxed or not found.rows:
+        if (found.relaxed and not found.dated) or not found.rows:
             meant = await self._suggester.meant(query, languages, Letters(NAMES_LETTERS))
         facets = None
         if wanted.facets:
