@@ -86,6 +86,7 @@ def fresh(_postgres_server: str | None, tmp_path_factory: pytest.TempPathFactory
     template = f"template_{uuid4().hex}"
     _create_database(server, template)
     migrate(_named(server, template))
+    _leave_uncounted(_named(server, template))
 
     def copy_database() -> str:
         name = f"copy_{uuid4().hex}"
@@ -102,6 +103,15 @@ def _settle(url: str) -> None:
         connection.exec_driver_sql("ROLLBACK")
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
         connection.exec_driver_sql("BEGIN")
+    engine.dispose()
+
+
+def _leave_uncounted(url: str) -> None:
+    """Keep Postgres from taking statistics of its own accord: with them its plans would depend on how long a test has run."""
+    engine = sa.create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            connection.exec_driver_sql(f"ALTER TABLE {table.name} SET (autovacuum_enabled = off)")
     engine.dispose()
 
 
