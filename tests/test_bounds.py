@@ -61,7 +61,8 @@ def all_nodes(text: str) -> Iterator[Node]:
     yield from tiers.elsewhere(query, (), ()).values()
     yield from tiers.together(query, (), [() for _ in query.slots]).values()
     yield from tiers.each_word(tiers.pair_by_pair(query), [() for _ in tiers.pair_by_pair(query).slots]).values()
-    yield from suggesting.begun(query)
+    for fits in suggesting.begun(query):
+        yield from fits.values()
     yield suggesting.slips(query)
 
 

@@ -130,10 +130,23 @@ def test_what_belongs_to_instruments_and_meetings_is_there(client: TestClient) -
     actions = walk(client, "/v1/actions?limit=200")
     of_these = {each["id"] for each in actions if each["of"]["id"] in meetings | memoranda | outcomes}
     own = {each["id"] for each in actions if each["party"] and each["party"]["id"] == "BY"}
-    assert set(ids(found["actions"])) == of_these | own
+    at_these = {each["id"] for each in actions if each["meeting"] and each["meeting"]["id"] in meetings}
+    assert at_these - of_these - own, "such as what was reviewed at talks"
+    assert set(ids(found["actions"])) == of_these | own | at_these
     parties = walk(client, "/v1/parties?limit=200")
     assert set(ids(found["parties"])) == {each["id"] for each in parties if each["memorandum"]["id"] in memoranda}
     assert any(not row["party.id"].lower().startswith("by") for row in found["parties"]), "the other parties, too"
+
+
+def test_what_happened_in_the_series_of_a_body_is_in_its_dossier(client: TestClient) -> None:
+    for body in ("sco", "ots"):
+        found = tables(client, f"of={body}")
+        for series in ids(found["series"]):
+            for plural in ("meetings", "memoranda"):
+                listed = ids(walk(client, f"/v1/{plural}?series={series}&limit=200"))
+                assert set(listed) <= set(ids(found.get(plural, ()))), (series, plural)
+        lines = walk(client, f"/v1/ledger?of={body}&limit=200")
+        assert {line["record"]["id"] for line in lines if line["record"]["kind"] == "outcome"} <= set(ids(found["outcomes"]))
 
 
 @each_subject

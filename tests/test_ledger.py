@@ -391,6 +391,18 @@ def test_a_postponed_sitting_is_a_line_of_its_series(odd: Clerk) -> None:
     assert {through for *_, through in between(odd, "BY,club")} == {"series"}
 
 
+def test_what_was_done_at_the_meetings_of_a_series_is_a_line_of_its_body(client: TestClient) -> None:
+    for body in client.get("/v1/series?limit=200").json()["data"]:
+        if body["organization"] is None:
+            continue
+        lines = client.get(f"/v1/ledger?of={body['organization']['id']}&limit=200").json()["data"]
+        told = [line["action"] for line in lines if line["action"]]
+        assert len(set(told)) == len(told)
+        for meeting in client.get(f"/v1/meetings?series={body['id']}&limit=200").json()["data"]:
+            acts = client.get(f"/v1/actions?meeting={meeting['id']}&limit=200").json()["data"]
+            assert {act["id"] for act in acts} <= set(told), meeting["id"]
+
+
 def test_an_office_attested_in_a_year_is_a_line_of_that_year(odd: Clerk) -> None:
     (line,) = odd.get("ledger?of=bob&kind=position&date_from=2020-01-01&date_to=2020-12-31").json()["data"]
     assert (line["what"], line["date_start"], line["date_end"]) == ("held_office", "2020-01-01", "2020-12-31")

@@ -274,6 +274,9 @@ def test_names_in_russian_and_in_the_language_asked_for(client: TestClient) -> N
         ("/memberships?of=sco&valid_at=2025-01", "/memberships?of=sco&valid_at=2025-01-01"),
         ("/records/by?lang=ru", "/countries/BY?lang=ru"),
         ("/meetings?between=Беларусь;+Китай", "/meetings?between=BY,CN"),
+        ("/meetings?participant=Russia", "/meetings?participant=RU"),
+        ("/meetings?participant=Индия&lang=ru", "/meetings?participant=IN&lang=ru"),
+        ("/ledger?between=BY&between=the+Emirates", "/ledger?between=BY,AE"),
         ("/search?q=Tkach&date_from=16.06.2025&kind=", "/search?q=Tkach&date_from=2025-06-16"),
         ("/matrix?of=memoranda&rows=type&columns=year&status=held", "/matrix?of=memoranda&rows=type&columns=year"),
         ("/network?of=memoranda&type=talks&lang=ru", "/network?of=memoranda&lang=ru"),
@@ -420,6 +423,63 @@ def test_the_rest_of_a_faulty_question_is_kept(client: TestClient, address: str,
     answer = client.get(address, headers={"accept": "text/html"}, follow_redirects=True)
     assert answer.status_code == 422
     assert kept in html.document_fromstring(answer.text).xpath("//main//a/@href")
+
+
+@pytest.mark.parametrize(
+    ("address", "choices"),
+    [
+        (
+            "/meetings?participant=Congo&city=Minsk",
+            ["/meetings?participant=CD&city=Minsk", "/meetings?participant=CG&city=Minsk"],
+        ),
+        ("/ledger?between=BY,Korea&lang=ru", ["/ledger?between=BY,KP&lang=ru", "/ledger?between=BY,KR&lang=ru"]),
+        ("/ledger?between=BY&between=Korea", ["/ledger?between=BY&between=KP", "/ledger?between=BY&between=KR"]),
+    ],
+)
+def test_a_name_of_several_is_for_the_visitor_to_choose(client: TestClient, address: str, choices: list[str]) -> None:
+    answer = client.get(address, headers={"accept": "text/html"}, follow_redirects=True)
+    assert answer.status_code == 422
+    offered = html.document_fromstring(answer.text).xpath("(//main//ul)[1]//a/@href")
+    assert sorted(offered) == choices
+    for link in offered:
+        assert client.get(link, follow_redirects=True).status_code == 200
+
+
+def test_what_is_only_possible_is_told(client: TestClient) -> None:
+    query = "valid_at=2026-01-28"
+    rows = client.get(f"/v1/positions?{query}&limit=200").json()["data"]
+    shown = page(client, f"/positions?{query}")
+    possible = [row["id"] for row in rows if row["held"] == "possible"]
+    assert 0 < len(possible) < len(rows)
+    for row in shown.xpath("//table/tbody/tr"):
+        record_id = row.xpath(".//a[text()='details']/@href")[0].rpartition("/")[2]
+        assert ("possibly" in row.text_content()) == (record_id in possible), record_id
+    assert "“Possibly” means" in text(shown)
+    assert "ossibly" not in text(page(client, "/positions"))
+
+
+def test_no_day_is_told_that_no_source_states(client: TestClient) -> None:
+    assert "about 11 December 2003" in text(page(client, "/counterparts?of=BY"))
+    assert "as sources show; its beginning is not stated" in text(page(client, "/organizations/undp"))
+    assert "Made at least" in text(page(client, "/commitments?by=BY"))
+
+
+def test_the_words_of_links_are_in_the_language_of_the_page(client: TestClient) -> None:
+    for source in client.get("/v1/sources?limit=200").json()["data"]:
+        shown = page(client, f"/sources/{source['id']}?lang=ru")
+        named = shown.xpath("//ul[@class='passages']//a[contains(@href, '/actions/') or contains(@href, '/parties/')]")
+        assert not [each for each in named if each.xpath(".//*[@lang='en']")]
+
+
+def test_what_a_page_shows_can_be_taken_away(client: TestClient) -> None:
+    for address, form in (
+        ("/meetings/sco-ict-2025", "/v1/meetings/sco-ict-2025?format=ics"),
+        ("/counterparts?of=BY", "/v1/counterparts?of=BY&format=csv"),
+        ("/changes?of=by-cn-ict-mou-2024", "/v1/changes?of=by-cn-ict-mou-2024&format=atom"),
+    ):
+        assert form in links(page(client, address), address)
+        assert client.get(form).status_code == 200
+    assert not [each for each in links(page(client, "/meetings/sco-summit-2021")) if "format=ics" in each], "it has no day"
 
 
 def test_a_network_without_links_does_not_deny_its_records(client: TestClient) -> None:

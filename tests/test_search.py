@@ -29,6 +29,7 @@ from app.text.query import parsed
 from tests import postgres
 from tests.conftest import Database, run_command
 from tests.depth import thorough, tries
+from tests.test_contract import walk
 from tests.test_writing import Clerk
 
 
@@ -506,10 +507,38 @@ def test_a_name_is_completed_letter_by_letter(client: TestClient, name: str) -> 
         ("zalezky", "kirill-zalessky"),
         ("上海", "sco"),
         ("belar", "BY"),
+        ("the Emirates", "AE"),
+        ("Беларуси", "BY"),
+        ("Burma", "MM"),
     ],
 )
 def test_a_name_is_found_as_it_is_typed(client: TestClient, q: str, first: str) -> None:
     assert suggested(client, q)[0] == first
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_whoever_has_the_name_that_was_typed_comes_first(client: TestClient, language: str) -> None:
+    """Russia is no Belarus, which Turkish calls Beyaz Rusya, and Nigeria has the stem of Niger."""
+    for plural in ("countries", "organizations", "people"):
+        for record in walk(client, f"/v1/{plural}?limit=200&lang={language}"):
+            suggestion = client.get("/v1/suggest", params={"q": record["name"], "kind": record["kind"], "limit": 1}).json()[
+                "data"
+            ][0]
+            assert (suggestion["id"], suggestion["slips"]) == (record["id"], 0), record["name"]
+
+
+def test_a_suggestion_says_how_well_it_fits(client: TestClient) -> None:
+    for q, fits in (
+        ("Belarus", {"BY": "whole"}),
+        ("Беларуси", {"BY": "inflected"}),
+        ("Korea", {"KR": "words", "KP": "words", "ES": "alike"}),
+        ("belar", {"BY": "alike"}),
+        ("zalezky", {"kirill-zalessky": "alike"}),
+    ):
+        found = client.get("/v1/suggest", params={"q": q, "limit": 50}).json()["data"]
+        assert fits.items() <= {each["id"]: each["fit"] for each in found}.items(), q
+        places = [("whole", "inflected", "words", "alike").index(each["fit"]) for each in found if each["kind"] == "country"]
+        assert places == sorted(places), q
 
 
 def test_what_is_named_most_comes_first(client: TestClient) -> None:

@@ -62,71 +62,12 @@ def full(fresh: Fresh) -> Iterator[Database]:
     database.engine.dispose()
 
 
-def test_a_full_registry_goes_down_to_the_first_release_and_up_again(full: Database) -> None:
-    exported, history = full.export(), log(full)
-    assert len(exported) > RECORDS * 0.9
-    config = alembic_config(full.url)
-
-    command.downgrade(config, REVISIONS["0.1.0"])
-    assert full.execute("SELECT count(*) FROM parties WHERE signed_by_id IS NOT NULL") == [(RECORDS // 6,)]
-    assert full.execute("SELECT count(*), min(city) FROM meetings") == [(RECORDS // 6, "Minsk")]
-    assert run_command("migrate", url=full.url, timeout=900).returncode == 0
-    assert full.export() == exported
-    assert log(full) == history
-    assert full.disagreements() == []
-
-    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk","also_in":[{"city":"Brest"}]}')
-    with pytest.raises(OperatorError, match=r"takes one place of a meeting or an instrument: meeting-0$"):
-        command.downgrade(config, REVISIONS["0.1.0"])
-    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk"}')
-    full.load(
-        *(json.dumps({"kind": "party", "memorandum": f"paper-{n}", "party": "BY", "role": "signatory"}) for n in range(11))
-    )
-    exported = full.export()
-    with pytest.raises(OperatorError, match=r"these parties have values that the rule .* excludes: .* and more$") as refused:
-        command.downgrade(config, REVISIONS["0.1.0"])
-    assert str(refused.value).count(",") >= 9
-    assert full.execute("SELECT version_num FROM alembic_version") == [(newest_revision(),)], "nothing is half-changed"
-    assert full.export() == exported
-
-
-# -- while it is used --------------------------------------------------------------------------------------------------------
-
-
 def until(true: Callable[[], bool]) -> None:
     """Wait until something is true."""
     deadline = time.monotonic() + 30
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-
-
-def test_a_server_whose_schema_was_changed_under_it_answers_503_until_it_fits_again(database: Database) -> None:
-    database.load(*map(json.dumps, WORLD))
-    key = database.key()
-    with database.client() as client:
-        assert client.get("/v1/topics/trade").status_code == 200
-        assert run_command("migrate", "--revision", "0020", url=database.url).returncode == 0
-        until(lambda: client.get("/v1/topics/trade").status_code == 503)
-        for answer in (
-            client.get("/v1/topics/trade"),
-            client.get("/readyz"),
-            client.post("/v1/topics", json={"name": "New"}, headers=key),
-        ):
-            assert answer.status_code == 503
-            assert "this server has to be replaced" in answer.json()["detail"]
-        assert run_command("migrate", url=database.url).returncode == 0
-        until(lambda: client.get("/readyz").status_code == 200)
-        assert client.get("/v1/topics/trade").status_code == 200
-        assert client.post("/v1/topics", json={"name": "New"}, headers=key).status_code == 201
-    assert database.disagreements() == []
-
-
-def test_an_unknown_revision_is_refused_in_words(database: Database) -> None:
-    for revision in ("9999", "head-1"):
-        done = run_command("migrate", "--revision", revision, url=database.url)
-        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
-        assert done.stderr.startswith(f"Error: there is no revision {revision!r}; there are 0001, 0002")
 
 
 class Reading:
@@ -162,15 +103,63 @@ class Reading:
         engine.dispose()
 
 
-def test_others_read_while_a_registry_of_the_first_release_is_upgraded_and_taken_back(full: Database) -> None:
-    exported = full.export()
+def test_a_full_registry_goes_down_to_the_first_release_and_up_again_while_others_read(full: Database) -> None:
+    exported, history = full.export(), log(full)
+    assert len(exported) > RECORDS * 0.9
     full.engine.dispose()
     with Reading(full.url) as others:
         assert run_command("migrate", "--revision", REVISIONS["0.1.0"], url=full.url, timeout=900).returncode == 0
+        assert full.execute("SELECT count(*) FROM parties WHERE signed_by_id IS NOT NULL") == [(RECORDS // 6,)]
+        assert full.execute("SELECT count(*), min(city) FROM meetings") == [(RECORDS // 6, "Minsk")]
         down = len(others.counts)
+        full.engine.dispose()
         assert run_command("migrate", url=full.url, timeout=900).returncode == 0
         until(lambda: len(others.counts) > down)
     assert others.failures == []
     assert set(others.counts) == {RECORDS // 6}
     assert full.export() == exported
+    assert log(full) == history
     assert full.disagreements() == []
+
+    config = alembic_config(full.url)
+    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk","also_in":[{"city":"Brest"}]}')
+    with pytest.raises(OperatorError, match=r"takes one place of a meeting or an instrument: meeting-0$"):
+        command.downgrade(config, REVISIONS["0.1.0"])
+    full.load('{"kind":"meeting","id":"meeting-0","name":"Talks 0","city":"Minsk"}')
+    full.load(
+        *(json.dumps({"kind": "party", "memorandum": f"paper-{n}", "party": "BY", "role": "signatory"}) for n in range(11))
+    )
+    exported = full.export()
+    with pytest.raises(OperatorError, match=r"these parties have values that the rule .* excludes: .* and more$") as refused:
+        command.downgrade(config, REVISIONS["0.1.0"])
+    assert str(refused.value).count(",") >= 9
+    assert full.execute("SELECT version_num FROM alembic_version") == [(newest_revision(),)], "nothing is half-changed"
+    assert full.export() == exported
+
+
+def test_a_server_whose_schema_was_changed_under_it_answers_503_until_it_fits_again(database: Database) -> None:
+    database.load(*map(json.dumps, WORLD))
+    key = database.key()
+    with database.client() as client:
+        assert client.get("/v1/topics/trade").status_code == 200
+        assert run_command("migrate", "--revision", "0020", url=database.url).returncode == 0
+        until(lambda: client.get("/v1/topics/trade").status_code == 503)
+        for answer in (
+            client.get("/v1/topics/trade"),
+            client.get("/readyz"),
+            client.post("/v1/topics", json={"name": "New"}, headers=key),
+        ):
+            assert answer.status_code == 503
+            assert "this server has to be replaced" in answer.json()["detail"]
+        assert run_command("migrate", url=database.url).returncode == 0
+        until(lambda: client.get("/readyz").status_code == 200)
+        assert client.get("/v1/topics/trade").status_code == 200
+        assert client.post("/v1/topics", json={"name": "New"}, headers=key).status_code == 201
+    assert database.disagreements() == []
+
+
+def test_an_unknown_revision_is_refused_in_words(database: Database) -> None:
+    for revision in ("9999", "head-1"):
+        done = run_command("migrate", "--revision", revision, url=database.url)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+        assert done.stderr.startswith(f"Error: there is no revision {revision!r}; there are 0001, 0002")

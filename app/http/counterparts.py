@@ -56,6 +56,9 @@ class Counterpart(BaseModel):
     first_day: Annotated[str | None, Field(description="the first day that the first record in common can mean")]
     last_day: Annotated[str | None, Field(description="the first day that the last record in common can mean")]
     last: Annotated[AnyRef | None, Field(description="that record; of those of one day a meeting, if there is one")]
+    last_date: Annotated[
+        str | None, Field(description="its date (EDTF), or what it can mean by its meeting or acts", examples=["2003-12-11~"])
+    ]
 
 
 class CounterpartsAnswer(BaseModel):
@@ -109,15 +112,21 @@ def router(figures: Figures, driver: Driver) -> APIRouter:
             rows = list(counted.first.items())[: query.limit]
             named = {actor, *(other for other, _ in rows), *(each.last for _, each in rows if each.last)}
             names = await figures.names.of(named, languages)
+            dates = await view.dates({each.last for _, each in rows if each.last})
             known = [(other, each) for other, each in rows if other in names]  # one may have been deleted meanwhile
             if form is CSV:
-                head = [*_COLUMNS, *(f"{plural}{part}" for plural in COUNTED for part in ("", ".link"))]
-                lines = (_row(actor, other, each, names, selection, figures, prefix(request, form)) for other, each in known)
+                head = [*_COLUMNS, *(f"{plural}{part}" for plural in COUNTED for part in ("", ".link")), "last.date"]
+                lines = (
+                    [*_row(actor, other, each, names, selection, figures, prefix(request, form)), dates.get(each.last, "")]
+                    for other, each in known
+                )
                 return table(head, lines, safe=query.csv_safe, bom=query.bom)
             answer = {
                 "of": _reference(actor, names),
                 "data": [
-                    _counterpart(actor, other, each, names, selection, figures, prefix(request, form)) for other, each in known
+                    _counterpart(actor, other, each, names, selection, figures, prefix(request, form))
+                    | {"last_date": dates.get(each.last)}
+                    for other, each in known
                 ],
                 "left_out": counted.total - len(rows),
                 "as_of": str(as_of),

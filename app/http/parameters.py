@@ -83,7 +83,10 @@ def _explained(entry: Mapping[str, Any], model: type[BaseModel]) -> str:
             return f"there is no such parameter here; there are {', '.join(model.model_fields) or 'none'}"
         case "string_pattern_mismatch":
             return f"{told}; for several repeat the parameter" if len(entry["loc"]) > 1 else told
-        case "value_error" | "missing":
+        case "missing":
+            name = str(entry["loc"][0])
+            return f"{told}, for example {name}={next(iter(model.model_fields[name].examples or ()), '…')}"
+        case "value_error":
             return told
     return f"{quoted(entry['input'])}: {told[0].lower()}{told[1:]}"
 

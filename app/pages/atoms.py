@@ -10,7 +10,7 @@ from typing import Any
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
-from app.domain.vocabulary import Confidence, Kind, Role
+from app.domain.vocabulary import Confidence, Held, Kind, Role
 from app.http.responses import shown_path
 from app.pages import words
 from app.pages.dates import When, when
@@ -24,6 +24,9 @@ Record = Mapping[str, Any]
 LINKS = frozenset(kind for kind in Kind if kind.role in (Role.LINK, Role.ACT))
 """The kinds of records that link others and have no names."""
 
+NAMING = ("type", "role", "status")
+"""The fields of these kinds whose words are the names of their records."""
+
 
 class Atoms:
     """The parts of one page, in the visitor's language."""
@@ -35,6 +38,7 @@ class Atoms:
         self._query = escape(visit.link("").removeprefix(self._prefix))
         _ = visit.language.texts.gettext
         self._source = escape(_("source"))
+        self._possibly = escape(_("possibly"))
         self._refs: dict[tuple[str, str, str], Markup] = {}
         gap = Markup('<span class="faint">{}</span>').format(_("not stated"))
         yes, no = escape(_("yes")), escape(_("no"))
@@ -84,10 +88,15 @@ class Atoms:
 
     def _ref(self, record: Record, field: str) -> Markup:
         name = record["name"]
-        if record.get("kind") in LINKS:
-            said = f"{escape(words.word(words.KIND, record['kind'], self._language))}: {self._plain(name)}"
+        if (kind := record.get("kind")) in LINKS:
+            said = f"{escape(words.word(words.KIND, kind, self._language))}: {self._link_name(kind, name)}"
             return Markup(f'<a href="{self.address(record, field)}">{said}</a>')  # noqa: S704 - all parts are escaped
         return Markup(f'<a href="{self.address(record, field)}"{self.lang(name)}>{escape(name)}</a>')  # noqa: S704 - likewise
+
+    def _link_name(self, kind: str, name: str) -> Markup:
+        """Return the name of a record that links others: a word of a vocabulary, or the title of an office."""
+        vocabulary = next((each for field in NAMING for each in words.vocabularies_with(name, field, (kind,))), None)
+        return escape(words.word(vocabulary, name, self._language)) if vocabulary else self._plain(name)
 
     def named(self, record: Record, name: str) -> Markup:
         """Return a link to a record under the text of one of its fields."""
@@ -145,8 +154,14 @@ class Atoms:
         return Markup(f"<span{self.lang(text)}>{escape(text)}</span>")  # noqa: S704 - all parts are escaped
 
     def cells(self, columns: Iterable[tuple[str, str]], row: Record, kind: str) -> Markup:
-        """Return the cells of a row of a table. `columns`: the fields of records of this kind, with their labels."""
-        return Markup("\n".join([self._cell(label, row, cell(row, name, kind)) for name, label in columns]))  # noqa: S704 - escaped
+        """Return the cells of a row of a table. `columns`: the fields of records of this kind, with their labels.
+
+        The first one says whether what the row tells held only possibly on the day that was asked for.
+        """
+        cells = [self._cell(label, row, cell(row, name, kind)) for name, label in columns]
+        if row.get("held") == Held.POSSIBLE:
+            cells[0] = cells[0].removesuffix("</td>") + f' <span class="faint">{self._possibly}</span></td>'
+        return Markup("\n".join(cells))  # noqa: S704 - all parts are escaped
 
     def _cell(self, label: str, row: Record, fact: Fact) -> str:
         """Return a cell of a table. What is not stated is empty, unless it is the date."""

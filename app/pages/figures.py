@@ -7,6 +7,7 @@ from typing import Any, get_args
 from app.domain.vocabulary import Kind
 from app.pages.drawing.network import network as drawn
 from app.pages.filters import ACTORS, named_in
+from app.pages.lists import figure_formats
 from app.pages.records import LAST_CHANGE, cited
 from app.pages.resources import BY_PLURAL
 from app.pages.serving import Page
@@ -40,7 +41,7 @@ async def matrix(visit: Visit) -> Page:
             "most": max((cell["count"] for row in found["cells"] for cell in row), default=0),
             "shades": SHADES,
             **named,
-            "formats": _figure_formats(visit, "/v1/matrix", asked, ("CSV", "csv"), ("JSON-stat", "jsonstat")),
+            "formats": figure_formats(visit, "/v1/matrix", asked, ("CSV", "csv"), ("JSON-stat", "jsonstat")),
             "cited": cited(visit, title, changes),
         }
 
@@ -70,7 +71,7 @@ async def network(visit: Visit) -> Page:
             "names": {node["id"]: node for node in found["nodes"]},
             "edges": sorted(found["edges"], key=lambda edge: -edge["weight"])[:MOST_EDGES],
             **named,
-            "formats": _figure_formats(visit, "/v1/network", asked, ("CSV", "csv"), ("GraphML", "graphml"), ("GEXF", "gexf")),
+            "formats": figure_formats(visit, "/v1/network", asked, ("CSV", "csv"), ("GraphML", "graphml"), ("GEXF", "gexf")),
             "cited": cited(visit, title, changes),
         }
 
@@ -95,7 +96,3 @@ def _fitting(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
         return any(vocabularies_with(value, name, [counted.kind.value])) or not any(vocabularies_with(value, name, others))
 
     return [(name, value) for name, value in pairs if fits(name, value)]
-
-
-def _figure_formats(visit: Visit, path: str, asked: list[tuple[str, str]], *forms: tuple[str, str]) -> list[tuple[str, str]]:
-    return [("JSON", visit.link(path, asked)), *((name, visit.link(path, [*asked, ("format", form)])) for name, form in forms)]

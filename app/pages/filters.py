@@ -80,7 +80,7 @@ async def named_in(
             continue
         ids = []
         for typed in several(values) if joined is None or name in joined else values:
-            found = await names.named(typed, kinds_of[name])
+            found = await names.named(name, typed, kinds_of[name])
             if found is not None:
                 records[name].append(found)
             ids.append(found.id if found is not None else typed)

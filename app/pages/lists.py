@@ -77,3 +77,8 @@ def formats(
     if feeds:
         found.append(("Feed", address("atom")))
     return found
+
+
+def figure_formats(visit: Visit, path: str, asked: list[tuple[str, str]], *forms: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return the formats of figures, each with its address. `forms`: those besides JSON, by the name that a page shows."""
+    return [("JSON", visit.link(path, asked)), *((name, visit.link(path, [*asked, ("format", form)])) for name, form in forms)]

@@ -11,6 +11,8 @@ from app.pages.visit import Visit
 
 DAYS = frozenset(("date_from", "date_to", "valid_at", "without_sign_since"))
 """The parameters that are days."""
+POSSIBLE = 8
+"""The most records that are proposed for a name that may be that of several."""
 MOST_NAMES = 10
 """The most names that one page looks up, because each takes up to two reads. Further ones are passed to the API as they are."""
 
@@ -23,12 +25,17 @@ class Named(NamedTuple):
     kind: str
 
 
-class UnknownName(Exception):
-    """A visitor named a record, and no record is meant."""
+class UnclearName(Exception):
+    """A visitor named a record in a parameter, and it is not clear which one is meant.
 
-    def __init__(self, typed: str) -> None:
+    `possible`: the records that may be meant; none if the registry has nothing of this name.
+    """
+
+    def __init__(self, parameter: str, typed: str, possible: Sequence[Named]) -> None:
         super().__init__(typed)
+        self.parameter = parameter
         self.typed = typed
+        self.possible = possible
 
 
 class Names:
@@ -38,27 +45,28 @@ class Names:
         self._visit = visit
         self._found: dict[tuple[str, Sequence[Kind]], Named] = {}
 
-    async def named(self, typed: str, kinds: Sequence[Kind]) -> Named | None:
+    async def named(self, parameter: str, typed: str, kinds: Sequence[Kind]) -> Named | None:
         """Return the record whose id, or else whose name, was typed; None if too many were looked up before.
 
-        `kinds`: the kinds of records that are meant; if there are none, every kind is. Raises UnknownName if there is none.
+        `kinds`: the kinds of records that are meant; if there are none, every kind is. Raises UnclearName if there is no such
+        record, or if several fit equally well.
         """
         key = typed, kinds
         if key not in self._found and len(self._found) < MOST_NAMES:
-            self._found[key] = await self._look_up(typed, kinds)
+            possible = await self._possible(typed, kinds)
+            if len(possible) != 1:
+                raise UnclearName(parameter, typed, possible)
+            self._found[key] = possible[0]
         return self._found.get(key)
 
-    async def _look_up(self, typed: str, kinds: Sequence[Kind]) -> Named:
-        visit = self._visit
-        found = await _with_id(visit, typed) if "/" not in typed else None
-        if found is None or (kinds and found["kind"] not in kinds):
-            suggested = await visit.ask(
-                "/v1/suggest", [("q", typed), ("limit", "1"), *(("kind", kind.value) for kind in kinds)]
-            )
-            found = next(iter(suggested["data"]), None)
-        if found is None:
-            raise UnknownName(typed)
-        return Named(found["id"], found.get("name") or found.get("title") or found["id"], found["kind"])
+    async def _possible(self, typed: str, kinds: Sequence[Kind]) -> list[Named]:
+        found = await _with_id(self._visit, typed) if "/" not in typed else None
+        if found is not None and (not kinds or found["kind"] in kinds):
+            return [Named(found["id"], found.get("name") or found.get("title") or found["id"], found["kind"])]
+        asked = [("q", typed), ("limit", str(POSSIBLE)), *(("kind", kind.value) for kind in kinds)]
+        suggested = (await self._visit.ask("/v1/suggest", asked))["data"]
+        best = suggested and (suggested[0]["fit"], suggested[0]["slips"])
+        return [Named(each["id"], each["name"], each["kind"]) for each in suggested if (each["fit"], each["slips"]) == best]
 
 
 def day_typed(name: str, typed: str) -> str:

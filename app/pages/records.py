@@ -5,6 +5,7 @@ from datetime import date
 from typing import Any
 
 from app.declaration.resource import CITED, Resource
+from app.domain import edtf
 from app.domain.vocabulary import Kind
 from app.pages import facts
 from app.pages.citing import Cited
@@ -48,6 +49,7 @@ async def record(visit: Visit) -> Page:
             "cited": cited(visit, shown.title(found), changes),
             "of_shown": facts.of_shown,
             "fact": lambda name: facts.fact(resource, found, name),
+            "has_calendar": resource.kind is Kind.MEETING and edtf.stated_days(found["date"] or "") is not None,
         }
 
     return Page("record.html", context, json=visit.link(path))

@@ -105,6 +105,7 @@ async def changes(visit: Visit) -> Page:
     pairs = [*visit.pairs, *before, ("limit", str(CHANGES))]
     found = await visit.ask("/v1/changes", pairs)
     ids = dict.fromkeys(each["id"] for each in found["data"] if each["state"] and each["state"].get("name"))
+    kept = [(name, value) for name, value in visit.pairs if name not in ("after", "before")]
     named = await visit.ask("/v1/records", [("ids", ",".join(ids))]) if ids and visit.language.tag != "en" else {"data": ()}
     names = {each["id"]: each.get("name") for each in named["data"]}
 
@@ -113,7 +114,10 @@ async def changes(visit: Visit) -> Page:
             "found": found,
             "previous": found["data"][-1]["position"] if len(found["data"]) == CHANGES else None,
             "name_of": lambda change: names.get(change["id"]) or (shown.title(change["state"]) if change["state"] else None),
-            "formats": [("JSON", visit.link("/v1/changes", pairs)), ("Feed", visit.link("/v1/changes", [("format", "atom")]))],
+            "formats": [
+                ("JSON", visit.link("/v1/changes", pairs)),
+                ("Feed", visit.link("/v1/changes", [*kept, ("format", "atom")])),
+            ],
         }
 
     return Page("changes.html", context, json=visit.link("/v1/changes", pairs))

@@ -34,9 +34,9 @@ from app.pages.api import Api, Refused
 from app.pages.atoms import LINKS
 from app.pages.filters import several
 from app.pages.language import language
-from app.pages.names import UnknownName
+from app.pages.names import Named, UnclearName
 from app.pages.shown import Shown
-from app.pages.visit import Elsewhere, Visit
+from app.pages.visit import Elsewhere, Pairs, Visit
 from app.pages.words import PLURALS
 from app.views.lines import VIA
 
@@ -109,8 +109,8 @@ class Pages:
             if location := refused.answer.headers.get(b"location"):
                 return _moved(_of_page(location.decode(), scope), 308)
             page = _of_problem(refused.answer.body, refused.answer.status)
-        except UnknownName as unknown:
-            page = _of_unknown(unknown.typed)
+        except UnclearName as unclear:
+            page = _of_unclear(unclear)
         except Problem as problem:
             page = _about(problem, scope)
         return await asyncio.to_thread(self._rendered, visit or self._without_query(scope), page, request)
@@ -211,13 +211,26 @@ def _about(problem: Problem, scope: Scope) -> Page:
     return _of_problem(text_of(problem, scope).encode(), problem.status)
 
 
-def _of_unknown(typed: str) -> Page:
-    """Return the page for a name in a form that no record has."""
+def _of_unclear(unclear: UnclearName) -> Page:
+    """Return the page for a name in a form that no record has, or several."""
+    parameter, typed = unclear.parameter, unclear.typed
+
+    def is_unclear(name: str, value: str) -> bool:
+        return name == parameter and typed in (value, *several([value]))
+
+    def with_record(pairs: Pairs, record: Named) -> list[tuple[str, str]]:
+        return [
+            (name, ",".join(record.id if each == typed else each for each in several([value])))
+            if is_unclear(name, value)
+            else (name, value)
+            for name, value in pairs
+        ]
 
     def context(shown: Shown) -> Mapping[str, Any]:
-        return {"typed": typed, "fitting": _fitting(shown, lambda _name, value: typed in several([value]))}
+        possible = [(record, with_record(shown.visit.pairs, record)) for record in unclear.possible]
+        return {"typed": typed, "possible": possible, "fitting": _fitting(shown, is_unclear)}
 
-    return Page("unknown.html", context, 422)
+    return Page("unclear.html", context, 422)
 
 
 def _of_problem(body: bytes, status: int) -> Page:

@@ -6,7 +6,7 @@ from typing import Any
 from app.domain.vocabulary import Kind
 from app.pages.drawing.timeline import timeline
 from app.pages.filters import ACTORS, named_in, several
-from app.pages.lists import formats
+from app.pages.lists import figure_formats, formats
 from app.pages.records import LAST_CHANGE, cited
 from app.pages.serving import Page
 from app.pages.shown import Shown
@@ -87,7 +87,7 @@ async def counterparts(visit: Visit) -> Page:
             "title": title,
             "found": found,
             **named,
-            "formats": formats(visit, "/v1/counterparts", table=False) if found else [],
+            "formats": figure_formats(visit, "/v1/counterparts", pairs, ("CSV", "csv")) if found else [],
             "cited": cited(visit, title, changes) if changes else None,
         }
 

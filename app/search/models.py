@@ -1,5 +1,6 @@
 """The parameters and the results of search and suggestions."""
 
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -155,6 +156,22 @@ class SearchAnswer(BaseModel):
     approximate: Annotated[bool, Field(description="whether the facets count the newest hits alone")]
 
 
+class Fit(StrEnum):
+    """How well a name fits what was typed, the best first."""
+
+    WHOLE = "whole"
+    """It is what was typed."""
+    INFLECTED = "inflected"
+    """It is what was typed, except for the endings of words."""
+    WORDS = "words"
+    """It has all typed words as they are written, and further ones."""
+    ALIKE = "alike"
+    """It goes on like what was typed, in any script and spelling, or is similar to it."""
+
+
+FITS = tuple(Fit)
+
+
 class Suggestion(BaseModel):
     """A record with a name that completes the typed text, or that is similar to it."""
 
@@ -163,6 +180,14 @@ class Suggestion(BaseModel):
     name: Annotated[str, Field(description="its name in the language asked for")]
     matched: Annotated[str, Field(description="the name of it that goes on like what was typed")]
     slips: Annotated[int, Field(description="letters that were taken for others")]
+    fit: Annotated[
+        Fit,
+        Field(
+            description="`whole`: a name of it is what was typed; `inflected`: it is, but for endings; `words`: a name has all"
+            " typed words as they are written, and further ones; `alike`: a name goes on like what was typed, in any script and"
+            " spelling, or is similar to it"
+        ),
+    ]
 
 
 class Suggestions(BaseModel):

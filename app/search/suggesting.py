@@ -1,11 +1,12 @@
 """Suggests names while a user types.
 
-A name is suggested if its words begin with the typed words, in any script. If there is no such name, one or two typing errors
-per word are tolerated.
+A name is suggested if its words begin with the typed words, in any script. The best fit comes first: a name that is what was
+typed, then one that has the typed words as they are written. If there is no such name, one or two typing errors per word are
+tolerated.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -21,13 +22,25 @@ from app.models.search import SearchEntry
 from app.reading.names import language_parameters, name_in
 from app.search.candidates import Candidates
 from app.search.facets import THESE
-from app.search.models import Suggestion
+from app.search.models import FITS, Fit, Suggestion
 from app.search.showing import own_of
-from app.search.tiers import Narrowed
-from app.text.analyzer import MAX_WORD, analyze
-from app.text.nodes import NOTHING, Node, all_of, any_of, term
-from app.text.query import Query, Slot, Typed
-from app.text.terms import BEGINNINGS, BEGINS, GRAM, LONGEST_BEGINNING, SHORTEST_BEGINNING, Letters, Own, Weight, grams
+from app.search.tiers import Narrowed, merged
+from app.text.analyzer import MAX_WORD, analyze, folded
+from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, term
+from app.text.query import Query, Slot, Typed, whole_name
+from app.text.terms import (
+    BEGINNINGS,
+    BEGINS,
+    GRAM,
+    LONGEST_BEGINNING,
+    NAMED,
+    NAMED_WORD,
+    SHORTEST_BEGINNING,
+    Letters,
+    Own,
+    Weight,
+    grams,
+)
 
 search_entries: sa.Table = SearchEntry.__table__
 records: sa.Table = Record.__table__
@@ -62,7 +75,7 @@ class Suggester:
         self._used = lru_cache(3)(self._used_with)
 
     async def suggest(self, query: Query, narrowed: Narrowed, languages: Sequence[str], *, limit: int) -> list[Suggestion]:
-        """Return records whose names have words that begin with the typed words.
+        """Return records whose names have words that begin with the typed words, the best fit first (see `Fit`).
 
         If there are no such records, return records with similar names. The names with the fewest typing errors come first.
         """
@@ -71,7 +84,7 @@ class Suggester:
         if not found and (joined := query.joined_up()) != query:
             found = await self._begun(joined, narrowed, languages, letters, limit)
         if not found:
-            found = await self._nearest(query, slips(query), narrowed, languages, letters)
+            found = await self._nearest(query, _slipped(query), narrowed, languages, letters)
         return [suggestion for _, suggestion in found[:limit]]
 
     async def _begun(
@@ -80,7 +93,7 @@ class Suggester:
         found: list[tuple[int, Suggestion]] = []
         for stage in begun(query):
             if len(found) < limit:
-                found += await self._nearest(query, stage, narrowed, languages, letters, enough=limit)
+                found += await self._nearest(query.unfinished(), stage, narrowed, languages, letters, enough=limit)
         return found
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
@@ -89,28 +102,28 @@ class Suggester:
         These are names that are similar to the whole query or, if there are none, to one of the first words of the query.
         """
         for part in (query, *(Query((slot,), (), ()) for slot in query.slots[:MEANT_WORDS])):
-            found = await self._nearest(part, slips(part), Narrowed(), languages, letters)
+            found = await self._nearest(part, _slipped(part), Narrowed(), languages, letters)
             if found:
                 return list(dict.fromkeys(each.matched for _, each in found))[:PROPOSED]
         return []
 
     async def with_slips(self, query: Query, narrowed: Narrowed, letters: Letters) -> list[int]:
         """Return the docids of entities that have the query as a part of a name, except for a typing error in some words."""
-        found = await self._nearest(query, slips(query), narrowed, (), letters, whole=True)
+        found = await self._nearest(query, _slipped(query), narrowed, (), letters, whole=True)
         if not found and (joined := query.joined_up()) != query:
-            found = await self._nearest(joined, slips(joined), narrowed, (), letters, whole=True)
+            found = await self._nearest(joined, _slipped(joined), narrowed, (), letters, whole=True)
         return [docid for docid, _ in found]
 
     async def named_with_slips(self, slot: Slot, letters: Letters) -> list[str]:
         """Return the ids of entities that have one word of a query in a name, except for a typing error."""
         query = Query((slot,), (), ())
-        several = await self._nearest(query, slips(query), Narrowed(), (), letters, whole=True)
+        several = await self._nearest(query, _slipped(query), Narrowed(), (), letters, whole=True)
         return [found.id for _, found in several[:PROPOSED]]
 
     async def _nearest(
         self,
         query: Query,
-        node: Node,
+        nodes: Mapping[int, Node],
         narrowed: Narrowed,
         languages: Sequence[str],
         letters: Letters,
@@ -120,22 +133,32 @@ class Suggester:
     ) -> list[tuple[int, Suggestion]]:
         """Return records with a name that matches the query, as (docid, suggestion).
 
-        The records are ordered by the number of typing errors, then by how often other records refer to them (see `USES`).
-        Among equal records, the newest comes first. `enough`: the maximum number of records to return. `whole`: the typed words
-        are not the beginnings of longer ones.
+        The records are ordered by the number of typing errors, then by their fit, then by how often other records refer to them
+        (see `USES`). Among equal records, the newest comes first. `nodes`: queries by the place of the fit in `FITS`. `enough`:
+        the maximum number of records to return. `whole`: the typed words are not the beginnings of longer ones.
         """
-        rows = await self._candidates.newest({0: node}, narrowed, limit=LOOKED_AT)
-        if not rows:
+        candidates = merged(await self._candidates.newest(nodes, narrowed, limit=LOOKED_AT))
+        fits = {docid: fit for fit, docid in candidates[:LOOKED_AT]}
+        if not fits:
             return []
         encode = self._driver.encode
-        parameters = {"docids": encode([docid for _, docid in rows]), **language_parameters(languages, encode)}
+        parameters = {"docids": encode(list(fits)), **language_parameters(languages, encode)}
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), parameters)
         found: list[tuple[int, Suggestion]] = []
-        for docid, record_id, kind, words, name, _ in sorted(rows, key=lambda row: (-bisect_right(USES, row[-1]), row[0])):
+        for docid, record_id, kind, words, name, _ in sorted(
+            rows, key=lambda row: (fits[row[0]], -bisect_right(USES, row[-1]), row[0])
+        ):
             if len(found) == enough or letters.is_spent:
                 break
             if named := nearest(query, own_of(words), letters, whole=whole):
-                suggestion = Suggestion(kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance)
+                suggestion = Suggestion(
+                    kind=Kind(kind),
+                    id=record_id,
+                    name=name,
+                    matched=named.text,
+                    slips=named.distance,
+                    fit=FITS[fits[docid]],
+                )
                 found.append((docid, suggestion))
         return sorted(found, key=lambda each: each[1].slips)
 
@@ -180,19 +203,29 @@ def _forms(word: Typed) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*forms, *finished)))
 
 
-def begun(query: Query) -> list[Node]:
-    """Return two queries for names with words that begin with the typed words.
+def begun(query: Query) -> list[dict[int, Node]]:
+    """Return two stages of queries, by the place of the fit, for names with words that begin with the typed words.
 
-    The first query is for entities, the second for all other records, which have no terms for the shortest beginnings; so it
+    The first stage is for entities, the second for all other records, which have no terms for the shortest beginnings; so it
     leaves out words such as `of`, which only the comparison with the names sees. The list is empty if no word was typed.
     """
-    several = [_forms(word) for word in query.words]
+    telling = query.unfinished().words
+    several = [_forms(word) for word in telling]
     longer = [forms for forms in several if min(map(len, forms)) >= SHORTEST_BEGINNING]
-    return [
-        all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in forms) for forms in each)
-        for sort, each in zip(BEGINNINGS, (several, longer), strict=True)
-        if each
-    ]
+    inflected, _ = whole_name(query.words)
+    words = all_of(term(NAMED_WORD + folded(word.text)) for word in telling)
+    stages = []
+    for sort, each in zip(BEGINNINGS, (several, longer), strict=True):
+        if each:
+            begin = all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in forms) for forms in each)
+            better = (all_of((inflected, words)), inflected, words)
+            kept = (all_of((node, term(NAMED))) if sort == BEGINS else but_not(node, term(NAMED)) for node in better)
+            stages.append(dict(enumerate((*kept, begin))))
+    return stages
+
+
+def _slipped(query: Query) -> dict[int, Node]:
+    return {FITS.index(Fit.ALIKE): slips(query)}
 
 
 def slips(query: Query) -> Node:

@@ -208,6 +208,11 @@ class Query:
         """Return the query with the words that hyphens join as one word."""
         return replace(self, typed=tuple(Slot((slot.joined,)) if slot.joined else slot for slot in self.typed))
 
+    def unfinished(self) -> "Query":
+        """Return the query without function words, except the last word, which may be the beginning of a longer one."""
+        *finished, last = self.typed or (None,)
+        return replace(self, typed=(*(slot for slot in finished if not slot.is_function_word), last)) if last else self
+
     def barred(self) -> Node:
         """Return a query node that matches if a text contains any of the excluded words or phrases."""
         return any_of(slot.anywhere() for slot in self.without)

@@ -1,7 +1,7 @@
 """Counterparts: with whom an actor has the most meetings, instruments and outcomes in common, and when last."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Any, Self
@@ -10,15 +10,17 @@ import sqlalchemy as sa
 from pydantic_core import from_json
 
 from app.db.driver import Driver, Row, to_statement
-from app.db.sql import literal, unindexed
+from app.db.sql import ids_parameter, is_one_of, literal, unindexed
 from app.db.types import Exact
 from app.domain import edtf
 from app.domain.vocabulary import Kind, MeetingStatus
 from app.models import Organization
 from app.models.records import Involvement
+from app.models.search import SearchEntry
 from app.views.selection import Counted, Queries, Selection, Shapes, narrowed
 
 involvements: sa.Table = Involvement.__table__
+entries: sa.Table = SearchEntry.__table__
 organizations: sa.Table = Organization.__table__
 KINDS = (Kind.COUNTRY, Kind.ORGANIZATION)
 """The kinds of counterparts. Whom people met is told by the ledger."""
@@ -84,7 +86,14 @@ class CounterpartsView:
         self._driver = driver
         self._kinds = kinds
         self._common = Queries(driver, kinds).of(common)
+        dates = sa.select(entries.c.record_id, entries.c.date).where(is_one_of(entries.c.record_id, ids_parameter()))
+        self._dates = to_statement(dates, driver.dialect)
         self._own = {kind: to_statement(query, driver.dialect) for kind, query in _own().items()}
+
+    async def dates(self, ids: Collection[str]) -> dict[str, str]:
+        """Return the date of each record by its id: its own, or what it can mean by its meeting or acts; none without one."""
+        rows = await self._driver.fetch(self._dates, {"ids": self._driver.encode(list(ids))}) if ids else []
+        return {record_id: date for record_id, date in rows if date}
 
     async def count(self, wanted: Wanted) -> Counterparts:
         """Return the first counterparts of the actor, and how many there are."""

@@ -96,16 +96,19 @@ _ABOUT_TOPICS = (
 )
 
 
-def _of_an_actor(*more: Table, is_party: bool = True) -> tuple[Table, ...]:
+def _of_an_actor(*more: Table, is_party: bool = True, has_series: bool = False) -> tuple[Table, ...]:
     """Return the tables of a country, an organization or a person: what it takes part in, then `more`.
 
-    `is_party`: it may be a party, which acts for itself.
+    `is_party`: it may be a party, which acts for itself. `has_series`: it may hold series, whose meetings are its own.
     """
+    of_series = [Read("series", ("series",))] if has_series else []
+    of_meetings = [Read("meeting", ("meetings",))] if has_series else []
     return (
-        Table(Kind.MEETING, (Read("participant"),)),
-        Table(Kind.MEMORANDUM, (Read("party"),)),
-        Table(Kind.OUTCOME, (Read("participant"),)),
-        *_of_instruments(*([Read("party")] if is_party else [])),
+        *([Table(Kind.SERIES, (Read("organization"),))] if has_series else []),
+        Table(Kind.MEETING, (Read("participant"), *of_series)),
+        Table(Kind.MEMORANDUM, (Read("party"), *of_series)),
+        Table(Kind.OUTCOME, (Read("participant"), *of_meetings)),
+        *_of_instruments(*([Read("party")] if is_party else []), Read("meeting", ("meetings",))),
         *more,
     )
 
@@ -125,8 +128,8 @@ TABLES: Mapping[Kind, tuple[Table, ...]] = {
         Table(Kind.MEMBERSHIP, (Read("of"),), "members"),
         Table(Kind.POSITION, (Read("organization"), Read("held_by"))),
         Table(Kind.ORGANIZATION, (Read("parent"),)),
-        Table(Kind.SERIES, (Read("organization"),)),
         Table(Kind.PERSON, (Read("organization"),)),
+        has_series=True,
     ),
     Kind.PERSON: _of_an_actor(
         Table(Kind.PARTICIPANT, (Read("person"),)),
@@ -143,7 +146,7 @@ TABLES: Mapping[Kind, tuple[Table, ...]] = {
         Table(Kind.MEETING, (Read("series"),)),
         Table(Kind.MEMORANDUM, (Read("series"),)),
         Table(Kind.OUTCOME, (Read("meeting", ("meetings",)),)),
-        *_of_instruments(),
+        *_of_instruments(Read("meeting", ("meetings",))),
         Table(Kind.PARTICIPANT, (Read("series"),)),
         Table(Kind.MEMBERSHIP, (Read("of"),)),
         Table(Kind.SERIES, (Read("parent"),)),

@@ -334,9 +334,12 @@ def _acts(shape: Shape) -> Iterator[_Branch]:
             branch.where(record.in_(_instruments_of_bodies(member)), is_linked, via=via)
             yield branch.where(*linked, ~_linked(member, shape, branch, column))
     if shape.of is Kind.ORGANIZATION:
+        its_meetings = _meetings_of(series.c.organization_id == side(0))
         branch = _act()
-        of_its_meetings = branch.rows.c.of_id.in_(_meetings_of(series.c.organization_id == side(0)))
-        yield branch.where(of_its_meetings, ~_concerns(0, branch), via=literal("series"))
+        yield branch.where(branch.rows.c.of_id.in_(its_meetings), ~_concerns(0, branch), via=literal("series"))
+        branch = _act()
+        at_its_meetings = branch.rows.c.meeting_id.in_(its_meetings), branch.rows.c.of_id.not_in(its_meetings)
+        yield branch.where(*at_its_meetings, ~_concerns(0, branch), via=literal("series"))
 
 
 def _memberships(shape: Shape) -> Iterator[_Branch]:
