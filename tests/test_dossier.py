@@ -144,7 +144,7 @@ def test_what_happened_in_the_series_of_a_body_is_in_its_dossier(client: TestCli
         for series in ids(found["series"]):
             for plural in ("meetings", "memoranda"):
                 listed = ids(walk(client, f"/v1/{plural}?series={series}&limit=200"))
-                assert set(listed) <= set(ids(found.get(plural, ()))), (series, plural)
+                assert set(listed) <= set(ids(found.get(plural, []))), (series, plural)
         lines = walk(client, f"/v1/ledger?of={body}&limit=200")
         assert {line["record"]["id"] for line in lines if line["record"]["kind"] == "outcome"} <= set(ids(found["outcomes"]))
 

@@ -51,7 +51,7 @@ def _references() -> Iterable[sa.Select[tuple[str, str, str, int]]]:
     ids = sa.bindparam("ids", type_=sa.ARRAY(Exact))
     for table in _TABLES:
         for place, column in enumerate(table.c):
-            if column.name.endswith("_id"):
+            if column.name.endswith("_id") and "derive" not in column.info:
                 field = literal(column.name.removesuffix("_id")).label("field")
                 at: sa.ColumnElement[int] = sa.literal_column(str(place)).label("place")
                 one = sa.select(table.c.id.label("owner"), field, column.label("target"), at)
