@@ -318,7 +318,8 @@ def test_a_hit_on_a_link_record_shows_the_records_it_links(offices: TestClient) 
     assert all(hit["linked"] == [] for hit in search(offices, "Talks")["data"])
     for hit in search(offices, kind="position")["data"]:
         named = [each["id"] for each in hit["linked"]]
-        assert named and len(set(named)) == len(named), "the holder is named once"
+        assert named
+        assert len(set(named)) == len(named), "the holder is named once"
 
 
 def test_equal_hits_stand_in_the_order_of_how_well_they_fit(database: Database) -> None:
