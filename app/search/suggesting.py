@@ -26,11 +26,12 @@ from app.search.models import FITS, Fit, Suggestion
 from app.search.showing import own_of
 from app.search.tiers import Narrowed, merged
 from app.text.analyzer import MAX_WORD, analyze, folded
-from app.text.nodes import NOTHING, Node, all_of, any_of, but_not, term
+from app.text.nodes import NOTHING, Node, all_of, any_of, term
 from app.text.query import Query, Slot, Typed, whole_name
 from app.text.terms import (
     BEGINNINGS,
     BEGINS,
+    FUNCTION_WORDS,
     GRAM,
     LONGEST_BEGINNING,
     NAMED,
@@ -50,6 +51,8 @@ meetings: sa.Table = Meeting.__table__
 
 LOOKED_AT = 300
 """Maximum number of search entries that one query reads. The names in them are then compared with the typed words."""
+IS_NAMED, _AS_WRITTEN, _BEGUN = range(3)
+"""The ranks of the queries for names, the best first."""
 _SHORTEST_SLIP = 4
 """Minimum length of a word in which a typing error is tolerated."""
 _LONGEST_SLIP = 20
@@ -93,7 +96,9 @@ class Suggester:
         found: list[tuple[int, Suggestion]] = []
         for stage in begun(query):
             if len(found) < limit:
-                found += await self._nearest(query.unfinished(), stage, narrowed, languages, letters, enough=limit)
+                further = await self._nearest(query.unfinished(), stage, narrowed, languages, letters, enough=limit)
+                known = {docid for docid, _ in found}
+                found += [each for each in further if each[0] not in known]
         return found
 
     async def meant(self, query: Query, languages: Sequence[str], letters: Letters) -> list[str]:
@@ -134,33 +139,27 @@ class Suggester:
         """Return records with a name that matches the query, as (docid, suggestion).
 
         The records are ordered by the number of typing errors, then by their fit, then by how often other records refer to them
-        (see `USES`). Among equal records, the newest comes first. `nodes`: queries by the place of the fit in `FITS`. `enough`:
-        the maximum number of records to return. `whole`: the typed words are not the beginnings of longer ones.
+        (see `USES`). Among equal records, the newest comes first. `nodes`: queries by their rank, see `begun`. `enough`: the
+        maximum number of records to return. `whole`: the typed words are not the beginnings of longer ones.
         """
-        candidates = merged(await self._candidates.newest(nodes, narrowed, limit=LOOKED_AT))
-        fits = {docid: fit for fit, docid in candidates[:LOOKED_AT]}
-        if not fits:
+        ranks = {docid: rank for rank, docid in merged(await self._candidates.newest(nodes, narrowed, limit=LOOKED_AT))}
+        if not ranks:
             return []
         encode = self._driver.encode
-        parameters = {"docids": encode(list(fits)), **language_parameters(languages, encode)}
+        parameters = {"docids": encode([*ranks][:LOOKED_AT]), **language_parameters(languages, encode)}
         rows = await self._driver.fetch(self._used(min(len(languages), 2)), parameters)
+        rows.sort(key=lambda row: (ranks[row[0]], -bisect_right(USES, row[-1]), row[0]))
         found: list[tuple[int, Suggestion]] = []
-        for docid, record_id, kind, words, name, _ in sorted(
-            rows, key=lambda row: (fits[row[0]], -bisect_right(USES, row[-1]), row[0])
-        ):
-            if len(found) == enough or letters.is_spent:
+        for docid, record_id, kind, words, name, _ in rows:
+            is_named = ranks[docid] == IS_NAMED
+            if (len(found) >= enough and not is_named) or letters.is_spent:
                 break
-            if named := nearest(query, own_of(words), letters, whole=whole):
+            if named := nearest(query, own_of(words), letters, whole=whole, is_named=is_named):
                 suggestion = Suggestion(
-                    kind=Kind(kind),
-                    id=record_id,
-                    name=name,
-                    matched=named.text,
-                    slips=named.distance,
-                    fit=FITS[fits[docid]],
+                    kind=Kind(kind), id=record_id, name=name, matched=named.text, slips=named.distance, fit=named.fit
                 )
                 found.append((docid, suggestion))
-        return sorted(found, key=lambda each: each[1].slips)
+        return sorted(found, key=lambda each: (each[1].slips, FITS.index(each[1].fit)))[:enough]
 
     def _used_with(self, languages: int) -> Statement:
         """Compile a SELECT of the candidates with their names, and with the number of references to them from other records.
@@ -204,28 +203,27 @@ def _forms(word: Typed) -> tuple[str, ...]:
 
 
 def begun(query: Query) -> list[dict[int, Node]]:
-    """Return two stages of queries, by the place of the fit, for names with words that begin with the typed words.
+    """Return two stages of queries, by their rank, for names with words that begin with the typed words.
 
-    The first stage is for entities, the second for all other records, which have no terms for the shortest beginnings; so it
-    leaves out words such as `of`, which only the comparison with the names sees. The list is empty if no word was typed.
+    The first stage finds the records that are called what was typed (`IS_NAMED`), the entities that have all typed words as
+    they are written, and those with words that begin so. The second stage finds all other records, which have no terms for the
+    shortest beginnings; so it leaves out words such as `of`, which only the comparison with the names sees. The list is empty
+    if no word was typed.
     """
     telling = query.unfinished().words
     several = [_forms(word) for word in telling]
     longer = [forms for forms in several if min(map(len, forms)) >= SHORTEST_BEGINNING]
-    inflected, _ = whole_name(query.words)
-    words = all_of(term(NAMED_WORD + folded(word.text)) for word in telling)
-    stages = []
-    for sort, each in zip(BEGINNINGS, (several, longer), strict=True):
-        if each:
-            begin = all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in forms) for forms in each)
-            better = (all_of((inflected, words)), inflected, words)
-            kept = (all_of((node, term(NAMED))) if sort == BEGINS else but_not(node, term(NAMED)) for node in better)
-            stages.append(dict(enumerate((*kept, begin))))
-    return stages
+    as_written = all_of((*(term(NAMED_WORD + folded(word.text)) for word in telling), term(NAMED)))
+    better: tuple[dict[int, Node], ...] = ({IS_NAMED: whole_name(query.words)[0], _AS_WRITTEN: as_written}, {})
+    return [
+        {**first, _BEGUN: all_of(any_of(term(sort + form[:LONGEST_BEGINNING]) for form in forms) for forms in each)}
+        for first, sort, each in zip(better, BEGINNINGS, (several, longer), strict=True)
+        if each
+    ]
 
 
 def _slipped(query: Query) -> dict[int, Node]:
-    return {FITS.index(Fit.ALIKE): slips(query)}
+    return {_BEGUN: slips(query)}
 
 
 def slips(query: Query) -> Node:
@@ -255,33 +253,52 @@ class Named(NamedTuple):
     """The number of typing errors in the query, if the user meant this name."""
     text: str
     language: str | None
+    fit: Fit = Fit.ALIKE
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """The sort key: the most similar name first."""
+        return self.distance, FITS.index(self.fit)
 
 
-def nearest(query: Query, own: Sequence[Own], letters: Letters, *, whole: bool = False) -> Named | None:
+def nearest(query: Query, own: Sequence[Own], letters: Letters, *, whole: bool = False, is_named: bool = False) -> Named | None:
     """Return the name that is most similar to the query, or None if no name is similar enough.
 
-    Each typed word is compared with the name's words or, unless `whole`, with their beginnings.
+    Each typed word is compared with the name's words or, unless `whole`, with their beginnings. `is_named`: a name of the
+    record is what was typed, except for the endings of words.
     """
     best: Named | None = None
     several = list(dict.fromkeys(_forms(word) for word in query.words))
+    typed = frozenset(folded(word.text) for word in query.words)
     for each, name in letters.of(each for each in own if each.weight is Weight.NAME):
-        forms = _forms_of(name, each.language)
+        forms, words = _forms_of(name, each.language)
         total = _total_distance(several, forms, whole=whole)
-        if total is not None and (best is None or total < best.distance):
-            best = Named(total, each.text, each.language)
-            if not total:
-                break
+        if total is None:
+            continue
+        found = Named(total, each.text, each.language, _fit(typed, words, is_named=is_named))
+        if best is None or found.order < best.order:
+            best = found
+        if not total and (whole or found.fit is (Fit.WHOLE if is_named else Fit.WORDS)):
+            break
     return best
 
 
-@cached(4_000_000, size_of=lambda name, language: 30 * len(name))
-def _forms_of(name: str, language: str | None) -> tuple[str, ...]:
-    """Return the forms of a name's words with which the typed words are compared, in one tuple.
+def _fit(typed: frozenset[str], words: frozenset[str], *, is_named: bool) -> Fit:
+    """Return how well a name fits the typed words. Both are given as words without case and marks."""
+    if is_named:
+        return Fit.WHOLE if typed - FUNCTION_WORDS == words - FUNCTION_WORDS else Fit.INFLECTED
+    return Fit.WORDS if typed <= words else Fit.ALIKE
+
+
+@cached(4_000_000, size_of=lambda name, language: 45 * len(name))
+def _forms_of(name: str, language: str | None) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the forms of a name's words with which the typed words are compared, and its words without case and marks.
 
     The forms of a word are its skeletons (which do not depend on script and spelling, see `analyzer.py`). A word without
     skeletons has only its stem.
     """
-    return tuple(form for word in analyze(name, language) for form in (word.forms.skeletons or (word.forms.stem,)))
+    words = [word.forms for word in analyze(name, language)]
+    return tuple(form for word in words for form in (word.skeletons or (word.stem,))), frozenset(word.folded for word in words)
 
 
 def _total_distance(several: Sequence[tuple[str, ...]], forms: Sequence[str], *, whole: bool) -> int | None:
