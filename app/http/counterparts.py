@@ -115,17 +115,15 @@ def router(figures: Figures, driver: Driver) -> APIRouter:
             dates = await view.dates({each.last for _, each in rows if each.last})
             known = [(other, each) for other, each in rows if other in names]  # one may have been deleted meanwhile
             if form is CSV:
-                head = [*_COLUMNS, *(f"{plural}{part}" for plural in COUNTED for part in ("", ".link")), "last.date"]
+                head = [*_COLUMNS, *(f"{plural}{part}" for plural in COUNTED for part in ("", ".link"))]
                 lines = (
-                    [*_row(actor, other, each, names, selection, figures, prefix(request, form)), dates.get(each.last, "")]
-                    for other, each in known
+                    _row(actor, other, each, names, dates, selection, figures, prefix(request, form)) for other, each in known
                 )
                 return table(head, lines, safe=query.csv_safe, bom=query.bom)
             answer = {
                 "of": _reference(actor, names),
                 "data": [
-                    _counterpart(actor, other, each, names, selection, figures, prefix(request, form))
-                    | {"last_date": dates.get(each.last)}
+                    _counterpart(actor, other, each, names, dates, selection, figures, prefix(request, form))
                     for other, each in known
                 ],
                 "left_out": counted.total - len(rows),
@@ -140,7 +138,7 @@ def router(figures: Figures, driver: Driver) -> APIRouter:
     return routes
 
 
-_COLUMNS = ("id", "kind", "name", "first_day", "last_day", "last.id", "last.name")
+_COLUMNS = ("id", "kind", "name", "first_day", "last_day", "last.id", "last.name", "last.date")
 
 
 def _reference(record_id: str, names: dict[str, Called]) -> dict[str, str] | None:
@@ -155,7 +153,14 @@ def _links(actor: str, other: str, selection: Selection, figures: Figures, where
 
 
 def _counterpart(
-    actor: str, other: str, common: Common, names: dict[str, Called], selection: Selection, figures: Figures, where: str
+    actor: str,
+    other: str,
+    common: Common,
+    names: dict[str, Called],
+    dates: dict[str, str],
+    selection: Selection,
+    figures: Figures,
+    where: str,
 ) -> dict[str, Any]:
     links = _links(actor, other, selection, figures, where)
     return {
@@ -164,11 +169,19 @@ def _counterpart(
         "first_day": common.first_day or None,
         "last_day": common.last_day or None,
         "last": _reference(common.last, names) if common.last else None,
+        "last_date": dates.get(common.last),
     }
 
 
 def _row(
-    actor: str, other: str, common: Common, names: dict[str, Called], selection: Selection, figures: Figures, where: str
+    actor: str,
+    other: str,
+    common: Common,
+    names: dict[str, Called],
+    dates: dict[str, str],
+    selection: Selection,
+    figures: Figures,
+    where: str,
 ) -> Sequence[Any]:
     last = names.get(common.last)
     told = [
@@ -177,4 +190,14 @@ def _row(
         for cell in (common.records.get(plural, 0), link)
     ]
     called = names[other]
-    return [other, called.kind, called.name, common.first_day, common.last_day, common.last, last.name if last else "", *told]
+    return [
+        other,
+        called.kind,
+        called.name,
+        common.first_day,
+        common.last_day,
+        common.last,
+        last.name if last else "",
+        dates.get(common.last, ""),
+        *told,
+    ]

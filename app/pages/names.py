@@ -49,24 +49,26 @@ class Names:
         """Return the record whose id, or else whose name, was typed; None if too many were looked up before.
 
         `kinds`: the kinds of records that are meant; if there are none, every kind is. Raises UnclearName if there is no such
-        record, or if several fit equally well.
+        record, if several fit equally well, or if letters must be taken for others: Kosovo is no State Council (Госсовет).
         """
         key = typed, kinds
         if key not in self._found and len(self._found) < MOST_NAMES:
-            possible = await self._possible(typed, kinds)
-            if len(possible) != 1:
+            possible, is_sure = await self._possible(typed, kinds)
+            if not is_sure:
                 raise UnclearName(parameter, typed, possible)
-            self._found[key] = possible[0]
+            (self._found[key],) = possible
         return self._found.get(key)
 
-    async def _possible(self, typed: str, kinds: Sequence[Kind]) -> list[Named]:
+    async def _possible(self, typed: str, kinds: Sequence[Kind]) -> tuple[list[Named], bool]:
+        """Return the records that fit best, and whether exactly one does so surely."""
         found = await _with_id(self._visit, typed) if "/" not in typed else None
         if found is not None and (not kinds or found["kind"] in kinds):
-            return [Named(found["id"], found.get("name") or found.get("title") or found["id"], found["kind"])]
+            return [Named(found["id"], found.get("name") or found.get("title") or found["id"], found["kind"])], True
         asked = [("q", typed), ("limit", str(POSSIBLE)), *(("kind", kind.value) for kind in kinds)]
         suggested = (await self._visit.ask("/v1/suggest", asked))["data"]
-        best = suggested and (suggested[0]["fit"], suggested[0]["slips"])
-        return [Named(each["id"], each["name"], each["kind"]) for each in suggested if (each["fit"], each["slips"]) == best]
+        best = [each for each in suggested if (each["fit"], each["slips"]) == (suggested[0]["fit"], suggested[0]["slips"])]
+        possible = [Named(each["id"], each["name"], each["kind"]) for each in best]
+        return possible, len(best) == 1 and not best[0]["slips"]
 
 
 def day_typed(name: str, typed: str) -> str:
